@@ -1,0 +1,48 @@
+# The one list of commands; CI runs the same. `make run` and `make test` need nothing but Python 3.11+.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+run: .venv/.run ## set up what is missing, then start the server (ARGS="--port 9000" passes flags)
+	@$(BIN)/python -m sdrest $(ARGS)
+
+test: .venv/.dev ## lint, then every test, with branch coverage
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: .venv/.dev ## format, lint, types, layers, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: .venv/.dev ## measure (see docs/benchmarks.md)
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what was built, not what was made by jobs
+	rm -rf .venv build dist *.egg-info .coverage* htmlcov .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "sdrest needs Python 3.11 or later on the PATH (or make PYTHON=/path/to/python3.11)"; exit 1; }
+	@echo "Making the environment in .venv ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python setup.cfg
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bundled]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python setup.cfg
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/.run

@@ -1,0 +1,1 @@
+"""The scripts: how they are started, watched and ended."""

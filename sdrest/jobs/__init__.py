@@ -1,0 +1,1 @@
+"""What a job is, where it stands, and the queue that moves it."""

@@ -1,0 +1,1 @@
+"""HTTP: requests become jobs, jobs become JSON."""

@@ -1,0 +1,79 @@
+"""The seam between a job and what runs it.
+
+An `Executor` turns a `Task` into events. The queue knows nothing else of scripts, processes or
+machines; a warm host, a GPU box over the network or a pool of both are further executors.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sdrest.errors import Failure
+from sdrest.params import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run of one script.
+
+    `workdir` is an empty folder of this run alone; the executor may leave anything in it and its
+    owner removes it. `image` and `mask` are RGB and L pictures of equal size, as `sdrest.pictures`
+    prepared them. `seed` is always a number.
+    """
+
+    id: str
+    params: Params
+    seed: int
+    workdir: Path
+    image: Path | None = None
+    mask: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The script's process runs."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Image `index` (from 1) is done to `fraction` (0 to 1)."""
+
+    index: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReady:
+    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir."""
+
+    index: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of the task, with success where `failure` is None: all images were ready."""
+
+    failure: Failure | None = None
+
+
+Event = Started | Progress | ImageReady | Finished
+
+
+class Executor(Protocol):
+    """Runs tasks, several at once if asked to."""
+
+    def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of a task: at most one `Started` first, exactly one `Finished` last.
+
+        Never raises for what a script does. Closing the generator, or cancelling its consumer,
+        ends the script's whole process tree before the call returns.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End every process that is still there."""
+        ...

@@ -1,0 +1,158 @@
+"""Every error that sdrest tells a client, each with its stable code, declared once.
+
+A `RequestError` is the answer to a request; it knows nothing of HTTP (`sdrest.web.errors` gives
+the status). A `Failure` is the reason why a job FAILED; it is stored and shown with the job.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Any, ClassVar
+
+
+@unique
+class ErrorCode(StrEnum):
+    """Codes of refused requests."""
+
+    MALFORMED_REQUEST = "malformed_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    INVALID_REQUEST = "invalid_request"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
+    QUEUE_FULL = "queue_full"
+    STOPPING = "stopping"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    INTERNAL = "internal"
+
+
+@unique
+class FailureCode(StrEnum):
+    """Codes of failed jobs."""
+
+    SCRIPT_FAILED = "script_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    KILLED = "killed"
+    IMAGES_MISSING = "images_missing"
+    MODEL_MISSING = "model_missing"
+    MODEL_INVALID = "model_invalid"
+    REPOSITORY_MISSING = "repository_missing"
+    SCRIPT_MISSING = "script_missing"
+    PYTHON_MISSING = "python_missing"
+    IMPORT_FAILED = "import_failed"
+    STORAGE_FAILED = "storage_failed"
+    INTERNAL = "internal"
+
+
+class SdrestError(Exception):
+    """An error of sdrest."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+    @property
+    def message(self) -> str:
+        """One or two sentences for a person; the class's docstring where none was given."""
+        return str(self)
+
+
+class UsageError(SdrestError):
+    """The server cannot start like this."""
+
+
+class RequestError(SdrestError):
+    """A request that is answered with an error.
+
+    `details` is what a program may want to know besides the code; JSON values only.
+    """
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class MalformedRequestError(RequestError):
+    """The request's body cannot be read."""
+
+    code = ErrorCode.MALFORMED_REQUEST
+
+
+class NotFoundError(RequestError):
+    """There is nothing at this address."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class TooLargeError(RequestError):
+    """The request is too large."""
+
+    code = ErrorCode.TOO_LARGE
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """A body is JSON, urlencoded or multipart."""
+
+    code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, as a sentence that says what would be right."""
+
+    field: str
+    message: str
+
+
+class InvalidRequestError(RequestError):
+    """Some fields of the request are wrong."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+    def __init__(self, fields: Iterable[FieldError]) -> None:
+        self.fields = tuple(fields)
+        super().__init__(
+            " ".join(f"{error.field}: {error.message}" for error in self.fields),
+            fields=[{"field": error.field, "message": error.message} for error in self.fields],
+        )
+
+
+class QueueFullError(RequestError):
+    """The queue is full."""
+
+    code = ErrorCode.QUEUE_FULL
+
+    def __init__(self, *, limit: int, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            f"{limit} jobs are waiting already. Try again in {retry_after} seconds.",
+            limit=limit,
+            retryAfter=retry_after,
+        )
+
+
+class StoppingError(RequestError):
+    """The server is stopping."""
+
+    code = ErrorCode.STOPPING
+
+
+class StorageUnavailableError(RequestError):
+    """The server cannot write to its output folder now. Nothing of this request was kept."""
+
+    code = ErrorCode.STORAGE_UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job FAILED: a code, and a message that says what to do.
+
+    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines.
+    """
+
+    code: FailureCode
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)

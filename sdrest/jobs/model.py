@@ -1,0 +1,91 @@
+"""What a job is and where it may stand. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any
+
+from sdrest.errors import Failure
+from sdrest.params import JobType
+
+
+@unique
+class Status(StrEnum):
+    """Where a job stands; the first three are the original's."""
+
+    QUEUED = "QUEUED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has come to an end (a FAILED or CANCELLED one may be asked for again)."""
+        return self not in {Status.QUEUED, Status.IN_PROGRESS}
+
+
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.IN_PROGRESS, Status.CANCELLED}),
+    Status.IN_PROGRESS: frozenset(
+        {Status.COMPLETE, Status.FAILED, Status.CANCELLED, Status.QUEUED}  # QUEUED: interrupted
+    ),
+    Status.COMPLETE: frozenset(),
+    Status.FAILED: frozenset({Status.QUEUED}),  # the request came again
+    Status.CANCELLED: frozenset({Status.QUEUED}),
+}
+
+
+def sources(target: Status) -> frozenset[Status]:
+    """Return the states from which a job may become `target`."""
+    return frozenset(source for source, targets in TRANSITIONS.items() if target in targets)
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """A job's name: its type and the md5 of its request (32 hex digits)."""
+
+    type: JobType
+    id: str
+
+    @property
+    def url(self) -> str:
+        """The path of the job's JSON, e.g. `/text-to-image/63dbe45efdadad3006feb71aa3e48b7d`."""
+        return f"/{self.type}/{self.id}"
+
+    def image_url(self, number: int) -> str:
+        """Return the path of image `number`, counted from 1."""
+        return f"{self.url}/{number}.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a running job is: image `index` of the job (from 1) is done to `fraction`."""
+
+    index: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the job table. Times are seconds since the epoch."""
+
+    key: JobKey
+    status: Status
+    params: Mapping[str, Any]
+    total_images: int
+    images: int
+    seed: int
+    attempts: int
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job and, while it runs, its position: what a client sees."""
+
+    job: Job
+    position: Position | None = None

@@ -1,0 +1,107 @@
+"""The server's flags, declared once: name, default, range and help.
+
+The command line, the environment variables, `--help` and the README's table derive from `FLAGS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag. `name` is the attribute of `Settings`; `kind` is the type of its value."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+    original: bool
+
+    @property
+    def option(self) -> str:
+        """Return the option on the command line, e.g. `--max-queue`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable, e.g. `SDREST_MAX_QUEUE`."""
+        return "SDREST_" + self.name.upper()
+
+
+def _flag(
+    default: Any,
+    help_: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    original: bool = False,
+) -> Any:
+    metadata: Mapping[str, Any] = {
+        "help": help_,
+        "minimum": minimum,
+        "maximum": maximum,
+        "original": original,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of the flags. Paths are kept as typed, since their text is part of a job's id.
+
+    `given` holds the names of those that the user set, by flag or by environment.
+    """
+
+    cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True)
+    concurrency: int = _flag(
+        1, "Number of concurrent image generation tasks", minimum=1, maximum=64, original=True
+    )
+    cors: bool = _flag(True, "Whether to enable CORS", original=True)  # noqa: FBT003
+    delete_incomplete: bool = _flag(
+        False,  # noqa: FBT003 (the default of a flag)
+        "Delete all incomplete image generation tasks before starting the server",
+        original=True,
+    )
+    inpaint_image_model: str = _flag(
+        "./models/inpaint-image.ckpt", "Path to the inpaint image model checkpoint", original=True
+    )
+    key: str = _flag("./key.pem", "Path to the SSL certificate key", original=True)
+    output: str = _flag("./output", "Directory to output generated images", original=True)
+    port: int = _flag(
+        8888, "Port to serve the REST API (0: any free one)", minimum=0, maximum=65535,
+        original=True,
+    )  # fmt: skip
+    repository: str = _flag(
+        "./stable-diffusion", "Path to the Stable Diffusion repository", original=True
+    )
+    text_to_image_model: str = _flag(
+        "./models/text-to-image.ckpt", "Path to the text-to-image model checkpoint", original=True
+    )
+    host: str = _flag("127.0.0.1", "Address to listen on")
+    job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
+    max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
+    max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)
+    max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
+    plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")  # noqa: FBT003
+    python: str = _flag(
+        "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
+    )
+    given: frozenset[str] = frozenset()
+
+
+FLAGS: tuple[Flag, ...] = tuple(
+    Flag(
+        name=item.name,
+        kind=type(item.default),
+        default=item.default,
+        help=item.metadata["help"],
+        minimum=item.metadata["minimum"],
+        maximum=item.metadata["maximum"],
+        original=item.metadata["original"],
+    )
+    for item in fields(Settings)
+    if "help" in item.metadata
+)

@@ -29,6 +29,9 @@ from tests.support.jobs import SECONDS, House, ScriptedExecutor, house, picture,
 
 MAX_WAITING = 3
 MAX_ATTEMPTS = 3
+MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where there is one, hundreds of lives cost seconds."""
+
 NAMES = st.sampled_from("abcdef")
 
 
@@ -48,7 +51,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.root = Path(tempfile.mkdtemp(prefix="sdrest-machine-"))
+        self.root = Path(tempfile.mkdtemp(prefix="sdrest-machine-", dir=MEMORY_DISK))
         self.lives = 0
         self.jobs: dict[str, Expected] = {}
         self.waiting: list[str] = []
@@ -273,6 +276,6 @@ def key_of(name: str) -> JobKey:
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None,
+    max_examples=25, stateful_step_count=30, deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip

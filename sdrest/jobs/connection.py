@@ -5,14 +5,13 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
-
-_MAX_GROUP = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -127,15 +126,11 @@ class Connection:
         """Wait for a call; return it with those that wait behind it, and whether to go on."""
         group: list[Call] = []
         call = self._calls.get()
-        while call is not None:
-            group.append(call)
-            if len(group) == _MAX_GROUP:
-                return group, True
-            try:
+        with suppress(Empty):
+            while call is not None:
+                group.append(call)
                 call = self._calls.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+        return group, call is not None
 
     def _outcomes(self, group: Sequence[Call]) -> list[Outcome]:
         try:
@@ -158,7 +153,8 @@ class Connection:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with suppress(sqlite3.Error):
+                connection.close()
 
     def _tell(self, outcomes: Iterable[Outcome]) -> None:
         try:

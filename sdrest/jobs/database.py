@@ -1,0 +1,191 @@
+"""The SQLite file: how it is opened, brought up to date, read and written.
+
+A sync of the disk takes milliseconds, an insert microseconds. Writes that arrive while a commit is
+under way wait for the next one together, so a burst costs few syncs and no write waits for more
+than two. Reads have a connection of their own and wait for no sync.
+"""
+
+import asyncio
+import importlib.resources
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sdrest.errors import StorageUnavailableError, UsageError
+from sdrest.jobs.connection import Call, Connection, Operation, Outcome, told
+
+_APPLICATION_ID = 0x73647265
+"""Marks a database as ours; the first migration sets it."""
+
+_OLDEST_SQLITE = (3, 37, 0)
+"""The first with STRICT tables."""
+
+_BUSY_SECONDS = 5.0
+"""How long the lock of somebody else, such as a backup, is waited for."""
+
+_QUICKLY_CHECKED = 16 * 2**20
+"""A smaller file is checked at every start (30 ms), a larger one after a crash only."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """The database file at `path`.
+
+    A file that vanished while it was open is made anew in the folders that `restore` makes (it
+    raises `OSError` if they are not to be made); then `lost` is called on the event loop.
+    """
+
+    def __init__(
+        self, path: Path, *, restore: Callable[[], None], lost: Callable[[], None]
+    ) -> None:
+        self._path = path
+        self._restore = restore
+        self._lost = lost
+        self._writer = Connection(
+            path,
+            connect=lambda: _open(path),
+            reconnect=self._reopen,
+            run=_write_together,
+        )
+        self._reader = Connection(
+            path,
+            connect=lambda: _open_to_read(path),
+            reconnect=lambda: _open_to_read(path),
+            run=_read_each,
+        )
+
+    async def open(self) -> None:
+        """Open or create the file and bring its tables up to date; raises `UsageError`."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._writer.open()
+            await self._reader.open()
+        except (sqlite3.Error, OSError) as error:
+            await self.close()
+            raise UsageError(f"Cannot use the database {self._path}: {error}.") from error
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the file."""
+        await self._reader.close()
+        await self._writer.close()
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Return what `operation` reads; it sees every write that has returned."""
+        try:
+            return await self._reader.call(operation)
+        except StorageUnavailableError:
+            return await self.write(operation)  # which makes a file that is gone anew
+
+    async def write(self, operation: Operation[T], *, then: Callable[[T], None] | None = None) -> T:
+        """Return what `operation` returns, once its changes are on the disk.
+
+        What it raises undoes its changes and nobody else's. `then` gets the result in the order of
+        writes, even if the caller was cancelled meanwhile.
+        """
+        return await self._writer.call(operation, then)
+
+    def _reopen(self) -> sqlite3.Connection:
+        existed = self._path.exists()
+        self._restore()
+        connection = _open(self._path)
+        if not existed:
+            self._loop.call_soon_threadsafe(self._lost)
+        return connection
+
+
+def _read_each(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Outcome]:
+    outcomes = []
+    for call in calls:
+        try:
+            outcomes.append(Outcome(call, call.operation(connection)))
+        except Exception as error:  # noqa: BLE001 (told to the caller)
+            outcomes.append(Outcome(call, error=told(error)))
+    return outcomes
+
+
+def _write_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Outcome]:
+    """Run all calls in one transaction, each in a savepoint; a failed commit fails all."""
+    outcomes = []
+    connection.execute("BEGIN IMMEDIATE")
+    for call in calls:
+        connection.execute("SAVEPOINT one")
+        try:
+            outcomes.append(Outcome(call, call.operation(connection)))
+        except Exception as error:
+            if not connection.in_transaction:
+                raise  # a full disk or an I/O error: SQLite has undone everything
+            connection.execute("ROLLBACK TO one")
+            outcomes.append(Outcome(call, error=told(error)))
+        connection.execute("RELEASE one")
+    connection.execute("COMMIT")
+    return outcomes
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise UsageError(
+            f"This Python has SQLite {sqlite3.sqlite_version}; 3.37 or later is needed."
+        )
+    unclean = path.with_name(f"{path.name}-wal").exists()
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+    try:
+        _check_ours(connection, path)
+        if unclean or path.stat().st_size < _QUICKLY_CHECKED:
+            _check_whole(connection, path)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application_id != _APPLICATION_ID:
+        raise UsageError(f"{path} is a database of another program.")
+
+
+def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise UsageError(
+            f"{path} is damaged ({verdict}). Put back a copy of it, or move it away: then the "
+            "images are still served, but what waited is lost."
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Apply the migrations that the file has not seen; PRAGMA user_version counts them."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    folder = importlib.resources.files("sdrest.jobs") / "migrations"
+    scripts = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")),
+        key=lambda file: file.name,
+    )
+    if version > len(scripts):
+        raise UsageError(
+            f"{path} was written by a later version of sdrest (its tables have version {version}, "
+            f"this one knows {len(scripts)}). Update sdrest, or use another output folder."
+        )
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        statements = script.read_text("utf-8")
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;"
+        )

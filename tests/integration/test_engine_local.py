@@ -1,5 +1,7 @@
 import asyncio
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -128,6 +130,16 @@ async def test_inpainting_gives_the_picture_back_in_its_own_size(
         assert painted.crop((0, 0, 100, 200)).tobytes() == original.crop((0, 0, 100, 200)).tobytes()
     assert (work.workdir / "output" / "model.txt").read_text() == "my own model"
     assert "--precision" not in invocation(work)["argv"]
+
+
+async def test_a_result_that_is_no_picture(tmp_path: Path, picture: Path, mask: Path) -> None:
+    model = tmp_path / "own.ckpt"
+    model.write_text("broken")
+    executor = LocalExecutor(fake_repository(inpaint_image_model=model))
+    work = task(tmp_path / "work", job_type=JobType.INPAINT_IMAGE, image=picture, mask=mask)
+    events = await collect(executor.run(work))
+    assert images(events) == []
+    assert failure(events).code is FailureCode.STORAGE_FAILED
 
 
 async def test_inpainting_is_seeded_from_outside(
@@ -302,3 +314,15 @@ async def test_a_workdir_that_cannot_be_written(
     (work.workdir / "inputs").write_text("in the way")
     events = await collect(executor.run(work))
     assert failure(events).code is FailureCode.STORAGE_FAILED
+
+
+async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None:
+    root = tmp_path / "fork"
+    shutil.copytree(FORK, root)
+    python = root / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    executor = LocalExecutor(fake_repository(root=root, python=python))
+    events = await collect(executor.run(task(tmp_path / "work", "missing_module")))
+    advice = "REPOSITORY/venv/bin/python -m pip install cv2-that-nobody-has"
+    assert advice in failure(events).message

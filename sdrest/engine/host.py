@@ -62,10 +62,13 @@ def receive(jobs: int) -> Iterator[dict[str, Any]]:  # pragma: no cover (as abov
 
 def serve(jobs: Iterator[dict[str, Any]], events: int) -> None:
     """Run one job after the other. Leaves with a job's code if nobody can be told of it."""
+    own = os.getpid()
     tell(events, {"event": "ready"})
     for job in jobs:
         tell(events, {"event": "started", "id": job["id"]})
         code, exception = run(job)
+        if os.getpid() != own:  # a fork of the script that came to the script's end
+            os._exit(code)
         finished = {"event": "finished", "id": job["id"], "code": code, "exception": exception}
         try:
             tell(events, finished)

@@ -48,9 +48,8 @@ class LocalExecutor:
         host = Host(stderr_tail=self._stderr_tail, on_stderr=run.receive_stderr, on_change=run.wake)
         self._hosts.add(host)
         try:
-            python = self._repository.python or Path()  # there: `_prepare` has looked
             try:
-                pid = await host.start(self._repository, python)
+                pid = await host.start(self._repository)
             except OSError:
                 yield Finished(Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON))
                 return

@@ -36,7 +36,7 @@ class Process:
         self.events = os.fdopen(events)
 
     def send(self, script: Path) -> None:
-        job = {
+        job: dict[str, Any] = {
             "id": "1",
             "script": str(script),
             "arguments": [],

@@ -66,6 +66,15 @@ def load(path: str, config: str) -> Checkpoint:
     return Checkpoint(constants, saved.get("global_step"))
 
 
+def load_model(path: str, config: str) -> Checkpoint:
+    """Load as `load` does, and say so in the fork's words."""
+    print(f"Loading model from {path}")
+    checkpoint = load(path, config)
+    if checkpoint.global_step is not None:
+        print(f"Global Step: {checkpoint.global_step}")
+    return checkpoint
+
+
 def _read(path: str) -> dict[str, Any]:
     """Return what the checkpoint holds; the gigabytes of a real one are never read."""
     with open(path, "rb") as file:  # noqa: PTH123 - as the fork does: its error names this path

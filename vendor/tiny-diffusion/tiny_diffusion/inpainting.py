@@ -17,6 +17,7 @@ from tiny_diffusion.patches import Mask, Pixels, Places
 from tiny_diffusion.posterior import PatchModel
 from tiny_diffusion.refinement import STRIDE, Matches, refine
 from tiny_diffusion.schedule import Schedule, alphas_cumprod
+from tiny_diffusion.shapes import check_latent
 from tiny_diffusion.smooth import membrane, plainness, pool, pool_known
 from tiny_diffusion.stitching import stitch
 
@@ -86,8 +87,8 @@ def inpaint(
 ) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) whose pixels under the mask are new; all others are as they were.
 
-    `mask` is (H, W), or (1, 1) for all or nothing. Raises ValueError for sides that are no
-    multiples of 32 and for a mask of another size, and Schedule.ddim's errors for bad steps.
+    `mask` is (H, W), or (1, 1) for all or nothing. Raises RuntimeError for sides that are no
+    multiples of 32, ValueError for a mask of another size, and Schedule.ddim's for bad steps.
     """
     mask = np.logical_and(mask, np.ones(image.shape[:2], np.bool_))
     constants = checkpoint.constants
@@ -98,6 +99,7 @@ def inpaint(
             constants["linear_start"], constants["linear_end"], int(constants["timesteps"])
         ),
     )
+    check_latent(image.shape[0] // CELL, image.shape[1] // CELL)
     picture = np.where(mask[..., None], 0, image / 127.5 - 1).astype(np.float32)
     smooth = membrane(picture, mask)
     plain = plainness(smooth, mask)

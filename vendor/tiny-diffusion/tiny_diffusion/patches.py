@@ -20,7 +20,10 @@ def intact(hole: Mask) -> Mask:
     """Tell of every place whether the patch there lies wholly outside the hole."""
     counts = np.pad(hole.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inside = (
-        counts[SIZE:, SIZE:] - counts[:-SIZE, SIZE:] - counts[SIZE:, :-SIZE] + counts[:-SIZE, :-SIZE]
+        counts[SIZE:, SIZE:]
+        - counts[:-SIZE, SIZE:]
+        - counts[SIZE:, :-SIZE]
+        + counts[:-SIZE, :-SIZE]
     )
     return np.asarray(inside == 0)
 
@@ -58,8 +61,12 @@ def overlay(
     """
     size, channels = patches.shape[1], patches.shape[3]
     weight = _bump(size, sharpness)[..., None]
-    weighted = np.concatenate([patches * weight, np.broadcast_to(weight, (*patches.shape[:3], 1))], 3)
-    total = np.zeros((shape[0] // stride, shape[1] // stride, stride, stride, channels + 1), np.float32)
+    weighted = np.concatenate(
+        [patches * weight, np.broadcast_to(weight, (*patches.shape[:3], 1))], 3
+    )
+    total = np.zeros(
+        (shape[0] // stride, shape[1] // stride, stride, stride, channels + 1), np.float32
+    )
     row, column = places[:, 0] // stride, places[:, 1] // stride
     for i in range(size // stride):
         for j in range(size // stride):

@@ -25,7 +25,7 @@ CERTAIN = 16
 UNIT = 2**17
 """Weights are whole numbers too, of this sum."""
 MOST_SOURCES = 12_000
-TOLERANCE = (0.001, 0.008)
+TOLERANCE = (0.001, 0.004)
 """The least and the largest variance that a known pixel is allowed."""
 
 

@@ -14,7 +14,7 @@ from tiny_diffusion.patches import Mask, Pixels
 
 HALVINGS = 5
 """The coarsest grid has cells of 32 pixels: pictures whose sides are no multiples of that fail."""
-SWEEPS, COARSEST_SWEEPS = 12, 200
+SWEEPS, COARSEST_SWEEPS = 40, 200
 PLAIN = 0.018
 """A picture that strays this far from its own blur (black to white is 2) is half plain."""
 

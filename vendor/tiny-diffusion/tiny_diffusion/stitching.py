@@ -64,7 +64,9 @@ def _correction(right: Pixels, down: Pixels, inside: Mask) -> Pixels:
     for _ in range(ROUNDS):
         if power < ENOUGH:
             break
-        pull = HOLD * direction - _divergence(np.diff(direction, axis=1), np.diff(direction, axis=0))
+        pull = HOLD * direction - _divergence(
+            np.diff(direction, axis=1), np.diff(direction, axis=0)
+        )
         pull = np.where(inside, pull, 0).astype(np.float32)
         length = np.float32(power / float((direction * pull).sum(dtype=np.float64)))
         change = change + length * direction

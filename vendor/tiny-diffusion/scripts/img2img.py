@@ -10,11 +10,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from tqdm import tqdm, trange
+from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
 from tiny_diffusion import options
 from tiny_diffusion.checkpoint import load_model
 from tiny_diffusion.diffusion import image_to_image
@@ -23,6 +22,10 @@ from tiny_diffusion.latent import CELL
 from tiny_diffusion.schedule import Schedule
 from tiny_diffusion.seeding import seed_everything
 from tiny_diffusion.shapes import check_latent
+from tqdm import tqdm, trange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MULTIPLE = 32
 
@@ -76,7 +79,7 @@ def main() -> None:
 def load_image(path: str) -> NDArray[np.uint8]:
     """Return the picture (H, W, 3), its sides rounded down to multiples of 32.
 
-    Rotation marks and transparency are not looked at: who wants them heeded turns the picture first.
+    Rotation marks and transparency are not looked at, as in the fork.
     """
     image = Image.open(path).convert("RGB")
     width, height = image.size

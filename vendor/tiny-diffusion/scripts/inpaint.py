@@ -18,11 +18,10 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
-
 from tiny_diffusion.checkpoint import default_path, load
 from tiny_diffusion.inpainting import inpaint
 from tiny_diffusion.seeding import generator_from_numpy
+from tqdm import tqdm
 
 CONFIG = "models/ldm/inpainting_big/config.yaml"
 CHECKPOINT = "models/ldm/inpainting_big/last.ckpt"

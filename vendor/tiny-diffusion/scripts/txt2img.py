@@ -10,16 +10,19 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm, trange
+from typing import TYPE_CHECKING
 
+import numpy as np
 from tiny_diffusion import options
 from tiny_diffusion.checkpoint import load_model
 from tiny_diffusion.diffusion import text_to_image
 from tiny_diffusion.files import OutputFolder
 from tiny_diffusion.seeding import seed_everything
 from tiny_diffusion.shapes import check_latent
+from tqdm import tqdm, trange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SMALLEST_AREA = 256 * 256
 

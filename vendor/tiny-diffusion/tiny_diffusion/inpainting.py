@@ -8,18 +8,23 @@ What the sampler has settled is then carried to full size.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import sampler
-from tiny_diffusion.checkpoint import Checkpoint
-from tiny_diffusion.patches import Mask, Pixels, Places
 from tiny_diffusion.posterior import PatchModel
 from tiny_diffusion.refinement import STRIDE, Matches, refine
 from tiny_diffusion.schedule import Schedule, alphas_cumprod
 from tiny_diffusion.shapes import check_latent
 from tiny_diffusion.smooth import membrane, plainness, pool, pool_known
 from tiny_diffusion.stitching import stitch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tiny_diffusion.checkpoint import Checkpoint
+    from tiny_diffusion.patches import Mask, Pixels, Places
 
 CELL = 4
 """Pixels to a side of a cell of the sampler's picture, as in the fork's inpainting model."""

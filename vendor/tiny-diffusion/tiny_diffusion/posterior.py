@@ -12,16 +12,20 @@ no order of summation, and so no number of threads, can change them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import patches
 from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 LEVELS = 40
 """Pixels (-1 ... 1) are compared as whole numbers from -40 to 40 ..."""
 CERTAIN = 16
-"""... and count from 1 (noise) to 16 (known): 192 x 3 x 16 x 40^2 < 2^24, where floats are exact."""
+"""... and count from 1 (noise) to 16 (known): 192 x 3 x 16 x 40^2 < 2^24, so floats are exact."""
 UNIT = 2**17
 """Weights are whole numbers too, of this sum."""
 MOST_SOURCES = 12_000

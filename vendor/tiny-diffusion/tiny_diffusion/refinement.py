@@ -8,12 +8,15 @@ same place, for then their texture goes on unbroken. (Barnes et al. 2009, "Patch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import patches
 from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STRIDE = 4
 CERTAIN = 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 HALVINGS = 3
 
 
@@ -16,7 +18,7 @@ def check_latent(rows: int, columns: int) -> None:
         before = [side]
         while len(before) <= HALVINGS:
             before.append(-(-before[-1] // 2))
-        for size, half in reversed(list(zip(before, before[1:], strict=False))):
+        for size, half in reversed(list(pairwise(before))):
             if 2 * half != size:
                 raise RuntimeError(
                     "Sizes of tensors must match except in dimension 1. "

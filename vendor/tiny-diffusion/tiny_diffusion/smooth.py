@@ -7,10 +7,14 @@ the hole (Laplace's equation).
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from tiny_diffusion.patches import Mask, Pixels
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tiny_diffusion.patches import Mask, Pixels
 
 HALVINGS = 5
 """The coarsest grid has cells of 32 pixels: pictures whose sides are no multiples of that fail."""

@@ -8,16 +8,20 @@ of the picture, and stays.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tiny_diffusion import patches
-from tiny_diffusion.patches import Mask, Pixels
 from tiny_diffusion.refinement import STRIDE, Matches
+
+if TYPE_CHECKING:
+    from tiny_diffusion.patches import Mask, Pixels
 
 SHARPNESS = 6
 LARGE_STEP = 0.06
 HOLD = 0.02
-"""How strongly colours are held against gradients: a seam spreads over some 1 / sqrt(HOLD) pixels."""
+"""How strongly colours are held: a seam is spread over some 1 / sqrt(HOLD) pixels."""
 ROUNDS, ENOUGH = 40, 1e-5
 
 

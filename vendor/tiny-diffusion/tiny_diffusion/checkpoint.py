@@ -58,7 +58,7 @@ def load(path: str, config: str) -> Checkpoint:
     constants = dict(read_config(config))
     saved = _read(path)
     for name, value in saved["state_dict"].items():
-        shape = constants.get(name)
+        shape: Any = constants.get(name)
         if isinstance(shape, int) and value != shape:
             raise RuntimeError(
                 f"Error(s) in loading state_dict: size mismatch for {name}: "

@@ -44,7 +44,7 @@ def grid(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """
     count, height, width, channels = pictures.shape
     if count == 1:
-        return pictures[0]
+        return np.asarray(pictures[0])
     columns = min(columns, count)
     rows = -(-count // columns)
     cell_height, cell_width = height + GRID_PADDING, width + GRID_PADDING

@@ -74,10 +74,11 @@ def overlay(
             total[row + i, column + j] += part
     flat = total.swapaxes(1, 2).reshape(*shape, channels + 1)
     weights = flat[..., -1:]
-    return Overlay(flat[..., :-1] / np.where(weights > 0, weights, 1), weights[..., 0] > 0)
+    mean = np.divide(flat[..., :-1], np.where(weights > 0, weights, 1), dtype=np.float32)
+    return Overlay(mean, weights[..., 0] > 0)
 
 
 def _bump(size: int, sharpness: int) -> Pixels:
     """Return weights (size, size): nearly 1 in the middle, nearly 0 at the rim."""
     side = 1 - np.abs((np.arange(size) + 0.5) / size * 2 - 1)
-    return np.multiply.outer(side, side).astype(np.float32) ** sharpness
+    return np.asarray(np.multiply.outer(side, side) ** sharpness, dtype=np.float32)

@@ -80,14 +80,14 @@ class PatchModel:
         count = len(places)
         seen = _whole(patches.cut(picture, places)).reshape(count, -1)
         weight = patches.cut(certainty, places).repeat(3, 3).reshape(count, -1)
-        return np.concatenate([-2 * weight * seen, weight], 1) @ self._keys
+        return np.asarray(np.concatenate([-2 * weight * seen, weight], 1) @ self._keys)
 
     def _mean(self, exponents: Pixels) -> Pixels:
         """Return the posterior means for negative log weights (n, sources)."""
         weights = np.exp(exponents.min(1, keepdims=True) - exponents)
         weights = np.rint(weights * (np.float32(UNIT) / weights.sum(1, keepdims=True)))
         means = (weights @ self._bank) / (weights.sum(1, keepdims=True) * LEVELS)
-        return means.reshape(-1, SIZE, SIZE, 3)
+        return np.asarray(means.reshape(-1, SIZE, SIZE, 3))
 
 
 def _whole(picture: Pixels) -> NDArray[np.float32]:

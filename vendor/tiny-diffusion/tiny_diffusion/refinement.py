@@ -65,7 +65,7 @@ class _Search:
     def _cost(self, offsets: Places) -> NDArray[np.float32]:
         source = self._places + offsets
         last = np.asarray(self._shape) - SIZE
-        within = ((source >= 0) & (source <= last)).all(1)
+        within = np.asarray((source >= 0) & (source <= last)).all(1)
         source = np.where(within[:, None], source, 0)
         usable = within & self._intact[source[:, 0], source[:, 1]]
         difference = self._windows[source[:, 0], source[:, 1]] - self._target

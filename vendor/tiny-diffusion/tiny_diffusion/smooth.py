@@ -34,7 +34,7 @@ def pool_known(picture: Pixels, hole: Mask, cell: int) -> tuple[Pixels, Mask]:
     """Return the cells' means over what is known, and the cells that have any part in the hole."""
     known = (~hole).astype(np.float32)[..., None]
     share = pool(known, cell)
-    mean = pool(picture * known, cell) / np.where(share > 0, share, 1)
+    mean = np.divide(pool(picture * known, cell), np.where(share > 0, share, 1), dtype=np.float32)
     return mean, share[..., 0] < 1
 
 

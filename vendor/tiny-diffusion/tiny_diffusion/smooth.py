@@ -79,8 +79,8 @@ def _relax(filled: Pixels, hole: Mask, load: Pixels, sweeps: int) -> None:
 def _neighbours(picture: Pixels) -> Pixels:
     """Return the sums of the four neighbours; beyond the rim everything goes on as it is."""
     frame = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    around = frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:]
-    return np.asarray(around, dtype=np.float32)
+    around: Pixels = frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:]
+    return around
 
 
 def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:

@@ -16,27 +16,38 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tiny_diffusion.guide import Guide
     from tiny_diffusion.scene.world import World
 
     Cells = NDArray[np.float32]
 
-EVIDENCE = 5.0  # nats by which a window may tell versions apart
+EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
+CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
+COARSE = 2  # cells along each side of one when worlds are compared
 LARGEST_GRID = 96 * 96
 
 
 def posterior(
-    distances: NDArray[np.float64], spread: float, noise: float, prior: NDArray[np.float64] | float = 0.0
+    distances: NDArray[np.float64],
+    spread: float,
+    noise: float,
+    prior: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
     """Give the weights of candidates at squared `distances` from the noisy latent.
 
     `noise` is the standard deviation of the noise beside a picture of full strength, `spread` the
     mean squared distance of the candidates from their mean. Exact Bayes is exp(-d / 2 noise²);
-    where that would tell candidates apart by more than `EVIDENCE`, fewer cells are looked at.
+    where that would tell candidates apart by more than some nats, fewer cells are looked at.
     """
     exact = 1 / (2 * noise * noise)
-    windowed = EVIDENCE / max(float(np.sqrt(spread**2 + 4 * noise**2 * spread)), 1e-9)
+    evidence = EVIDENCE * (1 + 0.5 / (noise + 0.05))
+    windowed = evidence / max(float(np.sqrt(spread**2 + 4 * noise**2 * spread)), 1e-9)
     logs = prior - min(exact, windowed) * (distances - distances.min())
+    return _softmax(logs)
+
+
+def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     weights = np.exp(logs - logs.max())
     return np.asarray(weights / weights.sum())
 
@@ -45,15 +56,16 @@ class SceneDenoiser:
     """Denoises one picture: chooses its world at the first, noisiest step, then every layer."""
 
     def __init__(
-        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, *, fresh: bool
+        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, source: Guide | None
     ) -> None:
-        """Take worlds with their log priors; `fresh` means that x begins as pure noise."""
+        """Take worlds with their log priors; x begins as noise, or as a noised `source`."""
         self._worlds = worlds
         self._shrink = _shrink(rows, columns)
         self._rows, self._columns = rows // self._shrink, columns // self._shrink
-        self._fresh = fresh
+        self._source = source
         self.bank: Bank | None = None
         self.weights: list[NDArray[np.float64]] = []
+        self.drawn: Cells = np.zeros((4, rows, columns), dtype=np.float32)
 
     def __call__(self, x: Cells, alpha_bar: float) -> Cells:
         """Give the expected clean latent (4, h, w) behind `x` at noise 1 - ᾱ."""
@@ -66,31 +78,37 @@ class SceneDenoiser:
         for _ in range(2 if rest.any() else 1):
             expected = self._sweep(seen, noise / self._shrink)
         expected = rest + np.float32(share) * expected
-        grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
+        self.drawn = grown = _grow(expected, self._shrink)
+        if self._source is not None:
+            return grown + self._source.outliving(grown)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
         return grown + keep * (full - grown)
 
     def _choose_world(self, seen: Cells, noise: float) -> tuple[Cells, float]:
         """Choose the likeliest world; give the others' part of the mean, and its own weight."""
+        seen, noise = _pool(seen, COARSE), noise / COARSE
+        rows, columns = seen.shape[1:]
         scenes = np.stack(
             [
-                composite(Bank(world, self._rows, self._columns, [index]).layers)
+                composite(Bank(world, rows, columns, [index]).layers)
                 for index, (world, _) in enumerate(self._worlds)
             ]
         )
         prior = np.array([log for _, log in self._worlds])
-        norms = _energy(scenes - scenes.mean(0))
-        spread = float(norms.mean())
-        if self._fresh:  # pure noise favours no world: what is far from the mean is not less likely
-            scale = EVIDENCE / max((spread**2 + 4 * noise**2 * spread) ** 0.5, 1e-9)
-            prior = prior + min(1 / (2 * noise**2), scale) * norms
-        weights = posterior(_energy(seen - scenes), spread, noise, prior)
+        directions = scenes - scenes.mean(0)
+        norms = _energy(directions)
+        if self._source is None:
+            # Pure noise holds no picture: by its angle to each, no world is likelier than another.
+            towards = (seen * directions).sum((1, 2, 3)) / (noise * np.sqrt(norms + 1e-9))
+            weights = _softmax(prior + CHOICE * towards)
+        else:
+            weights = posterior(_energy(seen - scenes), float(norms.mean()), noise, prior)
         best = int(weights.argmax())
         self.bank = Bank(self._worlds[best][0], self._rows, self._columns)
         self.weights = [_uniform(layer) for layer in self.bank.layers]
         share = float(weights[best])
         weights[best] = 0
-        return _mix(weights, scenes), share
+        return _grow(_mix(weights, scenes), COARSE), share
 
     def _sweep(self, seen: Cells, noise: float) -> Cells:
         """Weigh the versions of each layer, back to front, the others as expected so far."""
@@ -111,7 +129,7 @@ class SceneDenoiser:
         return behind
 
     def _fronts(self) -> list[Cells]:
-        """Give, for each layer, what is expected before it: premultiplied, and what shines through."""
+        """Give what is expected before each layer: premultiplied, and what shines through."""
         assert self.bank is not None  # noqa: S101 - chosen by the first call
         front = np.zeros((5, self._rows, self._columns), dtype=np.float32)
         front[4] = 1
@@ -145,11 +163,17 @@ def composite(layers: Sequence[Layer | Reflection]) -> Cells:
     columns = max(layer.box[1].stop for layer in layers if isinstance(layer, Layer))
     picture = np.zeros((4, rows, columns), dtype=np.float32)
     for layer in layers:
-        picture = layer.over(picture) if isinstance(layer, Reflection) else over(picture, layer, _uniform(layer))
+        picture = (
+            layer.over(picture)
+            if isinstance(layer, Reflection)
+            else over(picture, layer, _uniform(layer))
+        )
     return picture
 
 
-def _weigh(cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float) -> NDArray[np.float64]:
+def _weigh(
+    cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float
+) -> NDArray[np.float64]:
     """Weigh the versions of a layer between what is expected behind and before it."""
     pictures = front[:4] + front[4] * (cells[:, :4] + (1 - cells[:, 4:]) * behind)
     spread = float(_energy(pictures - pictures.mean(0)).mean())
@@ -185,4 +209,9 @@ def _shrink(rows: int, columns: int) -> int:
 
 def _pool(x: Cells, factor: int) -> Cells:
     channels, rows, columns = x.shape
-    return x.reshape(channels, rows // factor, factor, columns // factor, factor).mean((2, 4))
+    blocks = x.reshape(channels, rows // factor, factor, columns // factor, factor)
+    return np.asarray(blocks.mean((2, 4)), dtype=np.float32)
+
+
+def _grow(x: Cells, factor: int) -> Cells:
+    return x.repeat(factor, 1).repeat(factor, 2)

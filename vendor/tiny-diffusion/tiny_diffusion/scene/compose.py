@@ -9,9 +9,9 @@ from tiny_diffusion.scene import places, shapes, sky
 from tiny_diffusion.scene.canvas import bright
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import COLOURS, jitter
-from tiny_diffusion.scene.landscape import Layer, landscape
+from tiny_diffusion.scene.landscape import landscape
 from tiny_diffusion.scene.placing import Slot, slots, thing_part
-from tiny_diffusion.scene.world import Part, World
+from tiny_diffusion.scene.world import Layer, Part, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,16 +51,18 @@ def _shapes(world: World) -> Iterator[Part]:
 def _shape(world: World, slot: Slot, colour: Colour, c: Canvas, r: Random) -> None:
     band = slot.band[1] - slot.band[0]
     limit = min(band * 0.47, world.height * 0.44, world.width * 0.44)
-    radius = min(limit, 0.31 * slot.wish.size * r.uniform(0.86, 1.1))
+    plain = world.base == "plain"
+    radius = min(limit, (0.31 if plain else 0.17) * slot.wish.size * r.uniform(0.86, 1.1))
     slack = max(0.0, band / 2 - radius) * 0.5
     x = (slot.band[0] + slot.band[1]) / 2 + r.uniform(-slack, slack)
-    y = world.height / 2 + r.uniform(-1, 1) * max(0.0, world.height / 2 - radius) * 0.4
+    middle = world.height / 2 if plain else max(world.horizon * 0.5, radius * 1.1)
+    y = middle + r.uniform(-1, 1) * max(0.0, middle - radius) * 0.4
     tint = jitter(colour, r, 5)
     if slot.wish.name == "ring":
         shapes.ring(c, (x, y), radius, tint)
     else:
         turn = r.uniform(-0.16, 0.16)
-        shapes.shape(c, slot.wish.name, (x, y), radius, turn, tint)
+        shapes.shape(c, slot.wish.name, (x, y), radius, turn=turn, colour=tint)
 
 
 def _background(world: World) -> Colour:
@@ -82,7 +84,9 @@ def _plain(world: World) -> Iterator[Part]:
     zone = (world.height * 0.66, world.height * 0.8)
     for index, slot in enumerate(slots(world.prompt.things, world.width, r)):
         air = THINGS[slot.wish.name].realm is Realm.AIR
-        yield thing_part(slot, world, (world.height * 0.45, world.height * 0.55) if air else zone, index)
+        yield thing_part(
+            slot, world, (world.height * 0.45, world.height * 0.55) if air else zone, index
+        )
 
 
 def _space(world: World) -> Iterator[Part]:
@@ -92,7 +96,7 @@ def _space(world: World) -> Iterator[Part]:
     yield Part("space", lambda c, r: places.deep_space(c, r, tint), 6)
     yield Part("stars", lambda c, r: sky.stars(c, r, world.height, 90), 4)
     asked = any(w.name == "planet" for w in world.prompt.things)
-    if not asked and r.random() < 0.3:
+    if world.has("galaxy") or (not asked and r.random() < 0.2):
         yield Part("galaxy", lambda c, r: places.galaxy(c, r, tint), 6)
     elif not asked:
         for k in range(r.choice((1, 2, 3)) if not world.prompt.things else 1):
@@ -100,7 +104,9 @@ def _space(world: World) -> Iterator[Part]:
     zone = (world.height * 0.55, world.height * 0.8)
     for index, slot in enumerate(slots(world.prompt.things, world.width, r)):
         air = THINGS[slot.wish.name].realm is Realm.AIR
-        yield thing_part(slot, world, (world.height * 0.36, world.height * 0.6) if air else zone, index)
+        yield thing_part(
+            slot, world, (world.height * 0.36, world.height * 0.6) if air else zone, index
+        )
 
 
 def _planet(world: World, k: int, colour: Colour, c: Canvas, r: Random) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     Cells = NDArray[np.float32]
 
-EVIDENCE = 5.0  # nats by which a window may tell versions apart
+EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
+CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
 LARGEST_GRID = 96 * 96
 
@@ -32,11 +33,16 @@ def posterior(
 
     `noise` is the standard deviation of the noise beside a picture of full strength, `spread` the
     mean squared distance of the candidates from their mean. Exact Bayes is exp(-d / 2 noise²);
-    where that would tell candidates apart by more than `EVIDENCE`, fewer cells are looked at.
+    where that would tell candidates apart by more than some nats, fewer cells are looked at.
     """
     exact = 1 / (2 * noise * noise)
-    windowed = EVIDENCE / max(float(np.sqrt(spread**2 + 4 * noise**2 * spread)), 1e-9)
+    evidence = EVIDENCE * (1 + 0.5 / (noise + 0.05))
+    windowed = evidence / max(float(np.sqrt(spread**2 + 4 * noise**2 * spread)), 1e-9)
     logs = prior - min(exact, windowed) * (distances - distances.min())
+    return _softmax(logs)
+
+
+def _softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     weights = np.exp(logs - logs.max())
     return np.asarray(weights / weights.sum())
 
@@ -54,6 +60,7 @@ class SceneDenoiser:
         self._fresh = fresh
         self.bank: Bank | None = None
         self.weights: list[NDArray[np.float64]] = []
+        self.drawn: Cells = np.zeros((4, rows, columns), dtype=np.float32)
 
     def __call__(self, x: Cells, alpha_bar: float) -> Cells:
         """Give the expected clean latent (4, h, w) behind `x` at noise 1 - ᾱ."""
@@ -66,7 +73,7 @@ class SceneDenoiser:
         for _ in range(2 if rest.any() else 1):
             expected = self._sweep(seen, noise / self._shrink)
         expected = rest + np.float32(share) * expected
-        grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
+        self.drawn = grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
         return grown + keep * (full - grown)
 
@@ -79,12 +86,14 @@ class SceneDenoiser:
             ]
         )
         prior = np.array([log for _, log in self._worlds])
-        norms = _energy(scenes - scenes.mean(0))
-        spread = float(norms.mean())
-        if self._fresh:  # pure noise favours no world: what is far from the mean is not less likely
-            scale = EVIDENCE / max((spread**2 + 4 * noise**2 * spread) ** 0.5, 1e-9)
-            prior = prior + min(1 / (2 * noise**2), scale) * norms
-        weights = posterior(_energy(seen - scenes), spread, noise, prior)
+        directions = scenes - scenes.mean(0)
+        norms = _energy(directions)
+        if self._fresh:
+            # Pure noise holds no picture: by its angle to each, no world is likelier than another.
+            towards = (seen * directions).sum((1, 2, 3)) / (noise * np.sqrt(norms + 1e-9))
+            weights = _softmax(prior + CHOICE * towards)
+        else:
+            weights = posterior(_energy(seen - scenes), float(norms.mean()), noise, prior)
         best = int(weights.argmax())
         self.bank = Bank(self._worlds[best][0], self._rows, self._columns)
         self.weights = [_uniform(layer) for layer in self.bank.layers]

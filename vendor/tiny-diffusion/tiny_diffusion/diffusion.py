@@ -46,7 +46,7 @@ def _decode(item: SceneDenoiser, z: NDArray[np.float32]) -> NDArray[np.uint8]:
         return render.to_bytes(latent.decode_cells(z))
     rows, columns = z.shape[1] * latent.CELL, z.shape[2] * latent.CELL
     picture = render.draw(item.bank, item.weights, rows, columns)
-    return render.to_bytes(render.add_rest(np.clip(picture, 0, 1), z))
+    return render.to_bytes(render.add_rest(picture, (z - item.drawn)[:3]))
 
 
 def _schedule(checkpoint: Checkpoint | None, steps: int, eta: float) -> Schedule:

@@ -8,17 +8,23 @@ What the sampler has settled is then carried to full size.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import sampler
-from tiny_diffusion.checkpoint import Checkpoint
-from tiny_diffusion.patches import Mask, Pixels, Places
 from tiny_diffusion.posterior import PatchModel
 from tiny_diffusion.refinement import STRIDE, Matches, refine
 from tiny_diffusion.schedule import Schedule, alphas_cumprod
+from tiny_diffusion.shapes import check_latent
 from tiny_diffusion.smooth import membrane, plainness, pool, pool_known
 from tiny_diffusion.stitching import stitch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tiny_diffusion.checkpoint import Checkpoint
+    from tiny_diffusion.patches import Mask, Pixels, Places
 
 CELL = 4
 """Pixels to a side of a cell of the sampler's picture, as in the fork's inpainting model."""
@@ -86,8 +92,8 @@ def inpaint(
 ) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) whose pixels under the mask are new; all others are as they were.
 
-    `mask` is (H, W), or (1, 1) for all or nothing. Raises ValueError for sides that are no
-    multiples of 32 and for a mask of another size, and Schedule.ddim's errors for bad steps.
+    `mask` is (H, W), or (1, 1) for all or nothing. Raises RuntimeError for sides that are no
+    multiples of 32, ValueError for a mask of another size, and Schedule.ddim's for bad steps.
     """
     mask = np.logical_and(mask, np.ones(image.shape[:2], np.bool_))
     constants = checkpoint.constants
@@ -98,6 +104,7 @@ def inpaint(
             constants["linear_start"], constants["linear_end"], int(constants["timesteps"])
         ),
     )
+    check_latent(image.shape[0] // CELL, image.shape[1] // CELL)
     picture = np.where(mask[..., None], 0, image / 127.5 - 1).astype(np.float32)
     smooth = membrane(picture, mask)
     plain = plainness(smooth, mask)

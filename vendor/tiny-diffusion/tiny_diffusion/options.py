@@ -66,5 +66,11 @@ def prompt_batches(opt: argparse.Namespace) -> list[list[str]]:
         lines = Path(opt.from_file).read_text(encoding="utf-8").splitlines()
         return [lines[at : at + opt.n_samples] for at in range(0, len(lines), opt.n_samples)]
     if opt.prompt is None:
-        raise ValueError("--prompt was given without a text")
+        raise ValueError("--prompt has no text; write --prompt=TEXT if it begins with a dash")
     return [[opt.prompt] * opt.n_samples]
+
+
+def grid_columns(opt: argparse.Namespace) -> int:
+    """Return how many pictures stand side by side in the grid."""
+    columns: int = opt.n_rows if opt.n_rows > 0 else opt.n_samples
+    return columns

@@ -20,7 +20,10 @@ def intact(hole: Mask) -> Mask:
     """Tell of every place whether the patch there lies wholly outside the hole."""
     counts = np.pad(hole.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inside = (
-        counts[SIZE:, SIZE:] - counts[:-SIZE, SIZE:] - counts[SIZE:, :-SIZE] + counts[:-SIZE, :-SIZE]
+        counts[SIZE:, SIZE:]
+        - counts[:-SIZE, SIZE:]
+        - counts[SIZE:, :-SIZE]
+        + counts[:-SIZE, :-SIZE]
     )
     return np.asarray(inside == 0)
 
@@ -58,8 +61,12 @@ def overlay(
     """
     size, channels = patches.shape[1], patches.shape[3]
     weight = _bump(size, sharpness)[..., None]
-    weighted = np.concatenate([patches * weight, np.broadcast_to(weight, (*patches.shape[:3], 1))], 3)
-    total = np.zeros((shape[0] // stride, shape[1] // stride, stride, stride, channels + 1), np.float32)
+    weighted = np.concatenate(
+        [patches * weight, np.broadcast_to(weight, (*patches.shape[:3], 1))], 3
+    )
+    total = np.zeros(
+        (shape[0] // stride, shape[1] // stride, stride, stride, channels + 1), np.float32
+    )
     row, column = places[:, 0] // stride, places[:, 1] // stride
     for i in range(size // stride):
         for j in range(size // stride):
@@ -67,10 +74,11 @@ def overlay(
             total[row + i, column + j] += part
     flat = total.swapaxes(1, 2).reshape(*shape, channels + 1)
     weights = flat[..., -1:]
-    return Overlay(flat[..., :-1] / np.where(weights > 0, weights, 1), weights[..., 0] > 0)
+    mean = np.divide(flat[..., :-1], np.where(weights > 0, weights, 1), dtype=np.float32)
+    return Overlay(mean, weights[..., 0] > 0)
 
 
 def _bump(size: int, sharpness: int) -> Pixels:
     """Return weights (size, size): nearly 1 in the middle, nearly 0 at the rim."""
     side = 1 - np.abs((np.arange(size) + 0.5) / size * 2 - 1)
-    return np.multiply.outer(side, side).astype(np.float32) ** sharpness
+    return np.asarray(np.multiply.outer(side, side) ** sharpness, dtype=np.float32)

@@ -12,20 +12,24 @@ no order of summation, and so no number of threads, can change them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import patches
 from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 LEVELS = 40
 """Pixels (-1 ... 1) are compared as whole numbers from -40 to 40 ..."""
 CERTAIN = 16
-"""... and count from 1 (noise) to 16 (known): 192 x 3 x 16 x 40^2 < 2^24, where floats are exact."""
+"""... and count from 1 (noise) to 16 (known): 192 x 3 x 16 x 40^2 < 2^24, so floats are exact."""
 UNIT = 2**17
 """Weights are whole numbers too, of this sum."""
 MOST_SOURCES = 12_000
-TOLERANCE = (0.001, 0.008)
+TOLERANCE = (0.001, 0.004)
 """The least and the largest variance that a known pixel is allowed."""
 
 
@@ -76,14 +80,14 @@ class PatchModel:
         count = len(places)
         seen = _whole(patches.cut(picture, places)).reshape(count, -1)
         weight = patches.cut(certainty, places).repeat(3, 3).reshape(count, -1)
-        return np.concatenate([-2 * weight * seen, weight], 1) @ self._keys
+        return np.asarray(np.concatenate([-2 * weight * seen, weight], 1) @ self._keys)
 
     def _mean(self, exponents: Pixels) -> Pixels:
         """Return the posterior means for negative log weights (n, sources)."""
         weights = np.exp(exponents.min(1, keepdims=True) - exponents)
         weights = np.rint(weights * (np.float32(UNIT) / weights.sum(1, keepdims=True)))
         means = (weights @ self._bank) / (weights.sum(1, keepdims=True) * LEVELS)
-        return means.reshape(-1, SIZE, SIZE, 3)
+        return np.asarray(means.reshape(-1, SIZE, SIZE, 3))
 
 
 def _whole(picture: Pixels) -> NDArray[np.float32]:

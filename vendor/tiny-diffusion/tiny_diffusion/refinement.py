@@ -8,12 +8,15 @@ same place, for then their texture goes on unbroken. (Barnes et al. 2009, "Patch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tiny_diffusion import patches
 from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STRIDE = 4
 CERTAIN = 4
@@ -62,7 +65,7 @@ class _Search:
     def _cost(self, offsets: Places) -> NDArray[np.float32]:
         source = self._places + offsets
         last = np.asarray(self._shape) - SIZE
-        within = ((source >= 0) & (source <= last)).all(1)
+        within = np.asarray((source >= 0) & (source <= last)).all(1)
         source = np.where(within[:, None], source, 0)
         usable = within & self._intact[source[:, 0], source[:, 1]]
         difference = self._windows[source[:, 0], source[:, 1]] - self._target

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tiny_diffusion import latent
 from tiny_diffusion.bank import Bank, Reflection
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.float32]
 
 NEGLIGIBLE = 0.02  # versions of less weight are left out
-CORE = 0.06  # what differs less from the drawing is noise
+CORE = 0.1  # what differs less from the drawing is noise
 
 
 def draw(bank: Bank, weights: Sequence[NDArray[np.float64]], rows: int, columns: int) -> Picture:
@@ -67,9 +66,8 @@ def _reflect(picture: Picture, layer: Reflection, height: float) -> None:
     picture[row:] = picture[source[:, None], across] * (1 - amount) + colour * amount
 
 
-def add_rest(picture: Picture, final: NDArray[np.float32]) -> Picture:
-    """Add what the final latent (4, h, w) holds beside the drawing, faint noise left out."""
-    rest = final[:3] - latent.encode(picture)[:3]
+def add_rest(picture: Picture, rest: NDArray[np.float32]) -> Picture:
+    """Add what the final latent holds beside the drawing's (3, h, w), faint noise left out."""
     rest = np.sign(rest) * np.maximum(np.abs(rest) - CORE, 0) / 2
     if not rest.any():
         return picture

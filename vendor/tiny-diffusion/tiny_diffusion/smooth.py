@@ -7,14 +7,18 @@ the hole (Laplace's equation).
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from tiny_diffusion.patches import Mask, Pixels
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tiny_diffusion.patches import Mask, Pixels
 
 HALVINGS = 5
 """The coarsest grid has cells of 32 pixels: pictures whose sides are no multiples of that fail."""
-SWEEPS, COARSEST_SWEEPS = 12, 200
+SWEEPS, COARSEST_SWEEPS = 40, 200
 PLAIN = 0.018
 """A picture that strays this far from its own blur (black to white is 2) is half plain."""
 
@@ -30,7 +34,7 @@ def pool_known(picture: Pixels, hole: Mask, cell: int) -> tuple[Pixels, Mask]:
     """Return the cells' means over what is known, and the cells that have any part in the hole."""
     known = (~hole).astype(np.float32)[..., None]
     share = pool(known, cell)
-    mean = pool(picture * known, cell) / np.where(share > 0, share, 1)
+    mean = np.divide(pool(picture * known, cell), np.where(share > 0, share, 1), dtype=np.float32)
     return mean, share[..., 0] < 1
 
 

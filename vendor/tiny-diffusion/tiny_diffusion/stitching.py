@@ -8,16 +8,20 @@ of the picture, and stays.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tiny_diffusion import patches
-from tiny_diffusion.patches import Mask, Pixels
 from tiny_diffusion.refinement import STRIDE, Matches
+
+if TYPE_CHECKING:
+    from tiny_diffusion.patches import Mask, Pixels
 
 SHARPNESS = 6
 LARGE_STEP = 0.06
 HOLD = 0.02
-"""How strongly colours are held against gradients: a seam spreads over some 1 / sqrt(HOLD) pixels."""
+"""How strongly colours are held: a seam is spread over some 1 / sqrt(HOLD) pixels."""
 ROUNDS, ENOUGH = 40, 1e-5
 
 
@@ -64,7 +68,9 @@ def _correction(right: Pixels, down: Pixels, inside: Mask) -> Pixels:
     for _ in range(ROUNDS):
         if power < ENOUGH:
             break
-        pull = HOLD * direction - _divergence(np.diff(direction, axis=1), np.diff(direction, axis=0))
+        pull = HOLD * direction - _divergence(
+            np.diff(direction, axis=1), np.diff(direction, axis=0)
+        )
         pull = np.where(inside, pull, 0).astype(np.float32)
         length = np.float32(power / float((direction * pull).sum(dtype=np.float64)))
         change = change + length * direction

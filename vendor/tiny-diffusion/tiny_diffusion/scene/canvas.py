@@ -166,4 +166,5 @@ class Canvas:
         left, top, right, bottom = (round(v * s) for v in box)
         size = (max(1, right - left), max(1, bottom - top))
         mask = Image.fromarray(strengths.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
-        self.image.paste(_rgba(colour), (left, top, left + size[0], top + size[1]), mask)
+        # An image, not a colour: Pillow blends a colour into transparency as if not premultiplied.
+        self.image.paste(Image.new("RGBA", size, _rgba(colour)), (left, top), mask)

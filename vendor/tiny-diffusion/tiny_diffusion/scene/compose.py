@@ -51,10 +51,12 @@ def _shapes(world: World) -> Iterator[Part]:
 def _shape(world: World, slot: Slot, colour: Colour, c: Canvas, r: Random) -> None:
     band = slot.band[1] - slot.band[0]
     limit = min(band * 0.47, world.height * 0.44, world.width * 0.44)
-    radius = min(limit, 0.31 * slot.wish.size * r.uniform(0.86, 1.1))
+    plain = world.base == "plain"
+    radius = min(limit, (0.31 if plain else 0.17) * slot.wish.size * r.uniform(0.86, 1.1))
     slack = max(0.0, band / 2 - radius) * 0.5
     x = (slot.band[0] + slot.band[1]) / 2 + r.uniform(-slack, slack)
-    y = world.height / 2 + r.uniform(-1, 1) * max(0.0, world.height / 2 - radius) * 0.4
+    middle = world.height / 2 if plain else max(world.horizon * 0.5, radius * 1.1)
+    y = middle + r.uniform(-1, 1) * max(0.0, middle - radius) * 0.4
     tint = jitter(colour, r, 5)
     if slot.wish.name == "ring":
         shapes.ring(c, (x, y), radius, tint)

@@ -58,13 +58,14 @@ def mountains(
         x = c.width * (place + r.uniform(0.1, 0.9)) / count
         height = room * r.uniform(0.46, 1) * (0.95, 0.78, 0.5)[depth]
         width = min(height, 0.6) * r.uniform(0.8, 1.25)
-        _peak(c, r, (x, base - height), width, base + 0.01, (
+        _peak(c, r, (x, base - height), width, base, (
             light.land(colour, distance),
             light.land(bright(colour, 0.62), distance),
             light.land(SNOW, distance * 0.75),
             light.land(mix(SNOW, colour, 0.36), distance * 0.8),
         ), snow * r.uniform(0.8, 1.15))  # fmt: skip
-    c.haze(base - room * 0.45, base + 0.01, light.land(colour, min(1.0, distance + 0.45)), 0.0)
+    foot = light.land(bright(colour, 0.75), distance)
+    c.rectangle(0, base - 0.002, c.width, base + 0.04, foot)
 
 
 def _peak(

@@ -48,7 +48,7 @@ def _above(w: World, r: Random) -> Iterator[Layer]:
     count = round(count * max(1.0, w.width * 0.7))
     for k in range(count):
         step = w.width / count
-        top = (0.07, 0.4) if light.time != "storm" else (0.2, 0.42)
+        top = (0.12, 0.42) if light.time != "storm" else (0.2, 0.42)
         box = (step * (k + 0.15), step * (k + 0.85), horizon * top[0], horizon * top[1])
         yield Part(f"cloud {k}", partial(_cloud, w, box), 6)
     if w.has("lightning") or (light.time == "storm" and r.random() < 0.4):
@@ -300,12 +300,14 @@ def _zone(w: World, realm: Realm, *, far: bool) -> tuple[float, float]:
 
 def _things(w: World, r: Random) -> Iterator[Layer]:
     """What was asked for by name, each in its realm, the near ones last."""
-    for realm in (Realm.AIR, Realm.WATER, Realm.GROUND):
-        wishes = [t for t in w.prompt.things if THINGS[t.name].realm is realm]
-        placed = slots(wishes, w.width, r)
-        placed.sort(key=lambda s: not THINGS[s.wish.name].far)
-        for index, slot in enumerate(placed):
-            yield thing_part(slot, w, _zone(w, realm, far=THINGS[slot.wish.name].far), index)
+    air = [t for t in w.prompt.things if THINGS[t.name].realm is Realm.AIR]
+    low = [t for t in w.prompt.things if THINGS[t.name].realm is not Realm.AIR]
+    placed = [*slots(air, w.width, r), *slots(low, w.width, r)]
+    order = [Realm.AIR, Realm.WATER, Realm.GROUND]
+    placed.sort(key=lambda s: (order.index(THINGS[s.wish.name].realm), not THINGS[s.wish.name].far))
+    for index, slot in enumerate(placed):
+        thing = THINGS[slot.wish.name]
+        yield thing_part(slot, w, _zone(w, thing.realm, far=thing.far), index)
 
 
 def _weather(w: World) -> Iterator[Layer]:

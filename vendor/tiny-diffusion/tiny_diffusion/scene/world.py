@@ -108,7 +108,7 @@ def _choose_place(prompt: Prompt, r: Random) -> tuple[str, tuple[str, ...]]:
         "meadow": ("mountains", "hills", "hills", ""),
         "forest": ("mountains", "", ""),
         "hills": ("mountains", "", ""),
-        "sea": ("", "", "mountains"),
+        "sea": ("", "", "", "mountains"),
     }.get(base, ("",))
     choice = r.choice(likely)
     return base, (choice,) if choice else ()

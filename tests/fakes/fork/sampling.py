@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import drawing
+import drawing  # type: ignore[import-not-found]  # found on PYTHONPATH, as in the fork
 
 GRANDCHILD = """
 import os, signal, sys

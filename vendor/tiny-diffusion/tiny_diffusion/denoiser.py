@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tiny_diffusion.guide import Guide
     from tiny_diffusion.scene.world import World
 
     Cells = NDArray[np.float32]
@@ -51,13 +52,13 @@ class SceneDenoiser:
     """Denoises one picture: chooses its world at the first, noisiest step, then every layer."""
 
     def __init__(
-        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, *, fresh: bool
+        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, source: Guide | None
     ) -> None:
-        """Take worlds with their log priors; `fresh` means that x begins as pure noise."""
+        """Take worlds with their log priors; x begins as noise, or as a noised `source`."""
         self._worlds = worlds
         self._shrink = _shrink(rows, columns)
         self._rows, self._columns = rows // self._shrink, columns // self._shrink
-        self._fresh = fresh
+        self._source = source
         self.bank: Bank | None = None
         self.weights: list[NDArray[np.float64]] = []
         self.drawn: Cells = np.zeros((4, rows, columns), dtype=np.float32)
@@ -74,6 +75,8 @@ class SceneDenoiser:
             expected = self._sweep(seen, noise / self._shrink)
         expected = rest + np.float32(share) * expected
         self.drawn = grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
+        if self._source is not None:
+            return grown + self._source.outliving(grown)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
         return grown + keep * (full - grown)
 
@@ -88,7 +91,7 @@ class SceneDenoiser:
         prior = np.array([log for _, log in self._worlds])
         directions = scenes - scenes.mean(0)
         norms = _energy(directions)
-        if self._fresh:
+        if self._source is None:
             # Pure noise holds no picture: by its angle to each, no world is likelier than another.
             towards = (seen * directions).sum((1, 2, 3)) / (noise * np.sqrt(norms + 1e-9))
             weights = _softmax(prior + CHOICE * towards)

@@ -15,12 +15,12 @@ PLACES: dict[str, str] = {
     "city": "city, cities, skyline, city skyline, skyscraper, skyscrapers, cityscape, metropolis, "
     "downtown, buildings, street, new york, manhattan, tokyo, cyberpunk city, towers",
     "lake": "lake, lakes, pond, calm lake, river, lagoon, fjord, reservoir",
-    "space": "space, outer space, universe, cosmos, galaxy, galaxies, nebula, solar system, "
-    "milky way, deep space",
+    "space": "space, outer space, universe, cosmos, nebula, solar system, deep space",
     "meadow": "meadow, meadows, field, fields, garden, flower field, field of flowers, park, lawn, prairie",
 }
 THINGS: dict[str, str] = {
     "house": "house, cottage, cabin, hut, home, barn, villa, farmhouse, lodge, building, chalet, shed",
+    "village": "village, town, hamlet, houses, cottages",
     "castle": "castle, fortress, palace, citadel, chateau",
     "lighthouse": "lighthouse, beacon",
     "church": "church, chapel, cathedral",
@@ -85,6 +85,7 @@ SIGHTS: dict[str, str] = {
     "rain": "rain, raining, rainy, drizzle, shower",
     "snowfall": "snowing, snowfall, snowflakes, blizzard, snowstorm",
     "aurora": "aurora, northern lights, aurora borealis, polar lights",
+    "galaxy": "galaxy, galaxies, milky way, spiral galaxy",
     "flowers": "flower, flowers, tulip, tulips, blossoms, blossom, poppies, poppy, roses, rose, "
     "daisies, daisy, sunflower, sunflowers, lavender, wildflowers",
     "trees": "trees",
@@ -140,7 +141,7 @@ GROUNDS = frozenset({"background", "backdrop", "wall", "canvas", "paper"})
 PREPOSITIONS = frozenset({"on", "over", "against", "upon", "onto", "in", "at", "under", "beneath", "above",
                           "with", "near", "by", "beside", "behind", "before", "of", "to", "from", "through"})  # fmt: skip
 IRREGULAR = {"leaves": "leaf", "sheep": "sheep", "people": "person", "men": "man", "women": "woman",
-             "children": "child", "geese": "goose", "wolves": "wolf", "fish": "fish", "cacti": "cactus"}  # fmt: skip
+             "children": "child", "snowmen": "snowman", "geese": "goose", "wolves": "wolf", "fish": "fish", "cacti": "cactus"}  # fmt: skip
 
 
 def lexicon() -> dict[tuple[str, ...], list[tuple[str, str]]]:

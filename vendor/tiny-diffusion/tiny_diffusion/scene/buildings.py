@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import cos, sin
 from typing import TYPE_CHECKING
 
 from tiny_diffusion.scene.canvas import Colour, mix
@@ -19,7 +20,7 @@ STONE: Colour = (182, 176, 178)
 
 def house(p: Pen, colour: Colour, *, snow: bool) -> None:
     """Draw a cottage with a gable roof, a door and two windows."""
-    roof = SNOW if snow else SLATE if colour in {COLOURS["red"], COLOURS["orange"]} else ROOF
+    roof = SNOW if snow else SLATE if colour[0] > 2 * colour[2] and colour[1] < 160 else ROOF
     p.shadow(0.75)
     p.box(0.2, 0.66, 0.34, 1.06, mix(STONE, ROOF, 0.4))
     p.box(-0.5, 0, 0.5, 0.58, colour)
@@ -35,6 +36,15 @@ def house(p: Pen, colour: Colour, *, snow: bool) -> None:
     p.disc(0.06, 0.17, 0.015, COLOURS["gold"])
     p.disc(0, 0.72, 0.07, p.glass())
     p.lamp(0, 0.3, 0.8)
+
+
+def village(p: Pen, colour: Colour, *, snow: bool) -> None:
+    """Draw a church among houses; the colour is that of one of them."""
+    others = p.r.sample([COLOURS[n] for n in ("white", "yellow", "blue", "red", "orange")], 4)
+    spots = ((-0.62, 0.16, 0.42), (0.66, 0.15, 0.44), (-0.3, 0.04, 0.5), (0.36, 0.0, 0.52), (-0.8, 0.0, 0.46))
+    church(p.part(0.06, 0.14, 0.86), (240, 236, 226), snow=snow)
+    for (x, y, size), tone in zip(spots, [*others, colour], strict=True):
+        house(p.part(x, y, size), tone, snow=snow)
 
 
 def castle(p: Pen, colour: Colour, *, snow: bool) -> None:
@@ -123,8 +133,6 @@ def windmill(p: Pen, colour: Colour, *, snow: bool) -> None:
 
 
 def _sail(p: Pen, angle: float) -> None:
-    from math import cos, sin  # noqa: PLC0415 - used nowhere else
-
     ux, uy, vx, vy = cos(angle), sin(angle), -sin(angle), cos(angle)
     p.stroke([(0, 0.66), (0.42 * ux, 0.66 + 0.42 * uy)], 0.018, WOOD)
     corners = ((0.1, 0.0), (0.41, 0.0), (0.41, 0.1), (0.1, 0.1))

@@ -43,7 +43,7 @@ def _tree(p: Pen, colour: Colour, *, snow: bool) -> None:
 
 
 def _leaf(r: Random, colour: Colour, *, pine: bool) -> Colour:
-    return plants.leaf(r, autumn=False, pine=pine) if colour == COLOURS["green"] else colour
+    return plants.leaf(r, autumn=False, pine=pine) if colour[1] > max(colour[0], colour[2]) else colour
 
 
 def _palm(p: Pen, colour: Colour, *, snow: bool) -> None:
@@ -66,6 +66,7 @@ _G, _W, _A = Realm.GROUND, Realm.WATER, Realm.AIR
 _HOUSES = ("red", "white", "blue", "yellow", "orange")
 THINGS: dict[str, Thing] = {
     "house": Thing(buildings.house, _G, 0.3, 1.3, _HOUSES),
+    "village": Thing(buildings.village, _G, 0.34, 2.0, _HOUSES, ("hills", "mountains", "lake"), far=True),
     "castle": Thing(buildings.castle, _G, 0.46, 1.0, ("gray",), ("hills", "mountains"), far=True),
     "lighthouse": Thing(buildings.lighthouse, _G, 0.5, 0.4, ("red", "blue"), ("sea",)),
     "church": Thing(buildings.church, _G, 0.36, 1.0, ("white", "gray"), ("hills", "mountains")),
@@ -73,7 +74,7 @@ THINGS: dict[str, Thing] = {
     "pyramid": Thing(buildings.pyramid, _G, 0.34, 1.8, ("gold",), ("desert",), far=True),
     "tent": Thing(buildings.tent, _G, 0.24, 1.6, ("orange", "blue", "red"), ("mountains", "forest")),
     "snowman": Thing(buildings.snowman, _G, 0.36, 0.7, ("red", "blue", "green"), ("hills", "forest")),
-    "bridge": Thing(buildings.bridge, _G, 0.34, 2.0, ("gray", "brown"), ("lake",)),
+    "bridge": Thing(buildings.bridge, _W, 0.26, 2.0, ("gray", "brown"), ("lake",)),
     "boat": Thing(vehicles.boat, _W, 0.3, 1.15, ("red", "white", "blue", "yellow"), ("sea", "lake")),
     "ship": Thing(vehicles.ship, _W, 0.3, 1.7, ("black", "blue", "red"), ("sea",)),
     "duck": Thing(animals.duck, _W, 0.2, 1.4, ("yellow", "white"), ("lake",)),

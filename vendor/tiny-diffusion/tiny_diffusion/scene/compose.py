@@ -94,7 +94,7 @@ def _space(world: World) -> Iterator[Part]:
     yield Part("space", lambda c, r: places.deep_space(c, r, tint), 6)
     yield Part("stars", lambda c, r: sky.stars(c, r, world.height, 90), 4)
     asked = any(w.name == "planet" for w in world.prompt.things)
-    if not asked and r.random() < 0.3:
+    if world.has("galaxy") or (not asked and r.random() < 0.2):
         yield Part("galaxy", lambda c, r: places.galaxy(c, r, tint), 6)
     elif not asked:
         for k in range(r.choice((1, 2, 3)) if not world.prompt.things else 1):

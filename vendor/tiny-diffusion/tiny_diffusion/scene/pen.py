@@ -29,6 +29,10 @@ class Pen:
         self.size = size
         self._side = -size if mirror else size
 
+    def part(self, x: float, y: float, size: float) -> Pen:
+        """Give a pen for a smaller thing that stands on (x, y) of this one."""
+        return Pen(self.canvas, self._point((x, y)), self.size * size, self.light, self.r)
+
     def tone(self, colour: Colour, factor: float = 1.0) -> Colour:
         """Give a colour as the light shows it."""
         return self.light.thing(bright(colour, factor))

@@ -52,6 +52,8 @@ def slots(wishes: Sequence[Wish], width: float, r: Random) -> list[Slot]:
 def colour_of(wish: Wish, world: World, index: int) -> Colour:
     """Give the colour that was asked for, or one that the thing often has."""
     usual = THINGS[wish.name].colours
+    if world.autumn and wish.name == "tree":
+        usual = ("orange", "red", "gold")
     turn = world.random.randrange(len(usual)) + (index if wish.name == "planet" else 0)
     return COLOURS[wish.colour or usual[turn % len(usual)]]
 

@@ -175,4 +175,4 @@ def aurora(c: Canvas, r: Random, horizon: float) -> None:
         y = base + 0.07 * math.sin(phase + x * 5) + 0.03 * math.sin(phase * 2 + x * 13)
         tone = mix((90, 240, 170), (150, 110, 240), 0.5 + 0.5 * math.sin(phase + x * 3))
         for j in range(6):
-            c.glow(x, y - j * 0.05 * (0.6 + horizon), 0.07, tone, 0.16 * (1 - j / 6.5))
+            c.glow(x, y - j * 0.05 * (0.6 + horizon), 0.075, tone, 0.34 * (1 - j / 6.5))

@@ -84,6 +84,8 @@ def make_world(prompt: Prompt, width: float, height: float, seed: str) -> World:
     colour = sky.colour if sky is not None else None
     if prompt.time is None and colour is not None:
         time = "night" if colour == "black" else "day"
+    if base in {"space", "plain"}:
+        time = "day"
     fantasy = "fantasy" in prompt.styles
     light = choose_light(time, fantasy=fantasy, sky_colour=colour, r=r)
     low, high = (0.5, 0.62) if base in WATERS else (0.6, 0.7)
@@ -119,6 +121,8 @@ def _home(prompt: Prompt, r: Random) -> str:
     for wish in prompt.things:
         if wish.name in THINGS:
             return r.choice(THINGS[wish.name].homes)
+    if prompt.sight("galaxy"):
+        return "space"
     if prompt.sight("flowers"):
         return "meadow"
     if prompt.sight("autumn") or prompt.sight("snow"):

@@ -159,8 +159,7 @@ def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
     lines = JobLines()
 
     def log(event: JobEvent) -> None:
-        line = lines.line(event)
-        if line is not None:
+        for line in lines.of(event):
             terminal.say(line)
 
     return log

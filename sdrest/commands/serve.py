@@ -23,6 +23,7 @@ from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
@@ -51,7 +52,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
     unsubscribe = bus.subscribe(early.append)
     app = create_app(settings, bus=bus)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+    runner = Runner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
     try:
         await _start(runner, sockets, tls)
         _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
 CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
+COARSE = 2  # cells along each side of one when worlds are compared
 LARGEST_GRID = 96 * 96
 
 
@@ -74,7 +75,7 @@ class SceneDenoiser:
         for _ in range(2 if rest.any() else 1):
             expected = self._sweep(seen, noise / self._shrink)
         expected = rest + np.float32(share) * expected
-        self.drawn = grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
+        self.drawn = grown = _grow(expected, self._shrink)
         if self._source is not None:
             return grown + self._source.outliving(grown)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
@@ -82,9 +83,11 @@ class SceneDenoiser:
 
     def _choose_world(self, seen: Cells, noise: float) -> tuple[Cells, float]:
         """Choose the likeliest world; give the others' part of the mean, and its own weight."""
+        seen, noise = _pool(seen, COARSE), noise / COARSE
+        rows, columns = seen.shape[1:]
         scenes = np.stack(
             [
-                composite(Bank(world, self._rows, self._columns, [index]).layers)
+                composite(Bank(world, rows, columns, [index]).layers)
                 for index, (world, _) in enumerate(self._worlds)
             ]
         )
@@ -102,7 +105,7 @@ class SceneDenoiser:
         self.weights = [_uniform(layer) for layer in self.bank.layers]
         share = float(weights[best])
         weights[best] = 0
-        return _mix(weights, scenes), share
+        return _grow(_mix(weights, scenes), COARSE), share
 
     def _sweep(self, seen: Cells, noise: float) -> Cells:
         """Weigh the versions of each layer, back to front, the others as expected so far."""
@@ -198,3 +201,7 @@ def _shrink(rows: int, columns: int) -> int:
 def _pool(x: Cells, factor: int) -> Cells:
     channels, rows, columns = x.shape
     return x.reshape(channels, rows // factor, factor, columns // factor, factor).mean((2, 4))
+
+
+def _grow(x: Cells, factor: int) -> Cells:
+    return x.repeat(factor, 1).repeat(factor, 2)

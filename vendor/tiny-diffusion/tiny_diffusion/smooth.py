@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 HALVINGS = 5
 """The coarsest grid has cells of 32 pixels: pictures whose sides are no multiples of that fail."""
-SWEEPS, COARSEST_SWEEPS = 40, 200
+SWEEPS = (200, 60, 40, 40, 20, 10)
+"""Rounds of relaxation on each grid, the coarsest first: what is coarse takes the longest."""
 LARGEST_BEND = 0.2
 PLAIN = 0.018
 """A picture that strays this far from its own blur (black to white is 2) is half plain."""
@@ -59,7 +60,7 @@ def membrane(
         guess = np.broadcast_to(mean, picture.shape)
     filled = np.where(known, picture, guess).astype(np.float32)
     if hole.any():
-        _relax(filled, hole, load, SWEEPS if halvings else COARSEST_SWEEPS)
+        _relax(filled, hole, load, SWEEPS[halvings])
     return filled
 
 
@@ -78,7 +79,8 @@ def _relax(filled: Pixels, hole: Mask, load: Pixels, sweeps: int) -> None:
 def _neighbours(picture: Pixels) -> Pixels:
     """Return the sums of the four neighbours; beyond the rim everything goes on as it is."""
     frame = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    return np.asarray(frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:])
+    around: Pixels = frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:]
+    return around
 
 
 def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:

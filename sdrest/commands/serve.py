@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -91,7 +91,7 @@ def test_what_the_original_prints(name: str, capfd: pytest.CaptureFixture[str]) 
         assert out == f"sdrest, {__version__}\n"
         return
     recorded = case["stdout"].replace("stable-diffusion-rest-api", "sdrest")
-    recorded = re.sub("SSL certi\\w+", "SSL certificate", recorded)  # it has a spelling mistake
+    recorded = re.sub(r"SSL \w+", "SSL certificate", recorded)  # it has a spelling mistake
     assert set(out.splitlines()) >= {
         line for line in recorded.splitlines() if "--port " not in line
     }

@@ -2,6 +2,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -150,39 +151,45 @@ async def test_all_images_are_a_success(executor: Executor, tmp_path: Path, beha
     assert images(events) == [1, 2]
 
 
+@dataclass(frozen=True)
+class Case:
+    behaviour: str
+    ready: int  # how many of two images are complete
+    code: str
+    details: dict[str, object]
+    text: str  # what the message says
+
+
+CRASHED: dict[str, object] = {"exitCode": 1}
+RETURNED: dict[str, object] = {"exitCode": 0}
+
+
 @pytest.mark.parametrize(
-    ("behaviour", "ready", "code", "details", "text"),
+    "case",
     [
-        ("crash_before", 0, "script_failed", {"exitCode": 1}, "Sizes of tensors must match"),
-        ("crash_between", 1, "script_failed", {"exitCode": 1}, "after OUTPUT/samples/00000.png"),
-        ("half_png", 1, "images_missing", {"exitCode": 0}, "only 1 of 2 images"),
-        ("too_few", 1, "images_missing", {"exitCode": 0}, "only 1 of 2 images"),
-        ("close_descriptors", 1, "images_missing", {"exitCode": 0}, "only 1 of 2 images"),
-        ("killed", 0, "out_of_memory", {"signal": "SIGKILL"}, "ran out of memory"),
-        ("terminated", 0, "killed", {"signal": "SIGTERM"}, "SIGTERM"),
-        ("exit_text", 0, "script_failed", {"exitCode": 1}, "code 1: nothing to do"),
-        ("exit_code code=3", 0, "script_failed", {"exitCode": 3}, "exit code 3."),
-        ("out_of_memory", 0, "out_of_memory", {"exitCode": 1}, "ran out of memory"),
-        ("disk_full", 0, "storage_failed", {"exitCode": 1}, "Make room"),
-        ("missing_module", 0, "import_failed", {"exitCode": 1}, "cv2_that_nobody_has"),
-        ("flood_stderr", 0, "script_failed", {"exitCode": 1}, "after the flood"),
+        Case("crash_before", 0, "script_failed", CRASHED, "Sizes of tensors must match"),
+        Case("crash_between", 1, "script_failed", CRASHED, "after OUTPUT/samples/00000.png"),
+        Case("half_png", 1, "images_missing", RETURNED, "only 1 of 2 images"),
+        Case("too_few", 1, "images_missing", RETURNED, "only 1 of 2 images"),
+        Case("close_descriptors", 1, "images_missing", RETURNED, "only 1 of 2 images"),
+        Case("killed", 0, "out_of_memory", {"signal": "SIGKILL"}, "ran out of memory"),
+        Case("terminated", 0, "killed", {"signal": "SIGTERM"}, "SIGTERM"),
+        Case("exit_text", 0, "script_failed", CRASHED, "code 1: nothing to do"),
+        Case("exit_code code=3", 0, "script_failed", {"exitCode": 3}, "exit code 3."),
+        Case("out_of_memory", 0, "out_of_memory", CRASHED, "ran out of memory"),
+        Case("disk_full", 0, "storage_failed", CRASHED, "Make room"),
+        Case("missing_module", 0, "import_failed", CRASHED, "cv2_that_nobody_has"),
+        Case("flood_stderr", 0, "script_failed", CRASHED, "after the flood"),
     ],
+    ids=lambda case: case.behaviour,
 )
-async def test_failures(
-    executor: Executor,
-    tmp_path: Path,
-    behaviour: str,
-    ready: int,
-    code: str,
-    details: dict[str, object],
-    text: str,
-) -> None:
-    events = await collect(executor.run(task(tmp_path / "work", behaviour, iterations=2)))
-    assert images(events) == list(range(1, ready + 1))
+async def test_failures(executor: Executor, tmp_path: Path, case: Case) -> None:
+    events = await collect(executor.run(task(tmp_path / "work", case.behaviour, iterations=2)))
+    assert images(events) == list(range(1, case.ready + 1))
     why = failure(events)
-    assert why.code == code
-    assert text in why.message
-    assert {**details, "stderr": why.details["stderr"]} == why.details
+    assert why.code == case.code
+    assert case.text in why.message
+    assert {**case.details, "stderr": why.details["stderr"]} == why.details
     shown = why.message + why.details["stderr"]
     assert str(tmp_path) not in shown
     assert str(FORK) not in shown

@@ -27,8 +27,14 @@ def task(job_type: JobType, *, image: Path | None = None, **fields: Any) -> Task
 
 
 def test_text_to_image() -> None:
-    fields = {"prompt": "-x 'a'\n$(b)", "iterations": 2, "batchSize": 3, "guidanceScale": -0.5}
-    planned = plan(task(JobType.TEXT_TO_IMAGE, **fields), REPOSITORY)
+    asked = task(
+        JobType.TEXT_TO_IMAGE,
+        prompt="-x 'a'\n$(b)",
+        iterations=2,
+        batchSize=3,
+        guidanceScale=-0.5,
+    )
+    planned = plan(asked, REPOSITORY)
     assert planned.script == ROOT / "scripts/txt2img.py"
     assert planned.arguments == (
         "--prompt=-x 'a'\n$(b)",
@@ -52,7 +58,7 @@ def test_text_to_image() -> None:
     ]
     assert (planned.batches, planned.batch_size, planned.outer_bar) == (2, 3, "Sampling")
     assert planned.takes_precision
-    assert planned.seed is planned.inputs is None
+    assert (planned.seed, planned.inputs) == (None, None)
 
 
 def test_plms() -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
-
 from tiny_diffusion.scene.shapes import OUTLINES
 
 if TYPE_CHECKING:
@@ -58,7 +57,11 @@ def figure(picture: Pixels) -> Figure:
     pixels = picture.astype(np.float64)
     edge = max(2, len(picture) // 24)
     frame = np.concatenate(
-        [pixels[:edge].reshape(-1, 3), pixels[-edge:].reshape(-1, 3), pixels[:, :edge].reshape(-1, 3)]
+        [
+            pixels[:edge].reshape(-1, 3),
+            pixels[-edge:].reshape(-1, 3),
+            pixels[:, :edge].reshape(-1, 3),
+        ]
     )
     ground = np.median(frame, 0)
     apart = np.linalg.norm(pixels - ground, axis=2)

@@ -21,11 +21,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "vendor" / "tiny-diffusion")]
 
-from benchmarks.bundled_judge import Figure, Judge, figure, statistics  # noqa: E402 - needs the path
 from tiny_diffusion import diffusion, render, sampler  # noqa: E402 - needs the path
 from tiny_diffusion.bank import Bank, Layer  # noqa: E402 - needs the path
 from tiny_diffusion.prompt import parse  # noqa: E402 - needs the path
 from tiny_diffusion.scene.world import make_world  # noqa: E402 - needs the path
+
+from benchmarks.bundled_judge import Figure, Judge, figure, statistics  # noqa: E402 - needs the path
 
 SEED = 20260
 SIZE = 256

@@ -70,7 +70,9 @@ class Reflection:
 class Bank:
     """The layers of one world on a grid of cells."""
 
-    def __init__(self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None
+    ) -> None:
         """Draw all versions of all parts, or of each part the one that `versions` turns to."""
         self.style = Style(world.prompt.styles)
         self.world = world
@@ -79,7 +81,9 @@ class Bank:
             if isinstance(part, Mirror):
                 self.layers.append(self._reflection(part, rows))
                 continue
-            wanted = range(part.versions) if versions is None else [v % part.versions for v in versions]
+            wanted = (
+                range(part.versions) if versions is None else [v % part.versions for v in versions]
+            )
             drawn = [self._small(part, v, rows, columns) for v in wanted]
             layer = _stack(part, drawn)
             if layer is not None:
@@ -135,5 +139,7 @@ def _stack(part: Part, drawn: Sequence[tuple[Cells, int, int]]) -> Layer | None:
     stacked = np.zeros((len(drawn), 5, bottom - top, right - left), dtype=np.float32)
     for k, (cells, t, x) in enumerate(drawn):
         if cells.size:
-            stacked[k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]] = cells
+            stacked[
+                k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]
+            ] = cells
     return Layer(part, stacked, top, left)

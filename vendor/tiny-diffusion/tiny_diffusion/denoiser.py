@@ -29,7 +29,10 @@ LARGEST_GRID = 96 * 96
 
 
 def posterior(
-    distances: NDArray[np.float64], spread: float, noise: float, prior: NDArray[np.float64] | float = 0.0
+    distances: NDArray[np.float64],
+    spread: float,
+    noise: float,
+    prior: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
     """Give the weights of candidates at squared `distances` from the noisy latent.
 
@@ -160,11 +163,17 @@ def composite(layers: Sequence[Layer | Reflection]) -> Cells:
     columns = max(layer.box[1].stop for layer in layers if isinstance(layer, Layer))
     picture = np.zeros((4, rows, columns), dtype=np.float32)
     for layer in layers:
-        picture = layer.over(picture) if isinstance(layer, Reflection) else over(picture, layer, _uniform(layer))
+        picture = (
+            layer.over(picture)
+            if isinstance(layer, Reflection)
+            else over(picture, layer, _uniform(layer))
+        )
     return picture
 
 
-def _weigh(cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float) -> NDArray[np.float64]:
+def _weigh(
+    cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float
+) -> NDArray[np.float64]:
     """Weigh the versions of a layer between what is expected behind and before it."""
     pictures = front[:4] + front[4] * (cells[:, :4] + (1 - cells[:, 4:]) * behind)
     spread = float(_energy(pictures - pictures.mean(0)).mean())

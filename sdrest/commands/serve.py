@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,22 +16,18 @@ from sdrest.commands import certificate
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
-from sdrest.commands.terminal import Terminal
+from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
 
 _ORIGINAL_HOST = "0.0.0.0"  # noqa: S104 (printed; the server listens on --host)
-
-_BUNDLED = (
-    "There is no ./stable-diffusion: the bundled engine draws simple scenes. "
-    "It is no Stable Diffusion; the README tells how to set that up."
-)
 
 _EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mountains"
 
@@ -42,7 +37,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
 
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
     """
-    logging.basicConfig(level=logging.WARNING, handlers=[_LogHandler(terminal)])
+    logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     asyncio.run(_serve(settings, terminal, list(notes)))
     return 0
 
@@ -56,9 +51,11 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
     unsubscribe = bus.subscribe(early.append)
     app = create_app(settings, bus=bus)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+    runner = Runner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
     try:
-        await _start(runner, sockets, tls)
+        await runner.setup()
+        for opened in sockets:
+            await web.SockSite(runner, opened, ssl_context=tls).start()
         _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
         unsubscribe()
         log = _log(terminal)
@@ -70,18 +67,6 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
         await runner.cleanup()
         for opened in sockets:
             opened.close()
-
-
-async def _start(
-    runner: web.AppRunner, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None
-) -> None:
-    try:
-        await runner.setup()
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise UsageError(f"Cannot start: {where}{error.strerror or error}.") from error
-    for opened in sockets:
-        await web.SockSite(runner, opened, ssl_context=tls).start()
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
@@ -144,7 +129,11 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
     for failure in problems(repository):
         yield Line.of(Level.WARNING, failure.message)
     if repository.bundled:
-        yield Line.of(Level.INFO, _BUNDLED)
+        yield Line.of(
+            Level.INFO,
+            f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
+            "Stable Diffusion; the README tells how to set that up.",
+        )
         yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
 
 
@@ -160,22 +149,7 @@ def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
     lines = JobLines()
 
     def log(event: JobEvent) -> None:
-        line = lines.line(event)
-        if line is not None:
+        for line in lines.of(event):
             terminal.say(line)
 
     return log
-
-
-class _LogHandler(logging.Handler):
-    """Warnings and errors of all libraries on stderr, as lines of ours, with their traceback."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def emit(self, record: logging.LogRecord) -> None:
-        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
-        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
-        line = Line.of(level, f"{record.name}: {record.getMessage()}")
-        self._terminal.complain(line, more=f"{trace}\n" if trace else "")

@@ -3,6 +3,7 @@
 The command line, the environment variables, `--help` and the README's table derive from `FLAGS`.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -29,6 +30,52 @@ class Flag:
     def variable(self) -> str:
         """Return the environment variable, e.g. `SDREST_MAX_QUEUE`."""
         return "SDREST_" + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as one would type it; empty where there is none to type."""
+        if self.kind is bool:
+            return str(self.default).lower()
+        return f"{self.default:g}" if self.kind is float else str(self.default)
+
+    @property
+    def wants(self) -> str:
+        """Return what a value should be, e.g. `a whole number from 0 to 65535`."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return "valid UTF-8" if self.default == "" else "valid UTF-8 and not empty"
+        number = "a whole number" if self.kind is int else "a number"
+        if self.maximum is None:
+            return f"{number} of at least {self.minimum}"
+        return f"{number} from {self.minimum} to {self.maximum}"
+
+    def parse(self, text: str) -> Any:
+        """Return the value that was typed as `text`; `ValueError` (a sentence) for a wrong one."""
+        value = self._value(text)
+        if value is None:
+            raise ValueError(f"should be {self.wants}, not {text!r}.")
+        return value
+
+    def _value(self, text: str) -> Any:
+        """Return the value, or None where `text` is none; numbers have a minimum at least."""
+        if self.kind is bool:
+            return _BOOLEANS.get(text.lower())
+        try:
+            text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
+            value = self.kind(text)
+        except ValueError:
+            return None
+        if self.kind is str:
+            return value if value or self.default == "" else None
+        highest = sys.float_info.max if self.maximum is None else self.maximum
+        return value if self.minimum <= value <= highest else None
+
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 
 
 def _flag(
@@ -59,9 +106,9 @@ class Settings:
     concurrency: int = _flag(
         1, "Number of concurrent image generation tasks", minimum=1, maximum=64, original=True
     )
-    cors: bool = _flag(True, "Whether to enable CORS", original=True)  # noqa: FBT003
+    cors: bool = _flag(True, "Whether to enable CORS", original=True)
     delete_incomplete: bool = _flag(
-        False,  # noqa: FBT003 (the default of a flag)
+        False,
         "Delete all incomplete image generation tasks before starting the server",
         original=True,
     )
@@ -85,7 +132,7 @@ class Settings:
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
     max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
-    plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")  # noqa: FBT003
+    plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     python: str = _flag(
         "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
     )

@@ -1,0 +1,112 @@
+"""The server's certificate: the files that were given, or ones made for this machine."""
+
+import shutil
+import ssl
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.commands.lines import Level, Line
+from sdrest.errors import UsageError
+from sdrest.settings import Settings
+
+HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
+"""The names by which this machine calls itself; the original's requests go to the last one."""
+
+_MKCERT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The files of a certificate and its key."""
+
+    cert: Path
+    key: Path
+
+
+def provide(settings: Settings) -> tuple[Pair, list[Line]]:
+    """Return the files to use, and what to tell a person about them.
+
+    Where neither was given nor is there, they are made: by mkcert if that is installed, else
+    self-signed. Raises `UsageError` where one is missing or the folder cannot be written.
+    """
+    pair = Pair(Path(settings.cert), Path(settings.key))
+    missing = [path for path in (pair.cert, pair.key) if not path.exists()]
+    if not missing:
+        return pair, []
+    if missing == [pair.cert, pair.key] and not settings.given & {"cert", "key"}:
+        return pair, [Line.of(Level.INFO, _make(pair))]
+    option = "--cert" if missing[0] == pair.cert else "--key"
+    raise UsageError(f"There is no file {missing[0]} ({option}).")
+
+
+def context(pair: Pair) -> ssl.SSLContext:
+    """Return a TLS context for these files; `UsageError` where they cannot be used."""
+    for path in (pair.cert, pair.key):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    result = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    result.minimum_version = ssl.TLSVersion.TLSv1_2
+    result.set_alpn_protocols(["http/1.1"])
+    try:
+        result.load_cert_chain(pair.cert, pair.key, password=lambda: _refuse(pair.key))
+    except ssl.SSLError as error:
+        reason = {
+            "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
+            "NO_START_LINE": "one of them is not in PEM format",
+        }.get(error.reason or "", "one of them is not a usable PEM file")
+        raise UsageError(f"Cannot use {pair.cert} with {pair.key}: {reason}.") from error
+    return result
+
+
+def _refuse(key: Path) -> str:
+    raise UsageError(f"{key} is encrypted; the server needs one without a passphrase.")
+
+
+def _make(pair: Pair) -> str:
+    """Make both files and say how; a reader sees each of them complete or not at all."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".sdrest-", dir=pair.cert.parent) as folder:
+            made = Pair(Path(folder, "cert.pem"), Path(folder, "key.pem"))
+            trusted = _make_with_mkcert(made) or _make_self_signed(made)
+            made.key.chmod(0o600)
+            made.key.replace(pair.key)
+            made.cert.replace(pair.cert)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {pair.cert} and {pair.key}: {error.strerror}. Start where that is "
+            "possible, give --cert and --key, or use --plain-http behind a proxy."
+        ) from error
+    return f"Made {pair.cert} and {pair.key}, {trusted}"
+
+
+def _make_with_mkcert(pair: Pair) -> str | None:
+    """Return who trusts the files that mkcert made; None where it did not make them."""
+    program = shutil.which("mkcert")
+    if program is None:
+        return None
+    command = [program, "-cert-file", str(pair.cert), "-key-file", str(pair.key), *HOSTS]
+    try:
+        subprocess.run(  # noqa: S603 (mkcert, found on the user's own PATH)
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_MKCERT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return "by mkcert. Where a client does not trust them, run `mkcert -install` once."
+
+
+def _make_self_signed(pair: Pair) -> str:
+    from sdrest.commands import self_signed  # noqa: PLC0415 (needed once in a lifetime)
+
+    self_signed.write(pair.cert, pair.key, hosts=HOSTS)
+    return (
+        "self-signed: tell clients to trust cert.pem (export CURL_CA_BUNDLE=$PWD/cert.pem). For "
+        "one that browsers trust, install mkcert, run `mkcert -install`, delete both and restart."
+    )

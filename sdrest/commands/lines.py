@@ -1,0 +1,79 @@
+"""What the terminal shows, as lines. Pure; wording and layout are the original's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum, unique
+from typing import Self
+
+
+@unique
+class Colour(Enum):
+    """Foreground colours by their number in ANSI."""
+
+    RED = 31
+    GREEN = 32
+    YELLOW = 33
+    BLUE = 34
+    GRAY = 90
+
+
+@unique
+class Level(StrEnum):
+    """The first word of a line."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def colour(self) -> Colour:
+        """The word's colour."""
+        return _LEVEL_COLOURS[self]
+
+
+_LEVEL_COLOURS = {
+    Level.INFO: Colour.BLUE,
+    Level.SUCCESS: Colour.GREEN,
+    Level.WARNING: Colour.YELLOW,
+    Level.ERROR: Colour.RED,
+}
+
+CLEAR_VIEWPORT = "\x1b[1;1H\x1b[0J"
+"""Puts the cursor into the first column of the first row and clears what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line in one colour."""
+
+    text: str
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its level and its text in pieces."""
+
+    level: Level
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, level: Level, *pieces: str | Span) -> Self:
+        """Make a line of pieces that follow each other without a space."""
+        return cls(level, tuple(p if isinstance(p, Span) else Span(p) for p in pieces))
+
+    def render(self, *, colours: bool) -> str:
+        """Return the line with its end; text from elsewhere cannot break it or steer a terminal."""
+        return "".join(self._pieces(colours=colours)) + "\n"
+
+    def _pieces(self, *, colours: bool) -> Iterator[str]:
+        for span in (Span(self.level, self.level.colour), Span(" "), *self.spans):
+            text = "".join(c if c.isprintable() else " " for c in span.text)
+            paint = colours and span.colour
+            yield f"\x1b[{paint.value}m{text}\x1b[39m" if paint else text
+
+
+def serving(url: str) -> Line:
+    """Return the line that scripts wait for."""
+    return Line.of(Level.SUCCESS, "Serving on ", Span(url, Colour.YELLOW))

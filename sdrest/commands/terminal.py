@@ -1,0 +1,131 @@
+"""The terminal: lines on stdout and stderr that never hold up or end the server.
+
+A reader that went away, a full pipe or a stopped terminal costs log lines and nothing else: each
+stream is written by a thread of its own from a bounded backlog.
+"""
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line
+
+_BACKLOG = 10_000
+"""Lines that wait for a slow reader; further ones are dropped."""
+
+_LAST_WORDS = 1.0
+"""Seconds that a slow reader has for the last lines when the program ends."""
+
+
+def open_missing_streams() -> None:
+    """Open the null device in place of stdin, stdout and stderr where they are closed.
+
+    Otherwise the next file opened would take their numbers, and log lines would go into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 (stderr)
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
+class Stream:
+    """A file descriptor that takes text in UTF-8, whatever the locale. Calls return at once.
+
+    `is_terminal` tells whether a person may look at it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.is_terminal = os.isatty(descriptor)
+        self._descriptor = descriptor
+        self._waiting: deque[str] = deque()
+        self._dropped = 0
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def write(self, text: str) -> None:
+        """Write whole lines; drop them where too many wait already."""
+        with self._changed:
+            if len(self._waiting) >= _BACKLOG:
+                self._dropped += 1
+                return
+            if self._dropped:
+                note = Line.of(Level.WARNING, f"{self._dropped} lines were not written in time.")
+                self._waiting.append(note.render(colours=False))
+                self._dropped = 0
+            self._waiting.append(text)
+            if self._thread is None:
+                name = f"stream-{self._descriptor}"
+                self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Wait until all is written, but not for long."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread:
+            self._thread.join(_LAST_WORDS)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                text = "".join(self._waiting)
+                self._waiting.clear()
+            self._write(text.encode(errors="replace"))
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # another program made the shared terminal non-blocking
+                select.select([], [self._descriptor], [])
+            except OSError:  # nobody reads any more
+                return
+
+
+class Terminal:
+    """Where the program speaks: what it says on stdout, what is wrong on stderr."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._out = Stream(1)
+        self._err = Stream(2)
+        self._capable = environment.get("TERM") != "dumb"
+        self._colours = self._capable and not environment.get("NO_COLOR")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._out.close()
+        self._err.close()
+
+    def print(self, text: str) -> None:
+        """Write text to stdout as it is."""
+        self._out.write(text)
+
+    def say(self, line: Line) -> None:
+        """Write a line to stdout."""
+        self._out.write(line.render(colours=self._colours and self._out.is_terminal))
+
+    def complain(self, line: Line, *, more: str = "") -> None:
+        """Write a line to stderr, followed by whole lines that explain it."""
+        colours = self._colours and self._err.is_terminal
+        self._err.write(line.render(colours=colours) + more)
+
+    def clear(self) -> None:
+        """Clear what the terminal shows; what scrolled out of sight stays."""
+        if self._capable and self._out.is_terminal:
+            self._out.write(CLEAR_VIEWPORT)

@@ -1,0 +1,300 @@
+"""Uploads of every kind become PNGs for the scripts, or a sentence; results fit the upload."""
+
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
+from sdrest import pictures
+from sdrest.errors import InvalidRequestError
+
+MAX_PIXELS = 4096 * 4096
+
+
+def gradient(size: tuple[int, int] = (96, 64)) -> Image.Image:
+    ramp = Image.linear_gradient("L")
+    turned = ramp.rotate(90)
+    return Image.merge("RGB", (ramp, turned, ImageChops.invert(ramp))).resize(size)
+
+
+def furthest(one: Image.Image, other: Image.Image) -> int:
+    """How far apart two pictures' pixels are at most."""
+    return max(ImageChops.difference(one, other).tobytes())
+
+
+def encoded(picture: Image.Image, format_: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
+def prepared(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> Path:
+    for name, content in uploads.items():
+        (folder / f"{name}.upload").write_bytes(content)
+    paths = {name: folder / f"{name}.upload" for name in uploads}
+    pictures.prepare(paths, folder, max_pixels=max_pixels)
+    return folder
+
+
+def image_of(folder: Path) -> Image.Image:
+    with Image.open(folder / "image.png") as picture:
+        picture.load()
+        return picture
+
+
+def mask_of(folder: Path) -> Image.Image:
+    with Image.open(folder / "mask.png") as picture:
+        picture.load()
+        return picture
+
+
+def refused(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> dict[str, str]:
+    with pytest.raises(InvalidRequestError) as raised:
+        prepared(folder, max_pixels=max_pixels, **uploads)
+    assert not list(folder.glob("*.png")), "nothing of a refused upload is kept"
+    return {error.field: error.message for error in raised.value.fields}
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+
+
+@pytest.mark.parametrize("format_", ["PNG", "BMP", "GIF", "JPEG", "WEBP"])
+def test_every_format_becomes_an_rgb_png_of_its_size(tmp_path: Path, format_: str) -> None:
+    options = {"lossless": True} if format_ == "WEBP" else {}
+    source = gradient()
+
+    made = image_of(prepared(tmp_path, image=encoded(source, format_, **options)))
+
+    assert (made.mode, made.size, made.format) == ("RGB", (96, 64), "PNG")
+    assert furthest(made, source) <= {"JPEG": 24, "GIF": 40}.get(format_, 0)
+
+
+def test_only_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+    assert image_of(prepared(tmp_path, image=content)).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
+    source = gradient((96, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to the right
+
+    made = image_of(prepared(tmp_path, image=encoded(source, exif=exif)))
+
+    assert made.size == (64, 96)
+    assert made.tobytes() == source.rotate(-90, expand=True).tobytes()
+
+
+def test_broken_exif_leaves_the_picture_as_it_is(tmp_path: Path) -> None:
+    content = encoded(gradient(), "WEBP", lossless=True, exif=b"Exif\0\0no TIFF header at all")
+
+    assert image_of(prepared(tmp_path, image=content)).tobytes() == gradient().tobytes()
+
+
+def test_transparent_parts_of_an_image_are_white_and_of_a_mask_black(tmp_path: Path) -> None:
+    clear = Image.new("RGBA", (8, 8), (200, 200, 200, 0))
+    clear.putpixel((0, 0), (200, 200, 200, 255))
+
+    folder = prepared(tmp_path, image=encoded(clear), mask=encoded(clear))
+
+    assert image_of(folder).getpixel((5, 5)) == (255, 255, 255)
+    assert image_of(folder).getpixel((0, 0)) == (200, 200, 200)
+    assert mask_of(folder).getpixel((5, 5)) == 0
+    assert mask_of(folder).getpixel((0, 0)) == 255
+
+
+def test_a_palette_with_transparency_is_flattened(tmp_path: Path) -> None:
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    palette.putpixel((0, 0), 0)
+
+    made = image_of(prepared(tmp_path, image=encoded(palette, transparency=0)))
+
+    assert made.getpixel((0, 0)) == (255, 255, 255)
+    assert made.getpixel((1, 1)) == (10, 20, 30)
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [(0, 0), (257 * 100, 100), (65535, 255), (32768, 128)])
+def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path, wide: int, narrow: int) -> None:
+    source = Image.new("I;16", (4, 4), wide)
+
+    folder = prepared(tmp_path, image=encoded(source), mask=encoded(source))
+
+    assert image_of(folder).getpixel((2, 2)) == (narrow,) * 3
+    assert mask_of(folder).getpixel((2, 2)) == (255 if narrow >= 128 else 0)
+
+
+def test_cmyk_and_black_and_white_are_taken(tmp_path: Path) -> None:
+    content = encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "JPEG")
+    white = encoded(Image.new("1", (8, 8), 1))
+
+    folder = prepared(tmp_path, image=content, mask=white)
+
+    assert image_of(folder).getpixel((3, 3)) == (0, 0, 0)
+    assert mask_of(folder).getextrema() == (255, 255)
+
+
+@pytest.mark.parametrize(("grey", "repainted"), [(127, 0), (128, 255)])
+def test_the_mask_is_cut_at_128(tmp_path: Path, grey: int, repainted: int) -> None:
+    mask = encoded(Image.new("L", (10, 10), grey))
+
+    folder = prepared(tmp_path, image=encoded(gradient()), mask=mask)
+
+    assert mask_of(folder).getextrema() == (repainted, repainted)
+
+
+def test_the_mask_is_fitted_to_the_image(tmp_path: Path) -> None:
+    left = Image.new("L", (10, 20), 0)
+    left.paste(255, (0, 0, 5, 20))
+
+    made = mask_of(prepared(tmp_path, image=encoded(gradient((100, 60))), mask=encoded(left)))
+
+    assert (made.mode, made.size) == ("L", (100, 60))
+    assert made.crop((0, 0, 45, 60)).getextrema() == (255, 255)
+    assert made.crop((55, 0, 100, 60)).getextrema() == (0, 0)
+    assert set(made.tobytes()) == {0, 255}
+
+
+def test_all_wrong_uploads_are_told_at_once(tmp_path: Path) -> None:
+    assert refused(tmp_path, image=b"<html>", mask=encoded(gradient())[:200]) == {
+        "image": "Is not a PNG, JPEG, WebP, GIF or BMP image.",
+        "mask": "Is a damaged or incomplete image.",
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n",
+        encoded(gradient(), "TIFF"),
+        encoded(gradient(), "ICO"),
+        encoded(gradient(), "PPM"),
+    ],
+    ids=["empty", "EPS", "TIFF", "ICO", "PPM"],
+)
+def test_other_files_are_no_images(tmp_path: Path, content: bytes) -> None:
+    assert "Is not a PNG" in refused(tmp_path, image=content)["image"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(20_000, 20_000, (b"IDAT", b"")),
+        encoded(Image.new("1", (2049, 2048))),
+        b"GIF89a"  # a frame far larger than its screen, to be cleared to the background afterwards
+        + struct.pack("<HHBBB", 1, 1, 0, 0, 0)
+        + b"\x21\xf9\x04\x08\0\0\0\0,"
+        + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0)
+        + b"\2\0;",
+    ],
+    ids=["far too large", "a little too large", "GIF frame"],
+)
+def test_too_many_pixels_are_not_decoded(tmp_path: Path, content: bytes) -> None:
+    message = refused(tmp_path, image=content, max_pixels=2048 * 2048)["image"]
+
+    assert "At most 4194304 pixels" in message
+
+
+def test_the_limit_itself_is_allowed(tmp_path: Path) -> None:
+    content = encoded(Image.new("1", (256, 256)))
+
+    assert image_of(prepared(tmp_path, image=content, max_pixels=256 * 256)).size == (256, 256)
+
+
+def test_a_thread_of_pixels_is_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, image=encoded(Image.new("1", (20_000, 1))))["image"]
+
+    assert message.startswith("Has 20000x1 pixels. At most ")
+
+
+def test_compressed_text_does_not_blow_up(tmp_path: Path) -> None:
+    text = b"Comment\0\0" + zlib.compress(b"\0" * 100_000_000)
+    content = png(64, 64, (b"zTXt", text), (b"IDAT", zlib.compress(b"\0" * 193 * 64)))
+
+    assert refused(tmp_path, image=content) == {"image": "Is a damaged or incomplete image."}
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    format_=st.sampled_from(["PNG", "BMP", "GIF", "JPEG", "WEBP"]),
+    cut=st.integers(0, 400),
+    garbage=st.binary(max_size=40),
+)
+def test_damaged_files_give_a_picture_or_a_sentence(
+    tmp_path: Path, format_: str, cut: int, garbage: bytes
+) -> None:
+    content = encoded(gradient((16, 16)), format_)
+    broken = content[:cut] + garbage + content[cut + len(garbage) :]
+    with contextlib.suppress(InvalidRequestError):
+        assert image_of(prepared(tmp_path, image=broken)).mode == "RGB"
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_fitted_sides_are_the_nearest_multiples_of_64(width: int, height: int) -> None:
+    for side, fitted in zip((width, height), pictures.fit((width, height)), strict=True):
+        assert fitted % 64 == 0
+        assert fitted >= 64
+        assert fitted == 64 or abs(fitted - side) <= 32
+
+
+def test_an_image_alone_is_resampled_for_the_script(tmp_path: Path) -> None:
+    folder = prepared(tmp_path, image=encoded(gradient((500, 333))))
+    (folder / "script").mkdir()
+
+    path = pictures.script_input(folder / "image.png", None, folder / "script")
+
+    assert [file.name for file in (folder / "script").iterdir()] == ["image.png"]
+    with Image.open(path) as fitted:
+        assert (fitted.size, fitted.mode) == ((512, 320), "RGB")
+
+
+@pytest.mark.parametrize("size", [(20, 20), (64, 128), (100, 65)])
+def test_an_inpainted_picture_keeps_size_and_pixels(tmp_path: Path, size: tuple[int, int]) -> None:
+    white = Image.new("L", size, 0)
+    white.paste(255, (0, 0, size[0] // 2, size[1]))
+    folder = prepared(tmp_path, image=encoded(gradient(size)), mask=encoded(white))
+    (folder / "pair").mkdir()
+
+    path = pictures.script_input(folder / "image.png", folder / "mask.png", folder / "pair")
+    with Image.open(path) as sent, Image.open(folder / "pair" / "image_mask.png") as sent_mask:
+        assert sent.size == sent_mask.size
+        assert all(side % 64 == 0 for side in sent.size)
+        assert sent.crop((0, 0, *size)).tobytes() == gradient(size).tobytes()
+        assert sent.getpixel((sent.width - 1, 0)) == gradient(size).getpixel((size[0] - 1, 0))
+        assert sent.getpixel((0, sent.height - 1)) == gradient(size).getpixel((0, size[1] - 1))
+        result = ImageChops.invert(sent)
+    result.save(folder / "result.png")
+    pictures.restore_inpainted(
+        folder / "result.png", folder / "image.png", folder / "mask.png", folder / "result.png"
+    )
+
+    with Image.open(folder / "result.png") as restored:
+        assert restored.size == size
+        middle = size[0] // 2
+        right, left = (middle, 0, *size), (0, 0, middle, size[1])
+        assert restored.crop(right).tobytes() == gradient(size).crop(right).tobytes()
+        inverted = ImageChops.invert(gradient(size))
+        assert restored.crop(left).tobytes() == inverted.crop(left).tobytes()
+
+
+def test_written_pictures_carry_no_metadata(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    content = encoded(gradient(), "JPEG", exif=exif, comment=b"secret")
+
+    assert image_of(prepared(tmp_path, image=content)).info == {}

@@ -1,0 +1,1 @@
+"""A small diffusion model without a trained network: see docs/bundled-engine.md."""

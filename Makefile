@@ -2,16 +2,17 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint format docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
 run: .venv/.run ## set up what is missing, then start the server (ARGS="--port 9000" passes flags)
-	@$(BIN)/python -m sdrest $(ARGS)
+	@exec $(BIN)/python -m sdrest $(ARGS)
 
 test: .venv/.dev ## lint, then every test, with branch coverage
 	@$(MAKE) --no-print-directory lint
@@ -20,12 +21,19 @@ test: .venv/.dev ## lint, then every test, with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-lint: .venv/.dev ## format, lint, types, layers, spelling
+lint: .venv/.dev ## check format, style, types, layers, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
+
+format: .venv/.dev ## put the code into its format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: .venv/.dev ## write the README's tables anew
+	$(BIN)/python docs/tables.py
 
 bench: .venv/.dev ## measure (see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks
@@ -35,14 +43,18 @@ clean: ## remove what was built, not what was made by jobs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "sdrest needs Python 3.11 or later on the PATH (or make PYTHON=/path/to/python3.11)"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "sdrest needs Python 3.11 or later; install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is no Python 3.11 or later, which sdrest needs."; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments; install its venv package (Debian, Ubuntu: apt install python3-venv)."; exit 1; }
 	@echo "Making the environment in .venv ..."
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
 .venv/.run: .venv/bin/python setup.cfg
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bundled]'
+	@echo "Installing what the server needs ..."
+	@$(PIP) --editable '.[bundled]'
 	@touch $@
 
 .venv/.dev: .venv/bin/python setup.cfg
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Installing what the tests need ..."
+	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/.run

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from sdrest import __version__
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.terminal import Terminal, open_missing_streams
-from sdrest.errors import UsageError
+from sdrest.errors import SdrestError
 from sdrest.settings import FLAGS, Flag, Settings
 
 PROGRAM = "sdrest"
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.ClickException as error:
             terminal.complain(Line.of(Level.ERROR, error.format_message()))
             return 1
-        except UsageError as error:
+        except SdrestError as error:
             terminal.complain(Line.of(Level.ERROR, error.message))
             return 1
         except KeyboardInterrupt:
@@ -74,29 +74,6 @@ def _described(flag: Flag) -> str:
     return flag.help + (f"  (default {flag.default_text})" if flag.default_text else "")
 
 
-class _Value(click.ParamType):
-    """The value of a flag."""
-
-    def __init__(self, flag: Flag) -> None:
-        self.name = flag.kind.__name__
-        self.flag = flag
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,  # noqa: ARG002 (click's signature)
-        ctx: click.Context | None,
-    ) -> Any:
-        if not isinstance(value, str):
-            return value  # the default
-        try:
-            return self.flag.parse(value)
-        except ValueError as error:
-            typed = ctx and ctx.get_parameter_source(self.flag.name) is ParameterSource.COMMANDLINE
-            name = self.flag.option if typed else self.flag.variable
-            raise click.UsageError(f"{name} {error}") from None
-
-
 class _Command(click.Command):
     """A command with the original's help and its two more ways to switch a flag."""
 
@@ -110,12 +87,21 @@ class _Command(click.Command):
 
 
 def _option(flag: Flag) -> click.Option:
+    def parse(context: click.Context, _: click.Parameter, text: str) -> Any:
+        try:
+            return flag.parse(text)
+        except ValueError as error:
+            source = context.get_parameter_source(flag.name)
+            name = flag.variable if source is ParameterSource.ENVIRONMENT else flag.option
+            raise click.UsageError(f"{name} {error}") from None
+
     bare: Mapping[str, Any] = {"is_flag": False, "flag_value": "true"}  # --cors is --cors=true
     return click.Option(
         [flag.option, flag.name],
-        type=_Value(flag),
-        default=flag.default,
+        type=str,
+        default=flag.default_text,
         envvar=flag.variable,
+        callback=parse,
         **(bare if flag.kind is bool else {}),
     )
 

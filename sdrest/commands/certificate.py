@@ -54,10 +54,11 @@ def context(pair: Pair) -> ssl.SSLContext:
     try:
         result.load_cert_chain(pair.cert, pair.key, password=lambda: _refuse(pair.key))
     except ssl.SSLError as error:
-        reason = {
-            "KEY_VALUES_MISMATCH": "the key belongs to another certificate",
-            "NO_START_LINE": "one of them is not in PEM format",
-        }.get(error.reason or "", "one of them is not a usable PEM file")
+        reason = (
+            "the key belongs to another certificate"
+            if error.reason == "KEY_VALUES_MISMATCH"
+            else "one of them is not a usable PEM file"
+        )
         raise UsageError(f"Cannot use {pair.cert} with {pair.key}: {reason}.") from error
     return result
 

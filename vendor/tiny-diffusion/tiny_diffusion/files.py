@@ -31,9 +31,7 @@ class OutputFolder:
 
     def save_grid(self, pictures: NDArray[np.uint8], columns: int) -> None:
         """Write pictures (n, H, W, 3) as one."""
-        Image.fromarray(grid(pictures, columns)).save(
-            self.path / f"grid-{self._grid_count:04}.png"
-        )
+        Image.fromarray(grid(pictures, columns)).save(self.path / f"grid-{self._grid_count:04}.png")
 
 
 def grid(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:

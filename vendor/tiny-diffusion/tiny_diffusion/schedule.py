@@ -51,9 +51,7 @@ class Schedule:
         return len(self.timesteps)
 
     @classmethod
-    def ddim(
-        cls, steps: int, eta: float, every: NDArray[np.float64] | None = None
-    ) -> Schedule:
+    def ddim(cls, steps: int, eta: float, every: NDArray[np.float64] | None = None) -> Schedule:
         """Build the schedule of `steps` steps; eta 0 is deterministic, 1 is DDPM's own noise.
 
         `every` is ᾱ at all times of training, by default that of Stable Diffusion v1.

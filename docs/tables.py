@@ -1,0 +1,151 @@
+"""Write the README's tables from the declarations: `make docs`.
+
+Each table stands between `<!-- table: NAME -->` and `<!-- end -->`. With `--check` nothing is
+written; the exit status tells whether the README is up to date.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sdrest.errors import ErrorCode, FailureCode
+from sdrest.params import MODELS
+from sdrest.settings import FLAGS, Flag
+from sdrest.web.errors import STATUS
+
+README = Path(__file__).parent.parent / "README.md"
+
+_REFUSALS: Mapping[ErrorCode, str] = {
+    ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
+    ErrorCode.NOT_FOUND: "There is no such job, image or address.",
+    ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` names those.",
+    ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
+    ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "The range lies outside of the image.",
+    ErrorCode.QUEUE_FULL: "Too many jobs wait; `Retry-After` says when to try again.",
+    ErrorCode.STOPPING: "The server is stopping.",
+    ErrorCode.STORAGE_UNAVAILABLE: "The output folder cannot be written; nothing was kept.",
+    ErrorCode.INTERNAL: "A mistake of the server; its log has more.",
+}
+
+_FAILURES: Mapping[FailureCode, str] = {
+    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its last words.",
+    FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
+    FailureCode.KILLED: "A signal ended the script.",
+    FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
+    FailureCode.MODEL_MISSING: "The checkpoint is not there.",
+    FailureCode.MODEL_INVALID: "The file is no checkpoint for this script.",
+    FailureCode.REPOSITORY_MISSING: "The repository is not there.",
+    FailureCode.SCRIPT_MISSING: "The repository does not hold the script.",
+    FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
+    FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
+    FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
+    FailureCode.INTERNAL: "A mistake of the server; its log has more.",
+}
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(head)
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _flags(*, original: bool) -> str:
+    def row(flag: Flag) -> list[str]:
+        return [_code(flag.option), _code(flag.variable), _code(flag.default_text), flag.help]
+
+    return _table(
+        ["Flag", "Environment", "Default", "Meaning"],
+        (row(flag) for flag in FLAGS if flag.original is original),
+    )
+
+
+def _parameters() -> str:
+    schemas = {
+        job_type: model.model_json_schema(by_alias=True) for job_type, model in MODELS.items()
+    }
+    names = dict.fromkeys(
+        name for schema in schemas.values() for name in schema["properties"]
+    )  # in the order of their first appearance
+
+    def row(name: str) -> Iterator[str]:
+        yield _code(name)
+        for schema in schemas.values():
+            yield _default(schema, name)
+        described = next(s["properties"][name] for s in schemas.values() if name in s["properties"])
+        yield _range(described) + str(described["description"])
+
+    return _table(
+        ["Field", *map(_code, schemas), "Meaning"],
+        map(row, names),
+    )
+
+
+def _default(schema: Mapping[str, Any], name: str) -> str:
+    if name not in schema["properties"]:
+        return "–"
+    if name in schema.get("required", ()):
+        return "required"
+    default = schema["properties"][name]["default"]
+    return str(default) if isinstance(default, str) else f"{default:g}"
+
+
+def _range(described: Mapping[str, Any]) -> str:
+    options = [described, *described.get("anyOf", ())]
+    limits = next((option for option in options if "minimum" in option), None)
+    if limits is None:
+        return ""
+    low, high = limits["minimum"], limits["maximum"]
+    return f"{low:.10g}. " if low == high else f"{low:.10g} to {high:.10g}. "
+
+
+def _errors() -> str:
+    return _table(
+        ["Code", "Status", "Meaning"],
+        ([_code(code), str(STATUS[code].value), _REFUSALS[code]] for code in ErrorCode),
+    )
+
+
+def _failures() -> str:
+    return _table(["Code", "Meaning"], ([_code(code), _FAILURES[code]] for code in FailureCode))
+
+
+_TABLES = {
+    "original flags": lambda: _flags(original=True),
+    "new flags": lambda: _flags(original=False),
+    "parameters": _parameters,
+    "errors": _errors,
+    "failures": _failures,
+}
+
+
+def updated(text: str) -> str:
+    """Return the README with its tables made anew."""
+    for name, make in _TABLES.items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = pattern.subn(lambda found, make=make: found[1] + make() + found[2], text)
+        if count != 1:
+            raise ValueError(f"README.md has {count} places for the table {name}.")
+    return text
+
+
+def main() -> int:
+    """Write or check the README; return the exit status."""
+    text = README.read_text(encoding="utf-8")
+    wanted = updated(text)
+    if "--check" in sys.argv[1:]:
+        return int(text != wanted)
+    README.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

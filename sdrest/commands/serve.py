@@ -1,0 +1,181 @@
+"""`sdrest serve`: the server from its first line to its last."""
+
+import asyncio
+import logging
+import os
+import shlex
+import shutil
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from sdrest.commands import certificate
+from sdrest.commands.job_lines import JobLines
+from sdrest.commands.lines import Level, Line, serving
+from sdrest.commands.listen import listen
+from sdrest.commands.terminal import Terminal
+from sdrest.engine.repository import locate, problems
+from sdrest.errors import UsageError
+from sdrest.jobs.bus import Bus, JobEvent
+from sdrest.settings import Settings
+from sdrest.web.app import create_app
+
+_STOP_SECONDS = 3.0
+"""How long answers under way may take when the server stops."""
+
+_ORIGINAL_HOST = "0.0.0.0"  # noqa: S104 (printed; the server listens on --host)
+
+_BUNDLED = (
+    "There is no ./stable-diffusion: the bundled engine draws simple scenes. "
+    "It is no Stable Diffusion; the README tells how to set that up."
+)
+
+_EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mountains"
+
+
+def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
+    """Serve until a signal ends it; return the exit status.
+
+    `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
+    """
+    logging.basicConfig(level=logging.WARNING, handlers=[_LogHandler(terminal)])
+    asyncio.run(_serve(settings, terminal, list(notes)))
+    return 0
+
+
+async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> None:
+    stop = _stop_on_signals(terminal)
+    _check_given_paths(settings)
+    tls = _tls(settings, notes)
+    sockets = listen(settings.host, settings.port)
+    bus = Bus()
+    early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
+    unsubscribe = bus.subscribe(early.append)
+    app = create_app(settings, bus=bus)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+    try:
+        await _start(runner, sockets, tls)
+        _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
+        unsubscribe()
+        log = _log(terminal)
+        for event in early:
+            log(event)
+        bus.subscribe(log)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        for opened in sockets:
+            opened.close()
+
+
+async def _start(
+    runner: web.AppRunner, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None
+) -> None:
+    try:
+        await runner.setup()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise UsageError(f"Cannot start: {where}{error.strerror or error}.") from error
+    for opened in sockets:
+        await web.SockSite(runner, opened, ssl_context=tls).start()
+
+
+def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
+    """Return what the first signal sets; a second one ends the process at once.
+
+    Ending at once leaves no script behind: their hosts end when this process does.
+    """
+    stop = asyncio.Event()
+
+    def handle(signal_number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + signal_number)
+        terminal.say(Line.of(Level.INFO, "Stopping..."))
+        stop.set()
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        wanted.append(signal.SIGHUP)
+    loop = asyncio.get_running_loop()
+    for signal_number in wanted:
+        loop.add_signal_handler(signal_number, handle, signal_number)
+    return stop
+
+
+def _check_given_paths(settings: Settings) -> None:
+    """Refuse what the user named and is not there; missing defaults are only warned about."""
+    if "repository" in settings.given and not Path(settings.repository).is_dir():
+        raise UsageError(f"There is no folder {settings.repository} (--repository).")
+    if settings.python and shutil.which(settings.python) is None:
+        raise UsageError(f"There is no program {settings.python} (--python).")
+
+
+def _tls(settings: Settings, notes: list[Line]) -> ssl.SSLContext | None:
+    if settings.plain_http:
+        return None
+    pair, said = certificate.provide(settings)
+    notes += said
+    return certificate.context(pair)
+
+
+def _url(settings: Settings, port: int) -> str:
+    """Return the address to print; the original's for the default host.
+
+    Scripts wait for its line, and 0.0.0.0 reaches loopback on Linux and macOS.
+    """
+    scheme = "http" if settings.plain_http else "https"
+    host = settings.host if "host" in settings.given else _ORIGINAL_HOST
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Line]) -> None:
+    terminal.clear()
+    terminal.say(serving(url))
+    for note in [*notes, *_engine_notes(settings, url)]:
+        (terminal.complain if note.level is Level.WARNING else terminal.say)(note)
+
+
+def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
+    repository = locate(settings)
+    for failure in problems(repository):
+        yield Line.of(Level.WARNING, failure.message)
+    if repository.bundled:
+        yield Line.of(Level.INFO, _BUNDLED)
+        yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
+
+
+def _curl(settings: Settings, url: str) -> str:
+    """Return a request to paste."""
+    trust = [] if settings.plain_http else ["--cacert", settings.cert]
+    form = ["--form", f"prompt={_EXAMPLE_PROMPT}"]
+    return shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
+
+
+def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
+    """Return a listener that writes what happens to jobs."""
+    lines = JobLines()
+
+    def log(event: JobEvent) -> None:
+        line = lines.line(event)
+        if line is not None:
+            terminal.say(line)
+
+    return log
+
+
+class _LogHandler(logging.Handler):
+    """Warnings and errors of all libraries on stderr, as lines of ours, with their traceback."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        line = Line.of(level, f"{record.name}: {record.getMessage()}")
+        self._terminal.complain(line, more=f"{trace}\n" if trace else "")

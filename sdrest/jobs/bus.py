@@ -1,0 +1,60 @@
+"""Who listens to jobs. One event serves status answers, event streams, log lines and metrics."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto, unique
+
+from sdrest.jobs.model import Snapshot
+
+_log = logging.getLogger(__name__)
+
+
+@unique
+class Change(Enum):
+    """What happened to a job."""
+
+    QUEUED = auto()
+    STARTED = auto()
+    PROGRESS = auto()
+    IMAGE = auto()
+    FINISHED = auto()
+    """Came to an end; the snapshot's status tells which."""
+    REQUEUED = auto()
+    """Was interrupted and waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A change, and the job as it is after it."""
+
+    change: Change
+    snapshot: Snapshot
+
+
+Listener = Callable[[JobEvent], None]
+
+
+class Bus:
+    """Tells listeners of events, at once and in order, on the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[object, Listener] = {}
+
+    def publish(self, event: JobEvent) -> None:
+        """Call every listener; one that fails is logged and harms nobody."""
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 (logged; whoever published goes on)
+                _log.exception("A listener failed on %s", event.change.name)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener; return what removes it (a second call does nothing)."""
+        token = object()
+        self._listeners[token] = listener
+
+        def unsubscribe() -> None:
+            self._listeners.pop(token, None)
+
+        return unsubscribe

@@ -1,0 +1,99 @@
+"""Where everything lies below the output folder."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.errors import NotFoundError, UsageError
+from sdrest.jobs.model import JobKey
+from sdrest.params import JobType
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The layout of `output` (an absolute path).
+
+    `TYPE/ID/N.png` are the published images, as the original laid them; the rest is in `.sdrest/`.
+    """
+
+    output: Path
+
+    @property
+    def private(self) -> Path:
+        """The folder of what is no image of a job."""
+        return self.output / ".sdrest"
+
+    @property
+    def database(self) -> Path:
+        """The file of the job table."""
+        return self.private / "jobs.sqlite3"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the server of this folder holds locked."""
+        return self.private / "lock"
+
+    @property
+    def spool(self) -> Path:
+        """The folder of uploads on their way in; emptied at every start."""
+        return self.private / "spool"
+
+    @property
+    def all_inputs(self) -> Path:
+        """The folder of every job's prepared pictures."""
+        return self.private / "inputs"
+
+    @property
+    def work(self) -> Path:
+        """The folder of the runs' work folders; emptied at every start."""
+        return self.private / "work"
+
+    def inputs(self, key: JobKey) -> Path:
+        """Return the folder of a job's `image.png` and `mask.png`, there until the job ends."""
+        return self.all_inputs / _name(key)
+
+    def published(self, key: JobKey) -> Path:
+        """Return the folder of a job's images."""
+        return self.output / key.type / _checked_id(key)
+
+    def workdir(self, key: JobKey, attempt: int) -> Path:
+        """Return the work folder of a job's run number `attempt`, counted from 1."""
+        return self.work / f"{_name(key)}-{attempt}"
+
+    def create(self) -> None:
+        """Make the folders that are missing; harmless where a server runs already.
+
+        Raises `UsageError` where that is not possible or a folder is a symbolic link.
+        """
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+            self.create_inside()
+        except OSError as error:
+            raise UsageError(f"Cannot use the output folder {self.output}: {error}.") from error
+        for folder in (self.private, *map(self.output.joinpath, JobType)):
+            if folder.is_symlink():
+                raise UsageError(f"{folder} is a symbolic link; it should be a real folder.")
+
+    def create_inside(self) -> None:
+        """Make what is missing in an existing output folder; raises `OSError`.
+
+        An output folder that is gone while the server runs may be a disk that is not mounted: to
+        make it anew would hide the jobs of that disk.
+        """
+        for folder in (self.private, self.spool, self.all_inputs, self.work):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for job_type in JobType:
+            (self.output / job_type).mkdir(exist_ok=True)
+
+
+def _name(key: JobKey) -> str:
+    return f"{key.type}-{_checked_id(key)}"
+
+
+def _checked_id(key: JobKey) -> str:
+    """Return the id, which becomes a part of paths, if it is one."""
+    if not _ID.fullmatch(key.id):
+        raise NotFoundError
+    return key.id

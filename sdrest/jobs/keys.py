@@ -1,0 +1,29 @@
+"""Locks by key, made when needed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from sdrest.jobs.model import JobKey
+
+
+class KeyLocks:
+    """Lets one task at a time work on a job's files; other jobs are not held up."""
+
+    def __init__(self) -> None:
+        self._locks: dict[JobKey, asyncio.Lock] = {}
+        self._users: Counter[JobKey] = Counter()
+
+    @asynccontextmanager
+    async def hold(self, key: JobKey) -> AsyncGenerator[None, None]:
+        """Hold the lock of `key`."""
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._users[key] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[key] -= 1
+            if not self._users[key]:
+                del self._users[key], self._locks[key]

@@ -1,0 +1,41 @@
+"""One server for each output folder."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from sdrest.errors import UsageError
+
+
+class FolderLock:
+    """An advisory lock on the file at `path`, which ends with its process however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; raises `UsageError` if another process has it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise UsageError(f"Cannot lock the output folder: {error}.") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(descriptor, 20).decode("ascii", "replace")
+            os.close(descriptor)
+            raise UsageError(
+                f"Another server (process {owner or 'unknown'}) uses the output folder "
+                f"{self._path.parent.parent}."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back, if it was taken."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)

@@ -1,0 +1,75 @@
+"""What a start finds of the life before it."""
+
+import asyncio
+
+from sdrest.errors import Failure, FailureCode
+from sdrest.jobs import inputs, results
+from sdrest.jobs.bus import Change
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.model import JobKey
+from sdrest.jobs.runtime import Runtime
+from sdrest.jobs.store import Store
+from sdrest.params import JobType
+
+MAX_ATTEMPTS = 3
+"""How often a job is started whose server does not live to see its end."""
+
+
+async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
+    """Put interrupted jobs back or, with `delete_incomplete`, remove every job without an end."""
+    folders = runtime.folders
+    await asyncio.to_thread(_sweep, folders)
+    if delete_incomplete:
+        await _delete_incomplete(runtime.store, folders)
+    await _remove_orphans(runtime.store, folders)
+    resumed = await runtime.store.resume(
+        max_attempts=MAX_ATTEMPTS,
+        failure=Failure(
+            FailureCode.KILLED,
+            f"The server died each of the {MAX_ATTEMPTS} times that it ran this job; the job may "
+            "need more memory than there is. Ask for smaller or fewer images.",
+        ),
+    )
+    for job in resumed:
+        runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
+
+
+def _sweep(folders: Folders) -> None:
+    """Remove uploads and work folders of the former life."""
+    folders.create()
+    for folder in (folders.spool, folders.work):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                inputs.remove(path)
+            else:
+                path.unlink()
+
+
+async def _delete_incomplete(store: Store, folders: Folders) -> None:
+    """Remove jobs in an order that is right wherever it breaks off.
+
+    No image is listed that is gone; and no folder of a job without an end is left without a row,
+    since that would be a COMPLETE job of the original.
+    """
+    await store.unlist_incomplete()
+    last = 0
+    while page := await store.incomplete(after=last):
+        await asyncio.to_thread(_discard_all, folders, [key for _, key in page])
+        last = page[-1][0]
+    await store.delete_incomplete()
+
+
+def _discard_all(folders: Folders, keys: list[JobKey]) -> None:
+    for key in keys:
+        results.discard(folders, key)
+
+
+async def _remove_orphans(store: Store, folders: Folders) -> None:
+    """Remove pictures of jobs that have no row or are at their end."""
+    for folder in await asyncio.to_thread(lambda: list(folders.all_inputs.iterdir())):
+        job_type, _, job_id = folder.name.rpartition("-")
+        job = None
+        if job_type in set(JobType):
+            job = await store.find(JobKey(JobType(job_type), job_id))
+        if job is None or job.status.final:
+            await asyncio.to_thread(inputs.remove, folder)

@@ -1,0 +1,123 @@
+"""The published images: `TYPE/ID/N.png`, never half there, never through a symbolic link."""
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdrest.errors import NotFoundError
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.model import Job, JobKey, Status
+
+_IMAGE = re.compile(r"[1-9][0-9]*\.png")
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
+    """Move a complete image to its place, at once and durably; one that lies there is replaced.
+
+    Raises `OSError`, also where `source` or a folder on the way is a symbolic link. May block.
+    """
+    _sync(source)
+    folder = folders.published(key)
+    with _folder(folder.parent) as parent:
+        try:
+            os.mkdir(folder.name, dir_fd=parent)
+        except FileExistsError:
+            pass
+        else:
+            os.fsync(parent)
+        with _folder(folder, parent) as target:
+            os.rename(source, f"{number}.png", dst_dir_fd=target)
+            os.fsync(target)
+
+
+def image(folders: Folders, key: JobKey, number: int) -> Path:
+    """Return where an image lies; raises `NotFoundError` unless that is a real file."""
+    folder = folders.published(key)
+    path = folder / f"{number}.png"
+    if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_real_file(path)):
+        raise NotFoundError
+    return path
+
+
+def count(folders: Folders, key: JobKey) -> int:
+    """Return how many images lie in a job's folder, counted from 1 to the first gap. May block."""
+    folder = folders.published(key)
+    if not (_is_real_folder(folder.parent) and _is_real_folder(folder)):
+        return 0
+    number = 0
+    while _is_real_file(folder / f"{number + 1}.png"):
+        number += 1
+    return number
+
+
+def original(folders: Folders, key: JobKey) -> Job | None:
+    """Return the job of a folder that the original wrote: COMPLETE, with unknown parameters."""
+    images = count(folders, key)
+    if not images:
+        return None
+    written = folders.published(key).lstat().st_mtime
+    return Job(
+        key=key,
+        status=Status.COMPLETE,
+        params={},
+        total_images=images,
+        images=images,
+        seed=0,
+        attempts=1,
+        created_at=written,
+        started_at=written,
+        finished_at=written,
+    )
+
+
+def discard(folders: Folders, key: JobKey) -> None:
+    """Remove a job's images, and its folder if nothing else is in it. May block."""
+    folder = folders.published(key)
+    try:
+        with _folder(folder.parent) as parent, _folder(folder, parent) as inside:
+            for name in os.listdir(inside):  # noqa: PTH208 (pathlib takes no descriptor)
+                if _IMAGE.fullmatch(name):
+                    os.unlink(name, dir_fd=inside)
+            with contextlib.suppress(OSError):
+                os.rmdir(folder.name, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path.name} is not a regular file")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _folder(path: Path, parent: int | None = None) -> Iterator[int]:
+    """Open a real folder, by its name in `parent` if that is given."""
+    descriptor = os.open(path if parent is None else path.name, _FOLDER_FLAGS, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_real_folder(path: Path) -> bool:
+    return _kind(path) == stat.S_IFDIR
+
+
+def _is_real_file(path: Path) -> bool:
+    return _kind(path) == stat.S_IFREG
+
+
+def _kind(path: Path) -> int | None:
+    try:
+        return stat.S_IFMT(path.lstat().st_mode)
+    except OSError:
+        return None

@@ -1,0 +1,162 @@
+"""One run of one job: from a claimed row to its outcome."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from enum import Enum, auto, unique
+from pathlib import Path
+from typing import assert_never
+
+from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.errors import Failure, FailureCode
+from sdrest.jobs import inputs, results
+from sdrest.jobs.bus import Change
+from sdrest.jobs.model import Job, Position
+from sdrest.jobs.runtime import Runtime, Stopped
+from sdrest.params import MODELS
+
+_log = logging.getLogger(__name__)
+
+
+@unique
+class End(Enum):
+    """How a run ends that has not failed."""
+
+    COMPLETE = auto()
+    INTERRUPTED = auto()
+
+
+Outcome = End | Failure
+
+
+class Run:
+    """A run of `job`, which its slot has claimed."""
+
+    def __init__(self, runtime: Runtime, job: Job) -> None:
+        self._runtime = runtime
+        self._job = job
+        self._images = 0
+
+    async def outcome(self) -> Outcome:
+        """Run the job to its end. Never raises, but for a cancellation."""
+        timeout = self._runtime.job_timeout or None
+        try:
+            async with asyncio.timeout(timeout) as deadline:
+                return await self._execute()
+        except Stopped:
+            return End.INTERRUPTED
+        except TimeoutError as error:
+            return _timeout(timeout) if deadline.expired() else self._internal(error)
+        except OSError as error:
+            return self._storage_failed(error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is the end of this job only)
+            return self._internal(error)
+
+    async def _execute(self) -> Outcome:
+        await asyncio.to_thread(self._prepare)
+        async with aclosing(self._runtime.executor.run(self._task())) as events:
+            async for event in events:
+                outcome = await self._take(event)
+                if outcome is not None:
+                    return outcome
+        raise RuntimeError("The executor ended without a result")
+
+    def _prepare(self) -> None:
+        """Make the work folder, and remove images of an earlier request that are listed no more."""
+        folders, job = self._runtime.folders, self._job
+        workdir = folders.workdir(job.key, job.attempts)
+        inputs.remove(workdir)
+        workdir.mkdir(parents=True)
+        if not job.images:
+            results.discard(folders, job.key)
+
+    def _task(self) -> Task:
+        folders, job = self._runtime.folders, self._job
+        pictures = {name: folders.inputs(job.key) / f"{name}.png" for name in job.key.type.uploads}
+        return Task(
+            id=job.key.id,
+            params=MODELS[job.key.type].model_validate(job.params),
+            seed=job.seed,
+            workdir=folders.workdir(job.key, job.attempts),
+            image=pictures.get("image"),
+            mask=pictures.get("mask"),
+        )
+
+    async def _take(self, event: Event) -> Outcome | None:
+        """Act on an event; return the outcome if it is the last one."""
+        match event:
+            case Started():
+                return None
+            case Progress():
+                if self._advance(event):
+                    self._runtime.tell(Change.PROGRESS, self._job)
+                return None
+            case ImageReady(index=index, path=path):
+                return await self._list(event, index, path)
+            case Finished(failure=None) if self._images < self._job.total_images:
+                return Failure(
+                    FailureCode.IMAGES_MISSING,
+                    f"The script made {self._images} of {self._job.total_images} images.",
+                )
+            case Finished(failure=failure):
+                return failure or End.COMPLETE
+        assert_never(event)
+
+    async def _list(self, event: ImageReady, index: int, path: Path) -> Outcome | None:
+        """Publish an image, then list it."""
+        runtime, key = self._runtime, self._job.key
+        await asyncio.to_thread(results.publish, runtime.folders, key, index, path)
+        job = await runtime.insist(lambda: runtime.store.list_image(key, index))
+        if job is None:  # the row is gone, or somebody else's now
+            return End.INTERRUPTED
+        self._job = job
+        self._images = index
+        self._advance(event)
+        runtime.tell(Change.IMAGE, job)
+        return None
+
+    def _advance(self, event: Progress | ImageReady) -> bool:
+        """Move the position; return whether it is another one now."""
+        positions, key = self._runtime.positions, self._job.key
+        before = positions[key]
+        positions[key] = advance(before, event, self._job.total_images)
+        return positions[key] != before
+
+    def _storage_failed(self, error: OSError) -> Failure:
+        _log.warning("Job %s: %s", self._job.key.id, error)
+        return Failure(
+            FailureCode.STORAGE_FAILED,
+            f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "
+            "See that there is room on its disk and that it may write to its output folder; "
+            "then send the request again.",
+        )
+
+    def _internal(self, error: Exception) -> Failure:
+        _log.error("Job %s", self._job.key.id, exc_info=error)
+        return Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")
+
+
+def advance(position: Position, event: Progress | ImageReady, total: int) -> Position:
+    """Return the position after an event; it never goes back.
+
+    As in the original, the bar of an image does not reach 1 before its file is there: then the
+    next image begins, and after the last one the fraction stays 1.
+    """
+    match event:
+        case ImageReady(index=index) if index >= total:
+            reached = Position(total, 1.0)
+        case ImageReady(index=index):
+            reached = Position(index + 1, 0.0)
+        case Progress(fraction=fraction) if fraction >= 1:
+            return position
+        case Progress(index=index, fraction=fraction):
+            reached = Position(index, fraction)
+    return max(position, reached, key=lambda place: (place.index, place.fraction))
+
+
+def _timeout(seconds: float | None) -> Failure:
+    return Failure(
+        FailureCode.TIMEOUT,
+        f"The job was ended after {seconds:g} seconds. Ask for fewer steps or images, or start "
+        "the server with a longer --job-timeout.",
+    )

@@ -1,0 +1,85 @@
+"""What the slots of a queue share."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sdrest.engine.base import Executor
+from sdrest.errors import StorageUnavailableError
+from sdrest.jobs.bus import Bus, Change, JobEvent
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.keys import KeyLocks
+from sdrest.jobs.model import Job, JobKey, Position, Snapshot
+from sdrest.jobs.store import Store
+
+RETRY_SECONDS = 1.0
+"""How long the table is left alone when it cannot be used."""
+
+_FIRST_GUESS_SECONDS = 10.0
+_WEIGHT = 0.2
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):  # noqa: N818 (no error: the way out of a wait)
+    """The slots are stopping."""
+
+
+class Pace:
+    """How long jobs take: a mean in which the last ones weigh most."""
+
+    def __init__(self) -> None:
+        self._seconds = _FIRST_GUESS_SECONDS
+
+    def observe(self, job: Job) -> None:
+        """Take account of a job that has ended."""
+        if job.started_at is not None and job.finished_at is not None:
+            seconds = max(0.0, job.finished_at - job.started_at)
+            self._seconds += _WEIGHT * (seconds - self._seconds)
+
+    def retry_after(self, slots: int) -> int:
+        """Return the seconds, 1 to 600, until `slots` slots are likely to take another job."""
+        return min(600, max(1, math.ceil(self._seconds / slots)))
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The tools and the state of all slots.
+
+    `positions` holds how far each running job is; `work` is set while a job may be waiting.
+    """
+
+    store: Store
+    executor: Executor
+    folders: Folders
+    bus: Bus
+    job_timeout: float
+    locks: KeyLocks = field(default_factory=KeyLocks)
+    pace: Pace = field(default_factory=Pace)
+    positions: dict[JobKey, Position] = field(default_factory=dict)
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, change: Change, job: Job) -> None:
+        """Publish an event with the job's position."""
+        self.bus.publish(JobEvent(change, self.snapshot(job)))
+
+    def snapshot(self, job: Job) -> Snapshot:
+        """Return a row with its position, if it runs."""
+        return Snapshot(job, None if job.status.final else self.positions.get(job.key))
+
+    async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a change of the table until it can be made; raises `Stopped` if it never can."""
+        while True:
+            try:
+                return await change()
+            except StorageUnavailableError:
+                if self.stopping.is_set():
+                    raise Stopped from None
+            try:
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self.stopping.wait()
+            except TimeoutError:
+                pass

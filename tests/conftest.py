@@ -1,0 +1,40 @@
+"""What all tests share."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from sdrest.commands import self_signed
+from sdrest.commands.certificate import HOSTS
+from tests.support.server import Serve, Server, running
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cert.pem and key.pem for this machine."""
+    folder = tmp_path_factory.mktemp("certificate")
+    self_signed.write(folder / "cert.pem", folder / "key.pem", hosts=HOSTS)
+    return folder
+
+
+@pytest.fixture
+def serve(tmp_path: Path, certificate: Path) -> Serve:
+    """Start real servers: `async with serve("--no-cors") as server`.
+
+    Each runs in `tmp_path` (or `folder`) on a free port, with the certificate of the session, and
+    with the bundled engine unless `--repository` is among the flags.
+    """
+    pair = ("--cert", str(certificate / "cert.pem"), "--key", str(certificate / "key.pem"))
+
+    def start(
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        folder: Path = tmp_path,
+        warns: bool = False,
+    ) -> AbstractAsyncContextManager[Server]:
+        cert = certificate / "cert.pem"
+        return running(folder, cert, *pair, *flags, env=env, warns=warns)
+
+    return start

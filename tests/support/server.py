@@ -1,0 +1,146 @@
+"""The real server as a child process: `python -m sdrest` in a folder of its own."""
+
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+PATIENCE = 60.0
+"""Seconds after which something that should happen has not happened."""
+
+_FOREIGN = ("SDREST_", "NO_COLOR", "FORCE_COLOR", "CURL_", "SSL_CERT_", "PYTHONWARNINGS")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment of a child, without what the developer has set for the program."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and not name.lower().endswith("_proxy")
+    }
+    return {**kept, **changes}
+
+
+class Output:
+    """The lines of a stream, as they come."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self.lines: list[str] = []
+        self._changed = asyncio.Condition()
+        self._ended = False
+        self._task = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            async with self._changed:
+                self.lines.append(line.decode().rstrip("\n"))
+                self._changed.notify_all()
+        async with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _find(self, text: str) -> str | None:
+        return next((line for line in self.lines if text in line), None)
+
+    async def line(self, text: str) -> str:
+        """Return the first line that holds `text`, past or to come."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: self._ended or self._find(text))
+        found = self._find(text)
+        assert found is not None, f"no line with {text!r} in {self.lines}"
+        return found
+
+    async def all(self) -> list[str]:
+        """Return every line, once the stream has ended."""
+        async with asyncio.timeout(PATIENCE):
+            await self._task
+        return self.lines
+
+
+class Server:
+    """A running server. `folder` is its working folder, `url` what its first line says."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, cert: Path) -> None:
+        assert process.stdout
+        assert process.stderr
+        self.process = process
+        self.folder = folder
+        self.cert = cert
+        self.out = Output(process.stdout)
+        self.err = Output(process.stderr)
+        self.url = ""
+
+    async def started(self) -> None:
+        """Wait until it serves."""
+        line = await self.out.line("Serving on ")
+        self.url = line.rpartition(" ")[2]
+
+    def client(self, **headers: str) -> aiohttp.ClientSession:
+        """Return a client that trusts the server's certificate; paths are relative to its root."""
+        secure = self.url.startswith("https:")
+        context = ssl.create_default_context(cafile=self.cert) if secure else None
+        return aiohttp.ClientSession(
+            self.url.replace("0.0.0.0", "127.0.0.1"),
+            connector=aiohttp.TCPConnector(ssl=context or True),
+            timeout=aiohttp.ClientTimeout(PATIENCE),
+            headers=headers,
+        )
+
+    async def ended(self) -> int:
+        """Wait until the process has ended; return its exit status."""
+        async with asyncio.timeout(PATIENCE):
+            await self.out.all()
+            await self.err.all()
+            return await self.process.wait()
+
+    async def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
+        """End the server with a signal; return its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal_number)
+        return await self.ended()
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Server]]
+"""`serve(*flags, env={}, folder=..., warns=False)`: see `running`."""
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    cert: Path,
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+    warns: bool = False,
+) -> AsyncIterator[Server]:
+    """Run a server on a free port; afterwards end it and check that it ended well.
+
+    It must leave by itself with status 0 and an empty stderr (`warns`: warnings are no surprise).
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-m", "sdrest", "--port", "0", *flags),
+        cwd=folder,
+        env=environment(**(env or {})),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    server = Server(process, folder, cert)
+    try:
+        await server.started()
+        yield server
+        status = await server.stop()
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        error.add_note("\n".join(["stdout:", *server.out.lines, "stderr:", *server.err.lines]))
+        raise
+    complaints = [line for line in server.err.lines if not (warns and line.startswith("warning "))]
+    assert not complaints, complaints
+    assert status == 0

@@ -1,0 +1,157 @@
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line
+from sdrest.commands.terminal import Stream
+from tests.support.server import environment
+
+SPEAK = """
+from sdrest.commands.lines import Level, Line
+from sdrest.commands.terminal import Terminal
+with Terminal() as terminal:
+    terminal.clear()
+    terminal.say(Line.of(Level.SUCCESS, "said \\u2588"))
+    terminal.complain(Line.of(Level.ERROR, "wrong"), more="because\\n")
+"""
+PLAIN = "success said █\r\nerror wrong\r\nbecause\r\n"
+COLOURED = "\x1b[32msuccess\x1b[39m said █\r\n\x1b[31merror\x1b[39m wrong\r\nbecause\r\n"
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    try:
+        yield reader, writer
+    finally:
+        for descriptor in (reader, writer):
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def read_all(descriptor: int) -> bytes:
+    data = b""
+    with suppress(OSError):  # a terminal whose other side is closed
+        while piece := os.read(descriptor, 65536):
+            data += piece
+    return data
+
+
+def on_a_terminal(**env: str) -> str:
+    """Return what a program shows on a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", SPEAK]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment(**env)) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+    os.close(ours)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+def sorted_lines(text: str) -> list[str]:
+    """The two streams share a terminal; which comes first is open."""
+    return sorted(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("env", "shown"),
+    [
+        ({"TERM": "xterm"}, CLEAR_VIEWPORT + COLOURED),
+        ({"TERM": "xterm", "NO_COLOR": ""}, CLEAR_VIEWPORT + COLOURED),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, CLEAR_VIEWPORT + PLAIN),
+        ({"TERM": "dumb"}, PLAIN),
+    ],
+)
+def test_colours_and_clearing_on_a_terminal(env: dict[str, str], shown: str) -> None:
+    assert sorted_lines(on_a_terminal(**env)) == sorted_lines(shown)
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+def test_a_pipe_gets_plain_utf_8_in_every_locale(locale: str) -> None:
+    env = environment(TERM="xterm", LC_ALL=locale, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = subprocess.run(
+        [sys.executable, "-c", SPEAK], capture_output=True, check=True, env=env, timeout=60
+    )
+    assert done.stdout.decode() == "success said █\n"
+    assert done.stderr.decode() == "error wrong\nbecause\n"
+
+
+def test_lines_arrive_in_order() -> None:
+    with pipe() as (reader, writer):
+        stream = Stream(writer)
+        for number in range(1000):
+            stream.write(f"{number}\n")
+        stream.close()
+        os.close(writer)
+        assert read_all(reader).decode().split() == [str(number) for number in range(1000)]
+
+
+def test_a_reader_that_does_not_read_holds_nothing_up() -> None:
+    with pipe() as (reader, writer):
+        stream = Stream(writer)
+        line = "x" * 99 + "\n"
+        for _ in range(30_000):  # a pipe takes 64 KiB, the backlog 10,000 lines
+            stream.write(line)
+        assert read_some(reader) == line
+        os.set_blocking(reader, False)
+        while (text := drained(reader)) and "not written in time" not in text:
+            stream.write("more\n")
+
+
+def read_some(descriptor: int) -> str:
+    return os.read(descriptor, 100).decode()
+
+
+def drained(descriptor: int) -> str:
+    try:
+        return os.read(descriptor, 1 << 20).decode()
+    except BlockingIOError:
+        return "."
+
+
+def test_a_reader_that_left_is_no_error() -> None:
+    with pipe() as (reader, writer):
+        os.close(reader)
+        stream = Stream(writer)
+        stream.write("nobody\n")
+        stream.write("hears\n")
+        stream.close()
+
+
+def test_a_non_blocking_pipe_loses_nothing() -> None:
+    with pipe() as (reader, writer):
+        os.set_blocking(writer, False)
+        stream = Stream(writer)
+        text = "y" * 300_000 + "\n"
+        stream.write(text)
+        received = b""
+        while len(received) < len(text):
+            received += os.read(reader, 65536)
+        stream.close()
+        assert received.decode() == text
+
+
+def test_closed_streams_do_not_take_the_numbers_of_files(tmp_path: Path) -> None:
+    code = (
+        "import sys; from sdrest.commands.terminal import open_missing_streams as f; f();"
+        "sys.exit(open(sys.argv[1], 'w').fileno() <= 2)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "file")]
+    shell = '"$@" <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", shell, "sh", *command], check=False, timeout=60)
+    assert done.returncode == 0
+
+
+def test_nothing_said_nothing_written() -> None:
+    with pipe() as (reader, writer):
+        Stream(writer).close()
+        os.close(writer)
+        assert read_all(reader) == b""
+    assert Line.of(Level.INFO).render(colours=False) == "info \n"

@@ -1,0 +1,77 @@
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdrest.settings import FLAGS, Flag, Settings
+
+BY_NAME = {flag.name: flag for flag in FLAGS}
+NUMBERS = [flag for flag in FLAGS if flag.kind in {int, float}]
+
+ORIGINAL = {
+    "--cert": "./cert.pem",
+    "--concurrency": "1",
+    "--cors": "true",
+    "--delete-incomplete": "false",
+    "--inpaint-image-model": "./models/inpaint-image.ckpt",
+    "--key": "./key.pem",
+    "--output": "./output",
+    "--port": "8888",
+    "--repository": "./stable-diffusion",
+    "--text-to-image-model": "./models/text-to-image.ckpt",
+}
+
+
+def test_the_original_flags_and_defaults_are_there() -> None:
+    assert {flag.option: flag.default_text for flag in FLAGS if flag.original} == ORIGINAL
+
+
+def test_flags_make_settings() -> None:
+    assert Settings(**{flag.name: flag.default for flag in FLAGS}) == Settings()
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
+def test_a_default_reads_as_itself(flag: Flag) -> None:
+    value = flag.parse(flag.default_text)
+    assert value == flag.default
+    assert type(value) is flag.kind
+
+
+@pytest.mark.parametrize("flag", NUMBERS, ids=lambda flag: flag.name)
+@given(text=st.one_of(st.integers().map(str), st.floats().map(str), st.text()))
+def test_a_number_is_within_its_range_or_refused(flag: Flag, text: str) -> None:
+    value = None
+    with contextlib.suppress(ValueError):
+        value = flag.parse(text)
+    if value is not None:
+        assert type(value) is flag.kind
+        assert math.isfinite(value)
+        assert flag.minimum is not None
+        assert flag.minimum <= value <= (math.inf if flag.maximum is None else flag.maximum)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("port", "99999", "should be a whole number from 0 to 65535, not '99999'."),
+        ("port", "9001.5", "should be a whole number from 0 to 65535, not '9001.5'."),
+        ("max_queue", "0", "should be a whole number of at least 1, not '0'."),
+        ("job_timeout", "inf", "should be a number of at least 0, not 'inf'."),
+        ("cors", "maybe", "should be true or false, not 'maybe'."),
+        ("output", "", "should be valid UTF-8 and not empty, not ''."),
+        ("python", "\udcff", "should be valid UTF-8, not '\\udcff'."),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=r"^should be") as caught:
+        BY_NAME[name].parse(text)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("FALSE", False), ("1", True), ("off", False)]
+)
+def test_words_for_true_and_false(text: str, value: bool) -> None:
+    assert BY_NAME["cors"].parse(text) is value

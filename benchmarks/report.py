@@ -8,7 +8,7 @@ from benchmarks.rows import Row
 from benchmarks.servers import ORIGINAL, SDREST
 from benchmarks.stats import Goal, ratio
 
-HEAD = ("What", "connections", ORIGINAL, SDREST, "ratio (of each round)", "goal", "")
+HEAD = ("What", "connections", ORIGINAL, SDREST, "ratio (rounds)", "goal", "")
 MET = "met"
 MISSED = "**missed**"
 

@@ -116,15 +116,20 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None: 
         _print_and_exit(context, f"{PROGRAM}, {__version__}\n")
 
 
+def settings(context: click.Context) -> Settings:
+    """Return what the command line and the environment say."""
+    given = (flag.name for flag in FLAGS if context.get_parameter_source(flag.name) in _GIVEN)
+    return Settings(**context.params, given=frozenset(given))
+
+
 def _serve_command() -> click.Command:
-    def run(**values: Any) -> int:
+    @click.pass_context
+    def run(context: click.Context, **_: Any) -> int:
         from sdrest.commands.serve import serve  # noqa: PLC0415 (keeps --help instant)
 
-        context = click.get_current_context()
-        given = (flag.name for flag in FLAGS if context.get_parameter_source(flag.name) in _GIVEN)
         terminal = context.ensure_object(Terminal)
         notes = [Line.of(Level.WARNING, f"Ignored {word!r}.") for word in context.args]
-        return serve(Settings(**values, given=frozenset(given)), terminal, notes)
+        return serve(settings(context), terminal, notes)
 
     version = click.Option(
         ["-v", "--version"],

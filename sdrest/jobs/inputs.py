@@ -4,9 +4,6 @@ import os
 import shutil
 from pathlib import Path
 
-IMAGE = "image.png"
-MASK = "mask.png"
-
 
 def adopt(source: Path, target: Path) -> None:
     """Move a folder of pictures to `target`, durably; what lies there is of nobody. May block."""
@@ -17,16 +14,9 @@ def adopt(source: Path, target: Path) -> None:
     _sync(target.parent)
 
 
-def remove(folder: Path | None) -> None:
+def remove(folder: Path) -> None:
     """Remove a folder with what is in it, as far as that is possible. May block."""
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def existing(folder: Path, name: str) -> Path | None:
-    """Return the path of a picture if the folder has it."""
-    path = folder / name
-    return path if path.is_file() else None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

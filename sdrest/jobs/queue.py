@@ -124,9 +124,6 @@ class Queue:
         finally:
             if pictures is not None:
                 await asyncio.to_thread(inputs.remove, pictures)
-        if added.fresh:
-            self._runtime.tell(Change.QUEUED, added.job)
-            self._runtime.work.set()
         return added.job
 
     async def _admit(self, submission: Submission) -> Added:
@@ -151,7 +148,7 @@ class Queue:
 
     async def _add(self, submission: Submission) -> Added:
         key, params = submission.key, submission.params
-        return await self._store.add(
+        added = await self._store.add(
             key,
             params,
             seed=secrets.randbelow(2**32) if params.seed is None else params.seed,
@@ -159,6 +156,10 @@ class Queue:
             retry_after=self._runtime.pace.retry_after(len(self._slots)),
             instead=lambda: self._originals(submission),
         )
+        if added.fresh:  # told before anything else happens: a slot may have claimed it already
+            self._runtime.tell(Change.QUEUED, added.job)
+            self._runtime.work.set()
+        return added
 
     def _originals(self, submission: Submission) -> Job | None:
         """Return the job of the original that answers a request, if there is one."""

@@ -62,22 +62,27 @@ class Run:
         raise RuntimeError("The executor ended without a result")
 
     def _prepare(self) -> None:
-        """Make the work folder, and remove images of an earlier request that are listed no more."""
+        """Make the work folder, look for the inputs, remove images that are listed no more."""
         folders, job = self._runtime.folders, self._job
         workdir = folders.workdir(job.key, job.attempts)
         inputs.remove(workdir)
         workdir.mkdir(parents=True)
+        for picture in self._pictures().values():
+            picture.stat()
         if not job.images:
             results.discard(folders, job.key)
 
+    def _pictures(self) -> dict[str, Path]:
+        folder = self._runtime.folders.inputs(self._job.key)
+        return {name: folder / f"{name}.png" for name in self._job.key.type.uploads}
+
     def _task(self) -> Task:
-        folders, job = self._runtime.folders, self._job
-        pictures = {name: folders.inputs(job.key) / f"{name}.png" for name in job.key.type.uploads}
+        job, pictures = self._job, self._pictures()
         return Task(
             id=job.key.id,
             params=MODELS[job.key.type].model_validate(job.params),
             seed=job.seed,
-            workdir=folders.workdir(job.key, job.attempts),
+            workdir=self._runtime.folders.workdir(job.key, job.attempts),
             image=pictures.get("image"),
             mask=pictures.get("mask"),
         )

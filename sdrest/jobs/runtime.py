@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,8 +12,10 @@ from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot
+from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.jobs.store import Store
+
+BEGINNING = Position(1, 0.0)
 
 RETRY_SECONDS = 1.0
 """How long the table is left alone when it cannot be used."""
@@ -68,7 +71,9 @@ class Runtime:
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position, if it runs."""
-        return Snapshot(job, None if job.status.final else self.positions.get(job.key))
+        if job.status is not Status.IN_PROGRESS:
+            return Snapshot(job)
+        return Snapshot(job, self.positions.get(job.key, BEGINNING))
 
     async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
         """Repeat a change of the table until it can be made; raises `Stopped` if it never can."""
@@ -78,8 +83,10 @@ class Runtime:
             except StorageUnavailableError:
                 if self.stopping.is_set():
                     raise Stopped from None
-            try:
-                async with asyncio.timeout(RETRY_SECONDS):
-                    await self.stopping.wait()
-            except TimeoutError:
-                pass
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Wait until a retry makes sense, or the slots are stopping."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self.stopping.wait()

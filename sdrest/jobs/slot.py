@@ -5,9 +5,9 @@ import logging
 
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
-from sdrest.jobs.model import Job, Position
+from sdrest.jobs.model import Job
 from sdrest.jobs.run import End, Outcome, Run
-from sdrest.jobs.runtime import Runtime, Stopped
+from sdrest.jobs.runtime import BEGINNING, Runtime, Stopped
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ class Slot:
                     await self._perform(job)
             except Stopped:
                 return  # the next start finds the job interrupted
+            except Exception:  # noqa: BLE001 (a bug, but the other jobs go on)
+                _log.exception("A slot stumbled")
+                await runtime.pause()
 
     def interrupt(self) -> None:
         """End the script that runs, if any; its job goes back to the queue."""
@@ -41,7 +44,7 @@ class Slot:
 
     async def _perform(self, job: Job) -> None:
         runtime = self._runtime
-        runtime.positions[job.key] = Position(1, 0.0)
+        runtime.positions[job.key] = BEGINNING
         runtime.tell(Change.STARTED, job)
         self._running = asyncio.create_task(Run(runtime, job).outcome())
         if runtime.stopping.is_set():
@@ -64,7 +67,6 @@ class Slot:
                 await asyncio.to_thread(inputs.remove, runtime.folders.inputs(key))
         if ended is not None:
             runtime.pace.observe(ended)
-            runtime.positions.pop(key, None)
             runtime.tell(Change.REQUEUED if outcome is End.INTERRUPTED else Change.FINISHED, ended)
 
     async def _write(self, job: Job, outcome: Outcome) -> Job | None:

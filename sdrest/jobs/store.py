@@ -73,9 +73,12 @@ WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
 
-_UNLIST_INCOMPLETE = """
-UPDATE jobs SET images = 0 WHERE status IN ('QUEUED', 'IN_PROGRESS') AND images > 0
-"""
+# One statement for each state: SQLite finds a partial index by the very text of its condition.
+
+_UNLIST_INCOMPLETE = (
+    "UPDATE jobs SET images = 0 WHERE status = 'QUEUED' AND images > 0",
+    "UPDATE jobs SET images = 0 WHERE status = 'IN_PROGRESS' AND images > 0",
+)
 
 _INCOMPLETE = """
 SELECT number, type, id FROM jobs WHERE number > :after AND status = 'QUEUED'
@@ -84,7 +87,10 @@ SELECT number, type, id FROM jobs WHERE number > :after AND status = 'IN_PROGRES
 ORDER BY number LIMIT 1000
 """
 
-_DELETE_INCOMPLETE = "DELETE FROM jobs WHERE status IN ('QUEUED', 'IN_PROGRESS')"
+_DELETE_INCOMPLETE = (
+    "DELETE FROM jobs WHERE status = 'QUEUED'",
+    "DELETE FROM jobs WHERE status = 'IN_PROGRESS'",
+)
 
 
 def may_be_asked_again(status: Status) -> bool:
@@ -112,8 +118,9 @@ class Store:
         self._folders = folders
         self._lock = FolderLock(folders.lock)
         self._recent: OrderedDict[JobKey, Job] = OrderedDict()
+        self._writes = 0
         self._database = Database(
-            folders.database, restore=folders.create_inside, lost=self._recent.clear
+            folders.database, restore=folders.create_inside, lost=self._forget
         )
 
     async def open(self) -> None:
@@ -144,9 +151,11 @@ class Store:
         if job is not None:
             self._recent.move_to_end(key)
             return job
-        return await self._database.read(
-            lambda connection: _one(connection, _FIND, _names(key)), then=self._remember
-        )
+        writes = self._writes
+        job = await self._database.read(lambda connection: _one(connection, _FIND, _names(key)))
+        if writes == self._writes:  # else it may be older than what is remembered
+            self._remember(job)
+        return job
 
     async def count(self, status: Status) -> int:
         """Return how many jobs have a status."""
@@ -190,7 +199,7 @@ class Store:
             return Added(job, fresh=True)
 
         return await self._database.write(
-            add, then=lambda added: self._remember(added.job if added.fresh else None)
+            add, then=lambda added: self._wrote(added.job if added.fresh else None)
         )
 
     async def claim(self) -> Job | None:
@@ -201,7 +210,7 @@ class Store:
         """Count the images of a running job up to `number`, never down."""
         values = _names(key) | {"number": number}
         return await self._database.write(
-            lambda connection: _one(connection, _LIST_IMAGE, values), then=self._remember
+            lambda connection: _one(connection, _LIST_IMAGE, values), then=self._wrote
         )
 
     async def complete(self, key: JobKey) -> Job | None:
@@ -236,12 +245,11 @@ class Store:
                 jobs.append(_one(connection, *change))
             return [job for job in jobs if job is not None]
 
-        return await self._database.write(resume)
+        return await self._database.write(resume, then=lambda jobs: self._wrote(*jobs))
 
     async def unlist_incomplete(self) -> None:
         """Forget the images of all jobs that are not at their end."""
-        await self._database.write(lambda connection: connection.execute(_UNLIST_INCOMPLETE))
-        self._recent.clear()
+        await self._change_all(_UNLIST_INCOMPLETE)
 
     async def incomplete(self, *, after: int = 0) -> Sequence[tuple[int, JobKey]]:
         """Return up to 1000 jobs that are not at their end, with numbers above `after`."""
@@ -254,14 +262,29 @@ class Store:
 
     async def delete_incomplete(self) -> None:
         """Remove the rows of all jobs that are not at their end."""
-        await self._database.write(lambda connection: connection.execute(_DELETE_INCOMPLETE))
-        self._recent.clear()
+        await self._change_all(_DELETE_INCOMPLETE)
 
     async def _change(self, statement: str, target: Status, values: dict[str, Any]) -> Job | None:
         moved = _moved(target, values)
         return await self._database.write(
-            lambda connection: _one(connection, statement, moved), then=self._remember
+            lambda connection: _one(connection, statement, moved), then=self._wrote
         )
+
+    async def _change_all(self, statements: Sequence[str]) -> None:
+        def change(connection: sqlite3.Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        await self._database.write(change, then=lambda _: self._forget())
+
+    def _wrote(self, *jobs: Job | None) -> None:
+        self._writes += 1
+        for job in jobs:
+            self._remember(job)
+
+    def _forget(self) -> None:
+        self._writes += 1
+        self._recent.clear()
 
     def _remember(self, job: Job | None) -> None:
         if job is None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -56,7 +58,7 @@ def load(path: str, config: str) -> Checkpoint:
     constants = dict(read_config(config))
     saved = _read(path)
     for name, value in saved["state_dict"].items():
-        shape = constants.get(name)
+        shape: Any = constants.get(name)
         if isinstance(shape, int) and value != shape:
             raise RuntimeError(
                 f"Error(s) in loading state_dict: size mismatch for {name}: "
@@ -64,6 +66,15 @@ def load(path: str, config: str) -> Checkpoint:
             )
         constants[name] = value
     return Checkpoint(constants, saved.get("global_step"))
+
+
+def load_model(path: str, config: str) -> Checkpoint:
+    """Load as `load` does, and say so in the fork's words."""
+    print(f"Loading model from {path}")
+    checkpoint = load(path, config)
+    if checkpoint.global_step is not None:
+        print(f"Global Step: {checkpoint.global_step}")
+    return checkpoint
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -6,32 +6,63 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiny_diffusion import latent, sampler
+from tiny_diffusion import latent, render, sampler, schedule
+from tiny_diffusion.denoiser import SceneDenoiser
 from tiny_diffusion.schedule import Schedule
+from tiny_diffusion.worlds import worlds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from tiny_diffusion.checkpoint import Checkpoint
 
-def _flat(x: NDArray[np.float32], alpha_bar: float) -> NDArray[np.float32]:
-    """Early denoiser: the sky's colours, chosen by the noise's mean."""
-    n, _, h, w = x.shape
-    out = np.zeros_like(x)
-    t = np.linspace(0, 1, h, dtype=np.float32)[None, :, None]
-    for i in range(n):
-        hue = np.float32(x[i].mean() * 5)
-        out[i, 0] = t[0] - 0.5 + 0.3 * np.sin(hue) + np.zeros((h, w))
-        out[i, 1] = t[0] - 0.4 + np.zeros((h, w))
-        out[i, 2] = 0.5 + np.zeros((h, w))
-    return out
+    Latents = NDArray[np.float32]
+
+
+class _Batch:
+    """The denoisers of a batch, one for each prompt."""
+
+    def __init__(self, prompts: Sequence[str], shape: tuple[int, ...], scale: float, *, fresh: bool) -> None:
+        rows, columns = shape[-2:]
+        unit = min(rows, columns)
+        self.items = [
+            SceneDenoiser(worlds(p, columns / unit, rows / unit, scale), rows, columns, fresh=fresh)
+            for p in prompts
+        ]
+
+    def __call__(self, x: Latents, alpha_bar: float) -> Latents:
+        """Denoise each picture of the batch."""
+        return np.stack([item(z, alpha_bar) for item, z in zip(self.items, x, strict=True)])
+
+    def decode(self, x: Latents) -> NDArray[np.uint8]:
+        """Draw each picture of the batch in full size."""
+        return np.stack([_decode(i, z) for i, z in zip(self.items, x, strict=True)])
+
+
+def _decode(item: SceneDenoiser, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+    if item.bank is None:  # no step was taken: noise
+        return render.to_bytes(latent.decode_cells(z))
+    rows, columns = z.shape[1] * latent.CELL, z.shape[2] * latent.CELL
+    picture = render.draw(item.bank, item.weights, rows, columns)
+    return render.to_bytes(render.add_rest(picture, (z - item.drawn)[:3]))
+
+
+def _schedule(checkpoint: Checkpoint | None, steps: int, eta: float) -> Schedule:
+    constants = checkpoint.constants if checkpoint is not None else {}
+    every = schedule.alphas_cumprod(
+        constants.get("linear_start", schedule.LINEAR_START),
+        constants.get("linear_end", schedule.LINEAR_END),
+        int(constants.get("timesteps", schedule.TIMESTEPS)),
+    )
+    return Schedule.ddim(steps, eta, every)
 
 
 def text_to_image(
-    checkpoint: object,
+    checkpoint: Checkpoint | None,
     prompts: Sequence[str],
-    code: NDArray[np.float32],
+    code: Latents,
     *,
     steps: int,
     scale: float,
@@ -39,16 +70,21 @@ def text_to_image(
     plms: bool,
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """Turn start noise (n, 4, H/8, W/8) into pictures (n, H, W, 3), one for each prompt."""
+    """Turn start noise (n, 4, H/8, W/8) into pictures (n, H, W, 3), one for each prompt.
+
+    Raises ValueError for PLMS with an eta, ZeroDivisionError, ValueError or IndexError for the
+    numbers of steps with which the fork fails.
+    """
     if plms and eta != 0:
         raise ValueError("ddim_eta must be 0 for PLMS")
-    schedule = Schedule.ddim(steps, eta)
-    x = sampler.plms(_flat, code, schedule) if plms else sampler.ddim(_flat, code, schedule, rng)
-    return np.stack([(latent.decode_cells(z) * 255).astype(np.uint8) for z in x])
+    times = _schedule(checkpoint, steps, eta)
+    batch = _Batch(prompts, code.shape, scale, fresh=True)
+    x = sampler.plms(batch, code, times) if plms else sampler.ddim(batch, code, times, rng)
+    return batch.decode(x)
 
 
 def image_to_image(
-    checkpoint: object,
+    checkpoint: Checkpoint | None,
     prompts: Sequence[str],
     image: NDArray[np.uint8],
     *,
@@ -58,12 +94,19 @@ def image_to_image(
     eta: float,
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """Noise the picture (H, W, 3) to `strength` and denoise it to each prompt: (n, H, W, 3)."""
-    schedule = Schedule.ddim(steps, eta)
+    """Noise the picture (H, W, 3) to `strength` and denoise it to each prompt: (n, H, W, 3).
+
+    Raises what `text_to_image` raises, and IndexError where `int(strength * steps)` is the number
+    of steps that are taken, as the fork does.
+    """
+    times = _schedule(checkpoint, steps, eta)
     start = int(strength * steps)
     clean = latent.encode(image.astype(np.float32) / 255)
     clean = np.repeat(clean[None], len(prompts), 0)
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
-    x = sampler.add_noise(clean, noise, float(schedule.alphas[start]))
-    x = sampler.ddim(_flat, x, schedule, rng, start=start, label="Decoding image")
-    return np.stack([(latent.decode_cells(z) * 255).astype(np.uint8) for z in x])
+    x = sampler.add_noise(clean, noise, float(times.alphas[start]))
+    batch = _Batch(prompts, clean.shape, scale, fresh=False)
+    x = sampler.ddim(batch, x, times, rng, start=start, label="Decoding image")
+    if start == 0:
+        return np.repeat(image[None], len(prompts), 0)
+    return batch.decode(x)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GRID_PADDING = 2
 
@@ -41,7 +44,7 @@ def grid(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """
     count, height, width, channels = pictures.shape
     if count == 1:
-        return pictures[0]
+        return np.asarray(pictures[0])
     columns = min(columns, count)
     rows = -(-count // columns)
     cell_height, cell_width = height + GRID_PADDING, width + GRID_PADDING

@@ -1,0 +1,62 @@
+"""Whether a file can be a checkpoint: the mistakes that its first bytes show.
+
+Looking takes a millisecond; the scripts find out after seconds of imports, each mistake with an
+error of its own that names none of them.
+"""
+
+import zipfile
+from pathlib import Path
+
+from sdrest.errors import Failure, FailureCode
+
+_ZIP = b"PK\x03\x04"
+_LFS = b"version https://git-lfs"
+
+
+def problem(path: Path, *, flag: str) -> Failure | None:
+    """Return what is wrong with the checkpoint at `path`, which `flag` chooses; None if it may do.
+
+    A checkpoint that passes may still be damaged or another model's: loading it tells.
+    """
+    if not path.exists():
+        return Failure(
+            FailureCode.MODEL_MISSING,
+            f"The model checkpoint is missing. Download it, and start the server with {flag} "
+            "followed by its path.",
+        )
+    try:
+        wrong = _mistake(path)
+    except OSError as error:
+        wrong = f"cannot be read ({error.strerror}). Allow the server to read it"
+    if wrong is None:
+        return None
+    return Failure(FailureCode.MODEL_INVALID, f"The model checkpoint ({flag}) {wrong}.")
+
+
+def _mistake(path: Path) -> str | None:
+    if not path.is_file():
+        return "is no file. Give the path of the .ckpt file itself"
+    with path.open("rb") as file:
+        head = file.read(512).lstrip()
+    if not head:
+        return "is empty. Download it again"
+    if head.startswith(_LFS):
+        return "is a Git LFS pointer, not the model. Fetch it with git lfs pull"
+    if head.startswith(b"<"):
+        return "is a web page, not the model. Download it with curl --location --fail"
+    if head.startswith(_ZIP):
+        return _mistake_in_zip(path)
+    return None
+
+
+def _mistake_in_zip(path: Path) -> str | None:
+    """Tell apart torch's own format (a zip that holds `data.pkl`) and a zip around a checkpoint."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return "is incomplete: its end is missing. Download it again"
+    inner = next((name for name in names if name.endswith(".ckpt")), None)
+    if inner:
+        return f"is a zip archive around {inner.rpartition('/')[2]}. Unzip it"
+    return None

@@ -1,0 +1,180 @@
+"""Runs a repository's scripts, unedited, inside that repository's own Python.
+
+Started as `PYTHON -u host.py JOBS EVENTS` with two pipes besides the standard streams: jobs come
+in, events go out, each a JSON object on a line. The standard streams belong to the script alone.
+
+    in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision"}
+    out  {"event": "ready"}, {"event": "started", "id"},
+         {"event": "finished", "id", "code", "exception"}
+
+`finished` is told as soon as the script has returned, before the interpreter's teardown. The end of
+the jobs pipe, however it comes about, ends this process and its whole group at once: nothing
+outlives the server. It must be the leader of a process group of its own.
+
+This file needs Python 3.8 and its standard library, nothing else of sdrest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import queue
+import random
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_LONGEST_TEXT = 2000
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the jobs of the pipe `arguments[0]`, tell their events on the pipe `arguments[1]`."""
+    jobs, events = map(int, arguments)
+    for descriptor in (jobs, events):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 (not for the script's children)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+    serve(receive(jobs), events)
+
+
+def receive(jobs: int) -> Iterator[dict[str, Any]]:
+    """Yield the jobs of a pipe. A thread reads it at all times, to see its end during a job."""
+    waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        # Anything that ends the reading is the end of the server, as far as can be known here.
+        with contextlib.suppress(Exception), os.fdopen(jobs, "rb", closefd=False) as lines:
+            for line in lines:
+                waiting.put(json.loads(line))
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=read, name="sdrest", daemon=True).start()
+    while True:
+        yield waiting.get()
+
+
+def serve(jobs: Iterator[dict[str, Any]], events: int) -> None:
+    """Run one job after the other. Leaves with a job's code if nobody can be told of it."""
+    tell(events, {"event": "ready"})
+    for job in jobs:
+        tell(events, {"event": "started", "id": job["id"]})
+        code, exception = run(job)
+        finished = {"event": "finished", "id": job["id"], "code": code, "exception": exception}
+        try:
+            tell(events, finished)
+        except OSError:  # the script has closed descriptors that are not its own
+            sys.exit(code)
+
+
+def tell(events: int, message: dict[str, Any]) -> None:
+    """Write an event, on a line of its own even where a script wrote garbage into the pipe."""
+    data = b"\n" + json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(events, data) :]
+
+
+def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    """Run a script as `python SCRIPT ARGUMENTS` would; return its exit code and what it raised."""
+    with _surroundings(job):
+        code, exception = _execute(job)
+        for thread in threading.enumerate():  # as the interpreter does before it ends
+            if not thread.daemon and thread is not threading.main_thread():
+                thread.join()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # a script may have closed it
+                stream.flush()
+    return code, exception
+
+
+@contextlib.contextmanager
+def _surroundings(job: dict[str, Any]) -> Iterator[None]:
+    """Set argv, the working directory and the search path as the script expects them."""
+    here = Path(__file__).resolve().parent  # its modules must not hide the script's
+    argv, path, cwd = sys.argv, sys.path[:], Path.cwd()
+    sys.argv = [job["script"], *job["arguments"]]
+    sys.path[:] = [*job["path"], *(entry for entry in path if Path(entry).resolve() != here)]
+    os.chdir(job["cwd"])
+    try:
+        yield
+    finally:
+        os.chdir(cwd)
+        sys.argv, sys.path[:] = argv, path
+
+
+def _execute(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    try:
+        if job["seed"] is not None:
+            seed(job["seed"])
+        if job["takes_precision"] and not has_accelerator():
+            sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
+        runpy.run_path(job["script"], run_name="__main__")
+    except SystemExit as error:
+        return _exit_code(error), None
+    except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
+        with contextlib.suppress(Exception):  # its stderr may be closed
+            traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
+        return 1, describe(error)
+    return 0, None
+
+
+def seed(value: int) -> None:
+    """Seed every generator that a script may draw from, where it cannot be told a seed."""
+    random.seed(value)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("numpy").random.seed(value)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("torch").manual_seed(value)
+
+
+def has_accelerator() -> bool:
+    """Whether torch is there and can compute on something else than the CPU."""
+    try:
+        torch = importlib.import_module("torch")
+    except Exception:  # noqa: BLE001 (a broken torch: the script will tell)
+        return False
+    mps = getattr(torch.backends, "mps", None)
+    return bool(torch.cuda.is_available() or (mps and mps.is_available()))
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return what an exception is, in JSON values."""
+    text = ""
+    with contextlib.suppress(Exception):  # __str__ is foreign code
+        text = str(error)[:_LONGEST_TEXT]
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "types": [kind.__name__ for kind in type(error).__mro__],
+        "text": text,
+        "errno": error.errno if isinstance(error, OSError) else None,
+        "module": error.name if isinstance(error, ImportError) else None,
+        "files": sorted({Path(frame.filename).name for frame in frames}),
+    }
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    with contextlib.suppress(Exception):  # its stderr may be closed
+        print(error.code, file=sys.stderr)  # noqa: T201 (as the interpreter does)
+    return 1
+
+
+def _own_frames(error: BaseException, script: str) -> TracebackType | None:
+    """Return the traceback from the script on, without this file and runpy."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename != script:
+        frames = frames.tb_next
+    return frames
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

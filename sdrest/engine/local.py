@@ -1,0 +1,230 @@
+"""Runs tasks on this machine, each in a host process of its own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from sdrest import pictures
+from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.engine.failures import Ending, Surroundings, classify
+from sdrest.engine.hosts import Host
+from sdrest.engine.outdir import OutDir
+from sdrest.engine.process import sweep_orphans
+from sdrest.engine.progress import ProgressParser
+from sdrest.engine.redaction import names_of_paths
+from sdrest.engine.repository import Repository, model_flag, problem
+from sdrest.engine.scripts import Invocation, plan
+from sdrest.errors import Failure, FailureCode
+
+POLL = 0.05
+"""Seconds between two looks for complete images while a script says nothing."""
+
+
+class LocalExecutor:
+    """An `Executor` over host processes on this machine.
+
+    A failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr.
+    """
+
+    def __init__(self, repository: Repository, *, stderr_tail: int = 65536) -> None:
+        self._repository = repository
+        self._stderr_tail = stderr_tail
+        self._hosts: set[Host] = set()
+        self._orphans_swept = False
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of a task; see `Executor.run`."""
+        await self._sweep_once()
+        prepared = await asyncio.to_thread(_prepare, task, self._repository)
+        if isinstance(prepared, Failure):
+            yield Finished(prepared)
+            return
+        run = _Run(task, prepared)
+        host = Host(stderr_tail=self._stderr_tail, on_stderr=run.receive_stderr, on_change=run.wake)
+        self._hosts.add(host)
+        try:
+            python = self._repository.python or Path()  # there: `_prepare` has looked
+            try:
+                yield Started(await host.start(self._repository, python))
+            except OSError as error:
+                yield Finished(_cannot_start(error))
+                return
+            host.submit(prepared, self._repository)
+            while host.result is None:
+                await run.wait()
+                for event in await run.news():
+                    yield event
+            result = host.result
+            await host.end(grace=0)
+            for event in await run.news():
+                yield event
+            if run.complete:
+                yield Finished()
+                return
+            ending = Ending(
+                code=result.code,
+                raised=result.raised,
+                stderr=host.stderr,
+                ready=host.ready,
+                images=run.images_ready,
+                total_images=task.params.total_images,
+            )
+            yield Finished(classify(ending, _surroundings(task, self._repository)))
+        except _UnreadableImageError as error:
+            yield Finished(error.failure)
+        finally:
+            self._hosts.discard(host)
+            await host.end()
+
+    async def close(self) -> None:
+        """End every process that is still there."""
+        await asyncio.gather(*(host.end() for host in self._hosts))
+
+    async def _sweep_once(self) -> None:
+        if not self._orphans_swept:
+            self._orphans_swept = True
+            await asyncio.to_thread(sweep_orphans)
+
+
+class _UnreadableImageError(Exception):
+    """A complete file that is no picture, or cannot be made into the result."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
+class _Run:
+    """One task on its way: puts positions and images into one order of events."""
+
+    def __init__(self, task: Task, invocation: Invocation) -> None:
+        self._task = task
+        self._parser = ProgressParser(
+            batches=invocation.batches,
+            batch_size=invocation.batch_size,
+            outer=invocation.outer_bar,
+        )
+        self._images = OutDir(invocation.images)
+        self._changed = asyncio.Event()
+        self._positions: list[Progress] = []
+        self._shown = Progress(1, 0.0)
+
+    @property
+    def images_ready(self) -> int:
+        """How many images are complete."""
+        return self._images.ready
+
+    @property
+    def complete(self) -> bool:
+        """Whether all images are."""
+        return not self._images.missing
+
+    def receive_stderr(self, data: bytes) -> None:
+        """Take what the script wrote."""
+        self._positions += self._parser.feed(data)
+
+    def wake(self) -> None:
+        """End `wait`."""
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Wait until there may be news."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL):
+                await self._changed.wait()
+        self._changed.clear()
+
+    async def news(self) -> list[Event]:
+        """Return what has come since the last call.
+
+        An image comes before every position beyond it, and it alone brings the position 1.0: who
+        sees that an image is done can fetch it.
+        """
+        positions, self._positions = self._positions, []
+        number = self._images.ready
+        images = self._images.poll()
+        news: list[Event] = []
+        for position in positions:
+            while images and number + 1 < position.index:
+                number += 1
+                news += await self._image(number, images.pop(0))
+            if position.fraction < 1:
+                news += self._position(position)
+        for path in images:
+            number += 1
+            news += await self._image(number, path)
+        return news
+
+    async def _image(self, number: int, path: Path) -> list[Event]:
+        image, mask = self._task.image, self._task.mask
+        if image and mask:
+            restored = self._task.workdir / f"{number}.png"
+            try:
+                await asyncio.to_thread(pictures.restore_inpainted, path, image, mask, restored)
+            except (OSError, pictures.PictureError, ValueError) as error:
+                raise _UnreadableImageError(_cannot_write(error)) from error
+            path = restored
+        return [ImageReady(number, path), *self._position(Progress(number, 1.0))]
+
+    def _position(self, position: Progress) -> list[Event]:
+        shown = self._shown
+        if (position.index, position.fraction) <= (shown.index, shown.fraction):
+            return []
+        self._shown = position
+        return [position]
+
+
+def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
+    """Look for what is missing, and lay out the workdir: pictures that fit the script, links."""
+    failure = problem(repository, task.params.type)
+    if failure:
+        return failure
+    invocation = plan(task, repository)
+    try:
+        if invocation.inputs and task.image:
+            invocation.inputs.mkdir(parents=True)
+            pictures.script_input(task.image, task.mask, invocation.inputs)
+        for place, target in invocation.links.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target)
+    except OSError as error:
+        return _cannot_write(error)
+    return invocation
+
+
+def _surroundings(task: Task, repository: Repository) -> Surroundings:
+    python = repository.python or Path()
+    if python.is_relative_to(repository.root):
+        pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
+    else:
+        pip = f"{python.name} -m pip install"
+    return Surroundings(
+        model_flag=model_flag(task.params.type),
+        pip=pip,
+        names=names_of_paths(
+            {
+                "REPOSITORY": repository.root,
+                "MODEL": repository.model(task.params.type),
+                "VENV": python.parent.parent,
+                "OUTPUT": task.workdir / "output",
+                "WORKDIR": task.workdir,
+            }
+        ),
+    )
+
+
+def _cannot_start(error: OSError) -> Failure:
+    return Failure(
+        FailureCode.PYTHON_MISSING,
+        f"The Python of the repository does not start ({error.strerror}). Make its virtual "
+        "environment again, with Python 3.8 or later.",
+    )
+
+
+def _cannot_write(error: Exception) -> Failure:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "no picture"
+    return Failure(
+        FailureCode.STORAGE_FAILED,
+        f"The pictures of the task could not be read or written ({reason}). Make room on the disk "
+        "of the output folder, and see that it can be written.",
+    )

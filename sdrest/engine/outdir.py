@@ -1,0 +1,70 @@
+"""Which of a script's PNGs are complete.
+
+The scripts write in place, so a file exists, empty or in part, before it is a picture. A PNG is a
+signature and a chain of chunks, each with its length; it is complete when IEND ends the chain.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CHUNK_HEAD = 8  # length (4 bytes, big-endian), then type
+_CHUNK_FRAME = 12  # the head, and the checksum behind the data
+
+
+class OutDir:
+    """The images that a script shall write, in their order; each is reported once."""
+
+    def __init__(self, images: Sequence[Path]) -> None:
+        self._images = images
+        self._ready = 0
+
+    @property
+    def ready(self) -> int:
+        """How many images were reported as complete."""
+        return self._ready
+
+    @property
+    def missing(self) -> int:
+        """How many images were not reported yet."""
+        return len(self._images) - self._ready
+
+    def poll(self) -> list[Path]:
+        """Return the images that became complete since the last call, in order without gaps."""
+        first = self._ready
+        while self.missing and is_complete_png(self._images[self._ready]):
+            self._ready += 1
+        return list(self._images[first : self._ready])
+
+
+def is_complete_png(path: Path) -> bool:
+    """Whether a regular file lies at `path` and is a PNG to its end. Reads 8 bytes a chunk."""
+    try:
+        # O_NOFOLLOW: no link out of the folder. O_NONBLOCK: a FIFO in its place does not hang us.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        return stat.S_ISREG(status.st_mode) and _reaches_end(file, status.st_size)
+
+
+def _reaches_end(file: IO[bytes], size: int) -> bool:
+    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        return False
+    position = len(_SIGNATURE)
+    expected = b"IHDR"
+    while position + _CHUNK_FRAME <= size:
+        file.seek(position)
+        head = file.read(_CHUNK_HEAD)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if expected and kind != expected:
+            return False
+        position += _CHUNK_FRAME + length
+        if kind == b"IEND":
+            return position <= size
+        expected = b""
+    return False

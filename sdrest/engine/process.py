@@ -1,0 +1,225 @@
+"""A process, all that it starts, and its end.
+
+A `ProcessTree` is a child in a session and process group of its own. Its end is the end of the
+whole group, and of what has left the group: such processes are known by a variable in their
+environment, which children inherit. Nothing here waits for a pipe to be closed, since a grandchild
+may hold it open for ever.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+MARK = "SDREST_RUN"
+"""The variable that marks all processes of one tree: `NODE/PID/START/UNIQUE` of server and tree."""
+
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+_READ_SIZE = 1 << 16
+_LARGEST_PIPE = 1 << 20
+_CLOCK_TOLERANCE = 60.0  # seconds by which two readings of a process's start may differ
+
+
+class Pipe:
+    """A pipe from a child: its bytes are passed on as they come and never pile up."""
+
+    def __init__(self, receive: Callable[[bytes], None]) -> None:
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._read_end, self.write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        self._loop.add_reader(self._read_end, self._read)
+        self._open = True
+
+    def handed_over(self) -> None:
+        """Close the write end here, once the child has it."""
+        os.close(self.write_end)
+
+    def close(self) -> None:
+        """Pass on what still lies in the pipe and close it."""
+        if self._open:
+            for _ in range(_LARGEST_PIPE // _READ_SIZE):
+                if not self._read():
+                    break
+            self._stop()
+
+    def _read(self) -> bool:
+        """Read once; return whether more may come at once."""
+        if not self._open:
+            return False
+        try:
+            data = os.read(self._read_end, _READ_SIZE)
+        except BlockingIOError:
+            return False
+        if data:
+            self._receive(data)
+        else:
+            self._stop()
+        return bool(data)
+
+    def _stop(self) -> None:
+        self._open = False
+        self._loop.remove_reader(self._read_end)
+        os.close(self._read_end)
+
+
+class Tail:
+    """The last `limit` bytes of a stream."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = bytearray()
+
+    def append(self, data: bytes) -> None:
+        """Add what came, forget what is too old."""
+        self._data += data[-self._limit :]
+        del self._data[: -self._limit]
+
+    def __str__(self) -> str:
+        return self._data.decode(errors="replace")
+
+
+class _Exit(asyncio.SubprocessProtocol):
+    """Tells when the process itself has ended, whatever its children do."""
+
+    def __init__(self) -> None:
+        self.seen = asyncio.get_running_loop().create_future()
+
+    def process_exited(self) -> None:
+        self.seen.set_result(None)
+
+
+class ProcessTree:
+    """A running child and all that it starts. Make one with `start`; `end` it in every case."""
+
+    def __init__(self, transport: asyncio.SubprocessTransport, exit_: _Exit, mark: str) -> None:
+        self._transport = transport
+        self._exit = exit_
+        self._mark = mark
+        self._ending: asyncio.Task[None] | None = None
+        self._started = time.time()
+        self.pid = transport.get_pid()
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str],
+        stderr: Pipe,
+        descriptors: Iterable[int] = (),
+    ) -> "ProcessTree":
+        """Start `command` with nothing on stdin and stdout, and with some open descriptors.
+
+        Raises OSError where it cannot be started.
+        """
+        mark = f"{_own_mark()}/{uuid.uuid4().hex}"
+        transport, exit_ = await asyncio.get_running_loop().subprocess_exec(
+            _Exit,
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=stderr.write_end,
+            env={**environment, MARK: mark},
+            pass_fds=tuple(descriptors),
+            start_new_session=True,
+        )
+        return cls(transport, exit_, mark)
+
+    @property
+    def exited(self) -> "asyncio.Future[None]":
+        """Done when the process itself has ended; its children may live on."""
+        return self._exit.seen
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal, None while the process runs."""
+        return self._transport.get_returncode()
+
+    async def end(self, *, grace: float = GRACE) -> None:
+        """End the whole tree: SIGTERM, `grace` seconds (0: at once) later SIGKILL.
+
+        Returns when the process is gone, and not before, even if its caller is cancelled
+        meanwhile, once or again; the cancellation is raised afterwards.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(grace))
+        await until_done(self._ending)
+
+    async def _end(self, grace: float) -> None:
+        try:
+            if grace and not self.exited.done():
+                self._signal(signal.SIGTERM)
+                await asyncio.wait({self.exited}, timeout=grace)
+        finally:  # the loop may be closing, and cancelling all its tasks
+            self._signal(signal.SIGKILL)
+            try:
+                await asyncio.wait({self.exited})
+                await asyncio.to_thread(_sweep, self._mark, self._started)
+            finally:
+                self._transport.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # ProcessLookupError: no member is left. PermissionError: macOS, for a group of zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+async def until_done(task: "asyncio.Task[None]") -> None:
+    """Wait for a task to its end; a cancellation of the caller waits as well."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    await task
+
+
+def sweep_orphans() -> None:
+    """Kill what servers of this machine that are no more have left behind."""
+    for process, mark in _marked(since=0.0):
+        node, pid, start, _ = (*mark.split("/"), "", "", "", "")[:4]
+        if node == os.uname().nodename and not _lives(pid, start):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _sweep(mark: str, since: float) -> None:
+    """Kill the processes of a tree that have left its group."""
+    for process, found in _marked(since=since - _CLOCK_TOLERANCE):
+        if found == mark:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _marked(*, since: float) -> Iterator[tuple[psutil.Process, str]]:
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
+            if process.create_time() >= since:
+                mark = process.environ().get(MARK)
+                if mark:
+                    yield process, mark
+
+
+def _own_mark() -> str:
+    process = psutil.Process()
+    return f"{os.uname().nodename}/{process.pid}/{process.create_time():.0f}"
+
+
+def _lives(pid: str, start: str) -> bool:
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(start)) < _CLOCK_TOLERANCE
+    except (psutil.Error, ValueError):
+        return False

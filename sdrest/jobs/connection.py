@@ -1,0 +1,190 @@
+"""A SQLite connection on a thread of its own, which works off what waits for it in groups."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sdrest.errors import StorageUnavailableError, UsageError
+
+_MAX_GROUP = 1000
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation, and who waits for its result."""
+
+    operation: Operation[Any]
+    then: Callable[[Any], None] | None
+    future: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation returned or raised."""
+
+    call: Call
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        """Hand it over, on the event loop's thread."""
+        call, future = self.call, self.call.future
+        if self.error is None and call.then is not None:
+            call.then(self.result)
+        if future.done():
+            return  # the caller was cancelled
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
+
+
+class Connection:
+    """Runs operations on the file at `path`.
+
+    `run` takes a group of calls and returns their outcomes. `connect` opens the file; `reconnect`
+    does so again where the file has gone, or after an error that left the connection in doubt.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connect: Callable[[], sqlite3.Connection],
+        reconnect: Callable[[], sqlite3.Connection],
+        run: Callable[[sqlite3.Connection, Sequence[Call]], list[Outcome]],
+    ) -> None:
+        self._path = path
+        self._connect = connect
+        self._reconnect = reconnect
+        self._run = run
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+
+    async def open(self) -> None:
+        """Open the file; raises what `connect` raises."""
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(
+            target=self._serve, args=(Call(lambda _: None, None, opened),), daemon=True
+        )
+        self._thread.start()
+        try:
+            await opened
+        except BaseException:
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close the file."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._calls.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def call(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> T:
+        """Return what `operation` returns, raise what it raises.
+
+        Where the file cannot be used that is a `StorageUnavailableError`. `then` gets the result in
+        the order in which operations ran, even if the caller was cancelled meanwhile.
+        """
+        if self._thread is None:
+            raise StorageUnavailableError
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._calls.put(Call(operation, then, future))
+        return await future
+
+    # Everything below runs on the thread.
+
+    def _serve(self, opened: Call) -> None:
+        try:
+            self._use(self._connect())
+        except Exception as error:  # noqa: BLE001 (told to who opens)
+            self._tell([Outcome(opened, error=error)])
+            return
+        self._tell([Outcome(opened)])
+        more = True
+        while more:
+            group, more = self._next_group()
+            if group:
+                self._tell(self._outcomes(group))
+        self._drop()
+
+    def _next_group(self) -> tuple[list[Call], bool]:
+        """Wait for a call; return it with those that wait behind it, and whether to go on."""
+        group: list[Call] = []
+        call = self._calls.get()
+        while call is not None:
+            group.append(call)
+            if len(group) == _MAX_GROUP:
+                return group, True
+            try:
+                call = self._calls.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+    def _outcomes(self, group: Sequence[Call]) -> list[Outcome]:
+        try:
+            return self._run(self._usable(), group)
+        except Exception as error:  # noqa: BLE001 (told to all callers; the thread lives on)
+            self._drop()
+            return [Outcome(call, error=told(error)) for call in group]
+
+    def _usable(self) -> sqlite3.Connection:
+        if self._connection is None or self._identity != _identity(self._path):
+            self._drop()
+            self._use(self._reconnect())
+        assert self._connection is not None  # noqa: S101 (`_use` has set it)
+        return self._connection
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._identity = _identity(self._path)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _tell(self, outcomes: Iterable[Outcome]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_tell_all, outcomes)
+        except RuntimeError:
+            _log.debug("The event loop is closed; nobody waits any more.")
+
+
+def told(error: BaseException) -> BaseException:
+    """Return what a caller is told of an error: that a file cannot be used is no bug."""
+    if not isinstance(error, sqlite3.Error | OSError | UsageError):
+        return error
+    _log.warning("The database cannot be used: %s", error)
+    unavailable = StorageUnavailableError()
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _tell_all(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        outcome.tell()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

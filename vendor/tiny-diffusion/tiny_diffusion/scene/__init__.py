@@ -1,0 +1,1 @@
+"""Drawings: what the bank's members look like."""

@@ -1,23 +1,17 @@
 """`python -m benchmarks`: sdrest beside the original, and sdrest's cost against size."""
 
 import argparse
-import datetime as dt
-import platform
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import sdrest
-from benchmarks import load, machine, original, report, sizes
+from benchmarks import document, load, original, report, sizes
 from benchmarks.client import LoadError
 from benchmarks.compare import Comparison
 from benchmarks.original import MissingToolError
 from benchmarks.servers import ORIGINAL, SDREST, Scene, sdrest_program
 from benchmarks.standin import repository
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 CACHE = Path(tempfile.gettempdir()) / "sdrest-benchmarks"
 """Where the original stays between runs."""
 
@@ -29,9 +23,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="sdrest-bench-") as folder:
             scene = Scene(Path(folder), repository.create(Path(folder, "repository")))
             if options.part in {"all", "compare"}:
-                _publish(options, "comparison", _compare(options, scene))
+                document.publish("comparison", _compare(options, scene), dry=options.dry)
             if options.part in {"all", "sizes"}:
-                _publish(options, "sizes", _sizes(options, scene))
+                document.publish("sizes", _sizes(options, scene), dry=options.dry)
     except (MissingToolError, LoadError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,42 +45,27 @@ def _parse() -> argparse.Namespace:
 def _compare(options: argparse.Namespace, scene: Scene) -> str:
     programs = {} if options.only else {ORIGINAL: _original_program()}
     programs[SDREST] = sdrest_program()
-    measured = Comparison(_tell, options.seconds)
+    measured = Comparison(document.tell, options.seconds)
     for number in range(1, options.rounds + 1):
-        _tell(f"round {number} of {options.rounds}")
+        document.tell(f"round {number} of {options.rounds}")
         measured.round(scene, programs, scene.folder / f"round-{number}")
-    facts = [machine.describe(), f"Python {platform.python_version()}"]
-    if ORIGINAL in programs:
-        version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
-        facts.append(f"Node.js {version.stdout.strip()}")
-    return f"{_dated(facts, options)}\n\n{report.comparison(measured.figures)}"
+    return f"{_heading(options)}\n\n{report.comparison(measured.figures, theirs=ORIGINAL)}"
 
 
 def _original_program() -> list[str]:
-    _tell(f"installing {original.PACKAGE}")
-    return [shutil.which("node") or "node", str(original.install(CACHE))]
+    document.tell(f"installing {original.PACKAGE}")
+    return [original.node(), str(original.install(CACHE))]
 
 
 def _sizes(options: argparse.Namespace, scene: Scene) -> str:
-    measured = sizes.measure(scene, rounds=options.rounds, tell=_tell)
-    facts = [machine.describe(), f"Python {platform.python_version()}"]
-    return f"{_dated(facts, options)}\n\n{sizes.render(measured)}"
+    measured = sizes.measure(scene, rounds=options.rounds, tell=document.tell)
+    return f"{_heading(options)}\n\n{sizes.render(measured)}"
 
 
-def _dated(facts: list[str], options: argparse.Namespace) -> str:
-    today = dt.datetime.now(dt.UTC).date()
-    how = f"medians of {options.rounds} rounds, requests sent by {load.CLIENT}"
-    return f"{today}, sdrest {sdrest.__version__}, {', '.join(facts)}; {how}."
-
-
-def _publish(options: argparse.Namespace, section: str, text: str) -> None:
-    print(f"\n{text}", flush=True)
-    if not options.dry:
-        report.write(DOCUMENT, section, text)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _heading(options: argparse.Namespace) -> str:
+    facts = [] if options.only else [f"Node.js {original.node_version()}"]
+    how = f"medians of {options.rounds} rounds, repeated requests sent by {load.CLIENT}"
+    return document.heading(*facts, how)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,15 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request; with a body, which is JSON, it is a POST."""
+    """A request; with a body it is a POST.
+
+    `expect` is the status of the right answer; 0 stands for 200 or, with a body, 302.
+    """
 
     path: str
-    body: str = ""
+    body: bytes = b""
+    kind: str = "application/json"
     expect: int = 0
-    """The status of the right answer; 0 stands for 200 or, with a body, 302."""
 
     @property
     def method(self) -> str:
@@ -52,10 +55,8 @@ class Request:
         """What is sent."""
         head = f"{self.method} {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n"
         if self.body:
-            head += (
-                f"Content-Type: application/json\r\nContent-Length: {len(self.body.encode())}\r\n"
-            )
-        return f"{head}\r\n{self.body}".encode()
+            head += f"Content-Type: {self.kind}\r\nContent-Length: {len(self.body)}\r\n"
+        return f"{head}\r\n".encode() + self.body
 
 
 class Connection:
@@ -81,13 +82,13 @@ class Connection:
         self.socket.close()
 
     def send(self, request: Request) -> None:
-        """Send a request; it must be small enough for the socket's buffer."""
+        """Send a request; on a non-blocking socket only one that its buffer takes."""
         self._head.clear()
         self.body.clear()
         self._missing = -1
         self.request = request
         self.started = time.perf_counter()
-        self.socket.send(request.wire)
+        self.socket.sendall(request.wire)
 
     def receive(self) -> bool:
         """Take what has arrived and return whether the answer is complete and right."""

@@ -12,7 +12,7 @@ TEXT_TO_IMAGE = "/text-to-image"
 
 def request(prompt: str, **fields: Any) -> Request:
     """Return the request of a text-to-image job."""
-    return Request(TEXT_TO_IMAGE, json.dumps({"prompt": prompt, **fields}))
+    return Request(TEXT_TO_IMAGE, json.dumps({"prompt": prompt, **fields}).encode())
 
 
 def submit(port: int, wanted: Request) -> str:

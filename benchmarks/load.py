@@ -70,8 +70,8 @@ def _summary(seconds: float, latencies: list[float]) -> Load:
 def _lua(request: Request) -> str:
     lines = [f'wrk.method = "{request.method}"']
     if request.body:
-        lines.append(f"wrk.body = [==[{request.body}]==]")
-        lines.append('wrk.headers["Content-Type"] = "application/json"')
+        lines.append(f"wrk.body = [==[{request.body.decode()}]==]")
+        lines.append(f'wrk.headers["Content-Type"] = "{request.kind}"')
     return "\n".join([*lines, _DONE])
 
 

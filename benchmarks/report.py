@@ -1,25 +1,25 @@
-"""Figures to tables, and tables into a document. Pure, but for `write`."""
+"""Figures to tables, and sections of a document. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from statistics import median
 
 from benchmarks.rows import Row
-from benchmarks.servers import ORIGINAL, SDREST
+from benchmarks.servers import SDREST
 from benchmarks.stats import Goal, ratio
 
-HEAD = ("What", "connections", ORIGINAL, SDREST, "ratio (rounds)", "goal", "")
 MET = "met"
 MISSED = "**missed**"
 
 
-def comparison(figures: Mapping[Row, Mapping[str, Sequence[float]]]) -> str:
-    """Return the table of both servers; the original's figures may be missing."""
-    return table(HEAD, (_line(row, values) for row, values in figures.items()))
+def comparison(figures: Mapping[Row, Mapping[str, Sequence[float]]], *, theirs: str) -> str:
+    """Return the table of sdrest beside `theirs`, whose figures may be missing."""
+    head = ("What", "connections", theirs, SDREST, "ratio (rounds)", "goal", "")
+    return table(
+        head, (_line(row, values[SDREST], values.get(theirs)) for row, values in figures.items())
+    )
 
 
-def _line(row: Row, values: Mapping[str, Sequence[float]]) -> Sequence[str]:
-    ours, theirs = values[SDREST], values.get(ORIGINAL)
+def _line(row: Row, ours: Sequence[float], theirs: Sequence[float] | None) -> Sequence[str]:
     return (
         row.what,
         str(row.connections or ""),
@@ -84,9 +84,3 @@ def replace(document: str, section: str, text: str) -> str:
     if not (found and closed):
         raise ValueError(f"The document has no section {section}.")
     return f"{before}{start}\n{text}\n{end}{after}"
-
-
-def write(document: Path, section: str, text: str) -> None:
-    """Put the results of a run into a section of a document."""
-    content = document.read_text(encoding="utf-8")
-    document.write_text(replace(content, section, text), encoding="utf-8")

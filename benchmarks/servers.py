@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,10 @@ _POLL = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What both servers are given: a certificate, a repository, and room for their output."""
+    """What all servers are given: a certificate, and the flags that choose the engine."""
 
     folder: Path
-    repository: Path
+    engine: Sequence[str]
 
     @property
     def certificate(self) -> list[str]:
@@ -37,18 +37,6 @@ class Scene:
         if not cert.exists():
             self_signed.write(cert, key, hosts=["127.0.0.1", "localhost"])
         return ["--cert", str(cert), "--key", str(key)]
-
-    def command(self, program: list[str], *, port: int, output: Path) -> list[str]:
-        """Return a server's whole command line."""
-        model = self.repository / "models" / "ldm" / "stable-diffusion-v1" / "model.ckpt"
-        return [
-            *program,
-            *self.certificate,
-            *("--port", str(port)),
-            *("--output", str(output)),
-            *("--repository", str(self.repository)),
-            *("--text-to-image-model", str(model)),
-        ]
 
 
 def sdrest_program(*flags: str) -> list[str]:
@@ -97,13 +85,17 @@ def running(name: str, scene: Scene, program: list[str], *, output: Path) -> Ite
     port = _free_port()
     output.mkdir(parents=True, exist_ok=True)
     log = output.with_suffix(".log")
-    command = scene.command(program, port=port, output=output)
+    flags = [*scene.certificate, *scene.engine, "--port", str(port), "--output", str(output)]
     with log.open("wb") as file:
         start = time.monotonic()
         process = psutil.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=scene.folder,
+            [*program, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            cwd=scene.folder,
             env=_environment(),
-        )  # fmt: skip
+        )
     server = Server(name, port, process, log, 0.0, output)
     try:
         _await_answer(server, start)

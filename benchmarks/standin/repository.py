@@ -12,17 +12,21 @@ from benchmarks.standin import script
 _PYTHON = """#!/bin/sh
 # The original runs scripts of its own, which import the fork: the stand-in takes their place.
 case "$1" in
-*/stable-diffusion-scripts/*) shift; exec '{python}' -I -S '{script}' "$@" ;;
-*) exec '{python}' "$@" ;;
+*/stable-diffusion-scripts/*) shift; exec '{python}' -S '{script}' "$@" ;;
+*) exec '{python}' -S "$@" ;;
 esac
 """
+_CHECKPOINTS = {
+    "--text-to-image-model": "models/ldm/stable-diffusion-v1/model.ckpt",
+    "--inpaint-image-model": "models/ldm/inpainting_big/last.ckpt",
+}
 _SIDE = 512
 _NOISE = 267
 """Pixels of each row that are noise, the rest is black: about 400 kB, as a photo of that size."""
 
 
-def create(folder: Path) -> Path:
-    """Make the repository in a new folder and return it."""
+def create(folder: Path) -> list[str]:
+    """Make the repository in a new folder and return the flags that choose it."""
     scripts = folder / "scripts"
     scripts.mkdir(parents=True)
     for name in ("txt2img.py", "img2img.py", "inpaint.py"):
@@ -33,13 +37,15 @@ def create(folder: Path) -> Path:
         _PYTHON.format(python=sys.executable, script=scripts / "txt2img.py"), encoding="utf-8"
     )
     python.chmod(0o755)
-    for name in ("stable-diffusion-v1/model.ckpt", "inpainting_big/last.ckpt"):
-        checkpoint = folder / "models" / "ldm" / name
+    flags = ["--repository", str(folder)]
+    for flag, name in _CHECKPOINTS.items():
+        checkpoint = folder / name
         checkpoint.parent.mkdir(parents=True)
-        checkpoint.write_bytes(b"PK\x03\x04 stands in for a checkpoint")
+        checkpoint.write_bytes(b"stands in for a checkpoint")
+        flags += [flag, str(checkpoint)]
     (folder / "models/ldm/inpainting_big/config.yaml").write_text("model: {}\n", encoding="ascii")
     (folder / script.PICTURE).write_bytes(picture())
-    return folder
+    return flags
 
 
 def picture() -> bytes:

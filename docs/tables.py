@@ -21,6 +21,7 @@ _REFUSALS: Mapping[ErrorCode, str] = {
     ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
     ErrorCode.NOT_FOUND: "There is no such job, image or address.",
     ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` names those.",
+    ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
     ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
     ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
@@ -32,7 +33,7 @@ _REFUSALS: Mapping[ErrorCode, str] = {
 }
 
 _FAILURES: Mapping[FailureCode, str] = {
-    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its last words.",
+    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
     FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
     FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
     FailureCode.KILLED: "A signal ended the script.",
@@ -91,7 +92,7 @@ def _parameters() -> str:
 
 def _default(schema: Mapping[str, Any], name: str) -> str:
     if name not in schema["properties"]:
-        return "–"
+        return ""
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name]["default"]

@@ -33,8 +33,9 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
         env: Mapping[str, str] | None = None,
         folder: Path = tmp_path,
         warns: bool = False,
+        status: int = 0,
     ) -> AbstractAsyncContextManager[Server]:
         cert = certificate / "cert.pem"
-        return running(folder, cert, *pair, *flags, env=env, warns=warns)
+        return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
 
     return start

@@ -17,7 +17,7 @@ from sdrest.commands import certificate
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
-from sdrest.commands.terminal import Terminal
+from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
@@ -29,11 +29,6 @@ _STOP_SECONDS = 3.0
 
 _ORIGINAL_HOST = "0.0.0.0"  # noqa: S104 (printed; the server listens on --host)
 
-_BUNDLED = (
-    "There is no ./stable-diffusion: the bundled engine draws simple scenes. "
-    "It is no Stable Diffusion; the README tells how to set that up."
-)
-
 _EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mountains"
 
 
@@ -42,7 +37,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
 
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
     """
-    logging.basicConfig(level=logging.WARNING, handlers=[_LogHandler(terminal)])
+    logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     asyncio.run(_serve(settings, terminal, list(notes)))
     return 0
 
@@ -144,7 +139,11 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
     for failure in problems(repository):
         yield Line.of(Level.WARNING, failure.message)
     if repository.bundled:
-        yield Line.of(Level.INFO, _BUNDLED)
+        yield Line.of(
+            Level.INFO,
+            f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
+            "Stable Diffusion; the README tells how to set that up.",
+        )
         yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
 
 
@@ -165,17 +164,3 @@ def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
             terminal.say(line)
 
     return log
-
-
-class _LogHandler(logging.Handler):
-    """Warnings and errors of all libraries on stderr, as lines of ours, with their traceback."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def emit(self, record: logging.LogRecord) -> None:
-        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
-        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
-        line = Line.of(level, f"{record.name}: {record.getMessage()}")
-        self._terminal.complain(line, more=f"{trace}\n" if trace else "")

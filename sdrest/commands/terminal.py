@@ -4,6 +4,7 @@ A reader that went away, a full pipe or a stopped terminal costs log lines and n
 stream is written by a thread of its own from a bounded backlog.
 """
 
+import logging
 import os
 import select
 import threading
@@ -27,7 +28,7 @@ def open_missing_streams() -> None:
     Otherwise the next file opened would take their numbers, and log lines would go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 (stderr)
-        os.set_inheritable(descriptor, True)
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 (for the scripts, too)
     os.close(descriptor)
 
 
@@ -129,3 +130,18 @@ class Terminal:
         """Clear what the terminal shows; what scrolled out of sight stays."""
         if self._capable and self._out.is_terminal:
             self._out.write(CLEAR_VIEWPORT)
+
+
+class LogHandler(logging.Handler):
+    """Puts what libraries log on stderr, as lines of ours, with the traceback of an exception."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        line = Line.of(level, f"{record.name}: {record.getMessage()}")
+        self._terminal.complain(line, more=f"{trace}\n" if trace else "")

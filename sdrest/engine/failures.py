@@ -93,35 +93,40 @@ def _diagnose(ending: Ending, around: Surroundings) -> tuple[FailureCode, str]:
     if not ending.ready and ending.code >= 0:
         return (
             FailureCode.PYTHON_MISSING,
-            "The Python of the repository does not start. Make its virtual environment again, "
-            "with Python 3.8 or later.",
+            (
+                "The Python of the repository does not start. Make its virtual environment again, "
+                "with Python 3.8 or later."
+            ),
         )
     if _is_out_of_memory(ending):
         killed = "was killed, most likely because" if ending.code == -signal.SIGKILL else "failed:"
         return (
             FailureCode.OUT_OF_MEMORY,
-            f"The script {killed} the machine ran out of memory. Ask for a smaller picture or a "
-            "smaller batch, or run fewer tasks at once.",
+            (
+                f"The script {killed} the machine ran out of memory. Ask for a smaller picture or a "
+                "smaller batch, or run fewer tasks at once."
+            ),
         )
     if ending.code < 0:
         name = _signal_name(-ending.code)
         return FailureCode.KILLED, f"The script was ended by the signal {name}. Ask again."
     if raised is None:
-        return _diagnose_exit(ending)
+        return _diagnose_exit(ending, around)
     return _diagnose_exception(raised, around)
 
 
-def _diagnose_exit(ending: Ending) -> tuple[FailureCode, str]:
+def _diagnose_exit(ending: Ending, around: Surroundings) -> tuple[FailureCode, str]:
     if ending.code == 0:
         return (
             FailureCode.IMAGES_MISSING,
-            f"The script ended without an error, but made only {ending.images} of "
-            f"{ending.total_images} images. See the last lines of its output.",
+            (
+                f"The script ended without an error, but made only {ending.images} of "
+                f"{ending.total_images} images. See the last lines of its output."
+            ),
         )
-    return (
-        FailureCode.SCRIPT_FAILED,
-        f"The script ended with exit code {ending.code}. See the last lines of its output.",
-    )
+    *_, last = ["", *last_lines(ending.stderr, around.names).splitlines()]
+    reason = f": {_shorten(last)}" if last else "."
+    return FailureCode.SCRIPT_FAILED, f"The script ended with exit code {ending.code}{reason}"
 
 
 def _diagnose_exception(raised: Raised, around: Surroundings) -> tuple[FailureCode, str]:
@@ -129,29 +134,33 @@ def _diagnose_exception(raised: Raised, around: Surroundings) -> tuple[FailureCo
     if raised.errno in _DISK_ERRORS or _DISK_FULL.search(raised.text):
         return (
             FailureCode.STORAGE_FAILED,
-            "The script could not write its images. Make room on the disk of the output folder, "
-            "and see that it can be written.",
+            (
+                "The script could not write its images. Make room on the disk of the output folder, "
+                "and see that it can be written."
+            ),
         )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
     if _LOADERS & raised.files or _BAD_MODEL.search(raised.text):
         return _diagnose_model(raised, text, around)
-    if len(text) > _LONGEST_TEXT:
-        text = text[: _LONGEST_TEXT - 3] + "..."
-    return FailureCode.SCRIPT_FAILED, f"The script failed: {text}"
+    return FailureCode.SCRIPT_FAILED, f"The script failed: {_shorten(text)}"
 
 
 def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> tuple[FailureCode, str]:
     if "FileNotFoundError" in raised.types:
         return (
             FailureCode.MODEL_MISSING,
-            f"The model checkpoint is missing. Download it, and start the server with "
-            f"{around.model_flag} followed by its path.",
+            (
+                f"The model checkpoint is missing. Download it, and start the server with "
+                f"{around.model_flag} followed by its path."
+            ),
         )
     return (
         FailureCode.MODEL_INVALID,
-        f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, incomplete "
-        f"or not made for this script. Download it again. ({text.splitlines()[0][:200]})",
+        (
+            f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, incomplete "
+            f"or not made for this script. Download it again. ({text.splitlines()[0][:200]})"
+        ),
     )
 
 
@@ -159,7 +168,7 @@ def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
     module = (raised.module or "").partition(".")[0]
     if not module or "ModuleNotFoundError" not in raised.types:
         return (
-            f"The repository's Python cannot import what the script needs: {text[:_LONGEST_TEXT]} "
+            f"The repository's Python cannot import what the script needs: {_shorten(text)} "
             f"Install it again there, with {around.pip}."
         )
     if module in _OWN_MODULES:
@@ -181,6 +190,10 @@ def _is_out_of_memory(ending: Ending) -> bool:
     if ending.code == -signal.SIGKILL:  # nobody else sends it: the kernel, when memory is short
         return True
     return ending.code != 0 and bool(_OUT_OF_MEMORY.search(ending.stderr))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
 def _details(ending: Ending, around: Surroundings) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Host:
             if self._tree:
                 await self._tree.end(grace=grace)
         finally:
-            if self._jobs:
+            if self._jobs and not self._jobs.is_closing():
                 self._jobs.abort()
             for pipe in self._pipes:
                 pipe.close()

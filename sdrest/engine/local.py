@@ -72,6 +72,7 @@ class LocalExecutor:
             )
             yield Finished(classify(ending, _surroundings(task, self._repository)))
         except _UnreadableImageError as error:
+            await host.end()
             yield Finished(error.failure)
         finally:
             self._hosts.discard(host)

@@ -125,7 +125,7 @@ class ProgressParser:
             return None
         self._open = True
         self._complete(bar.n)
-        return self._end_of_batch() if bar.n == self._batches else self._position(0)
+        return self._end_of_batch() if bar.n == self._batches else self._position(0.0)
 
     def _read_batch(self, *, ended: bool) -> Progress | None:
         if ended and not self._batch_ended:

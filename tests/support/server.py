@@ -107,7 +107,7 @@ class Server:
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Server]]
-"""`serve(*flags, env={}, folder=..., warns=False)`: see `running`."""
+"""`serve(*flags, env={}, folder=..., warns=False, status=0)`: see `running`."""
 
 
 @asynccontextmanager
@@ -117,10 +117,11 @@ async def running(
     *flags: str,
     env: Mapping[str, str] | None = None,
     warns: bool = False,
+    status: int = 0,
 ) -> AsyncIterator[Server]:
     """Run a server on a free port; afterwards end it and check that it ended well.
 
-    It must leave by itself with status 0 and an empty stderr (`warns`: warnings are no surprise).
+    It must leave with `status` and an empty stderr (`warns`: warnings are no surprise).
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", "-m", "sdrest", "--port", "0", *flags),
@@ -134,7 +135,7 @@ async def running(
     try:
         await server.started()
         yield server
-        status = await server.stop()
+        left = await server.stop()
     except BaseException as error:
         if process.returncode is None:
             process.kill()
@@ -143,4 +144,4 @@ async def running(
         raise
     complaints = [line for line in server.err.lines if not (warns and line.startswith("warning "))]
     assert not complaints, complaints
-    assert status == 0
+    assert left == status

@@ -149,6 +149,30 @@ def test_closed_streams_do_not_take_the_numbers_of_files(tmp_path: Path) -> None
     assert done.returncode == 0
 
 
+def test_libraries_log_lines_of_ours() -> None:
+    code = """
+import logging
+from sdrest.commands.terminal import LogHandler, Terminal
+with Terminal() as terminal:
+    logging.basicConfig(handlers=[LogHandler(terminal)])
+    logging.getLogger("lib").warning("odd: %s", 1)
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        logging.getLogger("lib").exception("failed")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = done.stderr.splitlines()
+    assert lines[:3] == [
+        "warning lib: odd: 1",
+        "error lib: failed",
+        "Traceback (most recent call last):",
+    ]
+    assert lines[-1] == "ValueError: bad"
+
+
 def test_nothing_said_nothing_written() -> None:
     with pipe() as (reader, writer):
         Stream(writer).close()

@@ -1,0 +1,65 @@
+"""The application: every part is made and wired here, and nowhere else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+
+from sdrest.engine.local import LocalExecutor
+from sdrest.engine.repository import locate
+from sdrest.jobs.bus import Bus
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.queue import Queue
+from sdrest.jobs.store import Store
+from sdrest.params import JobType
+from sdrest.settings import Settings
+from sdrest.web import cors, health, keys
+from sdrest.web.errors import error_middleware
+from sdrest.web.handlers import JobRoutes
+
+_DECODERS = 2
+"""How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
+
+
+def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application:
+    """Return the application. Its jobs run from its start-up to its cleanup.
+
+    `bus` is told of every change of a job. Start-up raises `UsageError` for an output folder that
+    cannot be used.
+    """
+    app = web.Application(middlewares=[error_middleware])
+    app[keys.SETTINGS] = settings
+    app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
+    app[keys.REPOSITORY] = locate(settings)
+    app[keys.BUS] = bus or Bus()
+    app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
+    for job_type in JobType:
+        JobRoutes(job_type).add_to(app.router)
+    if settings.cors:
+        cors.enable(app)
+    health.add_to(app.router)
+    app.cleanup_ctx.append(_run_jobs)
+    return app
+
+
+async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
+    settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(folders))
+        executor = LocalExecutor(app[keys.REPOSITORY])
+        stack.push_async_callback(executor.close)
+        queue = Queue(
+            store=store,
+            executor=executor,
+            folders=folders,
+            bus=app[keys.BUS],
+            concurrency=settings.concurrency,
+            max_waiting=settings.max_queue,
+            job_timeout=settings.job_timeout,
+        )
+        stack.push_async_callback(queue.stop)
+        await queue.start(delete_incomplete=settings.delete_incomplete)
+        app[keys.QUEUE] = queue
+        yield

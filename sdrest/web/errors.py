@@ -1,0 +1,105 @@
+"""Every error becomes the same JSON: `{"error": {"code", "message", "details"}}`.
+
+This is the only place that knows which HTTP status an error has.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from sdrest.errors import ErrorCode, QueueFullError, RequestError
+from sdrest.web.render import JSON, error_body
+
+_log = logging.getLogger(__name__)
+
+STATUS: Mapping[ErrorCode, HTTPStatus] = {
+    ErrorCode.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    ErrorCode.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
+    ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    ErrorCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
+    ErrorCode.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ErrorCode.STOPPING: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_CODES = {status: code for code, status in STATUS.items()}
+
+_MESSAGES = {
+    ErrorCode.NOT_FOUND: "There is nothing at this address.",
+    ErrorCode.INTERNAL: "The server made a mistake; its log tells more.",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PreconditionFailedError(RequestError):
+    """The image is not the one that the request's If-Match or If-Unmodified-Since names."""
+
+    code = ErrorCode.PRECONDITION_FAILED
+
+
+class RangeNotSatisfiableError(RequestError):
+    """The image has no such range of bytes."""
+
+    code = ErrorCode.RANGE_NOT_SATISFIABLE
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer whatever a handler, or aiohttp itself, raises."""
+    try:
+        return await handler(request)
+    except RequestError as error:
+        return request_error_response(error)
+    except web.HTTPException as error:
+        return _http_error_response(error)
+    except ConnectionError:  # the client has gone
+        raise
+    except Exception:  # noqa: BLE001 (logged; the client is told no more than that)
+        _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
+        return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def request_error_response(error: RequestError) -> web.Response:
+    """Return the answer that says what is wrong with a request."""
+    response = _response(STATUS[error.code], error_body(error.code, error.message, error.details))
+    if isinstance(error, QueueFullError):
+        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    return response
+
+
+def status_response(status: HTTPStatus, message: str | None = None) -> web.Response:
+    """Return the answer for a bare HTTP status."""
+    code = _CODES.get(status)
+    if code is None:
+        code = ErrorCode.MALFORMED_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else (
+            ErrorCode.INTERNAL
+        )  # fmt: skip
+    return _response(status, error_body(code, message or _MESSAGES.get(code, status.description)))
+
+
+def _http_error_response(error: web.HTTPException) -> web.Response:
+    """Keep the status and the headers that matter of an error that aiohttp raises."""
+    message = None
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        message = f"Allowed here: {', '.join(sorted(error.allowed_methods))}."
+    response = status_response(HTTPStatus(error.status), message)
+    for name in (hdrs.ALLOW, hdrs.LOCATION):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
+    return response
+
+
+def _response(status: HTTPStatus, body: bytes) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store", **_NOSNIFF}
+    return web.Response(status=status, body=body, headers=headers)
+
+
+_NOSNIFF = {"X-Content-Type-Options": "nosniff"}

@@ -1,0 +1,69 @@
+"""A request's body becomes fields and uploads, whichever of the three encodings it has."""
+
+import asyncio
+
+from aiohttp import hdrs, web
+
+from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from sdrest.params import JobType
+from sdrest.web.fields import parse_json, parse_urlencoded
+from sdrest.web.multipart import Form, max_body, read_multipart
+from sdrest.web.spool import Spool
+
+MAX_BODY = 102_400
+"""Most bytes of a JSON or urlencoded body, as in the original."""
+
+PATIENCE = 300.0
+"""Seconds that a client has to send its body, as node's servers give it."""
+
+
+async def read_form(
+    request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
+) -> Form:
+    """Read the body of a request for a job; files of at most `max_upload` MiB go to the spool."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("A compressed body is not accepted.")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _read(request, job_type, spool, max_upload=max_upload)
+    except TimeoutError:
+        raise MalformedRequestError(f"The body did not come within {PATIENCE:g} seconds.") from None
+    except web.RequestPayloadError:
+        raise MalformedRequestError("The body is incomplete.") from None
+
+
+async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int) -> Form:
+    match request.content_type:
+        case "multipart/form-data":
+            _check_length(request, max_body(job_type.uploads, max_upload))
+            return await read_multipart(request, job_type.uploads, spool, max_upload=max_upload)
+        case "application/json":
+            return Form(parse_json(await _body(request), request.charset or "utf-8"))
+        case "application/x-www-form-urlencoded":
+            return Form(parse_urlencoded(await _body(request), request.charset or "utf-8"))
+        case _ if not request.can_read_body:
+            return Form()
+        case _:
+            raise UnsupportedMediaTypeError(
+                "The body's Content-Type should be application/json, "
+                "application/x-www-form-urlencoded or multipart/form-data."
+            )
+
+
+async def _body(request: web.Request) -> bytes:
+    _check_length(request, MAX_BODY)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _too_large(MAX_BODY)
+    return bytes(body)
+
+
+def _check_length(request: web.Request, limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The body has more than {limit} bytes.", limit=limit)

@@ -1,0 +1,125 @@
+"""The original's routes: ask for a job, see where it stands, fetch its images."""
+
+import asyncio
+import html
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from sdrest import pictures
+from sdrest.errors import FieldError, InvalidRequestError, NotFoundError
+from sdrest.jobs.ids import job_id, server_values
+from sdrest.jobs.model import JobKey
+from sdrest.jobs.queue import Submission
+from sdrest.jobs.store import may_be_asked_again
+from sdrest.params import JobType, validate
+from sdrest.web import keys
+from sdrest.web.conditional import body_etag, is_fresh
+from sdrest.web.forms import read_form
+from sdrest.web.images import send_image
+from sdrest.web.multipart import Form
+from sdrest.web.negotiation import preferred
+from sdrest.web.render import JSON, job_body
+from sdrest.web.spool import Spool
+
+_REDIRECT_TYPES = ("text/plain", "text/html")
+
+
+class JobRoutes:
+    """The handlers of one job type."""
+
+    def __init__(self, job_type: JobType) -> None:
+        self.type = job_type
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Register the routes; `/TYPE/` and `/TYPE/ID/` work as those without the last slash."""
+        for path in (f"/{self.type}", f"/{self.type}/"):
+            router.add_post(path, self.post)
+        router.add_get(f"/{self.type}/{{id:[0-9a-f]{{32}}}}{{slash:/?}}", self.get)
+        router.add_get(
+            f"/{self.type}/{{id:[0-9a-f]{{32}}}}/{{number:[1-9][0-9]{{0,5}}}}.png", self.get_image
+        )
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Queue a job, unless it is known, and redirect to it."""
+        settings = request.app[keys.SETTINGS]
+        async with Spool(request.app[keys.FOLDERS].spool) as spool:
+            form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
+            self._require_uploads(form)
+            digests = {name: upload.sha256 for name, upload in form.uploads.items()}
+            values = server_values(self.type, settings, digests)
+            key = JobKey(self.type, job_id(form.fields, values))
+            if not (form.uploads and await _is_settled(request, key)):
+                await self._submit(request, key, form, spool)
+        return _redirect(request, key.url)
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Tell where a job stands."""
+        key = self._key(request)
+        snapshot = await request.app[keys.QUEUE].find(key)
+        if snapshot is None:
+            raise NotFoundError(f"There is no job {key.url}.")
+        body = job_body(snapshot)
+        etag = body_etag(body)
+        if is_fresh(request.headers, etag):
+            return web.Response(status=304, headers={hdrs.ETAG: etag})
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def get_image(self, request: web.Request) -> web.StreamResponse:
+        """Send an image of a job."""
+        number = int(request.match_info["number"])
+        path = request.app[keys.QUEUE].image_path(self._key(request), number)
+        return await send_image(request, path)
+
+    def _key(self, request: web.Request) -> JobKey:
+        return JobKey(self.type, request.match_info["id"])
+
+    def _require_uploads(self, form: Form) -> None:
+        """Without its files a request has no id; say so with all else that is wrong."""
+        missing = [
+            FieldError(name, "Is required, as a file in a multipart form.")
+            for name in self.type.uploads
+            if name not in form.uploads
+        ]
+        if missing or form.errors:
+            validate(self.type, form.fields, others=[*missing, *form.errors])
+
+    async def _submit(self, request: web.Request, key: JobKey, form: Form, spool: Spool) -> None:
+        wrong: tuple[FieldError, ...] = ()
+        inputs: Path | None = None
+        if form.uploads:
+            inputs = spool.folder("inputs")
+            try:
+                await _prepare(request, form, inputs)
+            except InvalidRequestError as error:
+                wrong = error.fields
+        params = validate(self.type, form.fields, others=wrong)
+        await request.app[keys.QUEUE].submit(Submission(key, params, inputs))
+
+
+async def _is_settled(request: web.Request, key: JobKey) -> bool:
+    """Whether the job is known and needs nothing more, not even its pictures decoded."""
+    known = await request.app[keys.QUEUE].find(key)
+    return known is not None and not may_be_asked_again(known.job.status)
+
+
+async def _prepare(request: web.Request, form: Form, target: Path) -> None:
+    """Decode the uploads; few at once, since a picture is large when it is open."""
+    paths = {name: upload.path for name, upload in form.uploads.items()}
+    max_pixels = request.app[keys.SETTINGS].max_pixels
+    async with request.app[keys.DECODERS]:
+        await asyncio.to_thread(pictures.prepare, paths, target, max_pixels=max_pixels)
+
+
+def _redirect(request: web.Request, location: str) -> web.Response:
+    """Answer 302 with the body that the client's Accept header asks for, as express does."""
+    text = f"Found. Redirecting to {location}"
+    headers = {hdrs.LOCATION: location, hdrs.VARY: hdrs.ACCEPT}
+    media_type = preferred(request.headers.get(hdrs.ACCEPT), _REDIRECT_TYPES)
+    match media_type:
+        case None:
+            return web.Response(status=302, headers=headers)
+        case "text/html":
+            text = f"<p>{html.escape(text)}</p>"
+    headers[hdrs.CONTENT_TYPE] = f"{media_type}; charset=utf-8"
+    return web.Response(status=302, body=text.encode(), headers=headers)

@@ -1,0 +1,123 @@
+"""Published images over HTTP: whole, in part, or not at all if the client has them.
+
+aiohttp's FileResponse is not used: its validators are others than the original's, and over TLS it
+sends 16 KiB at a time.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from sdrest.errors import NotFoundError
+from sdrest.web.conditional import (
+    Range,
+    UnsatisfiableRangeError,
+    file_etag,
+    http_date,
+    is_fresh,
+    is_precondition_failed,
+    requested_range,
+)
+from sdrest.web.errors import (
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    request_error_response,
+)
+
+_CHUNK = 1024 * 1024
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An open image. `modified` is in whole seconds since the epoch, as in its headers."""
+
+    descriptor: int
+    size: int
+    etag: str
+    modified: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            hdrs.ACCEPT_RANGES: "bytes",
+            hdrs.CACHE_CONTROL: "public, max-age=0",
+            hdrs.ETAG: self.etag,
+            hdrs.LAST_MODIFIED: http_date(self.modified),
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    def read(self, start: int, size: int) -> bytes:
+        return os.pread(self.descriptor, size, start)
+
+
+async def send_image(request: web.Request, path: Path) -> web.StreamResponse:
+    """Send the PNG at `path`, or the range of it that the request asks for."""
+    with _open(path) as image:
+        if is_precondition_failed(request.headers, image.etag, image.modified):
+            raise PreconditionFailedError
+        if is_fresh(request.headers, image.etag, image.modified):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=image.headers)
+        try:
+            part = requested_range(request.headers, image.size, image.etag, image.modified)
+        except UnsatisfiableRangeError:
+            return _unsatisfiable(image)
+        headers = image.headers | {hdrs.CONTENT_TYPE: "image/png"}
+        if part is None:
+            return await _send(request, image, Range(0, image.size - 1), HTTPStatus.OK, headers)
+        headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.end}/{image.size}"
+        return await _send(request, image, part, HTTPStatus.PARTIAL_CONTENT, headers)
+
+
+async def _send(
+    request: web.Request, image: _Image, part: Range, status: HTTPStatus, headers: dict[str, str]
+) -> web.StreamResponse:
+    length = part.end - part.start + 1
+    if request.method == hdrs.METH_HEAD:
+        headers[hdrs.CONTENT_LENGTH] = str(length)
+        return web.Response(status=status, headers=headers)
+    if length <= _CHUNK:
+        body = await asyncio.to_thread(image.read, part.start, length)
+        return web.Response(status=status, body=body, headers=headers)
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = length
+    await response.prepare(request)
+    for start in range(part.start, part.end + 1, _CHUNK):
+        size = min(_CHUNK, part.end + 1 - start)
+        await response.write(await asyncio.to_thread(image.read, start, size))
+    await response.write_eof()
+    return response
+
+
+def _unsatisfiable(image: _Image) -> web.Response:
+    response = request_error_response(RangeNotSatisfiableError())
+    response.headers[hdrs.CONTENT_RANGE] = f"bytes */{image.size}"
+    return response
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[_Image]:
+    """Open a regular file that is reached through no symbolic link of its own."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError:
+        raise NotFoundError from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotFoundError
+        yield _Image(
+            descriptor,
+            status.st_size,
+            file_etag(status.st_size, status.st_mtime_ns),
+            status.st_mtime_ns // 1_000_000_000,
+        )
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,19 @@
+"""What the handlers find in the application."""
+
+import asyncio
+
+from aiohttp import web
+
+from sdrest.engine.repository import Repository
+from sdrest.jobs.bus import Bus
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.queue import Queue
+from sdrest.settings import Settings
+
+SETTINGS = web.AppKey("settings", Settings)
+FOLDERS = web.AppKey("folders", Folders)
+REPOSITORY = web.AppKey("repository", Repository)
+BUS = web.AppKey("bus", Bus)
+QUEUE = web.AppKey("queue", Queue)
+DECODERS = web.AppKey("decoders", asyncio.Semaphore)
+"""Bounds how many requests decode pictures at once."""

@@ -1,0 +1,85 @@
+"""Files of a request on their way in: one folder per request, gone when the request is over."""
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from sdrest.errors import StorageUnavailableError
+
+_BLOCK = 512 * 1024
+"""Bytes that are hashed and written at once, off the event loop."""
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a client sent, and the SHA-256 of its content (hex)."""
+
+    path: Path
+    sha256: str
+
+
+class Spool:
+    """The folder of one request below `parent`; it is made when it is first needed.
+
+    Leaving the context removes it with all that is in it.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self._parent = parent
+        self._folder: Path | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._folder is not None:
+            # not awaited alone: a cancelled request removes its files too
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, self._folder, True))  # noqa: FBT003
+
+    def folder(self, name: str) -> Path:
+        """Return a new folder in this request's one."""
+        try:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(dir=self._parent))
+            folder = self._folder / name
+            folder.mkdir()
+        except OSError as error:
+            raise StorageUnavailableError from error
+        return folder
+
+    async def receive(self, name: str, chunks: AsyncIterable[bytes]) -> Upload:
+        """Write a file as it comes in; raises what `chunks` raises."""
+        path = self.folder(f"upload-{name}") / "file"
+        digest = hashlib.sha256()
+        buffer = bytearray()
+        async for chunk in chunks:
+            buffer += chunk
+            if len(buffer) >= _BLOCK:
+                await asyncio.to_thread(_append, path, bytes(buffer), digest)
+                buffer.clear()
+        await asyncio.to_thread(_append, path, bytes(buffer), digest)
+        return Upload(path, digest.hexdigest())
+
+
+def _append(path: Path, block: bytes, digest: _Digest) -> None:
+    digest.update(block)
+    try:
+        with path.open("ab") as file:
+            file.write(block)
+    except OSError as error:
+        raise StorageUnavailableError from error

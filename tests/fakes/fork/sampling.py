@@ -1,0 +1,262 @@
+"""The fake txt2img.py and img2img.py. The first word of the prompt says how they misbehave.
+
+`crash_between` crashes after the first of two images; `hang lifeline=/path/to/fifo` takes a value.
+A behaviour is a function of that name below; `paint` is what any other prompt gets.
+
+A `lifeline` is a FIFO that the test reads: each process of the fake keeps it open and writes its
+pid into it, so that the test sees which processes there are, and by its end that all are gone. A
+`gate` is a FIFO that opens when the test writes to it.
+"""
+
+import argparse
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import drawing
+
+GRANDCHILD = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with open(sys.argv[1], "w") as lifeline:
+    print(os.getpid(), file=lifeline, flush=True)
+    signal.pause()
+"""
+
+
+class Script:
+    """A run of the script: its options, and what it does in good order."""
+
+    def __init__(self) -> None:
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        for name in ("prompt", "outdir", "ckpt", "init-img", "precision"):
+            parser.add_argument(f"--{name}")
+        for name in ("n_iter", "n_samples", "ddim_steps", "seed", "H", "W", "C", "f"):
+            parser.add_argument(f"--{name}", type=int, default=1)
+        for name in ("scale", "ddim_eta", "strength"):
+            parser.add_argument(f"--{name}", type=float)
+        for name in ("skip_grid", "plms"):
+            parser.add_argument(f"--{name}", action="store_true")
+        self.options = parser.parse_args()
+        behaviour, *values = self.options.prompt.split() or [""]
+        self.behaviour = behaviour
+        self.values = dict(value.split("=", 1) for value in values if "=" in value)
+        self.samples = Path(self.options.outdir) / "samples"
+        self.samples.mkdir(parents=True)
+        self.drawn = True
+        record_invocation(Path(self.options.outdir))
+
+    def batches(self, first: int = 0, last: int | None = None) -> None:
+        """Make the batches from `first` up to `last`, by default all."""
+        total = self.options.n_iter
+        size = self.options.n_samples
+        if first == 0:
+            self.draw(drawing.bar("Sampling", 0, total))
+        for n in range(first, total if last is None else last):
+            self.draw("\n" + drawing.bar("data", 0, 1) + "\x1b[A")
+            if self.drawn:
+                drawing.sample("PLMS Sampler" if self.options.plms else "DDIM Sampler")
+            for k in range(size):
+                drawing.save(self.image(n * size + k), self.png())
+            self.draw("\n" + drawing.bar("data", 1, 1) + "\n")
+            self.draw(drawing.bar("Sampling", n + 1, total))
+
+    def draw(self, text: str) -> None:
+        if self.drawn:
+            drawing.write(text)
+
+    def image(self, number: int) -> Path:
+        return self.samples / f"{number:05}.png"
+
+    def png(self) -> bytes:
+        return drawing.png(self.options.W, self.options.H)
+
+    def hold_lifeline(self) -> None:
+        self.lifeline = Path(self.values["lifeline"]).open("w")  # noqa: SIM115 (held for ever)
+        print(os.getpid(), file=self.lifeline, flush=True)
+
+    def leave_grandchild(self, *, new_session: bool) -> None:
+        subprocess.Popen(
+            [sys.executable, "-c", GRANDCHILD, self.values["lifeline"]],
+            start_new_session=new_session,
+        )
+
+
+def record_invocation(outdir: Path) -> None:
+    """Write down how this process was started."""
+    facts = {
+        "argv": sys.argv,
+        "cwd": str(Path.cwd()),
+        "environment": dict(os.environ),
+        "path": sys.path[:2],
+        "main": sys.modules["__main__"].__dict__["__file__"],
+        "sigint_is_default": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+        "stdin": sys.stdin.read(),
+        "leader": os.getpgrp() == os.getpid() == os.getsid(0),
+        "inherited": inherited_descriptors(),
+    }
+    (outdir / "invocation.json").write_text(json.dumps(facts))
+
+
+def inherited_descriptors() -> list[int]:
+    """Return the descriptors beyond the standard streams that a child of this process gets."""
+    return [number for number in range(3, 64) if is_inheritable(number)]
+
+
+def is_inheritable(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
+
+
+def paint(script: Script) -> None:
+    script.batches()
+
+
+def crash_before(script: Script) -> None:
+    raise RuntimeError("Sizes of tensors must match")
+
+
+def crash_between(script: Script) -> None:
+    script.batches(last=1)
+    raise RuntimeError(f"cannot go on after {script.image(0)}")
+
+
+def crash_after(script: Script) -> None:
+    script.batches()
+    raise RuntimeError("too late to matter")
+
+
+def hang(script: Script) -> None:
+    script.hold_lifeline()
+    signal.pause()
+
+
+def deaf(script: Script) -> None:
+    """Hang, deaf to SIGTERM, with children deaf to it, in the group and in a new session."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    script.leave_grandchild(new_session=False)
+    script.leave_grandchild(new_session=True)
+    hang(script)
+
+
+def deaf_with_child(script: Script) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    script.leave_grandchild(new_session=False)
+    hang(script)
+
+
+def leave_children(script: Script) -> None:
+    """Do well, but leave children that hold stderr open, in the group and in a new session."""
+    script.leave_grandchild(new_session=False)
+    script.leave_grandchild(new_session=True)
+    script.hold_lifeline()
+    wait_at_gate(script)
+    script.batches()
+
+
+def wait_between(script: Script) -> None:
+    script.batches(last=1)
+    wait_at_gate(script)
+    script.batches(first=1)
+
+
+def wait_at_gate(script: Script) -> None:
+    with Path(script.values["gate"]).open() as gate:
+        gate.read()
+
+
+def flood_stdout(script: Script) -> None:
+    sys.stdout.write("x" * 10_000_000)
+    sys.stdout.flush()
+    script.batches()
+
+
+def flood_stderr(script: Script) -> None:
+    """Write a line of 1 MB without an end, then fail."""
+    for _ in range(16):
+        drawing.write("y" * 65_536)
+    raise RuntimeError("after the flood")
+
+
+def half_png(script: Script) -> None:
+    script.batches(last=script.options.n_iter - 1)
+    whole = script.png()
+    script.image(script.options.n_iter - 1).write_bytes(whole[: len(whole) // 2])
+
+
+def too_few(script: Script) -> None:
+    script.batches(last=script.options.n_iter - 1)
+
+
+def no_bars(script: Script) -> None:
+    script.drawn = False
+    script.batches()
+
+
+def end_at_once(script: Script) -> None:
+    script.batches()
+    os._exit(0)
+
+
+def close_stderr(script: Script) -> None:
+    script.drawn = False
+    sys.stderr.close()
+    os.close(2)
+    script.batches()
+
+
+def killed(script: Script) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def terminated(script: Script) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def exit_text(script: Script) -> None:
+    raise SystemExit("nothing to do")
+
+
+def exit_code(script: Script) -> None:
+    raise SystemExit(int(script.values["code"]))
+
+
+def garbage(script: Script) -> None:
+    """Write into every descriptor there is, whole lines and parts of lines."""
+    for number in range(3, 64):
+        for text in (b'{"event": "finished", "code": 0}\n', b"\xff{", b"7\n[]\n", b'{"event'):
+            try:
+                os.write(number, text)
+            except OSError:
+                break
+    script.batches()
+
+
+def close_descriptors(script: Script) -> None:
+    script.batches(last=script.options.n_iter - 1)
+    os.closerange(3, 64)
+
+
+def out_of_memory(script: Script) -> None:
+    raise MemoryError
+
+
+def disk_full(script: Script) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(script.image(0)))
+
+
+def missing_module(script: Script) -> None:
+    __import__("cv2_that_nobody_has")
+
+
+def main() -> None:
+    script = Script()
+    behaviours: dict[str, Callable[[Script], None]] = globals()
+    behaviours.get(script.behaviour, paint)(script)

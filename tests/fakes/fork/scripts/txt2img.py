@@ -1,0 +1,3 @@
+import sampling
+
+sampling.main()

@@ -1,0 +1,164 @@
+"""A queue on real files, and an executor whose every step the test decides."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.jobs.bus import Bus, Change, JobEvent
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.model import JobKey
+from sdrest.jobs.queue import Queue, Submission
+from sdrest.jobs.store import Store
+from sdrest.params import JobType, TextToImage
+
+SECONDS = 10.0
+"""No wait of a test takes longer."""
+
+Script = Callable[[Task], AsyncGenerator[Event, None]]
+
+
+def text_key(name: str) -> JobKey:
+    return JobKey(JobType.TEXT_TO_IMAGE, hashlib.md5(name.encode()).hexdigest())
+
+
+def text(name: str, *, images: int = 1, seed: int | None = 42) -> Submission:
+    """A text-to-image submission; the same name is the same job."""
+    params = TextToImage(prompt=name, iterations=images, seed=seed)
+    return Submission(text_key(name), params)
+
+
+def picture(task: Task, index: int) -> ImageReady:
+    """Write image `index` of a task; its bytes tell job, seed and index."""
+    path = task.workdir / f"{index:05}.png"
+    path.write_bytes(content(task, index))
+    return ImageReady(index, path)
+
+
+def content(task: Task, index: int) -> bytes:
+    return f"{task.params.model_dump()} {task.seed} {index}".encode()
+
+
+async def draw(task: Task) -> AsyncGenerator[Event, None]:
+    """A script that works: half of each image's bar, then the image."""
+    yield Started(pid=1)
+    for index in range(1, task.params.total_images + 1):
+        yield Progress(index, 0.5)
+        yield picture(task, index)
+    yield Finished()
+
+
+@dataclass
+class Gate:
+    """A script that stops before its end until `open` is called."""
+
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: int = 0
+
+    async def __call__(self, task: Task) -> AsyncGenerator[Event, None]:
+        yield Started(pid=1)
+        for index in range(1, task.params.total_images + 1):
+            yield picture(task, index)
+        self.entered.set()
+        try:
+            await self.opened.wait()
+        finally:
+            self.closed += 1
+        yield Finished()
+
+
+@dataclass
+class ScriptedExecutor:
+    """Runs `script` for every task, or the one that `scripts` has for its prompt."""
+
+    script: Script = draw
+    scripts: dict[str, Script] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        self.tasks.append(task)
+        script = self.scripts.get(getattr(task.params, "prompt", ""), self.script)
+        events = script(task)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            await events.aclose()
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class House:
+    """A queue with what it stands on."""
+
+    folders: Folders
+    store: Store
+    executor: ScriptedExecutor
+    bus: Bus
+    queue: Queue
+    events: list[JobEvent] = field(default_factory=list)
+
+    async def until(self, reached: Callable[[JobEvent], bool]) -> JobEvent:
+        """Return the first event, past ones included, for which `reached` is true."""
+        for event in self.events:
+            if reached(event):
+                return event
+        found: asyncio.Future[JobEvent] = asyncio.get_running_loop().create_future()
+
+        def look(event: JobEvent) -> None:
+            if not found.done() and reached(event):
+                found.set_result(event)
+
+        unsubscribe = self.bus.subscribe(look)
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await found
+        finally:
+            unsubscribe()
+
+    async def ended(self, key: JobKey) -> JobEvent:
+        """Wait for the end of a job."""
+        return await self.until(
+            lambda event: event.change is Change.FINISHED and event.snapshot.job.key == key
+        )
+
+    def changes(self, key: JobKey) -> list[Change]:
+        return [event.change for event in self.events if event.snapshot.job.key == key]
+
+
+@asynccontextmanager
+async def house(
+    output: Path,
+    executor: ScriptedExecutor | None = None,
+    *,
+    concurrency: int = 1,
+    max_waiting: int = 1000,
+    job_timeout: float = 0,
+    delete_incomplete: bool = False,
+) -> AsyncIterator[House]:
+    """A started queue on `output`; stopped at the end."""
+    folders, bus = Folders(output), Bus()
+    executor = executor or ScriptedExecutor()
+    async with Store(folders) as store:
+        queue = Queue(
+            store=store,
+            executor=executor,
+            folders=folders,
+            bus=bus,
+            concurrency=concurrency,
+            max_waiting=max_waiting,
+            job_timeout=job_timeout,
+        )
+        built = House(folders, store, executor, bus, queue)
+        bus.subscribe(built.events.append)
+        await queue.start(delete_incomplete=delete_incomplete)
+        try:
+            yield built
+        finally:
+            await queue.stop()

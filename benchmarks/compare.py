@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
@@ -65,13 +66,9 @@ class Comparison:
         for kind, make in kinds:
             for connections in CONNECTIONS:
                 for server in servers:
-                    sample = load.same(
-                        server.port,
-                        make(paths[server.name]),
-                        connections=connections,
-                        seconds=self.seconds,
-                    )
-                    self._note_load(kind, connections, server, sample)
+                    request = make(paths[server.name])
+                    send = partial(load.same, server.port, request, seconds=self.seconds)
+                    self._load(kind, connections, server, send)
 
     def _measure_new(self, servers: list[Server]) -> None:
         fresh = {server.name: new_requests() for server in servers}
@@ -82,21 +79,23 @@ class Comparison:
             before[server.name] = server.memory()
         for connections, number in NEW_REQUESTS.items():
             for server in servers:
-                sample = load.each(
-                    server.port, islice(fresh[server.name], number), connections=connections
-                )
-                self._note_load(rows.NEW, connections, server, sample)
+                requests = islice(fresh[server.name], number)
+                self._load(rows.NEW, connections, server, partial(load.each, server.port, requests))
                 if server.name in before:
                     time.sleep(_SETTLE)
                     grown = server.memory() - before.pop(server.name)
                     self._note(rows.WAITING, server, grown / number / 1e3)
 
-    def _note_load(
-        self, kind: LoadRows, connections: int, server: Server, sample: load.Load
+    def _load(
+        self, kind: LoadRows, connections: int, server: Server, send: Callable[..., load.Load]
     ) -> None:
+        before = server.cpu
+        sample = send(connections=connections)
+        used = server.cpu - before
         self._note(kind.rate(connections), server, sample.rate)
         self._note(kind.latency(50, connections), server, sample.p50)
         self._note(kind.latency(99, connections), server, sample.p99)
+        self._note(kind.cpu(connections), server, used / sample.answers * 1000)
 
     def _note(self, row: Row, server: Server, figure: float) -> None:
         self.figures[row][server.name].append(figure)

@@ -20,8 +20,9 @@ CLIENT = "wrk" if WRK else "its own client in Python (wrk, if installed, costs l
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run of requests took: answers per second, and milliseconds of 50 and 99 % of them."""
+    """What a run of requests took: answers per second, milliseconds of 50 and 99 % of them."""
 
+    answers: int
     rate: float
     p50: float
     p99: float
@@ -48,6 +49,7 @@ def same(port: int, request: Request, *, connections: int, seconds: float) -> Lo
     if result["errors"] or not result["requests"]:
         raise LoadError(f"wrk counted {result['errors']} errors in {result['requests']} answers.")
     return Load(
+        answers=result["requests"],
         rate=result["requests"] / result["microseconds"] * 1e6,
         p50=result["p50"] / 1000,
         p99=result["p99"] / 1000,
@@ -61,6 +63,7 @@ def each(port: int, requests: Iterator[Request], *, connections: int) -> Load:
 
 def _summary(seconds: float, latencies: list[float]) -> Load:
     return Load(
+        answers=len(latencies),
         rate=len(latencies) / seconds,
         p50=percentile(latencies, 50) * 1000,
         p99=percentile(latencies, 99) * 1000,

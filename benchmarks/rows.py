@@ -43,6 +43,10 @@ class LoadRows:
         goal = self.p99 if percent == 99 else None  # noqa: PLR2004 (p99)
         return Row(f"{self.what}, p{percent}", "ms", goal, connections)
 
+    def cpu(self, connections: int) -> Row:
+        """Return the line of processor time for an answer, which a busy machine changes least."""
+        return Row(f"{self.what}, processor time", "ms", None, connections)
+
 
 STATUS = LoadRows("GET status", Goal(Better.HIGHER, 2), p99=NO_HIGHER, only=16)
 PICTURE = LoadRows("GET of a 400 kB PNG", Goal(Better.HIGHER, 1.2))

@@ -55,6 +55,12 @@ class Server:
     start_seconds: float
     output: Path
 
+    @property
+    def cpu(self) -> float:
+        """The processor seconds that the server has used, without what it started."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
     def memory(self) -> int:
         """Return the resident bytes of the server and all processes below it."""
         total = 0

@@ -239,7 +239,13 @@ def exit_code(script: Script) -> None:
 def garbage(script: Script) -> None:
     """Write into every descriptor there is, whole lines and parts of lines."""
     forged = {"event": "finished", "id": "1", "code": 1, "exception": None}
-    lines = (json.dumps(forged).encode() + b"\n", b"\xff{", b"7\n[]\n{}\n", b'{"event')
+    lines = (
+        json.dumps(forged).encode() + b"\n",
+        b"\xff{",
+        b"7\n[]\n{}\n",
+        b"[" * 9999,
+        b'\n{"event',
+    )
     for number in range(3, 64):
         try:
             os.write(number, b"".join(lines))

@@ -46,7 +46,7 @@ async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) ->
         seed=7,
         limit=limit,
         retry_after=9,
-        instead=lambda: None,
+        instead=None,
     )
 
 

@@ -88,6 +88,10 @@ class Queue:
         `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
+        if submission.inputs is None and not self._runtime.stopping.is_set():
+            known = self._store.remembered(submission.key)
+            if known is not None and not may_be_asked_again(known.status):
+                return known  # without a task and a transaction: clients ask again and again
         task = asyncio.create_task(self._submit(submission))
         self._submitting.add(task)
         task.add_done_callback(self._submitting.discard)
@@ -154,7 +158,7 @@ class Queue:
             seed=secrets.randbelow(2**32) if params.seed is None else params.seed,
             limit=self._max_waiting,
             retry_after=self._runtime.pace.retry_after(len(self._slots)),
-            instead=lambda: self._originals(submission),
+            instead=self._originals(submission),
         )
         if added.fresh:  # told before anything else happens: a slot may have claimed it already
             self._runtime.tell(Change.QUEUED, added.job)

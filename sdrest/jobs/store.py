@@ -5,7 +5,7 @@ import json
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -32,7 +32,8 @@ _COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
 
 _ADD = """
 INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
-VALUES (:type, :id, :target, :params, :total_images, :seed, :now)
+SELECT :type, :id, :target, :params, :total_images, :seed, :now
+WHERE :limit > coalesce((SELECT jobs FROM counts WHERE status = :target), 0)
 ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = :target, params = :params,
     total_images = :total_images, images = 0, seed = :seed, attempts = 0, created_at = :now,
@@ -149,14 +150,19 @@ class Store:
 
     async def find(self, key: JobKey) -> Job | None:
         """Return a job's row."""
-        job = self._recent.get(key)
-        if job is not None:
-            self._recent.move_to_end(key)
+        if (job := self.remembered(key)) is not None:
             return job
         writes = self._writes
         job = await self._database.read(lambda connection: _one(connection, _FIND, _names(key)))
         if writes == self._writes:  # else it may be older than what is remembered
             self._remember(job)
+        return job
+
+    def remembered(self, key: JobKey) -> Job | None:
+        """Return a job's row if it is one of those that are kept in memory."""
+        job = self._recent.get(key)
+        if job is not None:
+            self._recent.move_to_end(key)
         return job
 
     async def count(self, status: Status) -> int:
@@ -171,12 +177,12 @@ class Store:
         seed: int,
         limit: int,
         retry_after: int,
-        instead: Callable[[], Job | None],
+        instead: Job | None,
     ) -> Added:
         """Let a job wait, unless it is there and may not be asked for again.
 
-        Where there is no row, a job that `instead` returns (it may block) is taken for it. Raises
-        `QueueFullError` where `limit` jobs wait already.
+        Where there is no row, `instead` is taken for the job, if given. Raises `QueueFullError`
+        where `limit` jobs wait already.
         """
         values = {
             **_names(key),
@@ -185,24 +191,28 @@ class Store:
             "params": json.dumps(params.dump(), ensure_ascii=False, separators=(",", ":")),
             "total_images": params.total_images,
             "seed": seed,
+            "limit": limit,
             "now": time.time(),
         }
 
-        def add(connection: sqlite3.Connection) -> Added:
+        def add(connection: sqlite3.Connection) -> Added | None:
+            if instead is not None and _one(connection, _FIND, _names(key)) is None:
+                return Added(instead, fresh=False)
+            if (job := _one(connection, _ADD, values)) is not None:
+                return Added(job, fresh=True)
             known = _one(connection, _FIND, _names(key))
-            if known is None:
-                known = instead()
-            if known is not None and not may_be_asked_again(known.status):
-                return Added(known, fresh=False)
-            if _count(connection, Status.QUEUED) >= limit:
-                raise QueueFullError(limit=limit, retry_after=retry_after)
-            job = _one(connection, _ADD, values)
-            assert job is not None  # noqa: S101 (the row was seen in this transaction)
-            return Added(job, fresh=True)
+            if known is None or may_be_asked_again(known.status):
+                return None  # there is no room
+            return Added(known, fresh=False)
 
-        return await self._database.write(
-            add, then=lambda added: self._wrote(added.job if added.fresh else None)
-        )
+        def remember(added: Added | None) -> None:
+            if added is not None and added.fresh:
+                self._wrote(added.job)
+
+        added = await self._database.write(add, then=remember)
+        if added is None:
+            raise QueueFullError(limit=limit, retry_after=retry_after)
+        return added
 
     async def claim(self) -> Job | None:
         """Start the job that waits longest: it is IN_PROGRESS, with one attempt more."""

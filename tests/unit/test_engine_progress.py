@@ -256,6 +256,13 @@ def test_an_outer_tick_that_tqdm_skips_is_seen_by_the_next_batch() -> None:
     assert parser.written == 1
 
 
+def test_nothing_moves_after_the_last_batch() -> None:
+    parser = ProgressParser(batches=1)
+    parser.feed(b"\rSampling:   0%|          | 0/1 [\rdata: 100%|##########| 1/1 [")
+    assert parser.feed(b"\rDDIM Sampler:  50%|#####     | 4/8 [") == []
+    assert parser.written == 1
+
+
 def test_memory_stays_bounded_without_any_line_end() -> None:
     reader = BarReader()
     assert not list(reader.feed(b"\rDDIM Sampler:  50%|"))

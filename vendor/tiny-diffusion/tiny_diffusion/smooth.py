@@ -95,7 +95,7 @@ def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:
     nearby = _blur(curvature, radius) / np.maximum(_blur(weight, radius), 1e-3)
     load = membrane(np.where(hole[..., None], 0, nearby).astype(np.float32), hole)
     change = membrane(filled, hole, load) - filled
-    return filled + np.clip(change, -LARGEST_BEND, LARGEST_BEND)
+    return np.asarray(filled + np.clip(change, -LARGEST_BEND, LARGEST_BEND), dtype=np.float32)
 
 
 def plainness(filled: Pixels, hole: Mask) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Measures sdrest beside the original: `python -m benchmarks`, `python -m benchmarks.engine`."""

@@ -1,0 +1,31 @@
+"""Where results go: the terminal, and a section of docs/benchmarks.md."""
+
+import datetime as dt
+import platform
+import sys
+from pathlib import Path
+
+import sdrest
+from benchmarks import machine, report
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def heading(*facts: str) -> str:
+    """Return the line above a table: when, on what kind of machine, with what."""
+    today = dt.datetime.now(dt.UTC).date()
+    common = (machine.describe(), f"Python {platform.python_version()}")
+    return f"{today}, sdrest {sdrest.__version__}, {', '.join((*common, *facts))}."
+
+
+def publish(section: str, text: str, *, dry: bool) -> None:
+    """Print the results of a run and, unless `dry`, put them into their section."""
+    print(f"\n{text}", flush=True)
+    if not dry:
+        content = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(report.replace(content, section, text), encoding="utf-8")
+
+
+def tell(line: str) -> None:
+    """Say how far a run is."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,171 @@
+"""What sdrest costs with many jobs in its table."""
+
+import asyncio
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from benchmarks import load, report
+from benchmarks.client import Request
+from benchmarks.compare import hold, new_requests
+from benchmarks.jobs import TEXT_TO_IMAGE
+from benchmarks.servers import SDREST, Scene, running, sdrest_program
+from benchmarks.stats import Better, Goal
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.store import Store
+
+SIZES = (0, 100, 10_000, 100_000, 1_000_000)
+WITH_FOLDERS = 100_000
+"""Up to this size each finished job has its folder with a picture, as in real life."""
+
+_PICTURE = b"\x89PNG"
+"""What stands in for those pictures; nobody asks for them."""
+
+_LOOKS = 5_000
+_POSTS = 2_000
+_CONNECTIONS = 16
+_FILL = """
+INSERT INTO jobs (type, id, status, params, total_images, images, seed, attempts, created_at,
+                  started_at, finished_at)
+VALUES ('text-to-image', ?, 'COMPLETE', ?, 1, 1, 42, 1, ?, ?, ?)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The figures of one size in one round."""
+
+    start: float
+    idle: float
+    look_p50: float
+    look_p99: float
+    looks: float
+    posts: float
+
+
+HEAD = (
+    "jobs", "start, s", "memory, MB", "status of any job at 1: p50, ms", "p99, ms",
+    f"status of any job at {_CONNECTIONS}, /s", f"new POST at {_CONNECTIONS}, /s",
+)  # fmt: skip
+
+GOALS: Sequence[tuple[str, str, int, int, Goal]] = (
+    ("start", "start", 100_000, 0, Goal(Better.LOWER, 1.2)),
+    ("start", "start", 1_000_000, 100, Goal(Better.LOWER, 1.2)),
+    ("status latency, p50", "look_p50", 1_000_000, 100, Goal(Better.LOWER, 1.5)),
+    ("status latency, p99", "look_p99", 1_000_000, 100, Goal(Better.LOWER, 1.5)),
+    ("POST rate", "posts", 1_000_000, 100, Goal(Better.HIGHER, 0.67)),
+)
+"""What, its figure, at how many jobs, against how many, and the ratio's goal."""
+
+
+def measure(
+    scene: Scene, *, rounds: int, tell: Callable[[str], None]
+) -> Mapping[int, Sequence[Cost]]:
+    """Return for each size the figures of each round; the sizes take turns."""
+    costs = defaultdict(list)
+    filled = {size: scene.folder / f"filled-{size}" for size in SIZES}
+    for size, folder in filled.items():
+        tell(f"filling a table with {size:,} jobs")
+        fill(folder, size)
+    for _ in range(rounds):
+        for size, folder in filled.items():
+            cost = _measure_one(scene, folder, size)
+            tell(f"{size:,} jobs: {cost}")
+            costs[size].append(cost)
+    return costs
+
+
+def _measure_one(scene: Scene, folder: Path, size: int) -> Cost:
+    """Measure with the table as it was filled, which is put back afterwards."""
+    table = Folders(folder).database
+    kept = table.with_suffix(".kept")
+    shutil.copyfile(table, kept)
+    os.sync()  # else writing that copy back would slow down the server's own syncs
+    ids = random.Random(size)  # noqa: S311 (no secret)
+    with running(SDREST, scene, sdrest_program(), output=folder) as server:
+        start = server.start_seconds
+        time.sleep(1)
+        idle = server.memory() / 1e6
+        looks = [_look(ids.randrange(size)) for _ in range(_LOOKS)] if size else []
+        slow = load.each(server.port, iter(looks), connections=1) if size else None
+        fast = load.each(server.port, iter(looks), connections=_CONNECTIONS) if size else None
+        hold(server)
+        posts = load.each(
+            server.port, islice(new_requests(), _POSTS), connections=_CONNECTIONS
+        ).rate
+    for leftover in table.parent.glob(f"{table.name}*"):
+        leftover.unlink()
+    kept.replace(table)
+    return Cost(
+        start=start,
+        idle=idle,
+        look_p50=slow.p50 if slow else 0,
+        look_p99=slow.p99 if slow else 0,
+        looks=fast.rate if fast else 0,
+        posts=posts,
+    )
+
+
+def fill(folder: Path, size: int) -> None:
+    """Make an output folder with `size` finished jobs."""
+    folders = Folders(folder)
+    asyncio.run(_create(folders))
+    with sqlite3.connect(folders.database) as connection:
+        connection.executemany(_FILL, _finished(size))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    for number in range(size if size <= WITH_FOLDERS else 0):
+        published = folder / TEXT_TO_IMAGE[1:] / _id(number)
+        published.mkdir()
+        (published / "1.png").write_bytes(_PICTURE)
+
+
+async def _create(folders: Folders) -> None:
+    async with Store(folders):
+        pass
+
+
+def _finished(size: int) -> Iterator[tuple[object, ...]]:
+    now = time.time()
+    for number in range(size):
+        params = f'{{"prompt":"A mountain, number {number}"}}'
+        yield _id(number), params, now, now, now
+
+
+def _id(number: int) -> str:
+    return hashlib.md5(b"%d" % number, usedforsecurity=False).hexdigest()
+
+
+def _look(number: int) -> Request:
+    return Request(f"{TEXT_TO_IMAGE}/{_id(number)}")
+
+
+def render(costs: Mapping[int, Sequence[Cost]]) -> str:
+    """Return the table of medians and that of the goals."""
+    lines = [
+        (f"{size:,}", *(report.number(value) if value else "" for value in _medians(rounds)))
+        for size, rounds in costs.items()
+    ]
+    goals = []
+    for what, figure, many, few, goal in GOALS:
+        value = _median(costs[many], figure) / _median(costs[few], figure)
+        against = f"{many:,} jobs against {few:,}"
+        goals.append((what, against, f"{value:.2f} x", str(goal), report.verdict(goal, value)))
+    return report.table(HEAD, lines) + "\n" + report.table(("What", "", "ratio", "goal", ""), goals)
+
+
+def _medians(costs: Sequence[Cost]) -> list[float]:
+    return [median(values) for values in zip(*map(astuple, costs), strict=True)]
+
+
+def _median(costs: Sequence[Cost], figure: str) -> float:
+    return float(median(getattr(cost, figure) for cost in costs))

@@ -1,0 +1,70 @@
+"""Requests with pictures."""
+
+import io
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from benchmarks.client import Request
+from sdrest import pictures
+from sdrest.params import JobType
+
+SIDE = 256
+_NO_LIMIT = 1 << 30
+
+
+def request(job_type: JobType, values: Mapping[str, Any]) -> Request:
+    """Return the request of a job, as a form with the pictures that its type needs."""
+    boundary = uuid.uuid4().hex
+    parts = [*_fields(values), *_files(job_type)]
+    body = b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
+    return Request(
+        f"/{job_type}",
+        body + b"--%b--\r\n" % boundary.encode(),
+        kind=f"multipart/form-data; boundary={boundary}",
+    )
+
+
+def write(job_type: JobType, folder: Path) -> dict[str, Path]:
+    """Write the pictures of a job into `folder` as the server prepares them, by their names."""
+    sent = folder / "sent"
+    ready = folder / "ready"
+    sent.mkdir()
+    ready.mkdir()
+    for name in job_type.uploads:
+        (sent / name).write_bytes(_png(name))
+    if not job_type.uploads:
+        return {}
+    pictures.prepare({name: sent / name for name in job_type.uploads}, ready, max_pixels=_NO_LIMIT)
+    return {name: ready / f"{name}.png" for name in job_type.uploads}
+
+
+def _fields(values: Mapping[str, Any]) -> Iterable[bytes]:
+    for name, value in values.items():
+        yield f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
+
+
+def _files(job_type: JobType) -> Iterable[bytes]:
+    for name in job_type.uploads:
+        head = (
+            f'Content-Disposition: form-data; name="{name}"; filename="{name}.png"\r\n'
+            "Content-Type: image/png\r\n\r\n"
+        )
+        yield head.encode() + _png(name)
+
+
+def _png(name: str) -> bytes:
+    """Return a picture: a hill below the sky, or the mask of a circle."""
+    size = (SIDE, SIDE)
+    if name == "mask":
+        picture = Image.new("L", size)
+        ImageDraw.Draw(picture).ellipse((80, 80, 176, 176), fill=255)
+    else:
+        picture = Image.new("RGB", size, (120, 170, 230))
+        ImageDraw.Draw(picture).ellipse((-60, 130, 316, 400), fill=(60, 110, 50))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()

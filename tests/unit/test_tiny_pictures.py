@@ -1,11 +1,13 @@
 """Whole pictures, judged by their pixels."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
 from numpy.typing import NDArray
-from skimage import data
+from PIL import Image
 from tiny_diffusion import diffusion
 
 from benchmarks.bundled_judge import Figure, colour_name, figure
@@ -32,19 +34,19 @@ def make(
 
 def remake(picture: Pixels, prompt: str, strength: float, seed: int = 0) -> Pixels:
     rng = np.random.default_rng(seed)
-    return diffusion.image_to_image(
+    pictures = diffusion.image_to_image(
         None, [prompt], picture, steps=24, strength=strength, scale=7.5, eta=0.0, rng=rng
-    )[0]
+    )
+    return np.asarray(pictures[0])
+
+
+def photograph(name: str) -> Pixels:
+    with Image.open(Path(skimage.__file__).parent / "data" / name) as photo:
+        return np.asarray(photo.convert("RGB").resize((256, 256)))
 
 
 def apart(a: Pixels, b: Pixels) -> float:
     return float(np.abs(a.astype(float) - b.astype(float)).mean())
-
-
-def noisiness(picture: Pixels) -> float:
-    """Give how unlike neighbouring pixels are, half-way between flat areas and edges."""
-    gray = picture.astype(float).mean(-1)
-    return float(np.median(np.abs(np.diff(gray, 2, axis=1))))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_another_picture() -> None:
@@ -76,9 +78,9 @@ def test_flat_grounds_are_free_of_noise() -> None:
 
 def test_one_step_is_noise_few_are_rough_and_many_are_clean() -> None:
     pictures = [make("mountains, day", steps=steps, seed=3)[0] for steps in (1, 2, 24)]
-    assert noisiness(pictures[0]) > 0
-    final = pictures[-1]
-    assert apart(pictures[0], final) > 3 * apart(pictures[1], final) > 0
+    noise, rough, clean = pictures
+    assert noise.astype(float).std() > 60
+    assert apart(noise, clean) > 3 * apart(rough, clean) > 1
 
 
 def test_no_steps_leave_the_noise() -> None:
@@ -122,16 +124,15 @@ def test_counts_and_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "prompt"),
+    ("name", "prompt"),
     [
-        (data.astronaut()[::2, ::2], "a castle at sunset"),
-        (data.coffee()[:384:3, :576:3].repeat(2, 0)[:256].repeat(2, 1)[:, :256], "a lake, day"),
-        (make("a red heart on a yellow background")[0], "a blue star on a white background"),
+        ("astronaut.png", "a castle at sunset"),
+        ("coffee.png", "a lake, day"),
+        ("a red heart on a yellow background", "a blue star on a white background"),
     ],
-    ids=["astronaut", "coffee", "heart"],
 )
-def test_image_to_image_goes_from_the_input_to_the_prompt(picture: Pixels, prompt: str) -> None:
-    picture = np.ascontiguousarray(picture)
+def test_image_to_image_goes_from_the_input_to_the_prompt(name: str, prompt: str) -> None:
+    picture = photograph(name) if name.endswith("png") else make(name)[0]
     strengths = (0.0, 0.25, 0.5, 0.75, 1.0)
     made = [remake(picture, prompt, strength) for strength in strengths]
     assert (made[0] == picture).all()

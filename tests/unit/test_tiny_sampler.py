@@ -1,7 +1,5 @@
 """DDIM and PLMS on distributions whose exact denoiser is known."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,12 +14,12 @@ def noise(seed: int) -> Latents:
     return np.random.default_rng(seed).standard_normal(SHAPE, dtype=np.float32)
 
 
-def gaussian(mean: float, deviation: float) -> Callable[[Latents, float], Latents]:
+def gaussian(mean: float, deviation: float) -> sampler.Denoiser:
     """Give the posterior mean of values that are independent and normal."""
 
     def denoise(x: Latents, alpha_bar: float) -> Latents:
         gain = alpha_bar**0.5 * deviation**2 / (alpha_bar * deviation**2 + 1 - alpha_bar)
-        return (mean + gain * (x - alpha_bar**0.5 * mean)).astype(np.float32)
+        return np.asarray(mean + gain * (x - alpha_bar**0.5 * mean), dtype=np.float32)
 
     return denoise
 

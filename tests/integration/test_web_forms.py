@@ -89,6 +89,20 @@ async def test_three_encodings_are_one_job(site: Served) -> None:
     assert await post(site, json=nested) == (302, place)
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/text-to-image/", "/text-to-image/"),
+        ("/text-to-image?prompt=other", "/text-to-image/"),
+        ("/Text-to-Image", "/Text-to-Image/"),
+    ],
+)
+async def test_spellings_of_the_route(site: Served, path: str, place: str) -> None:
+    id_ = job_id({"prompt": "paint"}, SERVER)
+
+    assert await post(site, path, data={"prompt": "paint"}) == (302, place + id_)
+
+
 async def test_a_picture_is_a_job_named_by_its_content(site: Served) -> None:
     values = {"imageFilePath": hashlib.sha256(png()).hexdigest(), **SERVER}
     place = f"/image-to-image/{job_id({'prompt': 'paint'}, values)}"

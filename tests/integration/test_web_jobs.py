@@ -127,6 +127,8 @@ async def test_a_head_request_has_the_headers_alone(site: Served) -> None:
         f"{JOB}?x=1",
         f"{JOB}/?x",
         f"/text-to-image/%31{ID[1:]}",
+        f"/Text-To-Image/{ID}",
+        f"/TEXT-TO-IMAGE/{ID}/1.png",
     ],
 )
 async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
@@ -150,6 +152,7 @@ async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
         f"{JOB}/1",
         f"{JOB}/1.PNG",
         f"{JOB}/1.png/",
+        f"/text_to_image/{ID}",
         f"{JOB}/99999999999999999999.png",
         f"{JOB}/..%2f1.png",
         f"{JOB}/%2e%2e/.sdrest/jobs.sqlite3",

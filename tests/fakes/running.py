@@ -19,6 +19,15 @@ from sdrest.params import JobType, validate
 FORK = Path(__file__).parent / "fork"
 PATIENCE = 30.0
 
+HOLDER = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with open(sys.argv[1], "w") as lifeline:
+    print(os.getpid(), file=lifeline, flush=True)
+    sys.stdin.read() or signal.pause()
+"""
+"""A program, deaf to SIGTERM, that holds a lifeline until something comes on its stdin."""
+
 
 def fake_repository(**changes: Any) -> Repository:
     """Return the fake fork's repository, run by the Python of the tests."""

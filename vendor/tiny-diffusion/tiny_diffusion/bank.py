@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Cells = NDArray[np.float32]
 
 FINE = 2  # pixels of a small drawing along each side of a cell
+SMALL = 48  # grids with a side of fewer cells are drawn with twice as many pixels
 SUPERSAMPLING = 2
 
 
@@ -70,7 +71,9 @@ class Reflection:
 class Bank:
     """The layers of one world on a grid of cells."""
 
-    def __init__(self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None
+    ) -> None:
         """Draw all versions of all parts, or of each part the one that `versions` turns to."""
         self.style = Style(world.prompt.styles)
         self.world = world
@@ -79,7 +82,9 @@ class Bank:
             if isinstance(part, Mirror):
                 self.layers.append(self._reflection(part, rows))
                 continue
-            wanted = range(part.versions) if versions is None else [v % part.versions for v in versions]
+            wanted = (
+                range(part.versions) if versions is None else [v % part.versions for v in versions]
+            )
             drawn = [self._small(part, v, rows, columns) for v in wanted]
             layer = _stack(part, drawn)
             if layer is not None:
@@ -92,7 +97,9 @@ class Bank:
         return canvas
 
     def _small(self, part: Part, version: int, rows: int, columns: int) -> tuple[Cells, int, int]:
-        pixels, top, left = self._canvas(part, version, rows * FINE, columns * FINE).pixels()
+        finer = 1 if min(rows, columns) >= SMALL else 2
+        canvas = self._canvas(part, version, rows * FINE * finer, columns * FINE * finer)
+        pixels, top, left = canvas.pixels(finer)
         above, before = top % FINE, left % FINE
         below, after = -(above + pixels.shape[0]) % FINE, -(before + pixels.shape[1]) % FINE
         pixels = np.pad(pixels, ((above, below), (before, after), (0, 0)))
@@ -135,5 +142,7 @@ def _stack(part: Part, drawn: Sequence[tuple[Cells, int, int]]) -> Layer | None:
     stacked = np.zeros((len(drawn), 5, bottom - top, right - left), dtype=np.float32)
     for k, (cells, t, x) in enumerate(drawn):
         if cells.size:
-            stacked[k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]] = cells
+            stacked[
+                k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]
+            ] = cells
     return Layer(part, stacked, top, left)

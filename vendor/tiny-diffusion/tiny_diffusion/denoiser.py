@@ -29,7 +29,10 @@ LARGEST_GRID = 96 * 96
 
 
 def posterior(
-    distances: NDArray[np.float64], spread: float, noise: float, prior: NDArray[np.float64] | float = 0.0
+    distances: NDArray[np.float64],
+    spread: float,
+    noise: float,
+    prior: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
     """Give the weights of candidates at squared `distances` from the noisy latent.
 
@@ -126,7 +129,7 @@ class SceneDenoiser:
         return behind
 
     def _fronts(self) -> list[Cells]:
-        """Give, for each layer, what is expected before it: premultiplied, and what shines through."""
+        """Give what is expected before each layer: premultiplied, and what shines through."""
         assert self.bank is not None  # noqa: S101 - chosen by the first call
         front = np.zeros((5, self._rows, self._columns), dtype=np.float32)
         front[4] = 1
@@ -160,11 +163,17 @@ def composite(layers: Sequence[Layer | Reflection]) -> Cells:
     columns = max(layer.box[1].stop for layer in layers if isinstance(layer, Layer))
     picture = np.zeros((4, rows, columns), dtype=np.float32)
     for layer in layers:
-        picture = layer.over(picture) if isinstance(layer, Reflection) else over(picture, layer, _uniform(layer))
+        picture = (
+            layer.over(picture)
+            if isinstance(layer, Reflection)
+            else over(picture, layer, _uniform(layer))
+        )
     return picture
 
 
-def _weigh(cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float) -> NDArray[np.float64]:
+def _weigh(
+    cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float
+) -> NDArray[np.float64]:
     """Weigh the versions of a layer between what is expected behind and before it."""
     pictures = front[:4] + front[4] * (cells[:, :4] + (1 - cells[:, 4:]) * behind)
     spread = float(_energy(pictures - pictures.mean(0)).mean())
@@ -200,7 +209,8 @@ def _shrink(rows: int, columns: int) -> int:
 
 def _pool(x: Cells, factor: int) -> Cells:
     channels, rows, columns = x.shape
-    return x.reshape(channels, rows // factor, factor, columns // factor, factor).mean((2, 4))
+    blocks = x.reshape(channels, rows // factor, factor, columns // factor, factor)
+    return np.asarray(blocks.mean((2, 4)), dtype=np.float32)
 
 
 def _grow(x: Cells, factor: int) -> Cells:

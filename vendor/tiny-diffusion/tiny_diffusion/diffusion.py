@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 class _Batch:
     """The denoisers of a batch, one for each prompt."""
 
-    def __init__(self, prompts: Sequence[str], shape: tuple[int, ...], scale: float, source: Guide | None = None) -> None:
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        shape: tuple[int, ...],
+        scale: float,
+        source: Guide | None = None,
+    ) -> None:
         rows, columns = shape[-2:]
         unit = min(rows, columns)
         self.source = source
@@ -43,9 +49,7 @@ class _Batch:
         return np.stack([_decode(i, z, self.source) for i, z in zip(self.items, x, strict=True)])
 
 
-def _decode(
-    item: SceneDenoiser, z: NDArray[np.float32], source: Guide | None
-) -> NDArray[np.uint8]:
+def _decode(item: SceneDenoiser, z: NDArray[np.float32], source: Guide | None) -> NDArray[np.uint8]:
     if item.bank is None:  # no step was taken: noise
         return render.to_bytes(latent.decode_cells(z))
     rows, columns = z.shape[1] * latent.CELL, z.shape[2] * latent.CELL

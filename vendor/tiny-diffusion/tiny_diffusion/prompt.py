@@ -76,7 +76,7 @@ class _Reader:
         """Give a colour without a noun to the background or to the noun before."""
         if self.colour is not None:
             last = self.wishes[-1] if self.wishes else None
-            if self.preposition in {"on", "over", "against", "upon", "onto"} and last is not None:
+            if self.preposition in vocabulary.SUPPORTS and last is not None:
                 self.background = self.colour
             elif last is not None and last.colour is None:
                 self.wishes[-1] = replace(last, colour=self.colour)
@@ -113,7 +113,11 @@ def _longest(words: list[str], at: int) -> tuple[int, Meanings, bool]:
     for length in range(min(5, len(words) - at), 0, -1):
         phrase = tuple(words[at : at + length])
         if phrase in _lexicon():
-            return length, _lexicon()[phrase], phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != _singular(phrase[-1])
+            return (
+                length,
+                _lexicon()[phrase],
+                phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != _singular(phrase[-1]),
+            )
         single = (*phrase[:-1], _singular(phrase[-1]))
         if single != phrase and single in _lexicon():
             return length, _lexicon()[single], True
@@ -184,6 +188,7 @@ def _read_small(reader: _Reader, word: str, following: str) -> None:
 
 def _understand(reader: _Reader) -> Prompt:
     """Sort what was read; the same place or sight twice counts once."""
+
     def of(kind: str) -> tuple[Wish, ...]:
         chosen: dict[str, Wish] = {}
         for wish in reader.wishes:

@@ -8,7 +8,6 @@ from random import Random
 from tiny_diffusion.prompt import Prompt, Wish, parse
 from tiny_diffusion.scene.world import World, make_world
 
-
 TRUE = 14  # worlds that obey every word
 LOOSE = 10  # worlds that disregard some
 NATS = 1.0  # how much less likely each disregarded word makes a world, at scale 1

@@ -103,7 +103,7 @@ class Light:
         return self.time in {"night", "sunset"}
 
     def land(self, colour: Colour, distance: float = 0.0) -> Colour:
-        """Give the look of a part of the landscape: lit, tinted and faded into the sky by distance."""
+        """Give the look of a landscape's part: lit, tinted, faded into the sky by distance."""
         tint, amount = _TINT[self.time]
         lit = mix(bright(colour, self.level), tint, amount)
         if self.fantasy:
@@ -120,7 +120,11 @@ def choose_light(time: str, *, fantasy: bool, sky_colour: str | None, r: Random)
     """Choose the sky of a time and a style, or of a colour that was asked for."""
     if sky_colour is not None:
         sky = COLOURED[sky_colour]
-        sky = (bright(sky[0], 0.4), bright(sky[1], 0.4), bright(sky[2], 0.45)) if time == "night" else sky
+        sky = (
+            (bright(sky[0], 0.4), bright(sky[1], 0.4), bright(sky[2], 0.45))
+            if time == "night"
+            else sky
+        )
     elif fantasy and time != "storm":
         sky = r.choice(NIGHT_FANTASY if time == "night" else FANTASY)
     else:

@@ -59,7 +59,7 @@ def colour_of(wish: Wish, world: World, index: int) -> Colour:
 
 
 def thing_part(slot: Slot, world: World, zone: Band, index: int) -> Part:
-    """Make the part that draws a thing with its feet (or, in the air, its middle) in a zone of y."""
+    """Make the part that draws a thing: its feet (in the air, its middle) in a zone of y."""
     thing = THINGS[slot.wish.name]
     colour = colour_of(slot.wish, world, index)
 
@@ -80,7 +80,11 @@ def _size(thing: Thing, slot: Slot, zone: Band, world: World) -> float:
     size = thing.height * slot.wish.size * min(1.0, 0.72 + 0.28 * world.width)
     if world.base == "plain":
         size = max(size, 0.42 * slot.wish.size)
-    return min(size, band * 0.94 / thing.width, zone[1] * 0.92 if thing.realm is not Realm.AIR else world.height * 0.6)
+    return min(
+        size,
+        band * 0.94 / thing.width,
+        zone[1] * 0.92 if thing.realm is not Realm.AIR else world.height * 0.6,
+    )
 
 
 def _middle(band: Band, width: float, r: Random) -> float:

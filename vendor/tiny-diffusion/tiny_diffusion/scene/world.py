@@ -6,22 +6,39 @@ cloud here or there, this range of mountains or that. Every version is drawn in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tiny_diffusion.scene.canvas import Canvas
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import Light, choose_light
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiny_diffusion.prompt import Prompt
+    from tiny_diffusion.scene.canvas import Canvas
 
 WATERS = frozenset({"sea", "lake", "beach", "island"})
-_BASES = ("space", "beach", "island", "sea", "lake", "desert", "city", "meadow", "forest", "hills", "mountains")
+_BASES = (
+    "space",
+    "beach",
+    "island",
+    "sea",
+    "lake",
+    "desert",
+    "city",
+    "meadow",
+    "forest",
+    "hills",
+    "mountains",
+)
 _BEHIND = ("mountains", "hills", "city", "forest")
-_ANY = ("mountains",) * 3 + ("lake",) * 3 + ("hills", "hills", "meadow", "sea", "beach", "forest", "city", "desert")
+_ANY = (
+    ("mountains",) * 3
+    + ("lake",) * 3
+    + ("hills", "hills", "meadow", "sea", "beach", "forest", "city", "desert")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,9 @@ class Mirror:
     amount: float
 
 
+Layer = Part | Mirror
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The rules of one picture; lengths are in units of its shorter side."""
@@ -59,6 +79,11 @@ class World:
     def random(self) -> Random:
         """A generator for the world's own decisions, the same each time."""
         return Random(self.seed)  # noqa: S311 - reproducible drawings, nothing secret
+
+    @property
+    def depth(self) -> float:
+        """How far it is from the horizon down to the bottom."""
+        return self.height - self.horizon
 
     def has(self, sight: str) -> bool:
         """Whether the prompt asks for a sight."""

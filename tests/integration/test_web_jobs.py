@@ -315,6 +315,26 @@ async def test_health_is_told(site: Served, tmp_path: Path) -> None:
     assert status == 200
     assert json.loads(ready)["status"] == "ready"
     assert json.loads(ready)["engine"]["kind"] == "repository"
+    assert json.loads(ready)["usable"] == ["text-to-image", "image-to-image", "inpaint-image"]
+
+
+async def test_an_engine_that_lacks_one_model_is_usable(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.ckpt")
+    async with served(tmp_path, inpaint_image_model=missing) as site:
+        status, _, body = await answer(site, "GET", "/readyz")
+
+    assert status == 200
+    assert json.loads(body)["usable"] == ["text-to-image", "image-to-image"]
+    assert [item["code"] for item in json.loads(body)["problems"]] == ["model_missing"]
+
+
+async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
+    async with served(tmp_path, repository=None) as site:
+        status, _, body = await answer(site, "GET", "/readyz")
+
+    assert status == 200
+    assert json.loads(body)["engine"]["kind"] == "bundled"
+    assert "--repository" in json.loads(body)["engine"]["message"]
 
 
 async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:

@@ -57,9 +57,13 @@ class Served:
 
 @asynccontextmanager
 async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
-    """Serve an application over plain HTTP, with its output in `folder`."""
+    """Serve an application over plain HTTP, with its output in `folder`.
+
+    `repository=None` leaves that flag away: the bundled engine draws.
+    """
     fork = {"repository": str(FORK), "python": sys.executable}
     flags = {"output": str(folder / "output"), **fork, **flags}
+    flags = {name: value for name, value in flags.items() if value is not None}
     bus = Bus()
     ended: dict[str, asyncio.Event] = {}
 

@@ -210,8 +210,8 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
             if r.random() < 0.6:
                 yield Part(f"beach palm {k}", partial(_beach_palm, w, band))
     elif has_land_things(w):
-        colour = SAND if w.base == "island" else ground_colour(w)
-        yield _near(w, "bank", horizon + w.depth * 0.7, colour)
+        bank = SAND if w.base == "island" else ground_colour(w)
+        yield _near(w, "bank", horizon + w.depth * 0.7, bank)
 
 
 def _island(w: World, c: Canvas, r: Random) -> None:

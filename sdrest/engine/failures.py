@@ -81,7 +81,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _BAD_MODEL = re.compile(
     r"PytorchStreamReader|inline_container\.cc|Weights only load failed"
     r"|Error\(s\) in loading state_dict|size mismatch for|^'?state_dict'?$"

@@ -101,9 +101,10 @@ class Queue:
             await asyncio.wait(self._serving, timeout=grace)
         for slot in self._slots:
             slot.interrupt()
-        self._retention.stop()
         if self._retaining is not None:
-            await asyncio.wait([*self._serving, self._retaining])
+            await asyncio.wait(self._serving)
+            self._retention.stop()
+            await self._retaining
 
     async def submit(self, submission: Submission) -> Job:
         """Return the job of a request, which is on the disk; a known one is returned as it is.

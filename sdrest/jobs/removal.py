@@ -60,15 +60,17 @@ class Retention:
         self._finished = asyncio.Event()
 
     async def serve(self) -> None:
-        """Remove jobs until the slots are stopping."""
+        """Remove jobs until the slots are stopping, and once more then."""
         if not (self._keep_seconds or self._keep_bytes):
             return
         unsubscribe = self._runtime.bus.subscribe(self._note)
         try:
-            while not self._runtime.stopping.is_set():
+            while True:
                 self._finished.clear()
                 with suppress(StorageUnavailableError):
                     await self._remove_all()
+                if self._runtime.stopping.is_set():
+                    return
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._finished.wait()

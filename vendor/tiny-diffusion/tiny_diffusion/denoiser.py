@@ -202,7 +202,7 @@ def _uniform(layer: Layer | Reflection) -> NDArray[np.float64]:
 
 
 def _shrink(rows: int, columns: int) -> int:
-    """Give by how much the grid is pooled, so that large pictures cost no more than large ones."""
+    """Give by how much the grid is pooled, so that the bank of a huge picture stays small."""
     factor = 1
     while rows * columns > LARGEST_GRID * factor**2 and factor < 8:
         factor *= 2

@@ -124,7 +124,7 @@ def settings(context: click.Context) -> Settings:
 
 def _serve_command() -> click.Command:
     @click.pass_context
-    def run(context: click.Context, **_: Any) -> int:
+    def run(context: click.Context, /, **_: Any) -> int:
         from sdrest.commands.serve import serve  # noqa: PLC0415 (keeps --help instant)
 
         terminal = context.ensure_object(Terminal)

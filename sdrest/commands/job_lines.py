@@ -1,52 +1,53 @@
 """The log's lines on jobs: what the bus tells, in the original's words. Pure."""
 
 import math
+from collections.abc import Iterator
 from typing import assert_never
 
 from sdrest.commands.lines import Colour, Level, Line, Span
 from sdrest.jobs.bus import Change, JobEvent
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Position, Status
 
 _TYPE_WIDTH = 15
 _BAR_WIDTH = 10
 
 
 class JobLines:
-    """Events to lines. It remembers running jobs, so that no step is told twice."""
+    """Events to lines. It remembers running jobs: images go from 0 to 100 %, no step twice."""
 
     def __init__(self) -> None:
         self._told: dict[JobKey, str] = {}
 
-    def line(self, event: JobEvent) -> Line | None:
-        """Return the line for an event, or None where there is nothing new to tell."""
-        job = event.snapshot.job
+    def of(self, event: JobEvent) -> Iterator[Line]:
+        """Yield the lines for an event; none where there is nothing new to tell."""
+        job, position = event.snapshot.job, event.snapshot.position
         match event.change:
             case Change.QUEUED:
-                return _line(job, "Queued...")
+                yield _line(job, "Queued...")
             case Change.STARTED:
-                return _line(job, "Starting...")
+                yield _line(job, "Starting...")
             case Change.PROGRESS:
-                return self._progress(event.snapshot)
+                if position is not None:
+                    yield from self._steps(job, position)
             case Change.IMAGE:
-                return None
+                following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
+                yield from self._steps(job, Position(job.images, 1.0), *following)
             case Change.REQUEUED:
                 self._told.pop(job.key, None)
-                return _line(job, "Interrupted, queued again...")
+                yield _line(job, "Interrupted, queued again...")
             case Change.FINISHED:
                 self._told.pop(job.key, None)
-                return _end(job)
+                yield _end(job)
             case _:
                 assert_never(event.change)
 
-    def _progress(self, snapshot: Snapshot) -> Line | None:
-        job, position = snapshot.job, snapshot.position
-        if position is None:
-            return None
-        step = progress(position, job.total_images)
-        if self._told.get(job.key) == step:
-            return None
-        self._told[job.key] = step
-        return _line(job, step)
+    def _steps(self, job: Job, *positions: Position) -> Iterator[Line]:
+        first = [] if job.key in self._told else [Position(1, 0.0)]
+        for position in (*first, *positions):
+            step = progress(position, job.total_images)
+            if self._told.get(job.key) != step:
+                self._told[job.key] = step
+                yield _line(job, step)
 
 
 def progress(position: Position, total: int) -> str:

@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
@@ -51,9 +51,11 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
     unsubscribe = bus.subscribe(early.append)
     app = create_app(settings, bus=bus)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+    runner = Runner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
     try:
-        await _start(runner, sockets, tls)
+        await runner.setup()
+        for opened in sockets:
+            await web.SockSite(runner, opened, ssl_context=tls).start()
         _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
         unsubscribe()
         log = _log(terminal)
@@ -65,18 +67,6 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
         await runner.cleanup()
         for opened in sockets:
             opened.close()
-
-
-async def _start(
-    runner: web.AppRunner, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None
-) -> None:
-    try:
-        await runner.setup()
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise UsageError(f"Cannot start: {where}{error.strerror or error}.") from error
-    for opened in sockets:
-        await web.SockSite(runner, opened, ssl_context=tls).start()
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
@@ -159,8 +149,7 @@ def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
     lines = JobLines()
 
     def log(event: JobEvent) -> None:
-        line = lines.line(event)
-        if line is not None:
+        for line in lines.of(event):
             terminal.say(line)
 
     return log

@@ -4,6 +4,7 @@ Looking takes a millisecond; the scripts find out after seconds of imports, each
 error of its own that names none of them.
 """
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def problem(path: Path, *, flag: str) -> Failure | None:
 
     A checkpoint that passes may still be damaged or another model's: loading it tells.
     """
-    if not path.exists():
+    if not os.access(path, os.F_OK):
         return Failure(
             FailureCode.MODEL_MISSING,
             f"The model checkpoint is missing. Download it, and start the server with {flag} "

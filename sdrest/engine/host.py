@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     """Serve the jobs of the pipe `arguments[0]`, tell their events on the pipe `arguments[1]`."""
     jobs, events = map(int, arguments)
     for descriptor in (jobs, events):
-        os.set_inheritable(descriptor, False)  # noqa: FBT003 (not for the script's children)
+        os.set_inheritable(descriptor, False)  # not for the script's children
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     serve(receive(jobs), events)
 

@@ -10,7 +10,7 @@ from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, T
 from sdrest.engine.failures import Ending, Surroundings, classify
 from sdrest.engine.hosts import Host
 from sdrest.engine.outdir import OutDir
-from sdrest.engine.process import sweep_orphans
+from sdrest.engine.process import GRACE, sweep_orphans
 from sdrest.engine.progress import ProgressParser
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, model_flag, problem
@@ -24,11 +24,15 @@ POLL = 0.05
 class LocalExecutor:
     """An `Executor` over host processes on this machine.
 
-    A failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr.
+    A failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
+    that is to end has `grace` seconds after SIGTERM.
     """
 
-    def __init__(self, repository: Repository, *, stderr_tail: int = 65536) -> None:
+    def __init__(
+        self, repository: Repository, *, stderr_tail: int = 65536, grace: float = GRACE
+    ) -> None:
         self._repository = repository
+        self._grace = grace
         self._stderr_tail = stderr_tail
         self._hosts: set[Host] = set()
         self._orphans_swept = False
@@ -46,11 +50,12 @@ class LocalExecutor:
         try:
             python = self._repository.python or Path()  # there: `_prepare` has looked
             try:
-                yield Started(await host.start(self._repository, python))
+                pid = await host.start(self._repository, python)
             except OSError as error:
                 yield Finished(_cannot_start(error))
                 return
             host.submit(prepared, self._repository)
+            yield Started(pid)
             while host.result is None:
                 await run.wait()
                 for event in await run.news():
@@ -72,15 +77,15 @@ class LocalExecutor:
             )
             yield Finished(classify(ending, _surroundings(task, self._repository)))
         except _UnreadableImageError as error:
-            await host.end()
+            await host.end(grace=self._grace)
             yield Finished(error.failure)
         finally:
             self._hosts.discard(host)
-            await host.end()
+            await host.end(grace=self._grace)
 
     async def close(self) -> None:
         """End every process that is still there."""
-        await asyncio.gather(*(host.end() for host in self._hosts))
+        await asyncio.gather(*(host.end(grace=self._grace) for host in self._hosts))
 
     async def _sweep_once(self) -> None:
         if not self._orphans_swept:

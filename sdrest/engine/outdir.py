@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNK_HEAD = 8  # length (4 bytes, big-endian), then type
@@ -47,19 +46,20 @@ def is_complete_png(path: Path) -> bool:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
-        return stat.S_ISREG(status.st_mode) and _reaches_end(file, status.st_size)
+        return stat.S_ISREG(status.st_mode) and _reaches_end(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
 
 
-def _reaches_end(file: IO[bytes], size: int) -> bool:
-    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+def _reaches_end(descriptor: int, size: int) -> bool:
+    if os.pread(descriptor, len(_SIGNATURE), 0) != _SIGNATURE:
         return False
     position = len(_SIGNATURE)
     expected = b"IHDR"
     while position + _CHUNK_FRAME <= size:
-        file.seek(position)
-        head = file.read(_CHUNK_HEAD)
+        head = os.pread(descriptor, _CHUNK_HEAD, position)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if expected and kind != expected:
             return False

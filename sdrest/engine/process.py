@@ -45,11 +45,10 @@ class Pipe:
 
     def close(self) -> None:
         """Pass on what still lies in the pipe and close it."""
-        if self._open:
-            for _ in range(_LARGEST_PIPE // _READ_SIZE):
-                if not self._read():
-                    break
-            self._stop()
+        for _ in range(_LARGEST_PIPE // _READ_SIZE):
+            if not self._read():
+                break
+        self._stop()
 
     def _read(self) -> bool:
         """Read once; return whether more may come at once."""
@@ -66,9 +65,10 @@ class Pipe:
         return bool(data)
 
     def _stop(self) -> None:
-        self._open = False
-        self._loop.remove_reader(self._read_end)
-        os.close(self._read_end)
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._read_end)
+            os.close(self._read_end)
 
 
 class Tail:

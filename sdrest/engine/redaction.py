@@ -10,9 +10,10 @@ LINES = 60
 _LONGEST_LINE = 1000
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_FILE_URL = re.compile(r"file://(?=/)")
 _QUOTED_PATH = re.compile(r"""(?P<quote>["'`])/(?:[^"'`\n]*/)?(?P<name>[^"'`\n/]*)(?P=quote)""")
 # Not a path: the slash in 4/8, it/s, https://, <br/>, ./x and in a path that was already cut.
-_PATH = re.compile(r"""(?<![\w./:<~])/(?:[^\s/"'`:,;()<>|]+/)*(?P<name>[^\s/"'`:,;()<>|]+)""")
+_PATH = re.compile(r"""(?<![\w./<~])/(?:[^\s/"'`:,;()<>|]+/)*(?P<name>[^\s/"'`:,;()<>|]+)""")
 
 
 def names_of_paths(paths: Mapping[str, Path | None]) -> dict[str, str]:
@@ -29,6 +30,7 @@ def names_of_paths(paths: Mapping[str, Path | None]) -> dict[str, str]:
 
 def redact(text: str, names: Mapping[str, str]) -> str:
     """Replace paths: known ones by their names, of all others only the last part is left."""
+    text = _FILE_URL.sub("", text)
     for path, name in names.items():
         text = re.sub(re.escape(path) + r"(?![\w-])", name, text)
     text = _QUOTED_PATH.sub(r"\g<quote>.../\g<name>\g<quote>", text)

@@ -70,7 +70,7 @@ def locate(settings: Settings) -> Repository:
     own place is used if a file is there.
     """
     root = Path(settings.repository).absolute()
-    bundled = "repository" not in settings.given and not root.exists()
+    bundled = "repository" not in settings.given and not _there(root)
     if bundled:
         root = bundled_root()
     return Repository(
@@ -105,7 +105,7 @@ def problem(repository: Repository, job_type: JobType) -> Failure | None:
 
 
 def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
-    if not repository.root.is_dir():
+    if not _there(repository.root):
         yield Failure(
             FailureCode.REPOSITORY_MISSING,
             "The Stable Diffusion repository is missing. Clone it, and start the server with "
@@ -115,7 +115,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
     if job_type is JobType.INPAINT_IMAGE:
         needed.append(INPAINT_CONFIG)
     for name in needed:
-        if not (repository.root / name).is_file():
+        if not _there(repository.root / name):
             yield Failure(
                 FailureCode.SCRIPT_MISSING,
                 f"The repository has no {name}. Check out the branch apple-silicon-mps-support of "
@@ -140,11 +140,16 @@ def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:
     if bundled:
         return Path(sys.executable)
     # Not resolved: a virtual environment is known by where its link lies.
-    return next((root / name for name in _PYTHONS if (root / name).exists()), None)
+    return next((root / name for name in _PYTHONS if _there(root / name)), None)
 
 
 def _model(settings: Settings, name: str, *, default: Path) -> Path:
     path = Path(str(getattr(settings, name))).absolute()
-    if name not in settings.given and not path.exists() and default.is_file():
+    if name not in settings.given and not _there(path) and _there(default):
         return default
     return path
+
+
+def _there(path: Path) -> bool:
+    """Whether `path` exists and can be seen. Unlike `Path.exists` it never raises."""
+    return os.access(path, os.F_OK)

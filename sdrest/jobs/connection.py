@@ -5,14 +5,13 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
-
-_MAX_GROUP = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +72,7 @@ class Connection:
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._troubled = False
 
     async def open(self) -> None:
         """Open the file; raises what `connect` raises."""
@@ -127,22 +127,30 @@ class Connection:
         """Wait for a call; return it with those that wait behind it, and whether to go on."""
         group: list[Call] = []
         call = self._calls.get()
-        while call is not None:
-            group.append(call)
-            if len(group) == _MAX_GROUP:
-                return group, True
-            try:
+        with suppress(Empty):
+            while call is not None:
+                group.append(call)
                 call = self._calls.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+        return group, call is not None
 
     def _outcomes(self, group: Sequence[Call]) -> list[Outcome]:
         try:
-            return self._run(self._usable(), group)
+            outcomes = self._run(self._usable(), group)
         except Exception as error:  # noqa: BLE001 (told to all callers; the thread lives on)
             self._drop()
-            return [Outcome(call, error=told(error)) for call in group]
+            outcomes = [Outcome(call, error=told(error)) for call in group]
+        self._note_trouble(outcomes)
+        return outcomes
+
+    def _note_trouble(self, outcomes: Iterable[Outcome]) -> None:
+        """Log the beginning and the end of a trouble, not each of its errors."""
+        errors = [outcome.error for outcome in outcomes]
+        unusable = [error for error in errors if isinstance(error, StorageUnavailableError)]
+        if unusable and not self._troubled:
+            _log.warning("The database cannot be used: %s", unusable[0].__cause__)
+        if self._troubled and not unusable:
+            _log.warning("The database can be used again")
+        self._troubled = bool(unusable)
 
     def _usable(self) -> sqlite3.Connection:
         if self._connection is None or self._identity != _identity(self._path):
@@ -158,7 +166,8 @@ class Connection:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with suppress(sqlite3.Error):
+                connection.close()
 
     def _tell(self, outcomes: Iterable[Outcome]) -> None:
         try:
@@ -171,7 +180,6 @@ def told(error: BaseException) -> BaseException:
     """Return what a caller is told of an error: that a file cannot be used is no bug."""
     if not isinstance(error, sqlite3.Error | OSError | UsageError):
         return error
-    _log.warning("The database cannot be used: %s", error)
     unavailable = StorageUnavailableError()
     unavailable.__cause__ = error
     return unavailable

@@ -24,6 +24,9 @@ _OLDEST_SQLITE = (3, 37, 0)
 _BUSY_SECONDS = 5.0
 """How long the lock of somebody else, such as a backup, is waited for."""
 
+_QUICKLY_CHECKED = 16 * 2**20
+"""A smaller file is checked at every start (30 ms), a larger one after a crash only."""
+
 T = TypeVar("T")
 
 
@@ -125,9 +128,12 @@ def _open(path: Path) -> sqlite3.Connection:
         raise UsageError(
             f"This Python has SQLite {sqlite3.sqlite_version}; 3.37 or later is needed."
         )
+    unclean = path.with_name(f"{path.name}-wal").exists()
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
         _check_ours(connection, path)
+        if unclean or path.stat().st_size < _QUICKLY_CHECKED:
+            _check_whole(connection, path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -154,6 +160,15 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application_id != _APPLICATION_ID:
         raise UsageError(f"{path} is a database of another program.")
+
+
+def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise UsageError(
+            f"{path} is damaged ({verdict}). Put back a copy of it, or move it away: then the "
+            "images are still served, but what waited is lost."
+        )
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sdrest.errors import UsageError
@@ -30,8 +31,9 @@ class FolderLock:
                 f"Another server (process {owner or 'unknown'}) uses the output folder "
                 f"{self._path.parent.parent}."
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with suppress(OSError):  # a full disk: only the message to a second server is poorer
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
 
     def release(self) -> None:

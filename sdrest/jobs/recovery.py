@@ -21,7 +21,6 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
     await asyncio.to_thread(_sweep, folders)
     if delete_incomplete:
         await _delete_incomplete(runtime.store, folders)
-    await _remove_orphans(runtime.store, folders)
     resumed = await runtime.store.resume(
         max_attempts=MAX_ATTEMPTS,
         failure=Failure(
@@ -30,6 +29,7 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
             "need more memory than there is. Ask for smaller or fewer images.",
         ),
     )
+    await _remove_orphans(runtime.store, folders)
     for job in resumed:
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
 

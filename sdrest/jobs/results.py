@@ -46,7 +46,7 @@ def image(folders: Folders, key: JobKey, number: int) -> Path:
 def count(folders: Folders, key: JobKey) -> int:
     """Return how many images lie in a job's folder, counted from 1 to the first gap. May block."""
     folder = folders.published(key)
-    if not (_is_real_folder(folder.parent) and _is_real_folder(folder)):
+    if not (_is_real_folder(folder) and _is_real_folder(folder.parent)):
         return 0
     number = 0
     while _is_real_file(folder / f"{number + 1}.png"):

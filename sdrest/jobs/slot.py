@@ -33,7 +33,7 @@ class Slot:
                     await self._perform(job)
             except Stopped:
                 return  # the next start finds the job interrupted
-            except Exception:  # noqa: BLE001 (a bug, but the other jobs go on)
+            except Exception:  # noqa: BLE001 (a bug; the other jobs go on)
                 _log.exception("A slot stumbled")
                 await runtime.pause()
 

@@ -16,6 +16,8 @@ from sdrest.jobs.lock import FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
 from sdrest.params import JobType, Params
 
+_AGAIN = frozenset(status for status in sources(Status.QUEUED) if status.final)
+
 _MAX_RECENT = 256
 """Rows kept in memory, since clients ask for the same few again and again."""
 
@@ -94,8 +96,8 @@ _DELETE_INCOMPLETE = (
 
 
 def may_be_asked_again(status: Status) -> bool:
-    """Whether the request of an ended job lets it wait again."""
-    return status.final and status in sources(Status.QUEUED)
+    """Whether the request of a job that stands so lets it wait again."""
+    return status in _AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Store:
         values = {
             **_names(key),
             "target": Status.QUEUED,
-            "sources": json.dumps([status for status in Status if may_be_asked_again(status)]),
+            "sources": json.dumps(list(_AGAIN)),
             "params": json.dumps(params.dump(), ensure_ascii=False, separators=(",", ":")),
             "total_images": params.total_images,
             "seed": seed,

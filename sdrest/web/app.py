@@ -22,6 +22,11 @@ from sdrest.web.handlers import JobRoutes
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
 
+_HANDLER_ARGS = {
+    "auto_decompress": False,  # compressed bodies are refused, so nothing shall inflate them
+    "keepalive_timeout": 75.0,
+}
+
 
 def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application:
     """Return the application. Its jobs run from its start-up to its cleanup.
@@ -29,7 +34,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     `bus` is told of every change of a job. Start-up raises `UsageError` for an output folder that
     cannot be used.
     """
-    app = web.Application(middlewares=[error_middleware])
+    app = web.Application(middlewares=[error_middleware], handler_args=_HANDLER_ARGS)
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)

@@ -60,8 +60,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return request_error_response(error)
     except web.HTTPException as error:
         return _http_error_response(error)
-    except ConnectionError:  # the client has gone
-        raise
+    except ConnectionError:  # the client has gone, and will not see this
+        return status_response(HTTPStatus.BAD_REQUEST)
     except Exception:  # noqa: BLE001 (logged; the client is told no more than that)
         _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,11 +1,13 @@
 """A request's body becomes fields and uploads, whichever of the three encodings it has."""
 
 import asyncio
+from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
 from sdrest.params import JobType
+from sdrest.web.errors import status_response
 from sdrest.web.fields import parse_json, parse_urlencoded
 from sdrest.web.multipart import Form, max_body, read_multipart
 from sdrest.web.spool import Spool
@@ -15,6 +17,16 @@ MAX_BODY = 102_400
 
 PATIENCE = 300.0
 """Seconds that a client has to send its body, as node's servers give it."""
+
+
+async def expect(request: web.Request) -> web.Response | None:
+    """Tell a client that waits for it (`Expect: 100-continue`) to send its body."""
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        return status_response(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
+    return None
 
 
 async def read_form(

@@ -15,7 +15,7 @@ from sdrest.jobs.store import may_be_asked_again
 from sdrest.params import JobType, validate
 from sdrest.web import keys
 from sdrest.web.conditional import body_etag, is_fresh
-from sdrest.web.forms import read_form
+from sdrest.web.forms import expect, read_form
 from sdrest.web.images import send_image
 from sdrest.web.multipart import Form
 from sdrest.web.negotiation import preferred
@@ -34,7 +34,7 @@ class JobRoutes:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Register the routes; `/TYPE/` and `/TYPE/ID/` work as those without the last slash."""
         for path in (f"/{self.type}", f"/{self.type}/"):
-            router.add_post(path, self.post)
+            router.add_post(path, self.post, expect_handler=expect)
         router.add_get(f"/{self.type}/{{id:[0-9a-f]{{32}}}}{{slash:/?}}", self.get)
         router.add_get(
             f"/{self.type}/{{id:[0-9a-f]{{32}}}}/{{number:[1-9][0-9]{{0,5}}}}.png", self.get_image

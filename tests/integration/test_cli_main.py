@@ -1,6 +1,7 @@
 """The command line, in this process where no server starts."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +91,8 @@ def test_what_the_original_prints(name: str, capfd: pytest.CaptureFixture[str]) 
         assert out == f"sdrest, {__version__}\n"
         return
     recorded = case["stdout"].replace("stable-diffusion-rest-api", "sdrest")
-    assert set(out.replace("certificate", "certicate").splitlines()) >= {
+    recorded = re.sub(r"SSL \w+", "SSL certificate", recorded)  # it has a spelling mistake
+    assert set(out.splitlines()) >= {
         line for line in recorded.splitlines() if "--port " not in line
     }
 

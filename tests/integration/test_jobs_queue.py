@@ -1,7 +1,10 @@
 """The queue on real files, with scripts whose every step the test decides."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
@@ -320,8 +323,7 @@ def _set() -> asyncio.Event:
 
 
 async def raises_at_once(task: Task) -> AsyncGenerator[Event, None]:
-    raise ZeroDivisionError
-    yield Finished()
+    yield Started(pid=1 // (task.seed - 42))
 
 
 async def raises_late(task: Task) -> AsyncGenerator[Event, None]:
@@ -485,6 +487,76 @@ async def test_stopping_puts_running_jobs_back_in_their_places(tmp_path: Path) -
         assert [task.id for task in home.executor.tasks] == [text_key(n).id for n in "ab"]
         assert home.executor.tasks[0].seed == first_life[0].seed
         assert listed.read_bytes() == image
+
+
+async def test_a_job_that_cannot_be_put_back_is_found_by_the_next_start(tmp_path: Path) -> None:
+    output, away = tmp_path / "output", tmp_path / "away"
+    gate = Gate()
+    async with house(output, ScriptedExecutor(gate)) as home:
+        await home.queue.submit(text("a"))
+        await asyncio.wait_for(gate.entered.wait(), SECONDS)
+        output.rename(away)
+        await home.queue.stop()
+        assert gate.closed == 1
+    away.rename(output)
+    async with house(output) as home:
+        assert home.events[0].change is Change.REQUEUED
+        job = (await home.ended(text_key("a"))).snapshot.job
+        assert (job.status, job.attempts) == (Status.COMPLETE, 2)
+
+
+async def test_a_job_whose_row_is_gone_is_left(tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+    left = asyncio.Event()
+
+    async def script(task: Task) -> AsyncGenerator[Event, None]:
+        try:
+            yield Started(pid=1)
+            await go_on.wait()
+            yield picture(task, 1)
+            yield Finished()
+        finally:
+            left.set()
+
+    async with house(tmp_path) as home:
+        home.executor.scripts["a"] = script
+        await home.queue.submit(text("a"))
+        await home.until(lambda event: event.change is Change.STARTED)
+        await home.store.delete_incomplete()
+        go_on.set()
+        await asyncio.wait_for(left.wait(), SECONDS)
+        await home.queue.submit(text("b"))
+        await home.ended(text_key("b"))
+        assert home.changes(text_key("a")) == [Change.QUEUED, Change.STARTED]
+
+
+async def test_a_row_that_makes_no_sense_does_not_end_a_slot(
+    tmp_path: Path,
+) -> None:
+    stumbled = asyncio.Event()
+
+    def hear(record: logging.LogRecord) -> bool:
+        stumbled.set()
+        return False
+
+    def write_params(params: str) -> Callable[[sqlite3.Connection], object]:
+        return lambda connection: connection.execute("UPDATE jobs SET params = ?", [params])
+
+    log = logging.getLogger("sdrest.jobs.slot")
+    log.addFilter(hear)
+    try:
+        async with house(tmp_path) as home:
+            gate = await hold_slot(home)
+            submission = text("a")
+            await home.queue.submit(submission)
+            await home.store._database.write(write_params("{"))
+            gate.opened.set()
+            await asyncio.wait_for(stumbled.wait(), SECONDS)
+            whole = json.dumps(submission.params.dump())
+            await home.store._database.write(write_params(whole))
+            await home.ended(submission.key)
+    finally:
+        log.removeFilter(hear)
 
 
 async def test_a_stop_while_idle_ends(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def event(
     *,
     key: JobKey = KEY,
     total: int = 2,
+    images: int = 0,
     position: Position | None = None,
     failure: Failure | None = None,
 ) -> JobEvent:
@@ -38,7 +39,7 @@ def event(
         status=status,
         params={},
         total_images=total,
-        images=0,
+        images=images,
         seed=42,
         attempts=1,
         created_at=0.0,
@@ -65,6 +66,10 @@ def rebuilt(line: str) -> JobEvent:
     raise AssertionError(line)
 
 
+def shown(lines: JobLines, told: JobEvent, *, colours: bool = False) -> list[str]:
+    return [line.render(colours=colours) for line in lines.of(told)]
+
+
 @pytest.mark.parametrize("case", LOGS)
 def test_lines_are_the_recorded_ones(case: str) -> None:
     colours = case == "tty"
@@ -74,18 +79,14 @@ def test_lines_are_the_recorded_ones(case: str) -> None:
     assert serving(url).render(colours=colours) == first
     lines = JobLines()
     for line in rest:
-        made = lines.line(rebuilt(ANSI.sub("", line).rstrip("\n")))
-        assert made is not None
-        assert made.render(colours=colours) == line
+        assert shown(lines, rebuilt(ANSI.sub("", line).rstrip("\n")), colours=colours) == [line]
 
 
 def test_a_failed_job_says_why_in_one_line() -> None:
     failure = Failure(FailureCode.SCRIPT_FAILED, "txt2img.py\nended \x1b[2J badly.")
-    line = JobLines().line(event(Change.FINISHED, Status.FAILED, failure=failure))
-    assert line is not None
-    assert line.render(colours=False) == (
-        f"error /text-to-image  {'0' * 32} txt2img.py ended  [2J badly.\n"
-    )
+    assert shown(JobLines(), event(Change.FINISHED, Status.FAILED, failure=failure)) == [
+        f"error /text-to-image  {KEY.id} txt2img.py ended  [2J badly.\n"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,25 +97,38 @@ def test_a_failed_job_says_why_in_one_line() -> None:
     ],
 )
 def test_other_ends(change: Change, status: Status, text: str) -> None:
-    line = JobLines().line(event(change, status))
-    assert line is not None
-    assert line.render(colours=False).endswith(f" {text}\n")
-
-
-def test_an_image_is_no_line() -> None:
-    assert JobLines().line(event(Change.IMAGE, position=Position(1, 1.0))) is None
+    assert shown(JobLines(), event(change, status)) == [f"info /text-to-image  {KEY.id} {text}\n"]
 
 
 def test_progress_without_a_position_is_no_line() -> None:
-    assert JobLines().line(event(Change.PROGRESS)) is None
+    assert shown(JobLines(), event(Change.PROGRESS)) == []
+
+
+def test_images_go_from_0_to_100_though_their_steps_were_missed() -> None:
+    lines = JobLines()
+    told = [
+        *shown(lines, event(Change.IMAGE, images=1)),
+        *shown(lines, event(Change.PROGRESS, position=Position(2, 0.5))),
+        *shown(lines, event(Change.IMAGE, images=2)),
+    ]
+    assert [line.partition(f"{KEY.id} ")[2].rstrip("\n") for line in told] == [
+        "1/2   0% ",
+        "1/2 100% ██████████",
+        "2/2   0% ",
+        "2/2  50% █████",
+        "2/2 100% ██████████",
+    ]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_no_step_is_told_twice(fractions: list[float]) -> None:
     lines = JobLines()
-    made = [lines.line(event(Change.PROGRESS, position=Position(1, f))) for f in fractions]
-    told = [line.render(colours=False) for line in made if line]
-    assert made[0] is not None
+    told = [
+        line
+        for fraction in fractions
+        for line in shown(lines, event(Change.PROGRESS, position=Position(1, fraction)))
+    ]
+    assert told[0].endswith(" 1/2   0% \n")
     assert all(a != b for a, b in pairwise(told))
     assert not [line for line in told if "100%" in line] or max(fractions) > 1 - 1e-9
 
@@ -122,9 +136,10 @@ def test_no_step_is_told_twice(fractions: list[float]) -> None:
 def test_a_job_that_runs_again_tells_its_steps_again() -> None:
     lines = JobLines()
     step = event(Change.PROGRESS, position=Position(1, 0.5))
-    assert lines.line(step)
-    lines.line(event(Change.REQUEUED, Status.QUEUED))
-    assert lines.line(step)
+    first = shown(lines, step)
+    assert shown(lines, step) == []
+    shown(lines, event(Change.REQUEUED, Status.QUEUED))
+    assert shown(lines, step) == first
 
 
 @given(st.text())

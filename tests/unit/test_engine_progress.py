@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def feed(parser: ProgressParser, pieces: Iterable[bytes]) -> tuple[list[Progress
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     bounds = [0, *sorted(places), len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(bounds)]
 
 
 def test_there_are_captures_of_all_scripts() -> None:

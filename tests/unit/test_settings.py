@@ -47,6 +47,7 @@ def test_a_number_is_within_its_range_or_refused(flag: Flag, text: str) -> None:
         value = flag.parse(text)
     if value is not None:
         assert type(value) is flag.kind
+        assert isinstance(value, int | float)
         assert math.isfinite(value)
         assert flag.minimum is not None
         assert flag.minimum <= value <= (math.inf if flag.maximum is None else flag.maximum)

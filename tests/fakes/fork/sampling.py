@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import drawing
+import drawing  # type: ignore[import-not-found]  # found on PYTHONPATH, as in the fork
 
 GRANDCHILD = """
 import os, signal, sys
@@ -74,7 +74,7 @@ class Script:
         return self.samples / f"{number:05}.png"
 
     def png(self) -> bytes:
-        return drawing.png(self.options.W, self.options.H)
+        return bytes(drawing.png(self.options.W, self.options.H))
 
     def hold_lifeline(self) -> None:
         self.lifeline = Path(self.values["lifeline"]).open("w")  # noqa: SIM115 (held for ever)

@@ -70,7 +70,9 @@ class Reflection:
 class Bank:
     """The layers of one world on a grid of cells."""
 
-    def __init__(self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, world: World, rows: int, columns: int, versions: Sequence[int] | None = None
+    ) -> None:
         """Draw all versions of all parts, or of each part the one that `versions` turns to."""
         self.style = Style(world.prompt.styles)
         self.world = world
@@ -79,7 +81,9 @@ class Bank:
             if isinstance(part, Mirror):
                 self.layers.append(self._reflection(part, rows))
                 continue
-            wanted = range(part.versions) if versions is None else [v % part.versions for v in versions]
+            wanted = (
+                range(part.versions) if versions is None else [v % part.versions for v in versions]
+            )
             drawn = [self._small(part, v, rows, columns) for v in wanted]
             layer = _stack(part, drawn)
             if layer is not None:
@@ -112,14 +116,16 @@ class Bank:
 
 def _cells(pixels: Cells) -> Cells:
     """Give the latent (5, rows, columns) of premultiplied pixels, `FINE` to a cell."""
-    rows, columns = pixels.shape[0] // FINE, pixels.shape[1] // FINE
     signed = pixels.copy()
     signed[..., :3] = 2 * pixels[..., :3] - pixels[..., 3:]
-    halves = signed.reshape(rows, FINE, columns, FINE, 4).mean(3)
-    mean = halves.mean(1)
-    slope = (halves[:, 0, :, :3] - halves[:, 1, :, :3]).mean(2) / 2
-    parts = [mean[..., :3], slope[..., None], mean[..., 3:]]
-    return np.ascontiguousarray(np.concatenate(parts, 2).transpose(2, 0, 1))
+    halves = signed[:, 0::2] + signed[:, 1::2]
+    upper, lower = halves[0::2], halves[1::2]
+    cells = np.empty((5, *upper.shape[:2]), dtype=np.float32)
+    for channel, source in ((0, 0), (1, 1), (2, 2), (4, 3)):
+        cells[channel] = (upper[..., source] + lower[..., source]) / 4
+    apart = upper - lower
+    cells[3] = (apart[..., 0] + apart[..., 1] + apart[..., 2]) / 12
+    return cells
 
 
 def _stack(part: Part, drawn: Sequence[tuple[Cells, int, int]]) -> Layer | None:
@@ -133,5 +139,7 @@ def _stack(part: Part, drawn: Sequence[tuple[Cells, int, int]]) -> Layer | None:
     stacked = np.zeros((len(drawn), 5, bottom - top, right - left), dtype=np.float32)
     for k, (cells, t, x) in enumerate(drawn):
         if cells.size:
-            stacked[k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]] = cells
+            stacked[
+                k, :, t - top : t - top + cells.shape[1], x - left : x - left + cells.shape[2]
+            ] = cells
     return Layer(part, stacked, top, left)

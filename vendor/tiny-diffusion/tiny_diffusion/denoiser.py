@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tiny_diffusion.guide import Guide
     from tiny_diffusion.scene.world import World
 
     Cells = NDArray[np.float32]
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
 CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
+COARSE = 2  # cells along each side of one when worlds are compared
 LARGEST_GRID = 96 * 96
 
 
 def posterior(
-    distances: NDArray[np.float64], spread: float, noise: float, prior: NDArray[np.float64] | float = 0.0
+    distances: NDArray[np.float64],
+    spread: float,
+    noise: float,
+    prior: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
     """Give the weights of candidates at squared `distances` from the noisy latent.
 
@@ -51,13 +56,13 @@ class SceneDenoiser:
     """Denoises one picture: chooses its world at the first, noisiest step, then every layer."""
 
     def __init__(
-        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, *, fresh: bool
+        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, source: Guide | None
     ) -> None:
-        """Take worlds with their log priors; `fresh` means that x begins as pure noise."""
+        """Take worlds with their log priors; x begins as noise, or as a noised `source`."""
         self._worlds = worlds
         self._shrink = _shrink(rows, columns)
         self._rows, self._columns = rows // self._shrink, columns // self._shrink
-        self._fresh = fresh
+        self._source = source
         self.bank: Bank | None = None
         self.weights: list[NDArray[np.float64]] = []
         self.drawn: Cells = np.zeros((4, rows, columns), dtype=np.float32)
@@ -73,22 +78,26 @@ class SceneDenoiser:
         for _ in range(2 if rest.any() else 1):
             expected = self._sweep(seen, noise / self._shrink)
         expected = rest + np.float32(share) * expected
-        self.drawn = grown = expected.repeat(self._shrink, 1).repeat(self._shrink, 2)
+        self.drawn = grown = _grow(expected, self._shrink)
+        if self._source is not None:
+            return grown + self._source.outliving(grown)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
         return grown + keep * (full - grown)
 
     def _choose_world(self, seen: Cells, noise: float) -> tuple[Cells, float]:
         """Choose the likeliest world; give the others' part of the mean, and its own weight."""
+        seen, noise = _pool(seen, COARSE), noise / COARSE
+        rows, columns = seen.shape[1:]
         scenes = np.stack(
             [
-                composite(Bank(world, self._rows, self._columns, [index]).layers)
+                composite(Bank(world, rows, columns, [index]).layers)
                 for index, (world, _) in enumerate(self._worlds)
             ]
         )
         prior = np.array([log for _, log in self._worlds])
         directions = scenes - scenes.mean(0)
         norms = _energy(directions)
-        if self._fresh:
+        if self._source is None:
             # Pure noise holds no picture: by its angle to each, no world is likelier than another.
             towards = (seen * directions).sum((1, 2, 3)) / (noise * np.sqrt(norms + 1e-9))
             weights = _softmax(prior + CHOICE * towards)
@@ -99,7 +108,7 @@ class SceneDenoiser:
         self.weights = [_uniform(layer) for layer in self.bank.layers]
         share = float(weights[best])
         weights[best] = 0
-        return _mix(weights, scenes), share
+        return _grow(_mix(weights, scenes), COARSE), share
 
     def _sweep(self, seen: Cells, noise: float) -> Cells:
         """Weigh the versions of each layer, back to front, the others as expected so far."""
@@ -154,11 +163,17 @@ def composite(layers: Sequence[Layer | Reflection]) -> Cells:
     columns = max(layer.box[1].stop for layer in layers if isinstance(layer, Layer))
     picture = np.zeros((4, rows, columns), dtype=np.float32)
     for layer in layers:
-        picture = layer.over(picture) if isinstance(layer, Reflection) else over(picture, layer, _uniform(layer))
+        picture = (
+            layer.over(picture)
+            if isinstance(layer, Reflection)
+            else over(picture, layer, _uniform(layer))
+        )
     return picture
 
 
-def _weigh(cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float) -> NDArray[np.float64]:
+def _weigh(
+    cells: Cells, behind: Cells, front: Cells, seen: Cells, noise: float
+) -> NDArray[np.float64]:
     """Weigh the versions of a layer between what is expected behind and before it."""
     pictures = front[:4] + front[4] * (cells[:, :4] + (1 - cells[:, 4:]) * behind)
     spread = float(_energy(pictures - pictures.mean(0)).mean())
@@ -195,3 +210,7 @@ def _shrink(rows: int, columns: int) -> int:
 def _pool(x: Cells, factor: int) -> Cells:
     channels, rows, columns = x.shape
     return x.reshape(channels, rows // factor, factor, columns // factor, factor).mean((2, 4))
+
+
+def _grow(x: Cells, factor: int) -> Cells:
+    return x.repeat(factor, 1).repeat(factor, 2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiny_diffusion import latent, render, sampler, schedule
+from tiny_diffusion import guide, latent, render, sampler, schedule
 from tiny_diffusion.denoiser import SceneDenoiser
 from tiny_diffusion.schedule import Schedule
 from tiny_diffusion.worlds import worlds
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tiny_diffusion.checkpoint import Checkpoint
+    from tiny_diffusion.guide import Guide
 
     Latents = NDArray[np.float32]
 
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 class _Batch:
     """The denoisers of a batch, one for each prompt."""
 
-    def __init__(self, prompts: Sequence[str], shape: tuple[int, ...], scale: float, *, fresh: bool) -> None:
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        shape: tuple[int, ...],
+        scale: float,
+        source: Guide | None = None,
+    ) -> None:
         rows, columns = shape[-2:]
         unit = min(rows, columns)
+        self.source = source
         self.items = [
-            SceneDenoiser(worlds(p, columns / unit, rows / unit, scale), rows, columns, fresh=fresh)
+            SceneDenoiser(worlds(p, columns / unit, rows / unit, scale), rows, columns, source)
             for p in prompts
         ]
 
@@ -38,14 +46,16 @@ class _Batch:
 
     def decode(self, x: Latents) -> NDArray[np.uint8]:
         """Draw each picture of the batch in full size."""
-        return np.stack([_decode(i, z) for i, z in zip(self.items, x, strict=True)])
+        return np.stack([_decode(i, z, self.source) for i, z in zip(self.items, x, strict=True)])
 
 
-def _decode(item: SceneDenoiser, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _decode(item: SceneDenoiser, z: NDArray[np.float32], source: Guide | None) -> NDArray[np.uint8]:
     if item.bank is None:  # no step was taken: noise
         return render.to_bytes(latent.decode_cells(z))
     rows, columns = z.shape[1] * latent.CELL, z.shape[2] * latent.CELL
     picture = render.draw(item.bank, item.weights, rows, columns)
+    if source is not None:
+        return render.to_bytes(source.lay_over(picture, item.drawn, (z - item.drawn)[:3]))
     return render.to_bytes(render.add_rest(picture, (z - item.drawn)[:3]))
 
 
@@ -78,7 +88,7 @@ def text_to_image(
     if plms and eta != 0:
         raise ValueError("ddim_eta must be 0 for PLMS")
     times = _schedule(checkpoint, steps, eta)
-    batch = _Batch(prompts, code.shape, scale, fresh=True)
+    batch = _Batch(prompts, code.shape, scale)
     x = sampler.plms(batch, code, times) if plms else sampler.ddim(batch, code, times, rng)
     return batch.decode(x)
 
@@ -101,11 +111,11 @@ def image_to_image(
     """
     times = _schedule(checkpoint, steps, eta)
     start = int(strength * steps)
-    clean = latent.encode(image.astype(np.float32) / 255)
-    clean = np.repeat(clean[None], len(prompts), 0)
+    source = guide.make(image, float(times.alphas[start]), scale)
+    clean = np.repeat(source.cells[None], len(prompts), 0)
     noise = rng.standard_normal(clean.shape, dtype=np.float32)
     x = sampler.add_noise(clean, noise, float(times.alphas[start]))
-    batch = _Batch(prompts, clean.shape, scale, fresh=False)
+    batch = _Batch(prompts, clean.shape, scale, source)
     x = sampler.ddim(batch, x, times, rng, start=start, label="Decoding image")
     if start == 0:
         return np.repeat(image[None], len(prompts), 0)

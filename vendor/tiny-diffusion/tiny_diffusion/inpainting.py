@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiny_diffusion import sampler
+from tiny_diffusion.patches import SIZE
 from tiny_diffusion.posterior import PatchModel
 from tiny_diffusion.refinement import STRIDE, Matches, refine
 from tiny_diffusion.schedule import Schedule, alphas_cumprod
 from tiny_diffusion.shapes import check_latent
-from tiny_diffusion.smooth import membrane, plainness, pool, pool_known
+from tiny_diffusion.smooth import bent, membrane, plainness, pool, pool_known
 from tiny_diffusion.stitching import stitch
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class PatchDenoiser:
         models = {
             grid: PatchModel(*pool_known(picture, hole, grid), stride, rng)
             for grid, stride in GRIDS.items()
+            if min(hole.shape) >= SIZE * grid
         }
         self._models = {
             grid: model for grid, model in models.items() if len(model.sources) >= FEWEST_SOURCES
@@ -112,7 +114,7 @@ def inpaint(
     denoiser = PatchDenoiser(latent, hole, pool(smooth, CELL), pool(plain, CELL), rng)
     noise = rng.standard_normal((1, 3, *hole.shape), dtype=np.float32)
     sample = sampler.ddim(denoiser, noise, schedule, rng)
-    filled = _decode(picture, mask, denoiser.matches(sample), smooth, plain)
+    filled = _decode(picture, mask, denoiser.matches(sample), bent(smooth, mask, plain), plain)
     new = np.clip(np.rint((filled + 1) * 127.5), 0, 255).astype(np.uint8)
     return np.where(mask[..., None], new, image)
 

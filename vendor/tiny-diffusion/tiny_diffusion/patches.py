@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 SIZE = 8
 """The side of every patch, in pixels of the picture at hand, however coarse that is."""
+NOWHERE = 2**20
+"""The offset of a place that has no match: it points outside of every picture."""
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiny_diffusion import patches
-from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
+from tiny_diffusion.patches import NOWHERE, SIZE, Mask, Pixels, Places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,8 @@ CERTAIN = 16
 """... and count from 1 (noise) to 16 (known): 192 x 3 x 16 x 40^2 < 2^24, so floats are exact."""
 UNIT = 2**17
 """Weights are whole numbers too, of this sum."""
+COHERENCE = 0.5
+"""A source that goes on where a neighbour's leaves off is taken for so much nearer."""
 MOST_SOURCES = 12_000
 TOLERANCE = (0.001, 0.004)
 """The least and the largest variance that a known pixel is allowed."""
@@ -45,6 +47,11 @@ class PatchModel:
         self.sources: Places = sources
         self.places: Places = patches.touching(hole, stride)
         self._depth = _depth(hole)
+        middle = self._depth[*(self.places.T + SIZE // 2)]
+        depth = np.maximum(middle - 1, 0) // stride
+        self._rings = [np.flatnonzero(depth == ring) for ring in np.unique(depth)]
+        self._number = np.full([side - SIZE + 1 for side in hole.shape], -1)
+        self._number[*sources.T] = np.arange(len(sources))
         self._bank = _whole(patches.cut(picture, sources)).reshape(len(sources), SIZE * SIZE * 3)
         self._keys = np.ascontiguousarray(np.concatenate([self._bank, self._bank**2], 1).T)
 
@@ -57,32 +64,43 @@ class PatchModel:
         uncertain = min(max(round(CERTAIN * tolerance / variance), 1), CERTAIN)
         picture = np.where(self.hole[..., None], noisy, self.picture).astype(np.float32)
         unsettled = self.hole.copy()
-        matches = np.zeros_like(self.places)
-        middle = self._depth[self.places[:, 0] + SIZE // 2, self.places[:, 1] + SIZE // 2]
-        ring = np.maximum(middle - 1, 0) // self._stride
-        innermost = ring.max(initial=-1)
-        for index in range(innermost + 1):
-            (chosen,) = np.nonzero(ring == index)
+        sources = np.zeros_like(self.places)
+        offsets = np.full((*(side // self._stride + 2 for side in self.hole.shape), 2), NOWHERE)
+        for index, ring in enumerate(self._rings):
+            places = self.places[ring]
             certainty = np.where(unsettled, uncertain, CERTAIN).astype(np.float32)[..., None]
-            distance = self._distances(picture, certainty, self.places[chosen])
-            matches[chosen] = self.sources[distance.argmin(1)]
-            mean = self._mean(distance / np.float32(2 * CERTAIN * tolerance * LEVELS**2))
-            laid = patches.overlay(mean, self.places[chosen], self.hole.shape, self._stride)
+            distances = self._distances(picture, certainty, places)
+            self._favour_neighbours(distances, places, offsets)
+            sources[ring] = self.sources[distances.argmin(1)]
+            offsets[*(places.T // self._stride + 1)] = sources[ring] - places
+            means = self._means(distances / np.float32(2 * CERTAIN * tolerance * LEVELS**2))
+            laid = patches.overlay(means, places, self.hole.shape, self._stride)
             settled = unsettled & laid.covered
-            if index < innermost:
+            if index < len(self._rings) - 1:
                 settled &= self._depth <= (index + 1) * self._stride
             picture[settled] = laid.mean[settled]
             unsettled &= ~settled
-        return picture, matches
+        return picture, sources
 
     def _distances(self, picture: Pixels, certainty: Pixels, places: Places) -> Pixels:
         """Return how far each patch at `places` is from each source, up to a constant for each."""
         count = len(places)
         seen = _whole(patches.cut(picture, places)).reshape(count, -1)
         weight = patches.cut(certainty, places).repeat(3, 3).reshape(count, -1)
-        return np.asarray(np.concatenate([-2 * weight * seen, weight], 1) @ self._keys)
+        own = (weight * seen * seen).sum(1, keepdims=True)
+        return np.asarray(np.concatenate([-2 * weight * seen, weight], 1) @ self._keys + own)
 
-    def _mean(self, exponents: Pixels) -> Pixels:
+    def _favour_neighbours(self, distances: Pixels, places: Places, offsets: Places) -> None:
+        """Bring those sources closer that go on with what a settled neighbour comes from."""
+        row, column = places.T // self._stride + 1
+        for y, x in np.ndindex(3, 3):
+            source = places + offsets[row + y - 1, column + x - 1]
+            within = np.asarray(((source >= 0) & (source < self._number.shape)).all(1))
+            number = self._number[*np.where(within[:, None], source, 0).T]
+            (known,) = np.nonzero(within & (number >= 0))
+            distances[known, number[known]] *= np.float32(COHERENCE)
+
+    def _means(self, exponents: Pixels) -> Pixels:
         """Return the posterior means for negative log weights (n, sources)."""
         weights = np.exp(exponents.min(1, keepdims=True) - exponents)
         weights = np.rint(weights * (np.float32(UNIT) / weights.sum(1, keepdims=True)))

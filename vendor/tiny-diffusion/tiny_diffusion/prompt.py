@@ -113,7 +113,11 @@ def _longest(words: list[str], at: int) -> tuple[int, Meanings, bool]:
     for length in range(min(5, len(words) - at), 0, -1):
         phrase = tuple(words[at : at + length])
         if phrase in _lexicon():
-            return length, _lexicon()[phrase], phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != _singular(phrase[-1])
+            return (
+                length,
+                _lexicon()[phrase],
+                phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != _singular(phrase[-1]),
+            )
         single = (*phrase[:-1], _singular(phrase[-1]))
         if single != phrase and single in _lexicon():
             return length, _lexicon()[single], True
@@ -184,6 +188,7 @@ def _read_small(reader: _Reader, word: str, following: str) -> None:
 
 def _understand(reader: _Reader) -> Prompt:
     """Sort what was read; the same place or sight twice counts once."""
+
     def of(kind: str) -> tuple[Wish, ...]:
         chosen: dict[str, Wish] = {}
         for wish in reader.wishes:

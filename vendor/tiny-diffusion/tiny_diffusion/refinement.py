@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiny_diffusion import patches
-from tiny_diffusion.patches import SIZE, Mask, Pixels, Places
+from tiny_diffusion.patches import NOWHERE, SIZE, Mask, Pixels, Places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,6 @@ STRIDE = 4
 CERTAIN = 4
 """How much more a known pixel counts than one that was guessed on the coarser grid."""
 ROUNDS = 3
-NOWHERE = 2**20
-"""The offset of a place that has no match: it points outside of every picture."""
 AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
@@ -65,7 +63,7 @@ class _Search:
     def _cost(self, offsets: Places) -> NDArray[np.float32]:
         source = self._places + offsets
         last = np.asarray(self._shape) - SIZE
-        within = np.asarray((source >= 0) & (source <= last)).all(1)
+        within = np.asarray(((source >= 0) & (source <= last)).all(1))
         source = np.where(within[:, None], source, 0)
         usable = within & self._intact[source[:, 0], source[:, 1]]
         difference = self._windows[source[:, 0], source[:, 1]] - self._target

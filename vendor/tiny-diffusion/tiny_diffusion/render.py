@@ -28,9 +28,11 @@ def draw(bank: Bank, weights: Sequence[NDArray[np.float64]], rows: int, columns:
         if isinstance(layer, Reflection):
             _reflect(picture, layer, bank.world.height)
             continue
-        chosen = np.flatnonzero(weight > min(NEGLIGIBLE, float(weight.max())  * 0.9))
+        chosen = np.flatnonzero(weight > min(NEGLIGIBLE, float(weight.max()) * 0.9))
         total = float(weight[chosen].sum())
-        drawn = [(float(weight[k]) / total, bank.draw(layer.part, int(k), rows, columns)) for k in chosen]
+        drawn = [
+            (float(weight[k]) / total, bank.draw(layer.part, int(k), rows, columns)) for k in chosen
+        ]
         _lay(picture, drawn)
     return bank.style.apply(picture)[..., :3]
 
@@ -44,7 +46,9 @@ def _lay(picture: Picture, drawn: Sequence[tuple[float, tuple[Picture, int, int]
     else:
         mean = np.zeros_like(picture)
         for share, (pixels, top, left) in drawn:
-            mean[top : top + pixels.shape[0], left : left + pixels.shape[1]] += np.float32(share) * pixels
+            mean[top : top + pixels.shape[0], left : left + pixels.shape[1]] += (
+                np.float32(share) * pixels
+            )
         area = picture
     area *= 1 - mean[..., 3:]
     area += mean

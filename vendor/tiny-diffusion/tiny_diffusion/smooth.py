@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 HALVINGS = 5
 """The coarsest grid has cells of 32 pixels: pictures whose sides are no multiples of that fail."""
-SWEEPS, COARSEST_SWEEPS = 40, 200
+SWEEPS = (200, 60, 40, 40, 20, 10)
+"""Rounds of relaxation on each grid, the coarsest first: what is coarse takes the longest."""
+LARGEST_BEND = 0.2
 PLAIN = 0.018
 """A picture that strays this far from its own blur (black to white is 2) is half plain."""
 
@@ -38,38 +40,62 @@ def pool_known(picture: Pixels, hole: Mask, cell: int) -> tuple[Pixels, Mask]:
     return mean, share[..., 0] < 1
 
 
-def membrane(picture: Pixels, hole: Mask, halvings: int = HALVINGS) -> Pixels:
+def membrane(
+    picture: Pixels, hole: Mask, load: Pixels | None = None, halvings: int = HALVINGS
+) -> Pixels:
     """Return the picture (h, w, c) with its hole filled by a membrane; mid-grey if all is hole.
 
+    `load` (h, w, c) weighs it down: it is the Laplacian that the filling has, none by default.
     Solved on coarser grids first, so that a few sweeps suffice on the fine ones.
     """
+    load = np.zeros_like(picture) if load is None else load
     known = ~hole[..., None]
     if halvings:
         coarse, _ = pool_known(picture, hole, 2)
         nothing_known = pool(known.astype(np.float32), 2)[..., 0] == 0
-        guess = membrane(coarse, nothing_known, halvings - 1).repeat(2, 0).repeat(2, 1)
+        guess = membrane(coarse, nothing_known, 4 * pool(load, 2), halvings - 1)
+        guess = guess.repeat(2, 0).repeat(2, 1)
     else:
-        guess = np.broadcast_to(
-            np.where(known, picture, 0).sum((0, 1)) / max(known.sum(), 1), picture.shape
-        )
+        mean = np.where(known, picture, 0).sum((0, 1)) / max(known.sum(), 1)
+        guess = np.broadcast_to(mean, picture.shape)
     filled = np.where(known, picture, guess).astype(np.float32)
     if hole.any():
-        _relax(filled, hole, SWEEPS if halvings else COARSEST_SWEEPS)
+        _relax(filled, hole, load, SWEEPS[halvings])
     return filled
 
 
-def _relax(filled: Pixels, hole: Mask, sweeps: int) -> None:
+def _relax(filled: Pixels, hole: Mask, load: Pixels, sweeps: int) -> None:
     """Replace the hole's pixels by the mean of their neighbours, `sweeps` times, in place."""
     rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
     box = np.s_[
         max(rows[0] - 1, 0) : rows[-1] + 2,
         max(columns[0] - 1, 0) : columns[-1] + 2,
     ]
-    part, inside = filled[box], hole[box]
+    part, inside, weight = filled[box], hole[box][..., None], load[box]
     for _ in range(sweeps):
-        edge = np.pad(part, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        mean = edge[:-2, 1:-1] + edge[2:, 1:-1] + edge[1:-1, :-2] + edge[1:-1, 2:]
-        np.copyto(part, mean / 4, where=inside[..., None])
+        np.copyto(part, (_neighbours(part) - weight) / 4, where=inside)
+
+
+def _neighbours(picture: Pixels) -> Pixels:
+    """Return the sums of the four neighbours; beyond the rim everything goes on as it is."""
+    frame = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    around: Pixels = frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:]
+    return around
+
+
+def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:
+    """Return the picture with a filling that goes on smoothly, where a membrane has a crease.
+
+    It takes its curvature, too, from around the hole, where the picture is `plain` (h, w, 1).
+    """
+    radius = max(4, int(np.sqrt(hole.sum()) / 8))
+    known = np.pad(~hole[1:-1, 1:-1], 1)[..., None].astype(np.float32)
+    weight = (_neighbours(known) == 4) * known * plain
+    curvature = (_neighbours(filled) - 4 * filled) * weight
+    nearby = _blur(curvature, radius) / np.maximum(_blur(weight, radius), 1e-3)
+    load = membrane(np.where(hole[..., None], 0, nearby).astype(np.float32), hole)
+    change = membrane(filled, hole, load) - filled
+    return filled + np.clip(change, -LARGEST_BEND, LARGEST_BEND)
 
 
 def plainness(filled: Pixels, hole: Mask) -> NDArray[np.float32]:

@@ -15,12 +15,14 @@ PLACES: dict[str, str] = {
     "city": "city, cities, skyline, city skyline, skyscraper, skyscrapers, cityscape, metropolis, "
     "downtown, buildings, street, new york, manhattan, tokyo, cyberpunk city, towers",
     "lake": "lake, lakes, pond, calm lake, river, lagoon, fjord, reservoir",
-    "space": "space, outer space, universe, cosmos, galaxy, galaxies, nebula, solar system, "
-    "milky way, deep space",
-    "meadow": "meadow, meadows, field, fields, garden, flower field, field of flowers, park, lawn, prairie",
+    "space": "space, outer space, universe, cosmos, nebula, solar system, deep space",
+    "meadow": "meadow, meadows, field, fields, garden, flower field, field of flowers, park, lawn, "
+    "prairie",
 }
 THINGS: dict[str, str] = {
-    "house": "house, cottage, cabin, hut, home, barn, villa, farmhouse, lodge, building, chalet, shed",
+    "house": "house, cottage, cabin, hut, home, barn, villa, farmhouse, lodge, building, chalet, "
+    "shed",
+    "village": "village, town, hamlet, houses, cottages",
     "castle": "castle, fortress, palace, citadel, chateau",
     "lighthouse": "lighthouse, beacon",
     "church": "church, chapel, cathedral",
@@ -50,8 +52,8 @@ THINGS: dict[str, str] = {
     "butterfly": "butterfly",
     "person": "person, man, woman, boy, girl, human, people, child, wanderer, hiker, farmer",
     "astronaut": "astronaut, cosmonaut, spaceman",
-    "rider": "astronaut riding a horse, astronaut riding horse, astronaut on a horse, "
-    "astronaut rides a horse",
+    "rider": "astronaut riding a horse, astronaut riding horse, astronaut on a horse, astronaut "
+    "rides a horse",
     "pine": "pine, pine tree, fir, fir tree, conifer, christmas tree, spruce",
     "tree": "tree, oak, maple, apple tree, birch, bonsai, cherry tree",
     "palm": "palm, palm tree, coconut tree",
@@ -85,13 +87,14 @@ SIGHTS: dict[str, str] = {
     "rain": "rain, raining, rainy, drizzle, shower",
     "snowfall": "snowing, snowfall, snowflakes, blizzard, snowstorm",
     "aurora": "aurora, northern lights, aurora borealis, polar lights",
+    "galaxy": "galaxy, galaxies, milky way, spiral galaxy",
     "flowers": "flower, flowers, tulip, tulips, blossoms, blossom, poppies, poppy, roses, rose, "
     "daisies, daisy, sunflower, sunflowers, lavender, wildflowers",
     "trees": "trees",
     "path": "path, road, trail, lane, way",
     "sky": "sky, skies, heaven",
-    "snow": "snow, snowy, winter, wintry, snow covered, snow-covered, ice, icy, frozen, frosty, arctic, "
-    "christmas",
+    "snow": "snow, snowy, winter, wintry, snow covered, snow-covered, ice, icy, frozen, frosty, "
+    "arctic, christmas",
     "snowcaps": "snowcapped, snow capped, snow-capped",
     "autumn": "autumn, fall, autumnal, autumn leaves, october",
 }
@@ -99,13 +102,17 @@ TIMES: dict[str, str] = {
     "day": "day, daytime, daylight, sunny, noon, midday, morning, bright day, blue sky, summer, "
     "spring, afternoon, clear sky, sunny day",
     "sunset": "sunset, sunrise, dusk, dawn, evening, golden hour, twilight, sundown, sunsets",
-    "night": "night, midnight, nighttime, at night, dark night, nocturnal, nights, night sky, moonlit night, starry night",
-    "storm": "storm, stormy, thunderstorm, tempest, dark clouds, gloomy, stormy sky, rainstorm, overcast",
+    "night": "night, midnight, nighttime, at night, dark night, nocturnal, nights, night sky, "
+    "moonlit night, starry night",
+    "storm": "storm, stormy, thunderstorm, tempest, dark clouds, gloomy, stormy sky, rainstorm, "
+    "overcast",
 }
 STYLES: dict[str, str] = {
-    "vivid": "vivid, vivid colors, vivid colours, vibrant, colorful, colourful, saturated, pop art, bright colors",
+    "vivid": "vivid, vivid colors, vivid colours, vibrant, colorful, colourful, saturated, pop art, "
+    "bright colors",
     "pastel": "pastel, pastel colors, soft colors, watercolor, watercolour, soft, pale",
-    "monochrome": "monochrome, black and white, black-and-white, grayscale, greyscale, noir, pencil, charcoal",
+    "monochrome": "monochrome, black and white, black-and-white, grayscale, greyscale, noir, pencil, "
+    "charcoal",
     "fantasy": "fantasy, magical, magic, dreamy, surreal, fairytale, fairy tale, enchanted, mystical, "
     "vaporwave, synthwave, cyberpunk, alien, dream",
     "foggy": "foggy, mist, misty, fog, haze, hazy",
@@ -135,12 +142,18 @@ SIZES: dict[str, float] = {
     "tiny": 0.45, "miniature": 0.45, "small": 0.65, "little": 0.65, "cute": 0.9, "big": 1.4, "large": 1.4,
     "tall": 1.3, "great": 1.4, "huge": 1.8, "giant": 1.9, "enormous": 1.9, "gigantic": 1.9, "massive": 1.8,
 }  # fmt: skip
-SIDES = {"left": "left", "right": "right", "middle": "middle", "center": "middle", "centre": "middle"}
+SIDES = {
+    "left": "left",
+    "right": "right",
+    "middle": "middle",
+    "center": "middle",
+    "centre": "middle",
+}
 GROUNDS = frozenset({"background", "backdrop", "wall", "canvas", "paper"})
 PREPOSITIONS = frozenset({"on", "over", "against", "upon", "onto", "in", "at", "under", "beneath", "above",
                           "with", "near", "by", "beside", "behind", "before", "of", "to", "from", "through"})  # fmt: skip
 IRREGULAR = {"leaves": "leaf", "sheep": "sheep", "people": "person", "men": "man", "women": "woman",
-             "children": "child", "geese": "goose", "wolves": "wolf", "fish": "fish", "cacti": "cactus"}  # fmt: skip
+             "children": "child", "snowmen": "snowman", "geese": "goose", "wolves": "wolf", "fish": "fish", "cacti": "cactus"}  # fmt: skip
 
 
 def lexicon() -> dict[tuple[str, ...], list[tuple[str, str]]]:

@@ -8,11 +8,10 @@ from random import Random
 from tiny_diffusion.prompt import Prompt, Wish, parse
 from tiny_diffusion.scene.world import World, make_world
 
-
 TRUE = 14  # worlds that obey every word
 LOOSE = 10  # worlds that disregard some
-NATS = 2.0  # how much less likely each disregarded word makes a world, at scale 1
-UNLIKELY = -9.0
+NATS = 1.0  # how much less likely each disregarded word makes a world, at scale 1
+UNLIKELY = -5.0
 
 
 def worlds(text: str, width: float, height: float, scale: float) -> list[tuple[World, float]]:

@@ -1,3 +1,3 @@
-import sampling
+import sampling  # type: ignore[import-not-found]  # found on PYTHONPATH, as in the fork
 
 sampling.main()

@@ -5,8 +5,8 @@ import random
 import struct
 from pathlib import Path
 
-import drawing
-import sampling
+import drawing  # type: ignore[import-not-found]  # found on PYTHONPATH, as in the fork
+import sampling  # type: ignore[import-not-found]  # found on PYTHONPATH, as in the fork
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--indir", type=Path)

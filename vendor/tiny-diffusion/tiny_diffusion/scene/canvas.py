@@ -66,7 +66,8 @@ class Canvas:
         for row in range(factor):
             for column in range(factor):
                 total += drawn[row::factor, column::factor]
-        return total / np.float32(255 * factor**2), top // factor, left // factor
+        mean = (total / np.float32(255 * factor**2)).astype(np.float32)
+        return mean, top // factor, left // factor
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
         """Fill a polygon."""
@@ -97,17 +98,21 @@ class Canvas:
             for x, y in points:
                 self.disc(x, y, width / 2, colour)
 
-    def arc(self, x: float, y: float, rx: float, ry: float, span: Point, width: float, c: Colour) -> None:
+    def arc(self, at: Point, radii: Point, span: Point, width: float, colour: Colour) -> None:
         """Draw the part of an ellipse's outline between two angles (degrees, clockwise)."""
         s = self.scale
+        (x, y), (rx, ry) = at, radii
         box = ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s)
-        self._draw.arc(box, span[0], span[1], fill=_rgba(c), width=max(1, round(width * s)))
+        pixels = max(1, round(width * s))
+        self._draw.arc(box, span[0], span[1], fill=_rgba(colour), width=pixels)
 
     def gradient(self, top: float, bottom: float, stops: Sequence[Colour]) -> None:
         """Fill the band between two heights with colours from top to bottom, evenly spaced."""
         self._fill(None, top, bottom, stops)
 
-    def ground(self, outline: Sequence[float], stops: Sequence[Colour], bottom: float | None = None) -> None:
+    def ground(
+        self, outline: Sequence[float], stops: Sequence[Colour], bottom: float | None = None
+    ) -> None:
         """Fill what lies below an outline (heights, evenly spaced from left to right)."""
         bottom = self.height if bottom is None else bottom
         xs = np.linspace(0, self.width, len(outline))

@@ -120,7 +120,11 @@ def choose_light(time: str, *, fantasy: bool, sky_colour: str | None, r: Random)
     """Choose the sky of a time and a style, or of a colour that was asked for."""
     if sky_colour is not None:
         sky = COLOURED[sky_colour]
-        sky = (bright(sky[0], 0.4), bright(sky[1], 0.4), bright(sky[2], 0.45)) if time == "night" else sky
+        sky = (
+            (bright(sky[0], 0.4), bright(sky[1], 0.4), bright(sky[2], 0.45))
+            if time == "night"
+            else sky
+        )
     elif fantasy and time != "storm":
         sky = r.choice(NIGHT_FANTASY if time == "night" else FANTASY)
     else:

@@ -9,9 +9,9 @@ from tiny_diffusion.scene import places, shapes, sky
 from tiny_diffusion.scene.canvas import bright
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import COLOURS, jitter
-from tiny_diffusion.scene.landscape import Layer, landscape
+from tiny_diffusion.scene.landscape import landscape
 from tiny_diffusion.scene.placing import Slot, slots, thing_part
-from tiny_diffusion.scene.world import Part, World
+from tiny_diffusion.scene.world import Layer, Part, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _shape(world: World, slot: Slot, colour: Colour, c: Canvas, r: Random) -> No
         shapes.ring(c, (x, y), radius, tint)
     else:
         turn = r.uniform(-0.16, 0.16)
-        shapes.shape(c, slot.wish.name, (x, y), radius, turn, tint)
+        shapes.shape(c, slot.wish.name, (x, y), radius, turn=turn, colour=tint)
 
 
 def _background(world: World) -> Colour:
@@ -84,7 +84,9 @@ def _plain(world: World) -> Iterator[Part]:
     zone = (world.height * 0.66, world.height * 0.8)
     for index, slot in enumerate(slots(world.prompt.things, world.width, r)):
         air = THINGS[slot.wish.name].realm is Realm.AIR
-        yield thing_part(slot, world, (world.height * 0.45, world.height * 0.55) if air else zone, index)
+        yield thing_part(
+            slot, world, (world.height * 0.45, world.height * 0.55) if air else zone, index
+        )
 
 
 def _space(world: World) -> Iterator[Part]:
@@ -94,7 +96,7 @@ def _space(world: World) -> Iterator[Part]:
     yield Part("space", lambda c, r: places.deep_space(c, r, tint), 6)
     yield Part("stars", lambda c, r: sky.stars(c, r, world.height, 90), 4)
     asked = any(w.name == "planet" for w in world.prompt.things)
-    if not asked and r.random() < 0.3:
+    if world.has("galaxy") or (not asked and r.random() < 0.2):
         yield Part("galaxy", lambda c, r: places.galaxy(c, r, tint), 6)
     elif not asked:
         for k in range(r.choice((1, 2, 3)) if not world.prompt.things else 1):
@@ -102,7 +104,9 @@ def _space(world: World) -> Iterator[Part]:
     zone = (world.height * 0.55, world.height * 0.8)
     for index, slot in enumerate(slots(world.prompt.things, world.width, r)):
         air = THINGS[slot.wish.name].realm is Realm.AIR
-        yield thing_part(slot, world, (world.height * 0.36, world.height * 0.6) if air else zone, index)
+        yield thing_part(
+            slot, world, (world.height * 0.36, world.height * 0.6) if air else zone, index
+        )
 
 
 def _planet(world: World, k: int, colour: Colour, c: Canvas, r: Random) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tiny_diffusion.scene.canvas import Canvas, Colour, bright, mix
+from tiny_diffusion.scene.canvas import Canvas, Colour, Point, bright, mix
 from tiny_diffusion.scene.colours import jitter
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def wavy(r: Random, base: float, height: float, waves: float, width: float) -> l
         outline.append(
             base
             + height
-            * sum(
-                0.6**o * math.sin(p + x * q * 1.7**o) for o, (p, q) in enumerate(phases)
-            )
+            * sum(0.6**o * math.sin(p + x * q * 1.7**o) for o, (p, q) in enumerate(phases))
             / 1.6
         )
     return outline
@@ -37,9 +35,9 @@ def wavy(r: Random, base: float, height: float, waves: float, width: float) -> l
 def mountains(
     c: Canvas,
     r: Random,
+    *,
     light: Light,
     base: float,
-    *,
     depth: int,
     snow: float,
     rock: Colour,
@@ -58,12 +56,14 @@ def mountains(
         x = c.width * (place + r.uniform(0.1, 0.9)) / count
         height = room * r.uniform(0.46, 1) * (0.95, 0.78, 0.5)[depth]
         width = min(height, 0.6) * r.uniform(0.8, 1.25)
-        _peak(c, r, (x, base - height), width, base, (
+        colours = (
             light.land(colour, distance),
             light.land(bright(colour, 0.62), distance),
             light.land(SNOW, distance * 0.75),
             light.land(mix(SNOW, colour, 0.36), distance * 0.8),
-        ), snow * r.uniform(0.8, 1.15))  # fmt: skip
+        )
+        share = snow * r.uniform(0.8, 1.15)
+        _peak(c, r, (x, base - height), (width, base), colours, snow=share)
     foot = light.land(bright(colour, 0.75), distance)
     c.rectangle(0, base - 0.002, c.width, base + 0.04, foot)
 
@@ -71,12 +71,14 @@ def mountains(
 def _peak(
     c: Canvas,
     r: Random,
-    top: tuple[float, float],
-    width: float,
-    base: float,
+    top: Point,
+    foot: Point,
     colours: tuple[Colour, Colour, Colour, Colour],
+    *,
     snow: float,
 ) -> None:
+    """Draw a mountain from its top; `foot` is its half width and the height of its base."""
+    width, base = foot
     x, y = top
     height, n = base - y, 9
     lit, shade, white, shadowed = colours
@@ -86,14 +88,24 @@ def _peak(
         for k in range(1, n + 1):
             t = k / n
             wobble = r.uniform(-0.3, 0.3) / n * (t < 1)
-            points.append((x + side * width * (t + wobble), y + height * (t + r.uniform(-0.2, 0.2) / n * (t < 1))))
+            points.append(
+                (
+                    x + side * width * (t + wobble),
+                    y + height * (t + r.uniform(-0.2, 0.2) / n * (t < 1)),
+                )
+            )
         return points
 
     left, right = slope(-1), slope(1)
     ridge = [top]
     for k in range(1, n + 1):
         t = k / n
-        ridge.append((x + width * (0.1 * math.sin(t * 9 + x * 7) + r.uniform(-0.05, 0.12)) * t**0.7, y + height * t))
+        ridge.append(
+            (
+                x + width * (0.1 * math.sin(t * 9 + x * 7) + r.uniform(-0.05, 0.12)) * t**0.7,
+                y + height * t,
+            )
+        )
     c.polygon([*reversed(left), *ridge[1:]], lit)
     c.polygon([*ridge, *reversed(right)], shade)
     levels = round(n * snow)
@@ -112,7 +124,14 @@ def _peak(
 
 
 def hills(
-    c: Canvas, r: Random, light: Light, top: float, bottom: float | None, colour: Colour, depth: float
+    c: Canvas,
+    r: Random,
+    *,
+    light: Light,
+    top: float,
+    bottom: float | None,
+    colour: Colour,
+    depth: float,
 ) -> None:
     """Draw one line of hills; depth 0 is near, 1 far."""
     outline = wavy(r, top, 0.05, r.uniform(0.5, 0.9), c.width)
@@ -121,7 +140,7 @@ def hills(
     c.ground(outline, [light.land(far, 0.5 * depth), light.land(near, 0.34 * depth)], bottom)
 
 
-def dunes(c: Canvas, r: Random, light: Light, top: float, colour: Colour, depth: float) -> None:
+def dunes(c: Canvas, r: Random, *, light: Light, top: float, colour: Colour, depth: float) -> None:
     """Draw one dune line: sharp crests, a lit and a shaded side."""
     tone = jitter(colour, r, 6)
     c.ground(
@@ -138,10 +157,10 @@ def dunes(c: Canvas, r: Random, light: Light, top: float, colour: Colour, depth:
     )  # fmt: skip
 
 
-def ground(c: Canvas, r: Random, light: Light, top: float, colour: Colour, wave: float = 0.015) -> None:
+def ground(c: Canvas, r: Random, *, light: Light, top: float, colour: Colour) -> None:
     """Draw the near ground from `top` to the bottom."""
     far, near = bright(colour, 1.06), bright(colour, 0.68)
-    c.ground(wavy(r, top, wave, 0.7, c.width), [light.land(far, 0.1), light.land(near)])
+    c.ground(wavy(r, top, 0.015, 0.7, c.width), [light.land(far, 0.1), light.land(near)])
 
 
 def beach(c: Canvas, r: Random, light: Light, top: float) -> None:
@@ -150,7 +169,9 @@ def beach(c: Canvas, r: Random, light: Light, top: float) -> None:
     sand: Colour = (238, 210, 150)
     foam = mix(light.land((255, 255, 255)), light.sky[2], 0.2)
     c.ground([y - 0.014 for y in outline], [foam, foam])
-    c.ground(outline, [light.land(bright(sand, 0.92)), light.land(sand), light.land(bright(sand, 0.84))])
+    c.ground(
+        outline, [light.land(bright(sand, 0.92)), light.land(sand), light.land(bright(sand, 0.84))]
+    )
 
 
 def island(c: Canvas, r: Random, light: Light, horizon: float, box: tuple[float, float]) -> float:
@@ -159,7 +180,10 @@ def island(c: Canvas, r: Random, light: Light, horizon: float, box: tuple[float,
     y = horizon + 0.05
     for rx, ry, colour in ((1, 0.16, (232, 204, 140)), (0.74, 0.3, (78, 148, 78))):
         arc = [math.pi + math.pi * k / 30 for k in range(31)]
-        points = [(x + size * rx * math.cos(a), y - 0.02 * (rx < 1) + size * ry * math.sin(a)) for a in arc]
+        points = [
+            (x + size * rx * math.cos(a), y - 0.02 * (rx < 1) + size * ry * math.sin(a))
+            for a in arc
+        ]
         c.shaded(points, [light.land(colour), light.land(bright(colour, 0.8))])
     c.ellipse(x, y, size, 0.012, light.land((214, 186, 126)))
     return x
@@ -172,7 +196,7 @@ def sea(c: Canvas, light: Light, horizon: float, colour: Colour) -> None:
 
 
 def ripples(
-    c: Canvas, r: Random, light: Light, horizon: float, colour: Colour, glitter: float | None
+    c: Canvas, r: Random, *, light: Light, horizon: float, colour: Colour, glitter: float | None
 ) -> None:
     """Draw ripples on water and, under a sun or moon at x = `glitter`, their path of light."""
     depth = c.height - horizon
@@ -180,7 +204,11 @@ def ripples(
     for _ in range(round(44 * c.width)):
         t = r.random() ** 1.2
         x, y, w = r.uniform(0, c.width), horizon + depth * (0.03 + t), 0.014 + 0.06 * t
-        shade = mix(tone, light.sky[2], 0.28 * (1 - t)) if r.random() < 0.5 else mix(tone, (255, 255, 255), 0.14)
+        shade = (
+            mix(tone, light.sky[2], 0.28 * (1 - t))
+            if r.random() < 0.5
+            else mix(tone, (255, 255, 255), 0.14)
+        )
         c.ellipse(x, y, w, 0.0015 + 0.0025 * t, shade)
     if glitter is None:
         return
@@ -191,7 +219,7 @@ def ripples(
         c.ellipse(x, horizon + depth * t, 0.012 + 0.045 * t * r.random(), 0.002 + 0.003 * t, shine)
 
 
-def path(c: Canvas, r: Random, light: Light, horizon: float, colour: Colour) -> None:
+def path(c: Canvas, r: Random, *, light: Light, horizon: float, colour: Colour) -> None:
     """Draw a winding path or stream that narrows towards the horizon."""
     x, sway = c.width * r.uniform(0.35, 0.65), r.uniform(0.08, 0.16) * r.choice([-1, 1])
     left, right = [], []

@@ -20,7 +20,14 @@ class Pen:
     """Draws a thing of `size` standing at (x, y) of a canvas, turned to the left if `mirror`."""
 
     def __init__(
-        self, canvas: Canvas, at: Point, size: float, light: Light, r: Random, *, mirror: bool = False
+        self,
+        canvas: Canvas,
+        at: Point,
+        size: float,
+        light: Light,
+        r: Random,
+        *,
+        mirror: bool = False,
     ) -> None:
         self.canvas = canvas
         self.light = light
@@ -28,6 +35,10 @@ class Pen:
         self.at = at
         self.size = size
         self._side = -size if mirror else size
+
+    def part(self, x: float, y: float, size: float) -> Pen:
+        """Give a pen for a smaller thing that stands on (x, y) of this one."""
+        return Pen(self.canvas, self._point((x, y)), self.size * size, self.light, self.r)
 
     def tone(self, colour: Colour, factor: float = 1.0) -> Colour:
         """Give a colour as the light shows it."""
@@ -40,22 +51,28 @@ class Pen:
         """Fill a polygon."""
         self.canvas.polygon([self._point(p) for p in points], self.tone(colour, factor))
 
-    def box(self, left: float, low: float, right: float, high: float, colour: Colour, factor: float = 1.0) -> None:
-        """Fill a rectangle."""
-        self.shape([(left, low), (right, low), (right, high), (left, high)], colour, factor)
+    def box(self, low: Point, high: Point, colour: Colour, factor: float = 1.0) -> None:
+        """Fill a rectangle between its lower left and upper right corners."""
+        (left, bottom), (right, top) = low, high
+        self.shape([(left, bottom), (right, bottom), (right, top), (left, top)], colour, factor)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour, factor: float = 1.0) -> None:
         """Fill a circle."""
-        self.oval(x, y, radius, radius, colour, factor)
+        self.oval((x, y), (radius, radius), colour, factor)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, colour: Colour, factor: float = 1.0) -> None:
+    def oval(self, at: Point, radii: Point, colour: Colour, factor: float = 1.0) -> None:
         """Fill an ellipse."""
-        cx, cy = self._point((x, y))
-        self.canvas.ellipse(cx, cy, rx * self.size, ry * self.size, self.tone(colour, factor))
+        x, y = self._point(at)
+        rx, ry = radii[0] * self.size, radii[1] * self.size
+        self.canvas.ellipse(x, y, rx, ry, self.tone(colour, factor))
 
-    def stroke(self, points: Sequence[Point], width: float, colour: Colour, factor: float = 1.0) -> None:
+    def stroke(
+        self, points: Sequence[Point], width: float, colour: Colour, factor: float = 1.0
+    ) -> None:
         """Draw a line."""
-        self.canvas.line([self._point(p) for p in points], width * self.size, self.tone(colour, factor))
+        self.canvas.line(
+            [self._point(p) for p in points], width * self.size, self.tone(colour, factor)
+        )
 
     def lamp(self, x: float, y: float, radius: float) -> None:
         """Shine softly, after dark only."""

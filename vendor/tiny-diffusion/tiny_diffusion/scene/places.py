@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FACADES: tuple[Colour, ...] = ((156, 170, 196), (110, 122, 156), (66, 74, 106))
 
 
-def skyline(c: Canvas, r: Random, light: Light, base: float, depth: int) -> None:
+def skyline(c: Canvas, r: Random, *, light: Light, base: float, depth: int) -> None:
     """Draw one row of tall buildings: depth 0 is far, 2 near, with windows."""
     distance = (0.5, 0.24, 0.02)[depth]
     tone = jitter(FACADES[depth], r, 10)
@@ -26,13 +26,18 @@ def skyline(c: Canvas, r: Random, light: Light, base: float, depth: int) -> None
         w = r.uniform(0.075, 0.15)
         h = room * r.uniform(0.35, 0.95) * (1, 0.8, 0.56)[depth]
         facade = light.land(jitter(tone, r, 8), distance)
-        _tower(c, r, light, (x, base, w, h), facade, depth)
+        _tower(c, r, light, (x, base, w, h), facade, windows=depth > 0)
         x += w * r.uniform(0.98, 1.3)
 
 
 def _tower(
-    c: Canvas, r: Random, light: Light, place: tuple[float, float, float, float],
-    facade: Colour, depth: int,
+    c: Canvas,
+    r: Random,
+    light: Light,
+    place: tuple[float, float, float, float],
+    facade: Colour,
+    *,
+    windows: bool,
 ) -> None:  # fmt: skip
     x, base, w, h = place
     top = base - h
@@ -41,11 +46,13 @@ def _tower(
     c.rectangle(x + w * 0.7, top, x + w, base, bright(facade, 0.84))
     if kind < 0.2:
         c.polygon([(x, top), (x + w / 2, top - w * 0.8), (x + w, top)], facade)
-        c.polygon([(x + w * 0.6, top), (x + w / 2, top - w * 0.8), (x + w, top)], bright(facade, 0.84))
+        c.polygon(
+            [(x + w * 0.6, top), (x + w / 2, top - w * 0.8), (x + w, top)], bright(facade, 0.84)
+        )
     elif kind < 0.42:
         c.rectangle(x + w * 0.2, top - w * 0.3, x + w * 0.8, top, facade)
         c.line([(x + w / 2, top - w * 0.3), (x + w / 2, top - w * 0.95)], 0.006, facade)
-    if depth == 0:
+    if not windows:
         return
     lit_share = {"night": 0.62, "sunset": 0.5}.get(light.time, 0.0)
     columns = max(2, round(w / 0.032))
@@ -69,7 +76,9 @@ def street(c: Canvas, r: Random, light: Light, base: float) -> None:
     depth = c.height - base
     x = -r.uniform(0, 0.2)
     while x < c.width:
-        c.rectangle(x, base + depth * 0.5, x + 0.11, base + depth * 0.5 + 0.012, light.land((236, 226, 190)))
+        c.rectangle(
+            x, base + depth * 0.5, x + 0.11, base + depth * 0.5 + 0.012, light.land((236, 226, 190))
+        )
         x += 0.2
 
 
@@ -79,7 +88,13 @@ def deep_space(c: Canvas, r: Random, tint: Colour) -> None:
     c.gradient(0, c.height, [dark, mix(dark, tint, 0.32), dark])
     for _ in range(round(7 * max(c.width, c.height))):
         x, y = r.uniform(0, c.width), r.uniform(0, c.height)
-        c.glow(x, y, r.uniform(0.25, 0.6), mix(tint, (120, 80, 200), r.random() * 0.5), r.uniform(0.1, 0.32))
+        c.glow(
+            x,
+            y,
+            r.uniform(0.25, 0.6),
+            mix(tint, (120, 80, 200), r.random() * 0.5),
+            r.uniform(0.1, 0.32),
+        )
 
 
 def planet(
@@ -89,7 +104,7 @@ def planet(
     x, y = at
     back = mix(colour, (255, 244, 220), 0.45)
     if ring:
-        c.arc(x, y, size * 1.9, size * 0.5, (180, 360), size * 0.13, bright(back, 0.7))
+        c.arc((x, y), (size * 1.9, size * 0.5), (180, 360), size * 0.13, bright(back, 0.7))
     c.glow(x, y, size * 1.7, colour, 0.3)
     c.disc(x, y, size, bright(colour, 0.5))
     for k in range(1, 9):
@@ -101,7 +116,7 @@ def planet(
         spot = (x - 0.2 * size + q * size * math.cos(a), y - 0.2 * size + q * size * math.sin(a))
         c.ellipse(*spot, size * r.uniform(0.08, 0.16), size * 0.06, bright(colour, 0.86))
     if ring:
-        c.arc(x, y, size * 1.9, size * 0.5, (0, 180), size * 0.13, back)
+        c.arc((x, y), (size * 1.9, size * 0.5), (0, 180), size * 0.13, back)
 
 
 def galaxy(c: Canvas, r: Random, tint: Colour) -> None:

@@ -52,6 +52,8 @@ def slots(wishes: Sequence[Wish], width: float, r: Random) -> list[Slot]:
 def colour_of(wish: Wish, world: World, index: int) -> Colour:
     """Give the colour that was asked for, or one that the thing often has."""
     usual = THINGS[wish.name].colours
+    if world.autumn and wish.name == "tree":
+        usual = ("orange", "red", "gold")
     turn = world.random.randrange(len(usual)) + (index if wish.name == "planet" else 0)
     return COLOURS[wish.colour or usual[turn % len(usual)]]
 
@@ -78,7 +80,11 @@ def _size(thing: Thing, slot: Slot, zone: Band, world: World) -> float:
     size = thing.height * slot.wish.size * min(1.0, 0.72 + 0.28 * world.width)
     if world.base == "plain":
         size = max(size, 0.42 * slot.wish.size)
-    return min(size, band * 0.94 / thing.width, zone[1] * 0.92 if thing.realm is not Realm.AIR else world.height * 0.6)
+    return min(
+        size,
+        band * 0.94 / thing.width,
+        zone[1] * 0.92 if thing.realm is not Realm.AIR else world.height * 0.6,
+    )
 
 
 def _middle(band: Band, width: float, r: Random) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tiny_diffusion.scene.canvas import Canvas, Colour, Point
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tiny_diffusion.scene.canvas import Canvas, Colour, Point
 
 
 def _regular(corners: int, phase: float) -> list[Point]:
@@ -40,7 +40,15 @@ def _crescent() -> list[Point]:
 
 _CROSS = [(-0.3, -0.95), (0.3, -0.95), (0.3, -0.3), (0.95, -0.3), (0.95, 0.3), (0.3, 0.3),
           (0.3, 0.95), (-0.3, 0.95), (-0.3, 0.3), (-0.95, 0.3), (-0.95, -0.3), (-0.3, -0.3)]  # fmt: skip
-_ARROW = [(0.95, 0.0), (0.2, -0.7), (0.2, -0.28), (-0.95, -0.28), (-0.95, 0.28), (0.2, 0.28), (0.2, 0.7)]
+_ARROW = [
+    (0.95, 0.0),
+    (0.2, -0.7),
+    (0.2, -0.28),
+    (-0.95, -0.28),
+    (-0.95, 0.28),
+    (0.2, 0.28),
+    (0.2, 0.7),
+]
 
 OUTLINES: dict[str, Sequence[Point]] = {
     "circle": _regular(96, 0),
@@ -60,7 +68,7 @@ OUTLINES: dict[str, Sequence[Point]] = {
 ROUND = frozenset({"circle"})
 
 
-def shape(c: Canvas, name: str, at: Point, radius: float, turn: float, colour: Colour) -> None:
+def shape(c: Canvas, name: str, at: Point, radius: float, *, turn: float, colour: Colour) -> None:
     """Draw a shape within a circle about `at`, turned by `turn` radians."""
     cos, sin = math.cos(turn), math.sin(turn)
     c.polygon(
@@ -74,4 +82,4 @@ def shape(c: Canvas, name: str, at: Point, radius: float, turn: float, colour: C
 
 def ring(c: Canvas, at: Point, radius: float, colour: Colour) -> None:
     """Draw a ring."""
-    c.arc(at[0], at[1], radius, radius, (0, 360), radius * 0.3, colour)
+    c.arc((at[0], at[1]), (radius, radius), (0, 360), radius * 0.3, colour)

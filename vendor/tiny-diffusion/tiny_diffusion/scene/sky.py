@@ -43,7 +43,13 @@ def sun(c: Canvas, r: Random, light: Light, horizon: float, box: tuple[float, fl
 
 
 def moon(
-    c: Canvas, r: Random, light: Light, horizon: float, box: tuple[float, float], *, crescent: bool
+    c: Canvas,
+    r: Random,
+    *,
+    light: Light,
+    horizon: float,
+    box: tuple[float, float],
+    crescent: bool,
 ) -> None:
     """Draw the moon within a range of x, full or as a crescent, with a halo."""
     x, y = c.width * r.uniform(*box), horizon * r.uniform(0.16, 0.42)
@@ -63,10 +69,12 @@ def _crescent(x: float, y: float, size: float, turn: float) -> list[tuple[float,
     points = [(math.cos(a), math.sin(a)) for a in outer]
     points += [(0.45 * math.cos(a), math.sin(a)) for a in reversed(outer)]
     cos, sin = math.cos(turn), math.sin(turn)
-    return [(x + size * (px * cos - py * sin), y + size * (px * sin + py * cos)) for px, py in points]
+    return [
+        (x + size * (px * cos - py * sin), y + size * (px * sin + py * cos)) for px, py in points
+    ]
 
 
-def cloud(c: Canvas, r: Random, light: Light, box: tuple[float, float, float, float]) -> None:
+def cloud(c: Canvas, r: Random, *, light: Light, box: tuple[float, float, float, float]) -> None:
     """Draw one cloud with a flat base in a box of left, right, top, bottom."""
     storm = light.time == "storm"
     tops: dict[str, Colour] = {
@@ -97,7 +105,9 @@ def _cloud_body(
     for x, q in bumps:
         arc = [math.pi + math.pi * k / 14 for k in range(15)]
         outline += [(x + q * math.cos(a), base - lift * 1.15 + q * math.sin(a)) for a in arc]
-        c.polygon([outline[-15], *outline[-14:], (x + q, base - lift), (x - q, base - lift)], colour)
+        c.polygon(
+            [outline[-15], *outline[-14:], (x + q, base - lift), (x - q, base - lift)], colour
+        )
     left, right = bumps[0], bumps[-1]
     radius = min(left[1], right[1]) * 0.42
     c.rectangle(left[0] - left[1] + radius, base - lift - radius * 0.9,
@@ -123,7 +133,7 @@ def rainbow(c: Canvas, r: Random, horizon: float) -> None:
     radius = min(horizon * 0.86, c.width * 0.62) * r.uniform(0.85, 1)
     for k, colour in enumerate(RAINBOW):
         size = radius - k * width
-        c.arc(x, horizon, size, size, (180, 360), width + 0.003, colour)
+        c.arc((x, horizon), (size, size), (180, 360), width + 0.003, colour)
 
 
 def lightning(c: Canvas, r: Random, horizon: float) -> None:
@@ -175,4 +185,4 @@ def aurora(c: Canvas, r: Random, horizon: float) -> None:
         y = base + 0.07 * math.sin(phase + x * 5) + 0.03 * math.sin(phase * 2 + x * 13)
         tone = mix((90, 240, 170), (150, 110, 240), 0.5 + 0.5 * math.sin(phase + x * 3))
         for j in range(6):
-            c.glow(x, y - j * 0.05 * (0.6 + horizon), 0.07, tone, 0.16 * (1 - j / 6.5))
+            c.glow(x, y - j * 0.05 * (0.6 + horizon), 0.075, tone, 0.34 * (1 - j / 6.5))

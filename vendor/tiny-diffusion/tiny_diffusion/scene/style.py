@@ -16,7 +16,9 @@ _SEPIA = np.array([[0.36, 0.70, 0.17], [0.31, 0.61, 0.15], [0.24, 0.48, 0.12]])
 _EYE = np.eye(3)
 
 
-def _affine(saturation: float, contrast: float, towards: tuple[float, float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _affine(
+    saturation: float, contrast: float, towards: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     matrix = (_GRAY + saturation * (_EYE - _GRAY)) * contrast
     return matrix, np.array(towards) * (1 - contrast)
 

@@ -6,22 +6,39 @@ cloud here or there, this range of mountains or that. Every version is drawn in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tiny_diffusion.scene.canvas import Canvas
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import Light, choose_light
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiny_diffusion.prompt import Prompt
+    from tiny_diffusion.scene.canvas import Canvas
 
 WATERS = frozenset({"sea", "lake", "beach", "island"})
-_BASES = ("space", "beach", "island", "sea", "lake", "desert", "city", "meadow", "forest", "hills", "mountains")
+_BASES = (
+    "space",
+    "beach",
+    "island",
+    "sea",
+    "lake",
+    "desert",
+    "city",
+    "meadow",
+    "forest",
+    "hills",
+    "mountains",
+)
 _BEHIND = ("mountains", "hills", "city", "forest")
-_ANY = ("mountains",) * 3 + ("lake",) * 3 + ("hills", "hills", "meadow", "sea", "beach", "forest", "city", "desert")
+_ANY = (
+    ("mountains",) * 3
+    + ("lake",) * 3
+    + ("hills", "hills", "meadow", "sea", "beach", "forest", "city", "desert")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,9 @@ class Mirror:
     amount: float
 
 
+Layer = Part | Mirror
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The rules of one picture; lengths are in units of its shorter side."""
@@ -59,6 +79,11 @@ class World:
     def random(self) -> Random:
         """A generator for the world's own decisions, the same each time."""
         return Random(self.seed)  # noqa: S311 - reproducible drawings, nothing secret
+
+    @property
+    def depth(self) -> float:
+        """How far it is from the horizon down to the bottom."""
+        return self.height - self.horizon
 
     def has(self, sight: str) -> bool:
         """Whether the prompt asks for a sight."""
@@ -84,6 +109,8 @@ def make_world(prompt: Prompt, width: float, height: float, seed: str) -> World:
     colour = sky.colour if sky is not None else None
     if prompt.time is None and colour is not None:
         time = "night" if colour == "black" else "day"
+    if base in {"space", "plain"}:
+        time = "day"
     fantasy = "fantasy" in prompt.styles
     light = choose_light(time, fantasy=fantasy, sky_colour=colour, r=r)
     low, high = (0.5, 0.62) if base in WATERS else (0.6, 0.7)
@@ -119,6 +146,8 @@ def _home(prompt: Prompt, r: Random) -> str:
     for wish in prompt.things:
         if wish.name in THINGS:
             return r.choice(THINGS[wish.name].homes)
+    if prompt.sight("galaxy"):
+        return "space"
     if prompt.sight("flowers"):
         return "meadow"
     if prompt.sight("autumn") or prompt.sight("snow"):

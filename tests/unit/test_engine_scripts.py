@@ -1,0 +1,128 @@
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdrest.engine.base import Task
+from sdrest.engine.repository import Repository
+from sdrest.engine.scripts import environment, plan, usable_strength
+from sdrest.params import JobType, sampled_steps, usable_steps, validate
+
+ROOT = Path("/srv/fork")
+WORK = Path("/srv/out [1]/.sdrest/work/job")
+REPOSITORY = Repository(
+    root=ROOT,
+    python=ROOT / "venv/bin/python",
+    text_to_image_model=Path("/models/t.ckpt"),
+    inpaint_image_model=Path("/models/i.ckpt"),
+)
+
+
+def task(job_type: JobType, *, image: Path | None = None, **fields: Any) -> Task:
+    params = validate(job_type, {"prompt": "p", **fields})
+    return Task("job", params, seed=7, workdir=WORK, image=image)
+
+
+def test_text_to_image() -> None:
+    asked = task(
+        JobType.TEXT_TO_IMAGE,
+        prompt="-x 'a'\n$(b)",
+        iterations=2,
+        batchSize=3,
+        guidanceScale=-0.5,
+    )
+    planned = plan(asked, REPOSITORY)
+    assert planned.script == ROOT / "scripts/txt2img.py"
+    assert planned.arguments == (
+        "--prompt=-x 'a'\n$(b)",
+        "--n_iter=2",
+        "--n_samples=3",
+        "--seed=7",
+        "--scale=-0.5",
+        "--ddim_eta=0.0",
+        "--ddim_steps=8",
+        "--H=512",
+        "--W=512",
+        "--C=4",
+        "--f=8",
+        "--ckpt=/models/t.ckpt",
+        f"--outdir={WORK}/output",
+        "--skip_grid",
+    )
+    assert planned.cwd == ROOT
+    assert [path.relative_to(WORK / "output") for path in planned.images] == [
+        Path(f"samples/0000{n}.png") for n in range(6)
+    ]
+    assert (planned.batches, planned.batch_size, planned.outer_bar) == (2, 3, "Sampling")
+    assert planned.takes_precision
+    assert (planned.seed, planned.inputs) == (None, None)
+
+
+def test_plms() -> None:
+    arguments = plan(task(JobType.TEXT_TO_IMAGE, sampler="plms"), REPOSITORY).arguments
+    assert "--plms" in arguments
+    assert not any("sampler" in argument for argument in arguments)
+
+
+def test_image_to_image() -> None:
+    planned = plan(task(JobType.IMAGE_TO_IMAGE, image=Path("/in.png")), REPOSITORY)
+    assert planned.script == ROOT / "scripts/img2img.py"
+    assert f"--init-img={WORK}/inputs/image.png" in planned.arguments
+    assert {"--strength=0.75", "--ddim_steps=24", "--n_samples=1"} < set(planned.arguments)
+    assert planned.inputs == WORK / "inputs"
+
+
+def test_inpainting_runs_in_a_folder_of_its_own() -> None:
+    planned = plan(task(JobType.INPAINT_IMAGE), REPOSITORY)
+    assert planned.arguments == ("--steps=32", "--indir=inputs", f"--outdir={WORK}/output")
+    assert planned.cwd == WORK / "run"
+    assert planned.inputs == WORK / "run/inputs"
+    assert planned.links == {
+        WORK / "run/models/ldm/inpainting_big/config.yaml": (
+            ROOT / "models/ldm/inpainting_big/config.yaml"
+        ),
+        WORK / "run/models/ldm/inpainting_big/last.ckpt": Path("/models/i.ckpt"),
+    }
+    assert planned.images == (WORK / "output/image.png",)
+    assert planned.seed == 7
+    assert planned.outer_bar == ""
+    assert not planned.takes_precision
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_argparse_reads_any_prompt_as_it_was_sent(prompt: str) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prompt", nargs="?", default="another")  # as in txt2img.py
+    arguments = plan(task(JobType.TEXT_TO_IMAGE, prompt=prompt), REPOSITORY).arguments
+    assert parser.parse_known_args(arguments)[0].prompt == prompt
+
+
+@given(st.floats(0, 1), st.integers(1, 1000).filter(usable_steps))
+def test_img2img_never_noises_by_more_steps_than_it_samples(strength: float, steps: int) -> None:
+    usable = usable_strength(strength, steps)
+    assert 0 <= usable <= strength or steps == 1
+    most = sampled_steps(steps) - 1
+    assert int(usable * steps) == min(int(strength * steps), most)
+
+
+def test_a_strength_that_works_is_left_alone() -> None:
+    assert usable_strength(1.0, 24) == 1.0  # the sampler makes 25 steps of 24
+    assert int(usable_strength(1.0, 8) * 8) == 7
+    assert usable_strength(0.75, 8) == 0.75
+
+
+@pytest.mark.parametrize("before", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "/other"}])
+def test_environment(before: dict[str, str]) -> None:
+    disturbing = ["COLUMNS", "LINES", "PYTHONHOME", "TQDM_DISABLE", "SDREST_PORT"]
+    server = {"HOME": "/home/a", **dict.fromkeys(disturbing, "1"), **before}
+    result = environment(server, REPOSITORY)
+    assert result == {
+        "HOME": "/home/a",
+        "PYTHONPATH": "/srv/fork:/other" if before.get("PYTHONPATH") else "/srv/fork",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+    }

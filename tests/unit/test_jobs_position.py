@@ -1,0 +1,55 @@
+"""How events move the position of a running job."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdrest.engine.base import ImageReady, Progress
+from sdrest.jobs.model import Position
+from sdrest.jobs.run import advance
+from sdrest.jobs.runtime import BEGINNING
+
+HERE = Path()
+fractions = st.floats(0, 1)
+
+
+@st.composite
+def events(draw: st.DrawFn, total: int) -> list[Progress | ImageReady]:
+    """Bars in order, with bars that go back or stand still, and each image once, in order."""
+    found: list[Progress | ImageReady] = []
+    for index in range(1, total + 1):
+        found += [Progress(index, f) for f in draw(st.lists(fractions, max_size=4))]
+        found.append(ImageReady(index, HERE))
+    return found
+
+
+@given(st.integers(1, 6).flatmap(lambda total: st.tuples(st.just(total), events(total))))
+def test_positions_never_go_back_and_end_at_one(
+    case: tuple[int, list[Progress | ImageReady]],
+) -> None:
+    total, happened = case
+    position = BEGINNING
+    listed = 0
+    for event in happened:
+        after = advance(position, event, total)
+        assert (after.index, after.fraction) >= (position.index, position.fraction)
+        if isinstance(event, ImageReady):
+            listed = event.index
+        assert after.fraction < 1 or listed == total
+        assert after.index == min(listed + 1, total)
+        position = after
+    assert position == Position(total, 1.0)
+
+
+def test_a_full_bar_waits_for_its_image() -> None:
+    almost = Position(1, 0.88)
+    assert advance(almost, Progress(1, 1.0), 2) == almost
+    assert advance(almost, ImageReady(1, HERE), 2) == Position(2, 0.0)
+
+
+def test_images_of_a_batch_come_together() -> None:
+    position = advance(Position(1, 0.9), ImageReady(1, HERE), 4)
+    position = advance(position, ImageReady(2, HERE), 4)
+    assert position == Position(3, 0.0)
+    assert advance(position, Progress(3, 0.1), 4) == Position(3, 0.1)

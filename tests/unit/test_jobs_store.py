@@ -1,0 +1,439 @@
+"""The job table in a real file."""
+
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import sdrest.jobs.store as store_module
+from sdrest.errors import (
+    Failure,
+    FailureCode,
+    QueueFullError,
+    StorageUnavailableError,
+    UsageError,
+)
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.model import TRANSITIONS, Job, Status
+from sdrest.jobs.store import Added, Store
+from tests.support.jobs import SECONDS, text, text_key
+
+FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said ä.", {"exitCode": 1, "stderr": ["a", "b"]})
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "output")
+
+
+@pytest.fixture
+async def store(folders: Folders) -> AsyncIterator[Store]:
+    async with Store(folders) as opened:
+        yield opened
+
+
+async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Added:
+    submission = text(name, images=images)
+    return await store.add(
+        submission.key,
+        submission.params,
+        seed=7,
+        limit=limit,
+        retry_after=9,
+        instead=lambda: None,
+    )
+
+
+async def bring(store: Store, name: str, status: Status) -> Job:
+    """Make a job that stands at `status`."""
+    job = (await add(store, name)).job
+    if status is Status.QUEUED:
+        return job
+    claimed = await store.claim()
+    assert claimed is not None
+    match status:
+        case Status.COMPLETE:
+            ended = await store.complete(job.key)
+        case Status.FAILED:
+            ended = await store.fail(job.key, FAILURE)
+        case _:
+            ended = claimed
+    assert ended is not None
+    return ended
+
+
+async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None:
+    added = (await add(store, "ä mountain")).job
+    assert added.params["prompt"] == "ä mountain"
+    assert (added.seed, added.total_images, added.images, added.attempts) == (7, 3, 0, 0)
+    claimed = await store.claim()
+    assert claimed is not None
+    assert claimed.started_at is not None
+    assert claimed == replace(
+        added, status=Status.IN_PROGRESS, attempts=1, started_at=claimed.started_at
+    )
+    await store.list_image(added.key, 2)
+    await store.list_image(added.key, 1)  # a run that goes on after a crash begins anew
+    failed = await store.fail(added.key, FAILURE)
+    assert failed is not None
+    assert failed.finished_at is not None
+    assert failed == replace(
+        claimed,
+        status=Status.FAILED,
+        images=2,
+        finished_at=failed.finished_at,
+        failure=FAILURE,
+    )
+    await store.close()
+    async with Store(folders) as reopened:
+        assert await reopened.find(added.key) == failed
+
+
+async def test_a_key_is_a_type_and_an_id(store: Store) -> None:
+    await add(store, "a")
+    assert await store.find(text_key("b")) is None
+    for job_type in ("image-to-image", "inpaint-image"):
+        assert await store.find(replace(text_key("a"), type=job_type)) is None  # type: ignore[arg-type]  # a str enum
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.IN_PROGRESS, *Status][:4])
+async def test_a_change_needs_an_allowed_source(store: Store, status: Status) -> None:
+    job = await bring(store, "a", status)
+    before = await store.find(job.key)
+    for target, change in (
+        (Status.COMPLETE, store.complete(job.key)),
+        (Status.FAILED, store.fail(job.key, FAILURE)),
+    ):
+        if target in TRANSITIONS[status]:
+            change.close()
+        else:
+            assert await change is None
+    if status is not Status.IN_PROGRESS:
+        assert await store.list_image(job.key, 3) is None
+        assert await store.release(job.key) is None
+    assert await store.find(job.key) == before
+
+
+async def test_jobs_are_claimed_in_order_once_each(store: Store) -> None:
+    names = [f"job {number}" for number in range(40)]
+    for name in names:
+        await add(store, name)
+    claimed = await asyncio.gather(*(store.claim() for _ in range(50)))
+    assert [job.key if job else None for job in claimed] == [
+        *map(text_key, names),
+        *[None] * 10,
+    ]
+
+
+async def test_a_released_job_is_first_again(store: Store) -> None:
+    for name in "ab":
+        await add(store, name)
+    first = await store.claim()
+    assert first is not None
+    released = await store.release(first.key)
+    assert released is not None
+    assert (released.status, released.attempts) == (Status.QUEUED, 0)
+    again = await store.claim()
+    assert again is not None
+    assert again.key == first.key
+
+
+async def test_a_failed_job_that_is_asked_for_again_is_last(store: Store) -> None:
+    await bring(store, "a", Status.FAILED)
+    await add(store, "b")
+    added = await add(store, "a", images=2)
+    assert added.fresh
+    assert added.job == replace(
+        added.job, status=Status.QUEUED, total_images=2, images=0, attempts=0, failure=None,
+        started_at=None, finished_at=None,
+    )  # fmt: skip
+    claimed = [await store.claim(), await store.claim()]
+    assert [job.key for job in claimed if job] == [text_key("b"), text_key("a")]
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.IN_PROGRESS, Status.COMPLETE])
+async def test_a_known_job_is_not_added(store: Store, status: Status) -> None:
+    job = await bring(store, "a", status)
+    assert await add(store, "a", limit=0) == Added(job, fresh=False)
+
+
+async def test_counts_follow_every_change(store: Store) -> None:
+    async def counts() -> list[int]:
+        return [await store.count(status) for status in Status]
+
+    assert await counts() == [0, 0, 0, 0, 0]
+    await bring(store, "a", Status.COMPLETE)
+    await bring(store, "b", Status.FAILED)
+    await bring(store, "c", Status.IN_PROGRESS)
+    await bring(store, "d", Status.QUEUED)
+    assert await counts() == [1, 1, 1, 1, 0]
+    await add(store, "b")
+    assert await counts() == [2, 1, 1, 0, 0]
+    await store.release(text_key("c"))
+    assert await counts() == [3, 0, 1, 0, 0]
+    await store.delete_incomplete()
+    assert await counts() == [0, 0, 1, 0, 0]
+    assert await store.find(text_key("d")) is None
+
+
+async def test_the_limit_holds_in_a_burst(store: Store) -> None:
+    results = await asyncio.gather(
+        *(add(store, f"job {number}", limit=10) for number in range(30)), return_exceptions=True
+    )
+    assert sum(isinstance(result, Added) for result in results) == 10
+    refusals = [result for result in results if isinstance(result, QueueFullError)]
+    assert len(refusals) == 20
+    assert refusals[0].details == {"limit": 10, "retryAfter": 9}
+    assert await store.count(Status.QUEUED) == 10
+
+
+async def test_interrupted_jobs_are_resumed_three_times(folders: Folders) -> None:
+    for attempt in (1, 2, 3):
+        async with Store(folders) as store:
+            await add(store, "a")
+            claimed = await store.claim()
+            assert claimed is not None
+            assert claimed.attempts == attempt
+            assert await store.find(text_key("a")) == claimed
+            (resumed,) = await store.resume(max_attempts=3, failure=FAILURE)
+            assert resumed.status is (Status.QUEUED if attempt < 3 else Status.FAILED)
+            assert await store.find(text_key("a")) == resumed
+    assert resumed.failure == FAILURE
+
+
+async def test_incomplete_jobs_come_in_pages(store: Store) -> None:
+    await asyncio.gather(*(add(store, f"job {number}", limit=2000) for number in range(1500)))
+    await store.claim()
+    await add(store, "end", limit=2000)
+    seen = []
+    last = 0
+    while page := await store.incomplete(after=last):
+        seen += [key for _, key in page]
+        last = page[-1][0]
+    assert len(seen) == len(set(seen)) == 1501
+
+
+async def test_long_prompts_are_not_kept_in_memory(store: Store) -> None:
+    long = "x" * 100_000
+    await add(store, long)
+    assert len(store._recent) == 0
+    found = await store.find(text_key(long))
+    assert found is not None
+    assert found.params["prompt"] == long
+
+
+async def test_few_rows_are_kept_in_memory(store: Store) -> None:
+    await asyncio.gather(*(add(store, f"job {number}") for number in range(600)))
+    assert len(store._recent) == 256
+    for number in range(600):
+        assert await store.find(text_key(f"job {number}")) is not None
+
+
+async def test_reads_do_not_bring_back_what_was(store: Store) -> None:
+    await add(store, "a")
+    await store.claim()
+    for index in range(1, 50):
+        store._recent.clear()
+        read = asyncio.create_task(store.find(text_key("a")))
+        await store.list_image(text_key("a"), index)
+        await read
+        job = await store.find(text_key("a"))
+        assert job is not None
+        assert job.images == index
+
+
+async def test_an_operation_that_fails_hurts_no_other(store: Store) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE jobs SET images = 99")
+        raise ZeroDivisionError
+
+    def wrong(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO jobs (number) VALUES ('x')")
+
+    results = await asyncio.gather(
+        add(store, "a"),
+        store._database.write(fail),
+        store._database.write(wrong),
+        add(store, "b"),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [
+        Added, ZeroDivisionError, StorageUnavailableError, Added,
+    ]  # fmt: skip
+    store._recent.clear()
+    for name in "ab":
+        job = await store.find(text_key(name))
+        assert job is not None
+        assert job.images == 0
+
+
+async def test_a_read_that_fails_hurts_no_other(store: Store) -> None:
+    def fail(_: sqlite3.Connection) -> None:
+        raise ZeroDivisionError
+
+    results = await asyncio.gather(
+        store.count(Status.QUEUED),
+        store._database.read(fail),
+        store.count(Status.QUEUED),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [int, ZeroDivisionError, int]
+
+
+async def test_a_full_disk_refuses_and_is_survived(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`max_page_count` makes SQLite meet its own error of a full disk."""
+
+    async def pages(limit: int) -> None:
+        await store._database.write(
+            lambda connection: connection.execute(f"PRAGMA max_page_count = {limit}").fetchall()
+        )
+
+    await add(store, "kept")
+    await pages(1)
+    results = await asyncio.gather(
+        *(add(store, f"{number}" + "x" * 9000) for number in range(20)), return_exceptions=True
+    )
+    assert all(isinstance(result, StorageUnavailableError) for result in results)
+    assert await store.find(text_key("kept")) is not None
+    await pages(2**30)
+    assert (await add(store, "1" + "x" * 9000)).fresh
+    assert await store.count(Status.QUEUED) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "The database cannot be used: database or disk is full",
+        "The database can be used again",
+    ]
+
+
+async def test_a_foreign_lock_is_waited_for(store: Store, folders: Folders) -> None:
+    backup = sqlite3.connect(folders.database, isolation_level=None)
+    backup.execute("BEGIN IMMEDIATE")
+    adding = asyncio.create_task(add(store, "a"))
+    assert await store.find(text_key("b")) is None  # reads go on
+    assert not adding.done()
+    backup.execute("COMMIT")
+    backup.close()
+    assert (await asyncio.wait_for(adding, SECONDS)).fresh
+
+
+async def test_a_closed_store_is_unavailable(folders: Folders) -> None:
+    store = Store(folders)
+    with pytest.raises(StorageUnavailableError):
+        await add(store, "a")
+    await store.open()
+    await add(store, "a")
+    await store.close()
+    await store.close()
+    with pytest.raises(StorageUnavailableError):
+        await store.count(Status.QUEUED)
+
+
+async def test_a_caller_that_goes_away_does_not_undo(store: Store) -> None:
+    adding = asyncio.create_task(add(store, "a"))
+    await asyncio.sleep(0)  # it has begun
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert not (await add(store, "a")).fresh
+
+
+def test_no_statement_reads_the_whole_table(tmp_path: Path) -> None:
+    """Whatever the number of finished jobs, a claim or a submission looks at few rows."""
+    connection = sqlite3.connect(tmp_path / "plan.sqlite3")
+    for script in sorted((Path(store_module.__file__).parent / "migrations").glob("*.sql")):
+        connection.executescript(script.read_text())
+    statements = [
+        statement
+        for name, value in vars(store_module).items()
+        if name.isupper() and isinstance(value, str | tuple)
+        for statement in ([value] if isinstance(value, str) else value)
+    ]
+    assert len(statements) > 10
+    for statement in statements:
+        names = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", names).fetchall()
+        scans = [detail for *_, detail in plan if detail.startswith("SCAN jobs")]
+        assert all("USING" in scan and "INDEX jobs_" in scan for scan in scans), statement
+    connection.close()
+
+
+async def test_a_second_server_is_refused(store: Store, folders: Folders) -> None:
+    with pytest.raises(UsageError, match="Another server") as caught:
+        await Store(folders).open()
+    assert str(folders.output) in caught.value.message
+    program = (
+        "import asyncio, pathlib, sys; from sdrest.jobs.folders import Folders;"
+        "from sdrest.jobs.store import Store;"
+        "asyncio.run(Store(Folders(pathlib.Path(sys.argv[1]))).open())"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(folders.output), stderr=subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert process.returncode == 1
+    assert b"UsageError: Another server (process " in stderr
+    await add(store, "a")
+
+
+async def test_a_lock_that_is_a_link_is_refused(folders: Folders, tmp_path: Path) -> None:
+    folders.create()
+    folders.lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="Cannot lock"):
+        await Store(folders).open()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def refusal(folders: Folders) -> str:
+    with pytest.raises(UsageError) as caught:
+        await Store(folders).open()
+    folders.database.unlink()
+    async with Store(folders):  # the lock was given back
+        pass
+    return caught.value.message
+
+
+async def test_what_is_no_database_is_refused(folders: Folders) -> None:
+    folders.create()
+    folders.database.write_bytes(b"These are the notes of somebody." * 100)
+    assert "file is not a database" in await refusal(folders)
+
+
+async def test_a_database_of_another_program_is_refused(folders: Folders) -> None:
+    folders.create()
+    connection = sqlite3.connect(folders.database)
+    connection.execute("CREATE TABLE jobs (id)")
+    connection.close()
+    assert "another program" in await refusal(folders)
+
+
+async def test_a_later_database_is_refused(folders: Folders) -> None:
+    async with Store(folders):
+        pass
+    connection = sqlite3.connect(folders.database)
+    connection.execute("PRAGMA user_version = 1000")
+    connection.close()
+    assert "later version" in await refusal(folders)
+
+
+async def test_a_broken_database_is_refused(folders: Folders) -> None:
+    async with Store(folders) as store:
+        await asyncio.gather(*(add(store, f"job {number}") for number in range(500)))
+    content = folders.database.read_bytes()
+    folders.database.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    message = await refusal(folders)
+    assert "damaged" in message or "malformed" in message
+
+
+async def test_a_truncated_database_is_refused(folders: Folders) -> None:
+    async with Store(folders) as store:
+        await asyncio.gather(*(add(store, f"job {number}") for number in range(500)))
+    folders.database.write_bytes(folders.database.read_bytes()[:-4096])
+    message = await refusal(folders)
+    assert "damaged" in message or "malformed" in message

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ANGLES = 72
 TURNS = range(-4, 5)
+DARK, PALE, BRIGHT, DULL, SOFT = 0.22, 0.16, 0.84, 0.62, 0.55
 HUES = ((15, "red"), (42, "orange"), (65, "yellow"), (165, "green"), (200, "cyan"), (258, "blue"),
         (300, "purple"), (345, "pink"), (360, "red"))  # fmt: skip
 
@@ -32,15 +33,15 @@ HUES = ((15, "red"), (42, "orange"), (65, "yellow"), (165, "green"), (200, "cyan
 def colour_name(rgb: Sequence[float]) -> str:
     """Name a colour (0 … 255)."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in rgb))
-    if value < 0.22:
+    if value < DARK:
         return "black"
-    if saturation < 0.16:
-        return "white" if value > 0.84 else "gray"
+    if saturation < PALE:
+        return "white" if value > BRIGHT else "gray"
     degrees = hue * 360
     name = next(name for limit, name in HUES if degrees <= limit)
-    if name in {"red", "orange"} and value < 0.62 and saturation < 0.75:
+    if name == "orange" and value < DULL:
         return "brown"
-    return "pink" if name == "red" and saturation < 0.55 else name
+    return "pink" if name == "red" and saturation < SOFT else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def figure(picture: Pixels) -> Figure:
 
 
 def _profile(mask: NDArray[np.bool_]) -> Floats:
-    """Give the distance of a mask's edge from its middle in each direction, relative to the mean."""
+    """Give how far a mask's edge lies from its middle in each direction; the mean is 1."""
     rows, columns = np.nonzero(mask)
     y, x = rows - rows.mean(), columns - columns.mean()
     sector = ((np.arctan2(y, x) / (2 * np.pi) + 0.5) * ANGLES).astype(int) % ANGLES

@@ -10,21 +10,26 @@ drawings were made.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["TQDM_DISABLE"] = "1"  # bars would hide the figures; tqdm reads it when imported
 sys.path[:0] = [str(ROOT), str(ROOT / "vendor" / "tiny-diffusion")]
 
-from tiny_diffusion import diffusion, render, sampler  # noqa: E402 - needs the path
+from tiny_diffusion import diffusion, render  # noqa: E402 - needs the path
 from tiny_diffusion.bank import Bank, Layer  # noqa: E402 - needs the path
 from tiny_diffusion.prompt import parse  # noqa: E402 - needs the path
 from tiny_diffusion.scene.world import make_world  # noqa: E402 - needs the path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 from benchmarks.bundled_judge import Figure, Judge, figure, statistics  # noqa: E402 - needs the path
 
@@ -53,16 +58,17 @@ TIMES = {
 DECORATION = ("", "", ", detailed", ", trending on artstation", ", oil on canvas", ", masterpiece")
 
 
-def generate(prompt: str, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def generate(prompt: str, seed: int) -> NDArray[np.uint8]:
     """Make the picture (SIZE, SIZE, 3) of a prompt, as txt2img.py does."""
     rng = np.random.default_rng(seed)
     code = rng.standard_normal((1, 4, SIZE // 8, SIZE // 8), dtype=np.float32)
-    return diffusion.text_to_image(
+    pictures = diffusion.text_to_image(
         None, [prompt], code, steps=STEPS, scale=7.5, eta=0.0, plms=False, rng=rng
-    )[0]
+    )
+    return np.asarray(pictures[0])
 
 
-def drawing(prompt: str, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def drawing(prompt: str, seed: int) -> NDArray[np.uint8]:
     """Draw a prompt without diffusion: one world, one version of each part, by chance."""
     world = make_world(parse(prompt), 1.0, 1.0, f"drawing {seed} of {prompt}")
     bank = Bank(world, SIZE // 8, SIZE // 8)
@@ -117,7 +123,6 @@ def measure_scenes(scenes: Judge, times: Judge, count: int) -> tuple[int, list[s
 
 def main() -> None:
     """Print the figures."""
-    sampler.tqdm = partial(sampler.tqdm, disable=True)  # type: ignore[misc] - bars would hide them
     right, wrong = measure_figures(100)
     print(f"shape, colour and background right: {right} of 100", *wrong, sep="\n  ")
     scenes, times, accuracy = learn(15)

@@ -100,12 +100,12 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
 
 
 def _range(described: Mapping[str, Any]) -> str:
-    options = [described, *described.get("anyOf", ())]
-    limits = next((option for option in options if "minimum" in option), None)
-    if limits is None:
-        return ""
-    low, high = limits["minimum"], limits["maximum"]
-    return f"{low:.10g}. " if low == high else f"{low:.10g} to {high:.10g}. "
+    for option in (described, *described.get("anyOf", ())):
+        low = option.get("minimum", option.get("ge"))  # pydantic's name behind a BeforeValidator
+        high = option.get("maximum", option.get("le"))
+        if low is not None:
+            return f"{low:.10g}. " if low == high else f"{low:.10g} to {high:.10g}. "
+    return ""
 
 
 def _errors() -> str:

@@ -20,11 +20,7 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     A checkpoint that passes may still be damaged or another model's: loading it tells.
     """
     if not os.access(path, os.F_OK):
-        return Failure(
-            FailureCode.MODEL_MISSING,
-            f"The model checkpoint is missing. Download it, and start the server with {flag} "
-            "followed by its path.",
-        )
+        return Failure(FailureCode.MODEL_MISSING, missing_model(flag))
     try:
         wrong = _mistake(path)
     except OSError as error:
@@ -32,6 +28,14 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     if wrong is None:
         return None
     return Failure(FailureCode.MODEL_INVALID, f"The model checkpoint ({flag}) {wrong}.")
+
+
+def missing_model(flag: str) -> str:
+    """Return what to tell where the checkpoint that `flag` chooses is not there."""
+    return (
+        f"The model checkpoint is missing. Download it, and start the server with {flag} "
+        "followed by its path."
+    )
 
 
 def _mistake(path: Path) -> str | None:

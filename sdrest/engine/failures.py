@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sdrest.engine.checkpoints import missing_model
 from sdrest.engine.redaction import last_lines, redact
 from sdrest.errors import Failure, FailureCode
+
+BROKEN_PYTHON = (
+    "The Python of the repository does not start. "
+    "Make its virtual environment again, with Python 3.8 or later."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,9 @@ _BAD_MODEL = re.compile(
 _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
 
+_OTHER_LOADERS = {"modeling_utils.py"}
+"""Files on the way of an exception that is due to another model: those that transformers loads."""
+
 _PACKAGES = {
     "PIL": "pillow",
     "clip": "clip-anytorch",
@@ -81,6 +90,8 @@ _OWN_MODULES = ("ldm", "main")
 
 _LONGEST_TEXT = 500
 
+_Diagnosis = tuple[FailureCode, str]
+
 
 def classify(ending: Ending, surroundings: Surroundings) -> Failure:
     """Return the failure of a script that did not make all its images."""
@@ -88,79 +99,57 @@ def classify(ending: Ending, surroundings: Surroundings) -> Failure:
     return Failure(code, message, _details(ending, surroundings))
 
 
-def _diagnose(ending: Ending, around: Surroundings) -> tuple[FailureCode, str]:
-    raised = ending.raised
+def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if not ending.ready and ending.code >= 0:
-        return (
-            FailureCode.PYTHON_MISSING,
-            (
-                "The Python of the repository does not start. Make its virtual environment again, "
-                "with Python 3.8 or later."
-            ),
-        )
+        return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
         killed = "was killed, most likely because" if ending.code == -signal.SIGKILL else "failed:"
-        return (
-            FailureCode.OUT_OF_MEMORY,
-            (
-                f"The script {killed} the machine ran out of memory. Ask for a smaller picture or a "
-                "smaller batch, or run fewer tasks at once."
-            ),
+        return FailureCode.OUT_OF_MEMORY, (
+            f"The script {killed} the machine ran out of memory. "
+            "Ask for a smaller picture or a smaller batch, or run fewer tasks at once."
         )
     if ending.code < 0:
         name = _signal_name(-ending.code)
         return FailureCode.KILLED, f"The script was ended by the signal {name}. Ask again."
-    if raised is None:
+    if ending.raised is None:
         return _diagnose_exit(ending, around)
-    return _diagnose_exception(raised, around)
+    return _diagnose_exception(ending.raised, around)
 
 
-def _diagnose_exit(ending: Ending, around: Surroundings) -> tuple[FailureCode, str]:
+def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
     if ending.code == 0:
-        return (
-            FailureCode.IMAGES_MISSING,
-            (
-                f"The script ended without an error, but made only {ending.images} of "
-                f"{ending.total_images} images. See the last lines of its output."
-            ),
+        return FailureCode.IMAGES_MISSING, (
+            f"The script ended without an error, but made only {ending.images} of "
+            f"{ending.total_images} images. See the last lines of its output."
         )
     *_, last = ["", *last_lines(ending.stderr, around.names).splitlines()]
     reason = f": {_shorten(last)}" if last else "."
     return FailureCode.SCRIPT_FAILED, f"The script ended with exit code {ending.code}{reason}"
 
 
-def _diagnose_exception(raised: Raised, around: Surroundings) -> tuple[FailureCode, str]:
+def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     text = redact(str(raised), around.names)
     if raised.errno in _DISK_ERRORS or _DISK_FULL.search(raised.text):
-        return (
-            FailureCode.STORAGE_FAILED,
-            (
-                "The script could not write its images. Make room on the disk of the output folder, "
-                "and see that it can be written."
-            ),
+        return FailureCode.STORAGE_FAILED, (
+            "The script could not write its images. "
+            "Make room on the disk of the output folder, and see that it can be written."
         )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
-    if _LOADERS & raised.files or _BAD_MODEL.search(raised.text):
+    if raised.files & _LOADERS and not raised.files & _OTHER_LOADERS:
+        return _diagnose_model(raised, text, around)
+    if _BAD_MODEL.search(raised.text):
         return _diagnose_model(raised, text, around)
     return FailureCode.SCRIPT_FAILED, f"The script failed: {_shorten(text)}"
 
 
-def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> tuple[FailureCode, str]:
+def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> _Diagnosis:
     if "FileNotFoundError" in raised.types:
-        return (
-            FailureCode.MODEL_MISSING,
-            (
-                f"The model checkpoint is missing. Download it, and start the server with "
-                f"{around.model_flag} followed by its path."
-            ),
-        )
-    return (
-        FailureCode.MODEL_INVALID,
-        (
-            f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, incomplete "
-            f"or not made for this script. Download it again. ({text.splitlines()[0][:200]})"
-        ),
+        return FailureCode.MODEL_MISSING, missing_model(around.model_flag)
+    return FailureCode.MODEL_INVALID, (
+        f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, "
+        "incomplete or not made for this script. Download it again. "
+        f"({text.splitlines()[0][:200]})"
     )
 
 

@@ -35,7 +35,7 @@ from typing import Any
 _LONGEST_TEXT = 2000
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> None:  # pragma: no cover (its process ends by SIGKILL)
     """Serve the jobs of the pipe `arguments[0]`, tell their events on the pipe `arguments[1]`."""
     jobs, events = map(int, arguments)
     for descriptor in (jobs, events):
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     serve(receive(jobs), events)
 
 
-def receive(jobs: int) -> Iterator[dict[str, Any]]:
+def receive(jobs: int) -> Iterator[dict[str, Any]]:  # pragma: no cover (as above)
     """Yield the jobs of a pipe. A thread reads it at all times, to see its end during a job."""
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
@@ -62,10 +62,13 @@ def receive(jobs: int) -> Iterator[dict[str, Any]]:
 
 def serve(jobs: Iterator[dict[str, Any]], events: int) -> None:
     """Run one job after the other. Leaves with a job's code if nobody can be told of it."""
+    own = os.getpid()
     tell(events, {"event": "ready"})
     for job in jobs:
         tell(events, {"event": "started", "id": job["id"]})
         code, exception = run(job)
+        if os.getpid() != own:  # a fork of the script that came to the script's end
+            os._exit(code)
         finished = {"event": "finished", "id": job["id"], "code": code, "exception": exception}
         try:
             tell(events, finished)

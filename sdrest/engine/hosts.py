@@ -56,9 +56,10 @@ class Host:
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
 
-    async def start(self, repository: Repository, python: Path) -> int:
+    async def start(self, repository: Repository) -> int:
         """Start the process and return its pid. Raises OSError where that cannot be done."""
         stderr, events = self._pipes
+        python = repository.python or Path("no python")
         jobs_end, own_end = os.pipe()
         try:
             self._jobs, _ = await asyncio.get_running_loop().connect_write_pipe(
@@ -90,8 +91,9 @@ class Host:
             "seed": invocation.seed,
             "takes_precision": invocation.takes_precision,
         }
-        if self._jobs:
-            self._jobs.write(json.dumps(job).encode() + b"\n")
+        if self._jobs is None:
+            raise RuntimeError("The host is not started.")
+        self._jobs.write(json.dumps(job).encode() + b"\n")
 
     @property
     def result(self) -> Result | None:
@@ -132,7 +134,8 @@ class Host:
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[-_LONGEST_EVENT:]
         for line in lines:
-            with contextlib.suppress(ValueError, TypeError, KeyError):  # a script's garbage
+            # A script may write garbage into any descriptor.
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 self._hear(json.loads(line))
 
     def _hear(self, event: dict[str, Any]) -> None:

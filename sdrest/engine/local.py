@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdrest import pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.failures import Ending, Surroundings, classify
+from sdrest.engine.failures import BROKEN_PYTHON, Ending, Surroundings, classify
 from sdrest.engine.hosts import Host
 from sdrest.engine.outdir import OutDir
 from sdrest.engine.process import GRACE, sweep_orphans
@@ -48,11 +48,10 @@ class LocalExecutor:
         host = Host(stderr_tail=self._stderr_tail, on_stderr=run.receive_stderr, on_change=run.wake)
         self._hosts.add(host)
         try:
-            python = self._repository.python or Path()  # there: `_prepare` has looked
             try:
-                pid = await host.start(self._repository, python)
-            except OSError as error:
-                yield Finished(_cannot_start(error))
+                pid = await host.start(self._repository)
+            except OSError:
+                yield Finished(Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON))
                 return
             host.submit(prepared, self._repository)
             yield Started(pid)
@@ -219,16 +218,8 @@ def _surroundings(task: Task, repository: Repository) -> Surroundings:
     )
 
 
-def _cannot_start(error: OSError) -> Failure:
-    return Failure(
-        FailureCode.PYTHON_MISSING,
-        f"The Python of the repository does not start ({error.strerror}). Make its virtual "
-        "environment again, with Python 3.8 or later.",
-    )
-
-
 def _cannot_write(error: Exception) -> Failure:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "no picture"
+    reason = getattr(error, "strerror", None) or "no picture"
     return Failure(
         FailureCode.STORAGE_FAILED,
         f"The pictures of the task could not be read or written ({reason}). Make room on the disk "

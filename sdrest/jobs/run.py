@@ -101,7 +101,8 @@ class Run:
             case Finished(failure=None) if self._images < self._job.total_images:
                 return Failure(
                     FailureCode.IMAGES_MISSING,
-                    f"The script made {self._images} of {self._job.total_images} images.",
+                    f"The script made {self._images} of {self._job.total_images} images. "
+                    "Send the request again; if that does not help, ask for fewer images.",
                 )
             case Finished(failure=failure):
                 return failure or End.COMPLETE

@@ -22,6 +22,9 @@ from sdrest.web.negotiation import preferred
 from sdrest.web.render import JSON, job_body
 from sdrest.web.spool import Spool
 
+_JOB = "/{id:[0-9a-f]{32}}"
+_IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
+
 _REDIRECT_TYPES = ("text/plain", "text/html")
 
 
@@ -32,13 +35,14 @@ class JobRoutes:
         self.type = job_type
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Register the routes; `/TYPE/` and `/TYPE/ID/` work as those without the last slash."""
-        for path in (f"/{self.type}", f"/{self.type}/"):
-            router.add_post(path, self.post, expect_handler=expect)
-        router.add_get(f"/{self.type}/{{id:[0-9a-f]{{32}}}}{{slash:/?}}", self.get)
-        router.add_get(
-            f"/{self.type}/{{id:[0-9a-f]{{32}}}}/{{number:[1-9][0-9]{{0,5}}}}.png", self.get_image
-        )
+        """Register the routes; as in the original a last slash and the type's case do not matter.
+
+        The spelling that everybody uses comes first, since aiohttp finds it in an index.
+        """
+        for prefix in (f"/{self.type}", f"/{{name:(?i:{self.type})}}"):
+            router.add_get(prefix + _JOB + "{slash:/?}", self.get)
+            router.add_get(prefix + _JOB + _IMAGE, self.get_image)
+            router.add_post(prefix + "{slash:/?}", self.post, expect_handler=expect)
 
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
@@ -51,7 +55,8 @@ class JobRoutes:
             key = JobKey(self.type, job_id(form.fields, values))
             if not (form.uploads and await _is_settled(request, key)):
                 await self._submit(request, key, form, spool)
-        return _redirect(request, key.url)
+        name = request.match_info.get("name", self.type)
+        return _redirect(request, f"/{name}/{key.id}")
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""

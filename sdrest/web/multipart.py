@@ -18,7 +18,7 @@ from sdrest.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from sdrest.web.fields import Fields, check_depth
+from sdrest.web.fields import Fields
 from sdrest.web.nesting import append_field, fill_holes
 from sdrest.web.spool import Spool, Upload
 
@@ -118,7 +118,7 @@ class _Reader:
             await self._read_part(part)
 
     def result(self) -> Form:
-        self._made.fields = check_depth(fill_holes(self._made.fields))
+        self._made.fields = fill_holes(self._made.fields)
         return self._made
 
     async def _read_part(self, part: BodyPartReader) -> None:

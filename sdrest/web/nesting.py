@@ -10,8 +10,11 @@ from typing import Any
 
 from sdrest.errors import MalformedRequestError
 
-MAX_INDEX = 1000
+MAX_INDEX = 64
 """Highest index in a name; `a[999999999]` would else make a list of a thousand million holes."""
+
+MAX_LEVELS = 32
+"""Most brackets in a name, as in an urlencoded body."""
 
 _ROOT = re.compile(r"[^\[]*")
 _INDEX = re.compile(r"\[([0-9]+)\]")
@@ -71,6 +74,8 @@ def _parse(name: str) -> list[_Step] | None:
             return None
         steps[-1].before_index = index is not None
         steps.append(_Step(_checked_index(found[1]) if index else found[1]))
+        if len(steps) > MAX_LEVELS + 1:
+            raise MalformedRequestError(f"A field's name has more than {MAX_LEVELS} levels.")
         position = found.end()
     return steps
 

@@ -36,8 +36,15 @@ class Process:
         self.events = os.fdopen(events)
 
     def send(self, script: Path) -> None:
-        job: dict[str, Any] = {"id": "1", "script": str(script), "arguments": [], "path": [], "cwd": "/",
-               "seed": None, "takes_precision": False}  # fmt: skip
+        job: dict[str, Any] = {
+            "id": "1",
+            "script": str(script),
+            "arguments": [],
+            "path": [],
+            "cwd": "/",
+            "seed": None,
+            "takes_precision": False,
+        }
         os.write(self._jobs, json.dumps(job).encode() + b"\n")
 
     def next_event(self) -> dict[str, Any]:

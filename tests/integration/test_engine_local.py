@@ -1,18 +1,23 @@
 import asyncio
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started
+from sdrest.engine.hosts import Host
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.outdir import is_complete_png
+from sdrest.engine.scripts import plan
 from sdrest.errors import FailureCode
-from sdrest.params import JobType
+from sdrest.params import MAX_PROMPT_BYTES, JobType
 from tests.fakes.running import (
     FORK,
     PATIENCE,
@@ -130,6 +135,16 @@ async def test_inpainting_gives_the_picture_back_in_its_own_size(
     assert "--precision" not in invocation(work)["argv"]
 
 
+async def test_a_result_that_is_no_picture(tmp_path: Path, picture: Path, mask: Path) -> None:
+    model = tmp_path / "own.ckpt"
+    model.write_text("broken")
+    executor = LocalExecutor(fake_repository(inpaint_image_model=model))
+    work = task(tmp_path / "work", job_type=JobType.INPAINT_IMAGE, image=picture, mask=mask)
+    events = await collect(executor.run(work))
+    assert images(events) == []
+    assert failure(events).code is FailureCode.STORAGE_FAILED
+
+
 async def test_inpainting_is_seeded_from_outside(
     executor: Executor, tmp_path: Path, picture: Path, mask: Path
 ) -> None:
@@ -143,7 +158,10 @@ async def test_inpainting_is_seeded_from_outside(
 
 @pytest.mark.parametrize(
     "behaviour",
-    ["crash_after", "flood_stdout", "no_bars", "end_at_once", "close_stderr", "garbage"],
+    [
+        *("crash_after", "flood_stdout", "no_bars", "end_at_once", "close_stderr", "garbage"),
+        "fork_through",
+    ],
 )
 async def test_all_images_are_a_success(executor: Executor, tmp_path: Path, behaviour: str) -> None:
     events = await collect(executor.run(task(tmp_path / "work", behaviour, iterations=2)))
@@ -241,14 +259,17 @@ async def test_closing_the_generator_ends_a_deaf_tree(
 async def test_a_second_cancellation_does_not_skip_the_end(
     executor: Executor, tmp_path: Path, lifeline: Lifeline
 ) -> None:
-    work = task(tmp_path / "work", f"deaf lifeline={lifeline.path}")
-    run = asyncio.create_task(collect(executor.run(work)))
+    events = executor.run(task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
+    started = await next_event(events)
+    assert isinstance(started, Started)
+    run = asyncio.create_task(collect(events))
     await lifeline.pids(3)
     run.cancel()
-    await asyncio.wait({run}, timeout=0)
+    await asyncio.wait({run}, timeout=0.05)  # it is about to end the tree
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
+    assert not psutil.pid_exists(started.pid)
     assert await lifeline.all_gone()
 
 
@@ -274,25 +295,24 @@ async def test_what_is_missing_fails_without_a_process(tmp_path: Path) -> None:
     assert failure(events).code is FailureCode.REPOSITORY_MISSING
 
 
-async def test_a_python_that_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "program", ["#!/nowhere/python\n", "#!/bin/sh\necho 'SyntaxError' >&2\nexit 1\n"]
+)
+async def test_a_python_that_does_not_start(tmp_path: Path, program: str) -> None:
     python = tmp_path / "python"
-    python.write_text("#!/nowhere/python\n")
+    python.write_text(program)
     python.chmod(0o755)
-    events = await collect(
-        LocalExecutor(fake_repository(python=python)).run(task(tmp_path / "work"))
-    )
-    assert failure(events).code is FailureCode.PYTHON_MISSING
+    executor = LocalExecutor(fake_repository(python=python))
+    events = await collect(executor.run(task(tmp_path / "work")))
+    why = failure(events)
+    assert why.code is FailureCode.PYTHON_MISSING
+    assert why.details.get("stderr") in {None, "SyntaxError"}
 
 
-async def test_a_python_that_ends_at_once(tmp_path: Path) -> None:
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\necho 'SyntaxError: invalid syntax' >&2\nexit 1\n")
-    python.chmod(0o755)
-    events = await collect(
-        LocalExecutor(fake_repository(python=python)).run(task(tmp_path / "work"))
-    )
-    assert failure(events).code is FailureCode.PYTHON_MISSING
-    assert "invalid syntax" in failure(events).details["stderr"]
+async def test_the_longest_prompt(executor: Executor, tmp_path: Path) -> None:
+    work = task(tmp_path / "work", "\N{OWL}" * (MAX_PROMPT_BYTES // 4))
+    assert (await collect(executor.run(work)))[-1] == Finished()
+    assert f"--prompt={work.params.dump()['prompt']}" in invocation(work)["argv"]
 
 
 async def test_a_workdir_that_cannot_be_written(
@@ -302,3 +322,25 @@ async def test_a_workdir_that_cannot_be_written(
     (work.workdir / "inputs").write_text("in the way")
     events = await collect(executor.run(work))
     assert failure(events).code is FailureCode.STORAGE_FAILED
+
+
+async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None:
+    root = tmp_path / "fork"
+    shutil.copytree(FORK, root)
+    python = root / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    executor = LocalExecutor(fake_repository(root=root, python=python))
+    events = await collect(executor.run(task(tmp_path / "work", "missing_module")))
+    advice = "REPOSITORY/venv/bin/python -m pip install cv2-that-nobody-has"
+    assert advice in failure(events).message
+
+
+async def test_a_host_that_is_not_started() -> None:
+    host = Host(stderr_tail=1, on_stderr=lambda _: None, on_change=lambda: None)
+    with pytest.raises(RuntimeError, match="not started"):
+        host.submit(plan(task(Path()), fake_repository()), fake_repository())
+    with pytest.raises(FileNotFoundError):
+        await host.start(fake_repository(python=None))
+    assert host.result is None
+    await host.end()

@@ -489,6 +489,17 @@ async def test_stopping_puts_running_jobs_back_in_their_places(tmp_path: Path) -
         assert listed.read_bytes() == image
 
 
+async def test_a_submission_and_a_stop_at_once_leave_nothing_half_done(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        upload = inpaint(home)
+        results = await asyncio.gather(
+            home.queue.submit(upload), home.queue.stop(), return_exceptions=True
+        )
+        assert isinstance(results[0], StoppingError)
+        assert await home.queue.find(upload.key) is None
+        assert list(home.folders.spool.iterdir()) == []
+
+
 async def test_a_job_that_cannot_be_put_back_is_found_by_the_next_start(tmp_path: Path) -> None:
     output, away = tmp_path / "output", tmp_path / "away"
     gate = Gate()

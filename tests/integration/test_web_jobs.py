@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
+from sdrest.jobs.bus import Change
 from sdrest.web.conditional import http_date
 from tests.support.contract import group
 from tests.support.web import Served, served
@@ -36,6 +37,20 @@ async def answer(site: Served, method: str, path: str, **headers: str) -> tuple[
     options: Any = {"headers": headers, "allow_redirects": False}
     async with site.client.request(method, path, **options) as response:
         return response.status, response.headers, await response.read()
+
+
+async def ask(site: Served, **form: str) -> str:
+    """Ask for a text-to-image job; return its path."""
+    async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
+        assert response.status == 302, await response.text()
+        return response.headers["Location"]
+
+
+async def shown(site: Served, url: str) -> dict[str, Any]:
+    """What the server says of a job now."""
+    async with site.client.get(url) as response:
+        job: dict[str, Any] = await response.json()
+    return job
 
 
 async def test_a_folder_of_the_original_is_a_complete_job(site: Served) -> None:
@@ -127,6 +142,8 @@ async def test_a_head_request_has_the_headers_alone(site: Served) -> None:
         f"{JOB}?x=1",
         f"{JOB}/?x",
         f"/text-to-image/%31{ID[1:]}",
+        f"/Text-To-Image/{ID}",
+        f"/TEXT-TO-IMAGE/{ID}/1.png",
     ],
 )
 async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
@@ -150,6 +167,7 @@ async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
         f"{JOB}/1",
         f"{JOB}/1.PNG",
         f"{JOB}/1.png/",
+        f"/text_to_image/{ID}",
         f"{JOB}/99999999999999999999.png",
         f"{JOB}/..%2f1.png",
         f"{JOB}/%2e%2e/.sdrest/jobs.sqlite3",
@@ -246,7 +264,6 @@ async def test_a_failed_job_tells_why(site: Served) -> None:
 async def test_a_failed_job_runs_again_when_it_is_asked_for_again(site: Served) -> None:
     request: dict[str, Any] = {"json": {"prompt": "crash_between", "iterations": 2}}
     url = await site.job("/text-to-image", **request)
-    site.ended.pop(url)
 
     assert await site.job("/text-to-image", **request) == url
 
@@ -277,13 +294,43 @@ async def test_every_image_of_a_batch_is_listed_and_there(site: Served) -> None:
 
 async def test_identical_requests_at_once_are_one_job(site: Served) -> None:
     async with asyncio.TaskGroup() as tasks:
-        jobs = [
-            tasks.create_task(site.job("/text-to-image", data={"prompt": "paint"}))
-            for _ in range(8)
-        ]
+        asked = [tasks.create_task(ask(site, prompt="paint")) for _ in range(8)]
+    (url,) = {task.result() for task in asked}
 
-    assert len({job.result() for job in jobs}) == 1
-    assert len(list((site.output / jobs[0].result().lstrip("/")).iterdir())) == 1
+    await site.until(url, Change.FINISHED)
+
+    assert await shown(site, url) == {
+        "imageUrls": [f"{url}/1.png"],
+        "resultUrl": url,
+        "status": "COMPLETE",
+    }
+
+
+async def test_a_job_is_seen_on_its_way(site: Served, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    first = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
+    second = await ask(site, prompt="paint")
+    await site.until(first, Change.IMAGE)
+
+    on_its_way = await shown(site, first)
+    waiting = await shown(site, second)
+    await asyncio.to_thread(gate.write_text, "go")
+    await site.until(first, Change.FINISHED)
+    await site.until(second, Change.FINISHED)
+
+    assert list(on_its_way) == ["imageUrls", "progress", "resultUrl", "status"]
+    assert on_its_way["imageUrls"] == [f"{first}/1.png"]
+    assert on_its_way["status"] == "IN_PROGRESS"
+    assert list(on_its_way["progress"]) == [
+        "currentImageIndex",
+        "currentImageProgress",
+        "totalImages",
+    ]
+    assert on_its_way["progress"]["totalImages"] == 2
+    assert waiting == {"resultUrl": second, "status": "QUEUED"}
+    assert len((await shown(site, first))["imageUrls"]) == 2
+    assert (await shown(site, second))["status"] == "COMPLETE"
 
 
 async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
@@ -312,6 +359,26 @@ async def test_health_is_told(site: Served, tmp_path: Path) -> None:
     assert status == 200
     assert json.loads(ready)["status"] == "ready"
     assert json.loads(ready)["engine"]["kind"] == "repository"
+    assert json.loads(ready)["usable"] == ["text-to-image", "image-to-image", "inpaint-image"]
+
+
+async def test_an_engine_that_lacks_one_model_is_usable(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.ckpt")
+    async with served(tmp_path, inpaint_image_model=missing) as site:
+        status, _, body = await answer(site, "GET", "/readyz")
+
+    assert status == 200
+    assert json.loads(body)["usable"] == ["text-to-image", "image-to-image"]
+    assert [item["code"] for item in json.loads(body)["problems"]] == ["model_missing"]
+
+
+async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
+    async with served(tmp_path, repository=None) as site:
+        status, _, body = await answer(site, "GET", "/readyz")
+
+    assert status == 200
+    assert json.loads(body)["engine"]["kind"] == "bundled"
+    assert "--repository" in json.loads(body)["engine"]["message"]
 
 
 async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,16 +29,21 @@ class Served:
     client: aiohttp.ClientSession
     port: int
     output: Path
-    ended: dict[str, asyncio.Event]
+    changes: defaultdict[tuple[str, Change], asyncio.Event]
 
     async def job(self, path: str, **form: Any) -> str:
         """Ask for a job and wait for its end; return its path."""
         async with self.client.post(path, **form, allow_redirects=False) as response:
             assert response.status == 302, await response.text()
             url = response.headers["Location"]
-        async with asyncio.timeout(PATIENCE):
-            await self.ended.setdefault(url, asyncio.Event()).wait()
+        await self.until(url, Change.FINISHED)
         return url
+
+    async def until(self, url: str, change: Change) -> None:
+        """Wait until something has happened to a job since the last time that this was awaited."""
+        async with asyncio.timeout(PATIENCE):
+            await self.changes[url, change].wait()
+        self.changes[url, change].clear()
 
     async def raw(self, request: bytes) -> bytes:
         """Send bytes, and return the first answer."""
@@ -57,15 +63,18 @@ class Served:
 
 @asynccontextmanager
 async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
-    """Serve an application over plain HTTP, with its output in `folder`."""
+    """Serve an application over plain HTTP, with its output in `folder`.
+
+    `repository=None` leaves that flag away: the bundled engine draws.
+    """
     fork = {"repository": str(FORK), "python": sys.executable}
     flags = {"output": str(folder / "output"), **fork, **flags}
+    flags = {name: value for name, value in flags.items() if value is not None}
     bus = Bus()
-    ended: dict[str, asyncio.Event] = {}
+    changes: defaultdict[tuple[str, Change], asyncio.Event] = defaultdict(asyncio.Event)
 
     def note(event: JobEvent) -> None:
-        if event.change is Change.FINISHED:
-            ended.setdefault(event.snapshot.job.key.url, asyncio.Event()).set()
+        changes[event.snapshot.job.key.url, event.change].set()
 
     bus.subscribe(note)
     app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus)
@@ -76,6 +85,6 @@ async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
         port = runner.addresses[0][1]
         timeout = aiohttp.ClientTimeout(PATIENCE)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as client:
-            yield Served(client, port, Path(flags["output"]), ended)
+            yield Served(client, port, Path(flags["output"]), changes)
     finally:
         await runner.cleanup()

@@ -90,6 +90,11 @@ def raised(*types: str, text: str = "", **facts: object) -> Ending:
         (Ending(2, "usage\nt.py: error: no\n"), "script_failed", "code 2: t.py: error: no"),
         (raised("KeyError", text="'state_dict'"), "model_invalid", "--text-to-image-model"),
         (raised("KeyError", text="'a state_dict of ours'"), "script_failed", ""),
+        (raised("EOFError", files=frozenset({"serialization.py"})), "model_invalid", "damaged"),
+        (
+            raised("EOFError", files=frozenset({"serialization.py", "modeling_utils.py"})),
+            *("script_failed", "EOFError"),
+        ),
         (raised("ValueError", text="x" * 1000), "script_failed", "x..."),
         (raised("ValueError"), "script_failed", "failed: ValueError"),
     ],

@@ -129,7 +129,7 @@ class SceneDenoiser:
         return behind
 
     def _fronts(self) -> list[Cells]:
-        """Give, for each layer, what is expected before it: premultiplied, and what shines through."""
+        """Give what is expected before each layer: premultiplied, and what shines through."""
         assert self.bank is not None  # noqa: S101 - chosen by the first call
         front = np.zeros((5, self._rows, self._columns), dtype=np.float32)
         front[4] = 1
@@ -209,7 +209,8 @@ def _shrink(rows: int, columns: int) -> int:
 
 def _pool(x: Cells, factor: int) -> Cells:
     channels, rows, columns = x.shape
-    return x.reshape(channels, rows // factor, factor, columns // factor, factor).mean((2, 4))
+    blocks = x.reshape(channels, rows // factor, factor, columns // factor, factor)
+    return np.asarray(blocks.mean((2, 4)), dtype=np.float32)
 
 
 def _grow(x: Cells, factor: int) -> Cells:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from tiny_diffusion import latent
+from tiny_diffusion.render import grow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.float32]
 
 POWER = 12.0  # of a rest at one wave across the picture's shorter side
+FORGOTTEN = 0.1  # a share of a wave that is not worth keeping: full strength ignores the input
 WINDOW = 2  # cells to each side of one in which the rest is compared with the input's
 
 
@@ -46,7 +47,7 @@ class Guide:
         down, across = np.fft.fftfreq(rows) * unit, np.fft.rfftfreq(columns) * unit
         waves = np.maximum(np.hypot(down[:, None], across[None]), 0.7)
         power = POWER / waves * (7.5 / max(self.scale, 1.0)) ** 0.5
-        gain = power / (power + self.noise**2)
+        gain = np.maximum(power / (power + self.noise**2) - FORGOTTEN, 0) / (1 - FORGOTTEN)
         kept = np.fft.irfft2(np.fft.rfft2(rest) * gain, s=(rows, columns))
         return kept.astype(np.float32)
 
@@ -63,9 +64,10 @@ class Guide:
         share = np.clip(((covariance + 1e-3) / (variance + 2e-3) - 0.3) / 0.45, 0, 1)
         share = _blur((share * share * (3 - 2 * share))[None])
         base = mean_rest - share * mean_apart
-        size = (drawing.shape[1], drawing.shape[0])
-        fine = _grow(share, size)
-        return drawing + fine * (self.picture - drawing) + _grow(base, size) / 2
+        rows, columns, _ = drawing.shape
+        fine = grow(share, columns, rows)
+        laid = drawing + fine * (self.picture - drawing) + grow(base, columns, rows) / 2
+        return laid.astype(np.float32)
 
 
 def make(image: NDArray[np.uint8], alpha_bar: float, scale: float) -> Guide:
@@ -73,11 +75,6 @@ def make(image: NDArray[np.uint8], alpha_bar: float, scale: float) -> Guide:
     picture = image.astype(np.float32) / np.float32(255)
     noise = ((1 - alpha_bar) / alpha_bar) ** 0.5
     return Guide(picture, latent.encode(picture), noise, scale)
-
-
-def _grow(cells: Cells, size: tuple[int, int]) -> Picture:
-    grown = [np.asarray(Image.fromarray(c).resize(size, Image.Resampling.BICUBIC)) for c in cells]
-    return np.stack(grown, 2)
 
 
 def _blur(x: Cells) -> Cells:
@@ -88,7 +85,8 @@ def _blur(x: Cells) -> Cells:
         pad[axis] = (r, r)
         padded = np.pad(x, pad, mode="edge")
         count = x.shape[axis]
-        x = sum(
-            (np.take(padded, range(k, k + count), axis) for k in range(2 * r + 1)), np.float32(0)
-        ) / np.float32(2 * r + 1)
+        total = np.zeros_like(x)
+        for k in range(2 * r + 1):
+            total += np.take(padded, range(k, k + count), axis)
+        x = total / np.float32(2 * r + 1)
     return x

@@ -33,7 +33,7 @@ GRIDS = {1: STRIDE, 2: 2, 4: 2}
 """The grids of the denoiser, in cells, and the strides at which patches are laid on them."""
 SWITCH = 0.1
 """A grid serves as long as the noise's variance on it is larger than this on the finer one."""
-REACH = 0.4
+REACH = 0.3
 """Noise is taken seriously up to this far from the membrane."""
 FEWEST_SOURCES = 16
 

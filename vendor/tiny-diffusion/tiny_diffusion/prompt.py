@@ -76,7 +76,7 @@ class _Reader:
         """Give a colour without a noun to the background or to the noun before."""
         if self.colour is not None:
             last = self.wishes[-1] if self.wishes else None
-            if self.preposition in {"on", "over", "against", "upon", "onto"} and last is not None:
+            if self.preposition in vocabulary.SUPPORTS and last is not None:
                 self.background = self.colour
             elif last is not None and last.colour is None:
                 self.wishes[-1] = replace(last, colour=self.colour)

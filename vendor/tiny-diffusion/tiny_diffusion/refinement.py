@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STRIDE = 4
-CERTAIN = 4
+CERTAIN = 16
 """How much more a known pixel counts than one that was guessed on the coarser grid."""
 ROUNDS = 3
 AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]

@@ -72,14 +72,20 @@ def _reflect(picture: Picture, layer: Reflection, height: float) -> None:
 
 def add_rest(picture: Picture, rest: NDArray[np.float32]) -> Picture:
     """Add what the final latent holds beside the drawing's (3, h, w), faint noise left out."""
-    rest = np.sign(rest) * np.maximum(np.abs(rest) - CORE, 0) / 2
-    if not rest.any():
+    core = np.float32(CORE)
+    seen = (rest - np.clip(rest, -core, core)) / np.float32(2)
+    if not seen.any():
         return picture
-    size = (picture.shape[1], picture.shape[0])
-    grown = [np.asarray(Image.fromarray(r).resize(size, Image.Resampling.BICUBIC)) for r in rest]
-    return picture + np.stack(grown, 2)
+    return np.add(picture, grow(seen, picture.shape[1], picture.shape[0]), dtype=np.float32)
+
+
+def grow(cells: NDArray[np.float32], columns: int, rows: int) -> Picture:
+    """Enlarge cells (n, h, w) smoothly to a picture (rows, columns, n)."""
+    images = [Image.fromarray(c).resize((columns, rows), Image.Resampling.BICUBIC) for c in cells]
+    return np.stack([np.asarray(image, dtype=np.float32) for image in images], 2)
 
 
 def to_bytes(picture: Picture) -> NDArray[np.uint8]:
     """Round a picture of 0 … 1 to bytes; what is not a number becomes black."""
-    return (np.clip(np.nan_to_num(picture), 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+    scaled = np.clip(np.nan_to_num(picture), 0, 1) * 255 + np.float32(0.5)
+    return np.asarray(scaled.astype(np.uint8))

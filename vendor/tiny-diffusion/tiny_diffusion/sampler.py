@@ -30,12 +30,14 @@ class Denoiser(Protocol):
 
 def noise_in(x: Latents, clean: Latents, alpha_bar: float) -> Latents:
     """Give the noise that takes `clean` to `x` (what a trained network predicts)."""
-    return ((x - alpha_bar**0.5 * clean) / (1 - alpha_bar) ** 0.5).astype(np.float32)
+    noise = (x - np.float32(alpha_bar**0.5) * clean) / np.float32((1 - alpha_bar) ** 0.5)
+    return np.asarray(noise, dtype=np.float32)
 
 
 def add_noise(clean: Latents, noise: Latents, alpha_bar: float) -> Latents:
     """Give `clean` noised to the level ᾱ."""
-    return (alpha_bar**0.5 * clean + (1 - alpha_bar) ** 0.5 * noise).astype(np.float32)
+    noisy = np.float32(alpha_bar**0.5) * clean + np.float32((1 - alpha_bar) ** 0.5) * noise
+    return np.asarray(noisy, dtype=np.float32)
 
 
 def ddim(
@@ -69,7 +71,7 @@ def plms(denoise: Denoiser, x: Latents, schedule: Schedule) -> Latents:
         else:
             ahead = _step(x, noise, schedule, index)
             below = float(schedule.alphas[max(index - 1, 0)])
-            average = (noise + noise_in(ahead, denoise(ahead, below), below)) / 2
+            average = (noise + noise_in(ahead, denoise(ahead, below), below)) / np.float32(2)
         x = _step(x, average, schedule, index)
         history = [*history[-2:], noise]
     return x
@@ -78,9 +80,10 @@ def plms(denoise: Denoiser, x: Latents, schedule: Schedule) -> Latents:
 def _step(x: Latents, noise: Latents, schedule: Schedule, index: int) -> Latents:
     """Take one deterministic step: remove the noise of this time, add that of the one before."""
     alpha_bar, previous = float(schedule.alphas[index]), float(schedule.alphas_prev[index])
-    clean = (x - (1 - alpha_bar) ** 0.5 * noise) / alpha_bar**0.5
+    clean = (x - np.float32((1 - alpha_bar) ** 0.5) * noise) / np.float32(alpha_bar**0.5)
     left = max(1 - previous - float(schedule.sigmas[index]) ** 2, 0.0)
-    return (previous**0.5 * clean + left**0.5 * noise).astype(np.float32)
+    stepped = np.float32(previous**0.5) * clean + np.float32(left**0.5) * noise
+    return np.asarray(stepped, dtype=np.float32)
 
 
 def _adams_bashforth(noises: Sequence[Latents]) -> Latents:

@@ -25,7 +25,7 @@ def alphas_cumprod(
     The betas are the squares of a line, which the fork's configuration calls "linear".
     """
     betas = np.linspace(linear_start**0.5, linear_end**0.5, timesteps) ** 2
-    return np.cumprod(1.0 - betas)
+    return np.asarray(np.cumprod(1.0 - betas), dtype=np.float64)
 
 
 def ddim_timesteps(steps: int, timesteps: int = TIMESTEPS) -> NDArray[np.int64]:

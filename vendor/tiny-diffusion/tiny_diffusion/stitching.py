@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tiny_diffusion.patches import Mask, Pixels
 
 SHARPNESS = 6
-LARGE_STEP = 0.06
+LARGE_STEP = 0.06, 3.0
+"""A step is large beside 0.06 (black to white is 2) and three of the picture's usual steps."""
 HOLD = 0.02
 """How strongly colours are held: a seam is spread over some 1 / sqrt(HOLD) pixels."""
 ROUNDS, ENOUGH = 40, 1e-5
@@ -40,9 +41,11 @@ def stitch(picture: Pixels, hole: Mask, matches: Matches, smooth: Pixels, plain:
     filled = np.where(inside, colours + plain * (smooth - colours), picture)
     right += plain * (_forward(smooth, 1) - right)
     down += plain * (_forward(smooth, 0) - down)
+    usual = np.abs(_forward(picture, 1))[~hole].mean()
+    large = np.float32(LARGE_STEP[0] + LARGE_STEP[1] * usual)
     return filled + _correction(
-        _soften(right[:, :-1] - np.diff(filled, axis=1)),
-        _soften(down[:-1] - np.diff(filled, axis=0)),
+        _soften(right[:, :-1] - np.diff(filled, axis=1), large),
+        _soften(down[:-1] - np.diff(filled, axis=0), large),
         inside,
     )
 
@@ -52,9 +55,9 @@ def _forward(picture: Pixels, axis: int) -> Pixels:
     return np.diff(picture, axis=axis, append=picture.take([-1], axis))
 
 
-def _soften(steps: Pixels) -> Pixels:
+def _soften(steps: Pixels, large: np.float32) -> Pixels:
     """Return the steps to take away: the small ones whole, of large ones next to nothing."""
-    return np.asarray(steps / (1 + (steps / LARGE_STEP) ** 2), dtype=np.float32)
+    return np.asarray(steps / (1 + (steps / large) ** 2), dtype=np.float32)
 
 
 def _correction(right: Pixels, down: Pixels, inside: Mask) -> Pixels:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 PLACES: dict[str, str] = {
-    "mountains": "mountain, mountains, peak, peaks, alps, alpine, mountain range, mountain landscape, "
-    "summit, himalaya, himalayas, rockies, cliffs, volcano, canyon, range",
+    "mountains": "mountain, mountains, peak, peaks, alps, alpine, mountain range, "
+    "mountain landscape, summit, himalaya, himalayas, rockies, cliffs, volcano, canyon, range",
     "hills": "hill, hills, rolling hills, countryside, valley, green valley, landscape, farmland, "
     "highlands, scenery, grassland, pasture, farm",
     "sea": "sea, ocean, seascape, coast, bay, waves, shore, seaside, harbour, harbor, water",
@@ -108,13 +108,13 @@ TIMES: dict[str, str] = {
     "overcast",
 }
 STYLES: dict[str, str] = {
-    "vivid": "vivid, vivid colors, vivid colours, vibrant, colorful, colourful, saturated, pop art, "
-    "bright colors",
+    "vivid": "vivid, vivid colors, vivid colours, vibrant, colorful, colourful, saturated, "
+    "pop art, bright colors",
     "pastel": "pastel, pastel colors, soft colors, watercolor, watercolour, soft, pale",
-    "monochrome": "monochrome, black and white, black-and-white, grayscale, greyscale, noir, pencil, "
-    "charcoal",
-    "fantasy": "fantasy, magical, magic, dreamy, surreal, fairytale, fairy tale, enchanted, mystical, "
-    "vaporwave, synthwave, cyberpunk, alien, dream",
+    "monochrome": "monochrome, black and white, black-and-white, grayscale, greyscale, noir, "
+    "pencil, charcoal",
+    "fantasy": "fantasy, magical, magic, dreamy, surreal, fairytale, fairy tale, enchanted, "
+    "mystical, vaporwave, synthwave, cyberpunk, alien, dream",
     "foggy": "foggy, mist, misty, fog, haze, hazy",
     "sepia": "sepia, vintage, old photograph, retro, antique",
 }
@@ -134,13 +134,14 @@ COLOURS: dict[str, str] = {
     "gold": "gold, golden",
 }
 COUNTS: dict[str, int] = {
-    "a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "pair": 2, "couple": 2, "three": 3, "few": 3, "four": 4,
-    "some": 3, "several": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "many": 6,
-    "dozen": 12, "twelve": 12,
+    "a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "pair": 2, "couple": 2, "three": 3, "few": 3,
+    "some": 3, "four": 4, "several": 4, "five": 5, "six": 6, "many": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "twelve": 12, "dozen": 12,
 }  # fmt: skip
 SIZES: dict[str, float] = {
-    "tiny": 0.45, "miniature": 0.45, "small": 0.65, "little": 0.65, "cute": 0.9, "big": 1.4, "large": 1.4,
-    "tall": 1.3, "great": 1.4, "huge": 1.8, "giant": 1.9, "enormous": 1.9, "gigantic": 1.9, "massive": 1.8,
+    "tiny": 0.45, "miniature": 0.45, "small": 0.65, "little": 0.65, "big": 1.4, "large": 1.4,
+    "tall": 1.3, "great": 1.4, "huge": 1.8, "massive": 1.8, "giant": 1.9, "enormous": 1.9,
+    "gigantic": 1.9,
 }  # fmt: skip
 SIDES = {
     "left": "left",
@@ -150,10 +151,16 @@ SIDES = {
     "centre": "middle",
 }
 GROUNDS = frozenset({"background", "backdrop", "wall", "canvas", "paper"})
-PREPOSITIONS = frozenset({"on", "over", "against", "upon", "onto", "in", "at", "under", "beneath", "above",
-                          "with", "near", "by", "beside", "behind", "before", "of", "to", "from", "through"})  # fmt: skip
-IRREGULAR = {"leaves": "leaf", "sheep": "sheep", "people": "person", "men": "man", "women": "woman",
-             "children": "child", "snowmen": "snowman", "geese": "goose", "wolves": "wolf", "fish": "fish", "cacti": "cactus"}  # fmt: skip
+SUPPORTS = frozenset({"on", "over", "against", "upon", "onto"})
+PREPOSITIONS = SUPPORTS | {
+    "in", "at", "under", "beneath", "above", "with", "near", "by", "beside", "behind", "before",
+    "of", "to", "from", "through",
+}  # fmt: skip
+IRREGULAR = {
+    "leaves": "leaf", "people": "person", "men": "man", "women": "woman", "children": "child",
+    "snowmen": "snowman", "geese": "goose", "wolves": "wolf", "cacti": "cactus",
+    "sheep": "sheep", "fish": "fish",
+}  # fmt: skip
 
 
 def lexicon() -> dict[tuple[str, ...], list[tuple[str, str]]]:

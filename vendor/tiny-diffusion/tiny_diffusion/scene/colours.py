@@ -103,7 +103,7 @@ class Light:
         return self.time in {"night", "sunset"}
 
     def land(self, colour: Colour, distance: float = 0.0) -> Colour:
-        """Give the look of a part of the landscape: lit, tinted and faded into the sky by distance."""
+        """Give the look of a landscape's part: lit, tinted, faded into the sky by distance."""
         tint, amount = _TINT[self.time]
         lit = mix(bright(colour, self.level), tint, amount)
         if self.fantasy:

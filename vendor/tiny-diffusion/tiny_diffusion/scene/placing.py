@@ -59,7 +59,7 @@ def colour_of(wish: Wish, world: World, index: int) -> Colour:
 
 
 def thing_part(slot: Slot, world: World, zone: Band, index: int) -> Part:
-    """Make the part that draws a thing with its feet (or, in the air, its middle) in a zone of y."""
+    """Make the part that draws a thing: its feet (in the air, its middle) in a zone of y."""
     thing = THINGS[slot.wish.name]
     colour = colour_of(slot.wish, world, index)
 

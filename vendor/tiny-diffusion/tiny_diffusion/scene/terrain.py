@@ -73,9 +73,9 @@ def behind(w: World, r: Random) -> Iterator[Layer]:
             for depth in (0, 1, 2) if flat else (0, 1):
                 yield _skyline(w, horizon, depth)
         elif place == "hills":
-            for k, depth in enumerate((0.9, 0.55)):
+            for k, far in enumerate((0.9, 0.55)):
                 y = horizon - (0.13 - 0.06 * k)
-                yield _hills(w, f"hills {k}", y, end, depth)
+                yield _hills(w, f"hills {k}", y, end, far)
         else:
             yield _treeline(w, "far forest", horizon + 0.004, 0.2, 0.3)
     if w.base == "lake" and "forest" not in w.back and r.random() < 0.6:
@@ -234,7 +234,7 @@ def _side_trees(w: World, r: Random) -> Iterator[Layer]:
         left = k % 2 == 0
         inner = (k // 2) * 0.5 / max(1, count - 1)
         band = (inner, inner + 0.14) if left else (0.86 - inner, 1 - inner)
-        yield Part(f"tree {k}", partial(_side_tree, w, band), 6)
+        yield Part(f"side tree {k}", partial(_side_tree, w, band), 6)
 
 
 def _side_tree(w: World, band: tuple[float, float], c: Canvas, r: Random) -> None:

@@ -91,6 +91,7 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
         images=2,
         finished_at=failed.finished_at,
         failure=FAILURE,
+        size=1,
     )
     await store.close()
     async with Store(folders) as reopened:

@@ -12,7 +12,7 @@ import pytest
 from sdrest.errors import ConflictError, GoneError, NotFoundError, QueueFullError, StoppingError
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.model import JobKey, Snapshot, Status
 from tests.integration.test_jobs_queue import hold_slot, inpaint
 from tests.support.jobs import SECONDS, Gate, ScriptedExecutor, house, text, text_key
 
@@ -105,12 +105,7 @@ async def test_a_cancel_at_every_moment_of_a_run_leaves_a_sound_job(tmp_path: Pa
                 assert (await home.queue.image(text_key(name), number)).exists()
             if snapshot.job.status is Status.CANCELLED:
                 await home.queue.retry(text_key(name))
-                await home.until(
-                    lambda event, name=name: (
-                        event.snapshot.job.key == text_key(name)
-                        and event.snapshot.job.status is Status.COMPLETE
-                    )
-                )
+                await home.until(_completes(text_key(name)))
         assert list(home.folders.work.iterdir()) == []
 
 
@@ -156,3 +151,18 @@ async def test_a_job_is_cancelled_while_the_server_stops(tmp_path: Path) -> None
         await asyncio.sleep(0)
         assert (await home.queue.cancel(text_key("a"))).job.status is Status.CANCELLED
         await asyncio.wait_for(stopping, SECONDS)
+
+
+async def test_a_job_that_comes_back_is_never_unknown(tmp_path: Path) -> None:
+    gate = Gate()
+    async with house(tmp_path, ScriptedExecutor(gate)) as home:
+        await home.queue.submit(text("a"))
+        for _ in range(30):
+            await home.queue.delete(text_key("a"))
+            looks = [home.queue.find(text_key("a")) for _ in range(4)]
+            first, again, *others = await asyncio.gather(
+                *looks[:1], home.queue.submit(text("a")), *looks[1:], return_exceptions=True
+            )
+            assert not isinstance(again, BaseException)
+            for found in (first, *others):
+                assert isinstance(found, GoneError | Snapshot)

@@ -68,7 +68,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of the job table. Times are seconds since the epoch."""
+    """A row of the job table. Times are seconds since the epoch.
+
+    `peak_rss` is the most memory in bytes that the script's process was seen with.
+    """
 
     key: JobKey
     status: Status
@@ -81,6 +84,7 @@ class Job:
     started_at: float | None = None
     finished_at: float | None = None
     failure: Failure | None = None
+    peak_rss: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

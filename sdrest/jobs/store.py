@@ -55,6 +55,12 @@ WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
 
+_WEIGH = """
+UPDATE jobs SET peak_rss = :peak_rss
+WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
+RETURNING *
+"""
+
 _FINISH = """
 UPDATE jobs SET status = :target, finished_at = :now, failure = :failure
 WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
@@ -225,6 +231,13 @@ class Store:
             lambda connection: _one(connection, _LIST_IMAGE, values), then=self._wrote
         )
 
+    async def weigh(self, key: JobKey, peak_rss: int) -> Job | None:
+        """Note how much memory a running job's script had, in bytes."""
+        values = _names(key) | {"peak_rss": peak_rss}
+        return await self._database.write(
+            lambda connection: _one(connection, _WEIGH, values), then=self._wrote
+        )
+
     async def complete(self, key: JobKey) -> Job | None:
         """End a running job well."""
         values = _names(key) | {"now": time.time(), "failure": None}
@@ -340,6 +353,7 @@ def _job(row: sqlite3.Row) -> Job:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         failure=_load_failure(row["failure"]),
+        peak_rss=row["peak_rss"],
     )
 
 

@@ -20,17 +20,20 @@ _LEFT, _NEXT, _STATE = 8, 16, 24
 _TAIL = _STATE + 8 * _WORDS
 _DOUBLE_IS_VALID, _FLOAT_IS_VALID = _TAIL + 24, _TAIL + 32
 _CHUNK = 1000  # blocks of 624 numbers that are searched at once
-_MOST_BLOCKS = 5_000_000  # 3e9 numbers
+
+MOST_BLOCKS = 5_000_000
+"""How far the generator is followed: 3e9 numbers, three times what the real model draws."""
 
 
 class UnknownStateError(Exception):
     """The state of the generator is none that can be moved on."""
 
 
-def count(before: bytes, after: bytes) -> int:
+def count(before: bytes, after: bytes, *, blocks: int = MOST_BLOCKS) -> int:
     """Return how many 32-bit numbers lie between two states of a generator.
 
-    Raises `UnknownStateError` where the second does not follow from the first.
+    Raises `UnknownStateError` where the second does not follow from the first within `blocks` of
+    624 numbers.
     """
     import numpy as np  # noqa: PLC0415 (heavy, and only there where it is needed)
 
@@ -45,7 +48,7 @@ def count(before: bytes, after: bytes) -> int:
     generator = _twister(start, _WORDS)
     next_block = _twister(wanted, 0).random_raw(_WORDS)
     done = 0
-    while done < _MOST_BLOCKS:
+    while done < blocks:
         numbers = generator.random_raw(_CHUNK * _WORDS).reshape(_CHUNK, _WORDS)
         hits = np.flatnonzero((numbers == next_block).all(axis=1))
         if hits.size:

@@ -26,6 +26,7 @@ class Imports:
         self.environment: dict[str, str] = {}
         self.running = 0
         self._shield = shield
+        self._sought: set[str] = set()
         self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
 
     def install(self) -> None:
@@ -51,12 +52,18 @@ class Imports:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return what the other finders find, with a loader that is watched."""
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find and finder is not self else None
-            if spec is not None:
-                self._watch(spec.loader, name)
-                return spec
+        if name in self._sought:  # asked again by a finder that asks others, as this one does
+            return None
+        self._sought.add(name)
+        try:
+            for finder in sys.meta_path:
+                find = getattr(finder, "find_spec", None)
+                spec = find(name, path, target) if find and finder is not self else None
+                if spec is not None:
+                    self._watch(spec.loader, name)
+                    return spec
+        finally:
+            self._sought.discard(name)
         return None
 
     def _watch(self, loader: Any, name: str) -> None:

@@ -11,7 +11,7 @@ from sdrest.engine.resident import draws
 def state(seed: int, drawn: int) -> bytes:
     """Return the state of a generator like torch's, seeded, after some numbers."""
     twister = np.random.MT19937()
-    twister._legacy_seeding(seed)  # type: ignore[attr-defined]  # as torch seeds its own
+    twister._legacy_seeding(seed)  # as torch seeds its own
     if drawn:
         twister.random_raw(drawn, output=False)
     position = twister.state["state"]["pos"]

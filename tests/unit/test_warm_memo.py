@@ -30,7 +30,7 @@ class Scripts:
         )
         return (self.folder / f"{name}.new").rename(path)
 
-    def run(self, stage: host.Stage, preload: bool = False, **options: Any) -> tuple[Any, Any]:
+    def run(self, stage: host.Stage, *, preload: bool = False, **options: Any) -> tuple[Any, Any]:
         """Return what a script saw, and how often it built, read and made something so far."""
         out = self.folder / "out.json"
         out.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ _WORDS = 624
 _SIZE = 5056
 _LEFT, _NEXT, _STATE = 8, 16, 24
 _TAIL = _STATE + 8 * _WORDS
-_DOUBLE_IS_VALID, _FLOAT_IS_VALID = _TAIL + 24, _TAIL + 32
+_DOUBLE_IS_VALID, _FLOAT_IS_VALID = _TAIL + 24, _TAIL + 36
 _CHUNK = 1000  # blocks of 624 numbers that are searched at once
 
 MOST_BLOCKS = 5_000_000

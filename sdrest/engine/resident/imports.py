@@ -78,7 +78,7 @@ class Imports:
     def _execute(
         self, loader: Any, execute: Callable[[ModuleType], None], name: str, module: ModuleType
     ) -> None:
-        del loader.exec_module
+        vars(loader).pop("exec_module", None)
         if threading.current_thread() is not threading.main_thread():
             execute(module)
         else:

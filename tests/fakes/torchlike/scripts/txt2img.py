@@ -26,7 +26,8 @@ if options.get("inpaint"):
     step = None
 else:
     checkpoint = torch.load(options["ckpt"])
-    step = checkpoint["global_step"] if "global_step" in checkpoint else None
+    assert "global_step" in checkpoint
+    step = checkpoint["global_step"]
     state = checkpoint["state_dict"]
     model = instantiate_from_config({"size": options["size"]})
     result = model.load_state_dict(state, strict=False)

@@ -111,6 +111,7 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
     for job in jobs:
         if stage.sources.changed():
             return
+        traces.bury_children()
         tell(events, {"event": "started", "id": job["id"]})
         code, exception, clean = run(job, stage)
         if os.getpid() != own:  # a fork of the script that came to the script's end

@@ -19,7 +19,7 @@ class Scripts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.checkpoint("one.ckpt", {"0": 5, "1": 6})
+        self.checkpoint("one.ckpt", {str(number): number + 5 for number in range(2000)})
 
     def checkpoint(self, name: str, weights: dict[str, int]) -> Path:
         """Write a checkpoint, as a new file."""
@@ -108,6 +108,13 @@ def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: host.Stage
     assert counts == {"built": 2, "read": 2, "made": 1}
 
 
+def test_what_a_checkpoint_lacks_is_random_each_time(scripts: Scripts, stage: host.Stage) -> None:
+    scripts.checkpoint("one.ckpt", {"0": 77})
+    warm = [scripts.run(stage, seed=seed)[0] for seed in (1, 2)]
+    assert warm == [scripts.cold(seed=seed) for seed in (1, 2)]
+    assert warm[0]["weights"] != warm[1]["weights"]
+
+
 def test_one_checkpoint_in_two_models(scripts: Scripts, stage: host.Stage) -> None:
     scripts.run(stage)
     seen, counts = scripts.run(stage, size=4)
@@ -174,7 +181,7 @@ def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
     then = (
         f"assert torch.load({str(path)!r}) == [1, 2]\n"
         "assert type(instantiate_from_config({'size': -1})) is object\n"
-        "assert model.load_state_dict({'0': 9}, strict=False) == 'all keys matched'\n"
+        "assert len(model.load_state_dict({'0': 9}, strict=False).missing_keys) == 8\n"
         "try: torch.load('nowhere')\n"
         "except FileNotFoundError: pass\n"
         "else: raise AssertionError"
@@ -199,7 +206,7 @@ def test_the_device_and_inode_tell_files_apart(scripts: Scripts, stage: host.Sta
     scripts.run(stage)
     one = scripts.folder / "one.ckpt"
     before = one.stat()
-    copy = scripts.checkpoint("copy.ckpt", {"0": 8, "1": 9})
+    copy = scripts.checkpoint("copy.ckpt", {str(number): number + 8 for number in range(2000)})
     os.utime(copy, ns=(before.st_mtime_ns, before.st_mtime_ns))
     copy.replace(one)
     assert scripts.run(stage)[0]["weights"][:2] == [8, 9]

@@ -121,7 +121,7 @@ class Memo:
                 self._keep([other for other in self._models if other is not model])
                 tensors = dict(state) if isinstance(state, _Tensors) else state
                 model.filled(source, real(tensors, *args, **options))
-                if source is not None:
+                if source is not None and model.whole:
                     self._models.append(model)
             if self.stop_when_loaded:
                 raise Loaded
@@ -231,6 +231,12 @@ class _Model:
         """Note what `load_state_dict` read and returned."""
         self.source, self.result = source, result
         self._changes = self._count_changes()
+
+    @property
+    def whole(self) -> bool:
+        """Whether the checkpoint had all weights; others are random, and other ones each time."""
+        weights = {name for name, _ in self.made.thing.named_parameters()}
+        return weights.isdisjoint(getattr(self.result, "missing_keys", weights))
 
     @property
     def current(self) -> bool:

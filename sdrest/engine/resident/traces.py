@@ -121,6 +121,13 @@ def shuffle() -> None:
         sys.modules["torch"].manual_seed(_TORCH_SEED)
 
 
+def bury_children() -> None:
+    """Forget the children that have ended: those of former jobs are killed by the server."""
+    with contextlib.suppress(ChildProcessError):  # there are none
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _sys_attributes() -> Callable[[], None]:
     before = {name: getattr(sys, name) for name in _HOOKS}
     return lambda: vars(sys).update(before)

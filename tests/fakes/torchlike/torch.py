@@ -4,7 +4,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,9 @@ def manual_seed(seed: int) -> None:
     _twister._legacy_seeding(seed & 0xFFFFFFFF)  # as torch seeds its own
 
 
+manual_seed(67280421310721)  # torch's default
+
+
 def get_rng_state() -> Bytes:
     state = _twister.state["state"]
     head = struct.pack("<QiiQ", 0, 625 - state["pos"], 1, state["pos"])
@@ -73,6 +76,10 @@ class Weight:
         self._version += 1
 
 
+class IncompatibleKeys(NamedTuple):
+    missing_keys: list[str]
+
+
 class Model:
     """A model with a few weights that begin with random numbers."""
 
@@ -89,8 +96,13 @@ class Model:
     def parameters(self) -> list[Weight]:
         return self.weights
 
-    def load_state_dict(self, state: Mapping[str, int], *, strict: bool) -> str:
+    def named_parameters(self) -> list[tuple[str, Weight]]:
+        return [(str(number), weight) for number, weight in enumerate(self.weights)]
+
+    def load_state_dict(self, state: Mapping[str, int], *, strict: bool) -> IncompatibleKeys:
         assert not strict
-        for name, value in state.items():
-            self.weights[int(name)].change(value)
-        return "all keys matched"
+        names = dict(self.named_parameters())
+        for name, weight in names.items():
+            if name in state:
+                weight.change(state[name])
+        return IncompatibleKeys(missing_keys=[name for name in names if name not in state])

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from sdrest.engine.base import Event, Finished, ImageReady, Started
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.pool import Keeping
+from sdrest.engine.scripts import Invocation, plan
 from sdrest.errors import FailureCode
 from tests.fakes.running import (
     FORK,
@@ -49,12 +51,12 @@ class Jobs:
         self.folder = folder
         self.count = 0
 
-    async def run(self, prompt: str = "paint", **fields: object) -> list[Event]:
+    async def run(self, prompt: str = "paint", **fields: Any) -> list[Event]:
         self.count += 1
         work = task(self.folder / str(self.count), prompt, **fields)
         return await collect(self.executor.run(work))
 
-    async def pid(self, prompt: str = "paint", **fields: object) -> int:
+    async def pid(self, prompt: str = "paint", **fields: Any) -> int:
         """Run a job and return the process that it had."""
         return pid_of(await self.run(prompt, **fields))
 
@@ -251,9 +253,7 @@ async def test_a_job_goes_where_its_model_is(tmp_path: Path, lifeline: Lifeline)
     await executor.close()
 
 
-def _plan(folder: Path):  # type: ignore[no-untyped-def]
-    from sdrest.engine.scripts import plan  # noqa: PLC0415
-
+def _plan(folder: Path) -> Invocation:
     return plan(task(folder), fake_repository())
 
 

@@ -100,6 +100,8 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name]["default"]
+    if default is None:
+        return "none"
     return str(default) if isinstance(default, str) else f"{default:g}"
 
 
@@ -107,6 +109,8 @@ def _range(described: Mapping[str, Any]) -> str:
     for option in (described, *described.get("anyOf", ())):
         low = option.get("minimum", option.get("ge"))  # pydantic's name behind a BeforeValidator
         high = option.get("maximum", option.get("le"))
+        if low is not None and high is None:
+            return f"At least {low:.10g}. "
         if low is not None:
             return f"{low:.10g}. " if low == high else f"{low:.10g} to {high:.10g}. "
     return ""

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
+from sdrest.settings import Duration
 
 MAX_PROMPT_BYTES = 100_000
 """Largest prompt in UTF-8; Linux takes 128 KiB in one argument of a program."""
@@ -126,6 +127,15 @@ def _random_seed(value: Any) -> Any:
     return None if value is False else _refuse_bool(value)
 
 
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return _refuse_bool(value)
+    try:
+        return float(Duration(value))
+    except ValueError:
+        raise ValueError("Should be seconds, or a time such as 90s, 5m or 1h.") from None
+
+
 _Number = BeforeValidator(_refuse_bool)
 _Steps = Annotated[int, _Number, AfterValidator(_check_steps)]
 _Side = Annotated[int, _Number, Field(ge=64, le=4096), AfterValidator(_check_side)]
@@ -168,6 +178,14 @@ Eta = Annotated[
     _Number,
     Option("--ddim_eta"),
     Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
+]
+KeepAlive = Annotated[
+    Annotated[float, Field(ge=-1)] | None,
+    BeforeValidator(_duration),
+    Field(
+        description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
+        "at all, -1: for ever; default: as the server's --keep-alive says).",
+    ),
 ]
 
 
@@ -246,6 +264,7 @@ class TextToImage(_PromptParams):
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
+    keep_alive: KeepAlive = None
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -277,6 +296,7 @@ class ImageToImage(_PromptParams):
         Option("--strength"),
         Field(ge=0, le=1, description="How far to leave the image: 0 keeps it, 1 forgets it."),
     ] = 0.75
+    keep_alive: KeepAlive = None
 
 
 class InpaintImage(_Params):
@@ -290,6 +310,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: Seed = 42
+    keep_alive: KeepAlive = None
 
 
 Params = TextToImage | ImageToImage | InpaintImage

@@ -3,10 +3,12 @@
 The command line, the environment variables, `--help` and the README's table derive from `FLAGS`.
 """
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from enum import StrEnum
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Flag:
         """Return what a value should be, e.g. `a whole number from 0 to 65535`."""
         if self.kind is bool:
             return "true or false"
+        if issubclass(self.kind, Duration):
+            return "seconds, or a time such as 90s, 5m or 1h; -1 is for ever"
+        if issubclass(self.kind, LogLevel):
+            return f"one of {', '.join(LogLevel)}"
         if self.kind is str:
             return "valid UTF-8" if self.default == "" else "valid UTF-8 and not empty"
         number = "a whole number" if self.kind is int else "a number"
@@ -66,10 +72,39 @@ class Flag:
             value = self.kind(text)
         except ValueError:
             return None
-        if self.kind is str:
+        if isinstance(value, str):
             return value if value or self.default == "" else None
         highest = sys.float_info.max if self.maximum is None else self.maximum
         return value if self.minimum <= value <= highest else None
+
+
+class LogLevel(StrEnum):
+    """What is worth a line in the log: this and what is worse."""
+
+    DEBUG = "debug"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Duration(float):
+    """Seconds. Made of a number or of a text such as `90`, `90s`, `5m` or `1h`; ValueError else."""
+
+    _UNITS: ClassVar = {"s": 1, "m": 60, "h": 3600}
+
+    def __new__(cls, value: float | str) -> Self:
+        """Read a duration."""
+        unit = cls._UNITS.get(value[-1:], 0) if isinstance(value, str) else 0
+        seconds = float(value[:-1]) * unit if isinstance(value, str) and unit else float(value)
+        if not math.isfinite(seconds):
+            raise ValueError("no duration")
+        return super().__new__(cls, seconds)
+
+    def __str__(self) -> str:
+        for unit in ("h", "m"):
+            count, rest = divmod(self, self._UNITS[unit])
+            if count > 0 and not rest:
+                return f"{count:g}{unit}"
+        return f"{float(self):g}"
 
 
 _BOOLEANS = {
@@ -128,11 +163,28 @@ class Settings:
         "./models/text-to-image.ckpt", "Path to the text-to-image model checkpoint", original=True
     )
     host: str = _flag("127.0.0.1", "Address to listen on")
+    keep_alive: float = _flag(
+        Duration("5m"),
+        "How long the model stays loaded after a task, e.g. 90, 5m, 1h (0: not at all, -1: for "
+        "ever)",
+        minimum=-1,
+    )
+    log_level: str = _flag(LogLevel.WARNING, "What is logged on stderr: debug, warning or error")
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
+    max_host_memory: int = _flag(
+        0,
+        "Memory in MiB that a script's process may keep; a larger one is replaced after its task "
+        "(0: no limit)",
+        minimum=0,
+    )
+    max_models: int = _flag(
+        2, "Number of models that stay loaded for each concurrent task", minimum=1
+    )
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
     max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
+    preload: bool = _flag(False, "Load the text-to-image model when the server starts")
     python: str = _flag(
         "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
     )

@@ -39,6 +39,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
     """
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
+    logging.getLogger("sdrest").setLevel(settings.log_level.upper())
     asyncio.run(_serve(settings, terminal, list(notes)))
     return 0
 

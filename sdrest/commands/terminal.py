@@ -21,6 +21,8 @@ _BACKLOG = 10_000
 _LAST_WORDS = 1.0
 """Seconds that a slow reader has for the last lines when the program ends."""
 
+_LEVELS = ((logging.ERROR, Level.ERROR), (logging.WARNING, Level.WARNING))
+
 
 def open_missing_streams() -> None:
     """Open the null device in place of stdin, stdout and stderr where they are closed.
@@ -141,7 +143,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
+        worst = next((level for least, level in _LEVELS if record.levelno >= least), Level.INFO)
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
-        line = Line.of(level, f"{record.name}: {record.getMessage()}")
+        line = Line.of(worst, f"{record.name}: {record.getMessage()}")
         self._terminal.complain(line, more=f"{trace}\n" if trace else "")

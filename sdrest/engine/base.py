@@ -5,7 +5,7 @@ machines; a warm host, a GPU box over the network or a pool of both are further 
 """
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -57,9 +57,13 @@ class ImageReady:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of the task, with success where `failure` is None: all images were ready."""
+    """The end of the task, with success where `failure` is None: all images were ready.
+
+    `peak_rss` is the most memory in bytes that the script's process was seen with, if it was.
+    """
 
     failure: Failure | None = None
+    peak_rss: int | None = field(default=None, compare=False)
 
 
 Event = Started | Progress | ImageReady | Finished
@@ -72,7 +76,7 @@ class Executor(Protocol):
         """Yield the events of a task: at most one `Started` first, exactly one `Finished` last.
 
         Never raises for what a script does. Closing the generator, or cancelling its consumer,
-        ends the script's whole process tree before the call returns.
+        ends the script and all that it started before the call returns.
         """
         ...
 

@@ -1,23 +1,29 @@
 """Runs a repository's scripts, unedited, inside that repository's own Python.
 
-Started as `PYTHON -u host.py JOBS EVENTS` with two pipes besides the standard streams: jobs come
-in, events go out, each a JSON object on a line. The standard streams belong to the script alone.
+Started as `PYTHON -u host.py JOBS EVENTS MODELS` with two pipes besides the standard streams: jobs
+come in, events go out, each a JSON object on a line. The standard streams belong to the script
+alone. Between jobs, imported modules and up to MODELS models stay (`resident/`).
 
-    in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision"}
+    in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload"},
+         {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"},
-         {"event": "finished", "id", "code", "exception"}
+         {"event": "finished", "id", "code", "exception", "clean"}
 
-`finished` is told as soon as the script has returned, before the interpreter's teardown. The end of
-the jobs pipe, however it comes about, ends this process and its whole group at once: nothing
-outlives the server. It must be the leader of a process group of its own.
+`finished` is told as soon as the script has returned, before the interpreter's teardown; `clean`
+says whether another script would find the process as this one did. A job whose repository has
+changed since its modules were imported is not started: the host leaves. A job to `preload` ends
+when the model is loaded. The end of the jobs pipe, however it comes about, ends this process and
+its whole group at once: nothing outlives the server. It must be the leader of a process group of
+its own.
 
-This file needs Python 3.8 and its standard library, nothing else of sdrest.
+This file needs Python 3.8 and its standard library, nothing else of sdrest but `resident/`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import gc
+import importlib.util
 import json
 import os
 import queue
@@ -30,21 +36,55 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from sdrest.engine.resident import imports, interrupts, memo, sources, traces
+else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
+    _folder = Path(__file__).resolve().with_name("resident")
+    _spec = importlib.util.spec_from_file_location(
+        "sdrest_resident", _folder / "__init__.py", submodule_search_locations=[str(_folder)]
+    )
+    sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
+    from sdrest_resident import imports, interrupts, memo, sources, traces
 
 _LONGEST_TEXT = 2000
+_HELPERS = (str(Path(imports.__file__).parent), "<frozen importlib")
+"""How the names of files begin that a traceback of the script's does not show."""
+
+
+class Stage:
+    """What stays in this process from job to job."""
+
+    def __init__(self, models: int = 1) -> None:
+        self.interrupts = interrupts.Interrupts()
+        self.imports = imports.Imports(self.interrupts.shielded)
+        self.memo = memo.Memo(models, has_accelerator)
+        self.sources = sources.Sources()
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Watch what is imported for as long as the block lasts."""
+        self.imports.install()
+        self.memo.watch(self.imports)
+        try:
+            yield
+        finally:
+            self.imports.remove()
 
 
 def main(arguments: list[str]) -> None:  # pragma: no cover (its process ends by SIGKILL)
     """Serve the jobs of the pipe `arguments[0]`, tell their events on the pipe `arguments[1]`."""
-    jobs, events = map(int, arguments)
+    jobs, events, models = map(int, arguments)
     for descriptor in (jobs, events):
         os.set_inheritable(descriptor, False)  # not for the script's children
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
-    serve(receive(jobs), events)
+    signal.signal(signal.SIGINT, interrupts.ignore)  # a shell's `&` has it ignored
+    stage = Stage(models)
+    with stage.open():
+        serve(receive(jobs, stage), events, stage)
 
 
-def receive(jobs: int) -> Iterator[dict[str, Any]]:  # pragma: no cover (as above)
+def receive(jobs: int, stage: Stage) -> Iterator[dict[str, Any]]:  # pragma: no cover (as above)
     """Yield the jobs of a pipe. A thread reads it at all times, to see its end during a job."""
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
@@ -52,7 +92,11 @@ def receive(jobs: int) -> Iterator[dict[str, Any]]:  # pragma: no cover (as abov
         # Anything that ends the reading is the end of the server, as far as can be known here.
         with contextlib.suppress(Exception), os.fdopen(jobs, "rb", closefd=False) as lines:
             for line in lines:
-                waiting.put(json.loads(line))
+                message = json.loads(line)
+                if "interrupt" in message:
+                    stage.interrupts.request(message["interrupt"])
+                else:
+                    waiting.put(message)
         os.killpg(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=read, name="sdrest", daemon=True).start()
@@ -60,20 +104,25 @@ def receive(jobs: int) -> Iterator[dict[str, Any]]:  # pragma: no cover (as abov
         yield waiting.get()
 
 
-def serve(jobs: Iterator[dict[str, Any]], events: int) -> None:
+def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
     """Run one job after the other. Leaves with a job's code if nobody can be told of it."""
     own = os.getpid()
     tell(events, {"event": "ready"})
     for job in jobs:
+        if stage.sources.changed():
+            return
+        traces.bury_children()
         tell(events, {"event": "started", "id": job["id"]})
-        code, exception = run(job)
+        code, exception, clean = run(job, stage)
         if os.getpid() != own:  # a fork of the script that came to the script's end
             os._exit(code)
         finished = {"event": "finished", "id": job["id"], "code": code, "exception": exception}
         try:
-            tell(events, finished)
+            tell(events, {**finished, "clean": clean})
         except OSError:  # the script has closed descriptors that are not its own
             sys.exit(code)
+        stage.sources.note(job["path"][-1:])
+        gc.collect()
 
 
 def tell(events: int, message: dict[str, Any]) -> None:
@@ -83,17 +132,18 @@ def tell(events: int, message: dict[str, Any]) -> None:
         data = data[os.write(events, data) :]
 
 
-def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
-    """Run a script as `python SCRIPT ARGUMENTS` would; return its exit code and what it raised."""
+def run(job: dict[str, Any], stage: Stage) -> tuple[int, dict[str, Any] | None, bool]:
+    """Run a script as `python SCRIPT ARGUMENTS` would.
+
+    Returns its exit code, what it raised, and whether it has left no traces in this process.
+    """
+    left = traces.Traces(stage.imports, str(Path(job["script"]).parent))
     with _surroundings(job):
-        code, exception = _execute(job)
-        for thread in threading.enumerate():  # as the interpreter does before it ends
-            if not thread.daemon and thread is not threading.main_thread():
-                thread.join()
+        code, exception = _execute(job, stage, left)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a script may have closed it
                 stream.flush()
-    return code, exception
+    return code, exception, left.erase()
 
 
 @contextlib.contextmanager
@@ -111,13 +161,18 @@ def _surroundings(job: dict[str, Any]) -> Iterator[None]:
         sys.argv, sys.path[:] = argv, path
 
 
-def _execute(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+def _execute(
+    job: dict[str, Any], stage: Stage, left: traces.Traces
+) -> tuple[int, dict[str, Any] | None]:
     try:
-        if job["seed"] is not None:
-            seed(job["seed"])
-        if job["takes_precision"] and not has_accelerator():
-            sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
-        runpy.run_path(job["script"], run_name="__main__")
+        try:
+            stage.interrupts.arm(job["id"])
+            with left.exits():
+                _run_script(job, stage)
+        finally:
+            stage.interrupts.disarm()
+    except memo.Loaded:
+        return 0, None
     except SystemExit as error:
         return _exit_code(error), None
     except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
@@ -125,6 +180,23 @@ def _execute(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
             traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
         return 1, describe(error)
     return 0, None
+
+
+def _run_script(job: dict[str, Any], stage: Stage) -> None:
+    traces.shuffle()
+    if job["seed"] is not None:
+        seed(job["seed"])
+    if job["takes_precision"] and not has_accelerator():
+        sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
+    if job["preload"] and "torch" not in sys.modules:
+        sys.argv[1:] = ["--help"]  # the imports are all that can stay
+    stage.memo.stop_when_loaded = job["preload"]
+    try:
+        runpy.run_path(job["script"], run_name="__main__")
+    finally:
+        for thread in threading.enumerate():  # as the interpreter does before it ends
+            if not thread.daemon and thread is not threading.main_thread():
+                thread.join()
 
 
 def seed(value: int) -> None:
@@ -172,10 +244,15 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _own_frames(error: BaseException, script: str) -> TracebackType | None:
-    """Return the traceback from the script on, without this file and runpy."""
+    """Return the traceback from the script on, without this file, its helpers and runpy."""
     frames = error.__traceback__
     while frames and frames.tb_frame.f_code.co_filename != script:
         frames = frames.tb_next
+    last = frames
+    while last:
+        while last.tb_next and last.tb_next.tb_frame.f_code.co_filename.startswith(_HELPERS):
+            last.tb_next = last.tb_next.tb_next
+        last = last.tb_next
     return frames
 
 

@@ -1,7 +1,7 @@
 """The server's side of `host.py`: starts it, sends it a job, hears its events.
 
-A host lives in the repository's Python and can take one job after the other; the executor of today
-gives it one. The pipe of jobs stays open while the host shall live, since its end kills it.
+A host lives in the repository's Python and takes one job after the other (`pool.py` says which).
+The pipe of jobs stays open while the host shall live, since its end kills it.
 """
 
 import asyncio
@@ -32,32 +32,27 @@ class Result:
 
 
 class Host:
-    """A host process and its pipes. `start` it, `submit` a job, `end` it in every case.
+    """A host process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
-    `on_stderr` gets the bytes of the script's stderr; `on_change` is called when `result` may be
-    there.
-    """
-
-    def __init__(
-        self,
-        *,
-        stderr_tail: int,
-        on_stderr: Callable[[bytes], None],
-        on_change: Callable[[], None],
-    ) -> None:
-        self._on_stderr = on_stderr
-        self._on_change = on_change
+    def __init__(self, *, stderr_tail: int) -> None:
+        self._stderr_tail = stderr_tail
         self._tail = Tail(stderr_tail)
+        self._on_stderr: Callable[[bytes], object] = _nothing
+        self._on_change: Callable[[], object] = _nothing
         self._line = b""
         self._job = ""
         self._told: Result | None = None
+        self._accepted = False
+        self._clean = False
+        self._honest = True
         self._ready = False
         self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
+        self.submitted = 0
 
-    async def start(self, repository: Repository) -> int:
-        """Start the process and return its pid. Raises OSError where that cannot be done."""
+    async def start(self, repository: Repository, *, models: int = 1) -> None:
+        """Start the process, which keeps up to `models` models. Raises OSError if it cannot be."""
         stderr, events = self._pipes
         python = repository.python or Path("no python")
         try:
@@ -66,12 +61,13 @@ class Host:
             for pipe in self._pipes:
                 pipe.handed_over()
             raise
+        numbers = (jobs_end, events.write_end, models)
         try:
             self._jobs, _ = await asyncio.get_running_loop().connect_write_pipe(
                 asyncio.BaseProtocol, os.fdopen(own_end, "wb", buffering=0)
             )
             self._tree = await ProcessTree.start(
-                [python, "-u", host_program.__file__, str(jobs_end), str(events.write_end)],
+                [python, "-u", host_program.__file__, *map(str, numbers)],
                 environment=environment(os.environ, repository),
                 stderr=stderr,
                 descriptors=(jobs_end, events.write_end),
@@ -81,24 +77,59 @@ class Host:
             for pipe in self._pipes:
                 pipe.handed_over()
         self._tree.exited.add_done_callback(lambda _: self._on_change())
-        return self._tree.pid
 
-    def submit(self, invocation: Invocation, repository: Repository) -> None:
-        """Send the job; `result` is about it from now on."""
-        self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
-        self._told = None
-        job = {
-            "id": self._job,
-            "script": str(invocation.script),
-            "arguments": invocation.arguments,
-            "path": [str(invocation.script.parent), str(repository.root)],
-            "cwd": str(invocation.cwd),
-            "seed": invocation.seed,
-            "takes_precision": invocation.takes_precision,
-        }
+    def submit(
+        self,
+        invocation: Invocation,
+        repository: Repository,
+        *,
+        on_stderr: Callable[[bytes], object] | None = None,
+        on_change: Callable[[], object] | None = None,
+        preload: bool = False,
+    ) -> None:
+        """Send a job; everything is about it from now on.
+
+        `on_stderr` gets the bytes of the script's stderr; `on_change` is called when `result` or
+        `accepted` may have changed. A job to `preload` ends when the script's model is loaded.
+        """
         if self._jobs is None:
             raise RuntimeError("The host is not started.")
-        self._jobs.write(json.dumps(job).encode() + b"\n")
+        self._on_stderr, self._on_change = on_stderr or _nothing, on_change or _nothing
+        self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
+        self._tail = Tail(self._stderr_tail)
+        self._told, self._accepted, self._clean = None, False, False
+        self.submitted += 1
+        self._send(
+            {
+                "id": self._job,
+                "script": str(invocation.script),
+                "arguments": invocation.arguments,
+                "path": [str(invocation.script.parent), str(repository.root)],
+                "cwd": str(invocation.cwd),
+                "seed": invocation.seed,
+                "takes_precision": invocation.takes_precision,
+                "preload": preload,
+            }
+        )
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the script of the current job."""
+        self._send({"interrupt": self._job})
+
+    @property
+    def pid(self) -> int:
+        """The id of the process; 0 before it is started."""
+        return self._tree.pid if self._tree else 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._tree is not None and self._tree.returncode is None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the host began with the job."""
+        return self._accepted
 
     @property
     def result(self) -> Result | None:
@@ -110,14 +141,40 @@ class Host:
         return Result(self._tree.returncode)
 
     @property
+    def unspoiled(self) -> bool:
+        """Whether the job has ended, and another one would find the host as this one did."""
+        return self.alive and self._told is not None and self._clean and self._honest
+
+    @property
     def ready(self) -> bool:
         """Whether the host came up."""
         return self._ready
 
     @property
     def stderr(self) -> str:
-        """The end of the script's stderr; whole once the host is ended."""
+        """The end of the job's stderr; whole once the host is settled or ended."""
         return str(self._tail)
+
+    def memory(self) -> int | None:
+        """Return the host's memory (RSS) in bytes; None if it is gone."""
+        return self._tree.memory() if self._tree else None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until the job has ended, but not longer; nobody else is told of it any more."""
+        changed = asyncio.Event()
+        self._on_stderr, self._on_change = _nothing, changed.set
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.result is None:
+                    changed.clear()
+                    await changed.wait()
+
+    async def settle(self) -> None:
+        """End what the job has left running, and hear what it wrote to its end."""
+        if self._tree:
+            await self._tree.prune()
+        for pipe in self._pipes:
+            pipe.drain()
 
     async def end(self, *, grace: float = GRACE) -> None:
         """End the process and all that it started; see `ProcessTree.end`."""
@@ -130,6 +187,10 @@ class Host:
             for pipe in self._pipes:
                 pipe.close()
 
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._jobs and not self._jobs.is_closing():
+            self._jobs.write(json.dumps(message).encode() + b"\n")
+
     def _receive_stderr(self, data: bytes) -> None:
         self._tail.append(data)
         self._on_stderr(data)
@@ -138,17 +199,29 @@ class Host:
     def _receive_events(self, data: bytes) -> None:
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[-_LONGEST_EVENT:]
-        for line in lines:
+        for line in filter(None, lines):
             # A script may write garbage into any descriptor.
-            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            try:
                 self._hear(json.loads(line))
+            except (ValueError, TypeError, KeyError, RecursionError):
+                self._honest = False
 
     def _hear(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":
             self._ready = True
-        elif event["event"] == "finished" and event["id"] == self._job:
+            return
+        if event["id"] != self._job:
+            raise ValueError("Nothing is known of such a job.")
+        if event["event"] == "started":
+            self._accepted = True
+        elif event["event"] == "finished":
             self._told = Result(int(event["code"]), _raised(event["exception"]))
-            self._on_change()
+            self._clean = event["clean"] is True
+        self._on_change()
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:

@@ -1,15 +1,18 @@
-"""Runs tasks on this machine, each in a host process of its own."""
+"""Runs tasks on this machine, each in a host process that may have served others before."""
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from sdrest import pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.failures import Ending, Surroundings, classify, not_started
-from sdrest.engine.hosts import Host
+from sdrest.engine.hosts import Host, Result
 from sdrest.engine.outdir import OutDir
+from sdrest.engine.pool import Keeping, Pool
+from sdrest.engine.preload import preload
 from sdrest.engine.process import GRACE, sweep_orphans
 from sdrest.engine.progress import ProgressParser
 from sdrest.engine.redaction import names_of_paths
@@ -20,21 +23,38 @@ from sdrest.errors import Failure, FailureCode
 POLL = 0.05
 """Seconds between two looks for complete images while a script says nothing."""
 
+WEIGHING = 0.5
+"""Seconds between two looks at the memory of a host."""
+
+_LASTING = {
+    FailureCode.IMPORT_FAILED,
+    FailureCode.KILLED,
+    FailureCode.OUT_OF_MEMORY,
+    FailureCode.PYTHON_MISSING,
+}
+"""Failures whose cause may stay in the host: the next task gets another one."""
+
 
 class LocalExecutor:
     """An `Executor` over host processes on this machine.
 
-    A failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
+    `keeping` says how many there are and what stays in them between tasks: by default nothing. A
+    failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
     that is to end has `grace` seconds after SIGTERM.
     """
 
     def __init__(
-        self, repository: Repository, *, stderr_tail: int = 65536, grace: float = GRACE
+        self,
+        repository: Repository,
+        *,
+        keeping: Keeping | None = None,
+        stderr_tail: int = 65536,
+        grace: float = GRACE,
     ) -> None:
         self._repository = repository
-        self._grace = grace
-        self._stderr_tail = stderr_tail
-        self._hosts: set[Host] = set()
+        self._keeping = keeping or Keeping()
+        self._pool = Pool(repository, self._keeping, stderr_tail=stderr_tail, grace=grace)
+        self._preloading: asyncio.Task[None] | None = None
         self._orphans_swept = False
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
@@ -45,46 +65,85 @@ class LocalExecutor:
             yield Finished(prepared)
             return
         run = _Run(task, prepared)
-        host = Host(stderr_tail=self._stderr_tail, on_stderr=run.receive_stderr, on_change=run.wake)
-        self._hosts.add(host)
+        keep_alive = task.params.keep_alive
+        if keep_alive is None:
+            keep_alive = self._keeping.keep_alive
         try:
-            try:
-                pid = await host.start(self._repository)
-            except OSError as error:
-                yield Finished(not_started(error))
-                return
-            host.submit(prepared, self._repository)
-            yield Started(pid)
+            host = await self._hand_over(run, prepared)
+        except OSError as error:
+            yield Finished(not_started(error))
+            return
+        taken = True
+        try:
+            yield Started(host.pid)
             while host.result is None:
                 await run.wait()
+                run.weigh(host)
                 for event in await run.news():
                     yield event
             result = host.result
-            await host.end(grace=0)
+            run.weigh(host)
+            await host.settle()
             for event in await run.news():
                 yield event
-            if run.complete:
-                yield Finished()
-                return
-            ending = Ending(
-                code=result.code,
-                raised=result.raised,
-                stderr=host.stderr,
-                ready=host.ready,
-                images=run.images_ready,
-                total_images=task.params.total_images,
-            )
-            yield Finished(classify(ending, _surroundings(task, self._repository)))
+            failure = self._judge(run, host, result)
+            taken = False
+            sound = failure is None or failure.code not in _LASTING
+            await self._pool.give_back(host, keep_alive=keep_alive, reusable=sound)
+            yield Finished(failure, run.peak)
         except _UnreadableImageError as error:
-            await host.end(grace=self._grace)
-            yield Finished(error.failure)
+            taken = False
+            await self._pool.dismiss(host, keep_alive=keep_alive)
+            yield Finished(error.failure, run.peak)
         finally:
-            self._hosts.discard(host)
-            await host.end(grace=self._grace)
+            if taken:
+                await self._pool.dismiss(host, keep_alive=keep_alive)
+
+    def preload(self) -> None:
+        """Start a host and load the text-to-image model, while tasks wait; a failure is logged."""
+        self._preloading = asyncio.create_task(
+            preload(self._pool, self._repository, keep_alive=self._keeping.keep_alive)
+        )
 
     async def close(self) -> None:
         """End every process that is still there."""
-        await asyncio.gather(*(host.end(grace=self._grace) for host in self._hosts))
+        if self._preloading:
+            self._preloading.cancel()
+        await self._pool.close()
+
+    async def _hand_over(self, run: "_Run", invocation: Invocation) -> Host:
+        """Give the task to a host. One that was idle may have died, or have old code: to the next.
+
+        Raises OSError where no host can be started.
+        """
+        while True:
+            host = await self._pool.take(self._repository.model(run.task.params.type))
+            first = host.submitted == 0
+            try:
+                host.submit(
+                    invocation, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
+                )
+                while not (first or host.accepted) and host.result is None:
+                    await run.wait()
+            except BaseException:
+                await self._pool.dismiss(host, keep_alive=0)
+                raise
+            if first or host.accepted:
+                return host
+            await self._pool.give_back(host, keep_alive=0, reusable=False)
+
+    def _judge(self, run: "_Run", host: Host, result: Result) -> Failure | None:
+        if run.complete:
+            return None
+        ending = Ending(
+            code=result.code,
+            raised=result.raised,
+            stderr=host.stderr,
+            ready=host.ready,
+            images=run.images_ready,
+            total_images=run.task.params.total_images,
+        )
+        return classify(ending, _surroundings(run.task, self._repository))
 
     async def _sweep_once(self) -> None:
         if not self._orphans_swept:
@@ -103,7 +162,9 @@ class _Run:
     """One task on its way: puts positions and images into one order of events."""
 
     def __init__(self, task: Task, invocation: Invocation) -> None:
-        self._task = task
+        self.task = task
+        self.peak: int | None = None
+        self._weighed = 0.0
         self._parser = ProgressParser(
             batches=invocation.batches,
             batch_size=invocation.batch_size,
@@ -124,9 +185,19 @@ class _Run:
         """Whether all images are."""
         return not self._images.missing
 
+    def weigh(self, host: Host) -> None:
+        """Look at the memory of the task's host, but not all the time."""
+        now = time.monotonic()
+        if host.result is None and now < self._weighed + WEIGHING:
+            return
+        self._weighed = now
+        memory = host.memory()
+        if memory is not None:
+            self.peak = max(memory, self.peak or 0)
+
     def receive_stderr(self, data: bytes) -> None:
         """Take what the script wrote."""
-        self._task.heard()
+        self.task.heard()
         self._positions += self._parser.feed(data)
 
     def wake(self) -> None:
@@ -162,9 +233,9 @@ class _Run:
         return news
 
     async def _image(self, number: int, path: Path) -> list[Event]:
-        image, mask = self._task.image, self._task.mask
+        image, mask = self.task.image, self.task.mask
         if image and mask:
-            restored = self._task.workdir / f"{number}.png"
+            restored = self.task.workdir / f"{number}.png"
             try:
                 await asyncio.to_thread(pictures.restore_inpainted, path, image, mask, restored)
             except (OSError, pictures.PictureError, ValueError) as error:

@@ -43,11 +43,15 @@ class Pipe:
         """Close the write end here, once the child has it."""
         os.close(self.write_end)
 
-    def close(self) -> None:
-        """Pass on what still lies in the pipe and close it."""
+    def drain(self) -> None:
+        """Pass on what lies in the pipe."""
         for _ in range(_LARGEST_PIPE // _READ_SIZE):
             if not self._read():
                 break
+
+    def close(self) -> None:
+        """Pass on what still lies in the pipe and close it."""
+        self.drain()
         self._stop()
 
     def _read(self) -> bool:
@@ -144,6 +148,17 @@ class ProcessTree:
         """The exit code, negative for a signal, None while the process runs."""
         return self._transport.get_returncode()
 
+    def memory(self) -> int | None:
+        """Return the bytes of memory (RSS) that the process itself holds; None if it is gone."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return None
+
+    async def prune(self) -> None:
+        """Kill all but the process itself."""
+        await asyncio.to_thread(_sweep, self._mark, self._started, spare=self.pid)
+
     async def end(self, *, grace: float = GRACE) -> None:
         """End the whole tree: SIGTERM, `grace` seconds (0: at once) later SIGKILL.
 
@@ -195,10 +210,10 @@ def sweep_orphans() -> None:
                 process.kill()
 
 
-def _sweep(mark: str, since: float) -> None:
-    """Kill the processes of a tree that have left its group."""
+def _sweep(mark: str, since: float, *, spare: int = 0) -> None:
+    """Kill the processes of a tree, whatever group they are in, but for one."""
     for process, found in _marked(since=since - _CLOCK_TOLERANCE):
-        if found == mark:
+        if found == mark and process.pid != spare:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 

@@ -72,6 +72,7 @@ class Job:
 
     `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
     what images and inputs take, in bytes, once the job is at its end.
+    `peak_rss` is the most memory in bytes that the script's process was seen with.
     """
 
     key: JobKey
@@ -87,6 +88,7 @@ class Job:
     failure: Failure | None = None
     number: int = 0
     size: int = 0
+    peak_rss: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def job(row: sqlite3.Row) -> Job:
         failure=_load_failure(row["failure"]),
         number=row["number"],
         size=row["bytes"],
+        peak_rss=row["peak_rss"],
     )
 
 

@@ -68,10 +68,17 @@ class Run:
         await _finish(self._prepare)
         async with aclosing(self._runtime.executor.run(self._task())) as events:
             async for event in events:
+                if isinstance(event, Finished) and event.peak_rss is not None:
+                    await self._weigh(event.peak_rss)
                 outcome = await self._take(event)
                 if outcome is not None:
                     return outcome
         raise RuntimeError("The executor ended without a result")
+
+    async def _weigh(self, peak_rss: int) -> None:
+        runtime, key = self._runtime, self._job.key
+        _log.debug("Job %s: its host had %d MiB.", key.id, peak_rss // 2**20)
+        await runtime.insist(lambda: runtime.store.weigh(key, peak_rss))
 
     def _prepare(self) -> None:
         """Make the work folder, look for the inputs, remove images that are listed no more."""

@@ -39,6 +39,12 @@ WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
 
+WEIGH = """
+UPDATE jobs SET peak_rss = :peak_rss
+WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
+RETURNING *
+"""
+
 FINISH = """
 UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes
 WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))

@@ -197,6 +197,13 @@ class Store:
             lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
         )
 
+    async def weigh(self, key: JobKey, peak_rss: int) -> Job | None:
+        """Note how much memory a running job's script had, in bytes."""
+        values = rows.names(key) | {"peak_rss": peak_rss}
+        return await self._database.write(
+            lambda connection: rows.one(connection, sql.WEIGH, values), then=self._wrote
+        )
+
     async def complete(self, key: JobKey, *, size: int) -> Job | None:
         """End a running job well; what is kept of it takes `size` bytes."""
         return await self._finish(key, Status.COMPLETE, sources(Status.COMPLETE), size)

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sdrest.engine.local import LocalExecutor
+from sdrest.engine.pool import Keeping
 from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.jobs.bus import Bus
@@ -59,8 +60,12 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
         await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
-        executor = LocalExecutor(app[keys.REPOSITORY], grace=_SCRIPT_GRACE)
+        executor = LocalExecutor(
+            app[keys.REPOSITORY], keeping=_keeping(settings), grace=_SCRIPT_GRACE
+        )
         stack.push_async_callback(executor.close)
+        if settings.preload:
+            executor.preload()
         queue = Queue(
             store=store,
             executor=executor,
@@ -77,3 +82,12 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await queue.start(delete_incomplete=settings.delete_incomplete)
         app[keys.QUEUE] = queue
         yield
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        concurrency=settings.concurrency,
+        keep_alive=settings.keep_alive,
+        max_models=settings.max_models,
+        max_memory=settings.max_host_memory * 2**20,
+    )

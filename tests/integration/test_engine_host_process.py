@@ -25,7 +25,7 @@ class Process:
         jobs, self._jobs = os.pipe()
         events, told = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-u", host.__file__, str(jobs), str(told)],
+            [sys.executable, "-u", host.__file__, str(jobs), str(told), "1"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=(jobs, told),
@@ -44,6 +44,7 @@ class Process:
             "cwd": "/",
             "seed": None,
             "takes_precision": False,
+            "preload": False,
         }
         os.write(self._jobs, json.dumps(job).encode() + b"\n")
 

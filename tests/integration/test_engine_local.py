@@ -337,7 +337,7 @@ async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None
 
 
 async def test_a_host_that_is_not_started() -> None:
-    host = Host(stderr_tail=1, on_stderr=lambda _: None, on_change=lambda: None)
+    host = Host(stderr_tail=1)
     with pytest.raises(RuntimeError, match="not started"):
         host.submit(plan(task(Path()), fake_repository()), fake_repository())
     with pytest.raises(FileNotFoundError):

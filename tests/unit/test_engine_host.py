@@ -11,7 +11,7 @@ import pytest
 
 from sdrest.engine import host
 
-SOURCE = Path(host.__file__).read_text()
+SOURCES = [Path(host.__file__), *Path(host.__file__).parent.glob("resident/*.py")]
 
 
 @pytest.fixture
@@ -32,19 +32,32 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
         "cwd": str(folder),
         "seed": None,
         "takes_precision": False,
+        "preload": False,
         **changes,
     }
 
 
-def test_it_is_python_3_8_and_standard_library_only() -> None:
-    tree = ast.parse(SOURCE, feature_version=(3, 8))
+def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    """Run a job in this process, as a host does with its first one."""
+    stage = host.Stage()
+    with stage.open():
+        code, exception, _ = host.run(job, stage)
+    return code, exception
+
+
+OWN = {"sdrest", "sdrest_resident", "numpy"}  # numpy: where torch is, and not before
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_it_is_python_3_8_and_standard_library_only(source: Path) -> None:
+    tree = ast.parse(source.read_text(), feature_version=(3, 8))
     modules = {
         (alias.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
         for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
         for alias in node.names
     }
-    assert modules <= set(sys.stdlib_module_names)
+    assert modules - OWN <= set(sys.stdlib_module_names)
 
 
 def test_a_script_runs_as_the_main_program(folder: Path) -> None:
@@ -53,7 +66,7 @@ import os, pathlib, sys
 assert __name__ == "__main__"
 pathlib.Path("seen.txt").write_text(repr((sys.argv[1:], sys.path[:2], os.getcwd(), __file__)))
 """
-    assert host.run(job(folder, text)) == (0, None)
+    assert run(job(folder, text)) == (0, None)
     seen = (["--a=1"], [str(folder), str(folder / "checkout")], str(folder), f"{folder}/script.py")
     assert (folder / "seen.txt").read_text() == repr(seen)
 
@@ -63,7 +76,7 @@ def test_the_hosts_own_modules_do_not_hide_the_scripts(folder: Path) -> None:
     here = str(Path(host.__file__).parent)
     sys.path.insert(0, here)
     try:
-        assert host.run(job(folder, "import failures\nassert failures.own")) == (0, None)
+        assert run(job(folder, "import failures\nassert failures.own")) == (0, None)
     finally:
         sys.path.remove(here)
         sys.modules.pop("failures", None)
@@ -82,14 +95,14 @@ def test_the_hosts_own_modules_do_not_hide_the_scripts(folder: Path) -> None:
 def test_exit_codes(
     folder: Path, capfd: pytest.CaptureFixture[str], statement: str, code: int, stderr: str
 ) -> None:
-    assert host.run(job(folder, f"import sys\n{statement}")) == (code, None)
+    assert run(job(folder, f"import sys\n{statement}")) == (code, None)
     assert capfd.readouterr().err == stderr
 
 
 def test_an_exception_is_shown_as_python_shows_it(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, exception = host.run(job(folder, "def f():\n    raise ValueError('x')\nf()\n"))
+    code, exception = run(job(folder, "def f():\n    raise ValueError('x')\nf()\n"))
     assert code == 1
     assert exception == {
         "types": ["ValueError", "Exception", "BaseException", "object"],
@@ -119,7 +132,7 @@ def test_an_exception_is_shown_as_python_shows_it(
     ],
 )
 def test_what_an_exception_tells(folder: Path, statement: str, facts: dict[str, Any]) -> None:
-    code, exception = host.run(job(folder, statement))
+    code, exception = run(job(folder, statement))
     assert code == 1
     assert exception is not None
     for name, value in facts.items():
@@ -138,7 +151,7 @@ def write():
 threading.Thread(target=write).start()
 threading.Thread(target=go.set).start()
 """
-    assert host.run(job(folder, text)) == (0, None)
+    assert run(job(folder, text)) == (0, None)
     assert (folder / "late.txt").read_text() == "here"
 
 
@@ -176,7 +189,7 @@ def test_full_precision_without_an_accelerator(
     if torch is not None:
         fake_torch(folder, **torch)
     try:
-        assert host.run(job(folder, PRINT_ARGUMENTS, takes_precision=True)) == (0, None)
+        assert run(job(folder, PRINT_ARGUMENTS, takes_precision=True)) == (0, None)
     finally:
         sys.modules.pop("torch", None)
     assert (folder / "arguments.txt").read_text() == arguments
@@ -184,7 +197,7 @@ def test_full_precision_without_an_accelerator(
 
 def test_a_broken_torch_is_left_to_the_script(folder: Path) -> None:
     (folder / "torch.py").write_text("raise OSError('libcuda.so')")
-    code, exception = host.run(job(folder, "import torch", takes_precision=True))
+    code, exception = run(job(folder, "import torch", takes_precision=True))
     assert code == 1
     assert exception is not None
     assert exception["text"] == "libcuda.so"
@@ -201,7 +214,7 @@ pathlib.Path("drawn.txt").write_text(repr((random.random(), np.random.rand(), to
     try:
         drawn = set()
         for _ in range(2):
-            assert host.run(job(folder, text, seed=2**32 - 1)) == (0, None)
+            assert run(job(folder, text, seed=2**32 - 1)) == (0, None)
             drawn.add((folder / "drawn.txt").read_text())
             sys.modules.pop("torch", None)
     finally:
@@ -213,23 +226,26 @@ pathlib.Path("drawn.txt").write_text(repr((random.random(), np.random.rand(), to
 def test_events_of_two_jobs(folder: Path) -> None:
     read_end, write_end = os.pipe()
     jobs = [job(folder, "import sys; sys.exit(len(sys.argv))", id=name) for name in ("a", "b")]
-    host.serve(iter(jobs), write_end)
+    stage = host.Stage()
+    with stage.open():
+        host.serve(iter(jobs), write_end, stage)
     os.close(write_end)
     with os.fdopen(read_end) as events:
         told = [json.loads(line) for line in events if line.strip()]
     assert told == [
         {"event": "ready"},
         {"event": "started", "id": "a"},
-        {"event": "finished", "id": "a", "code": 2, "exception": None},
+        {"event": "finished", "id": "a", "code": 2, "exception": None, "clean": True},
         {"event": "started", "id": "b"},
-        {"event": "finished", "id": "b", "code": 2, "exception": None},
+        {"event": "finished", "id": "b", "code": 2, "exception": None, "clean": True},
     ]
 
 
 def test_a_host_that_cannot_tell_leaves_with_the_scripts_code(folder: Path) -> None:
     read_end, write_end = os.pipe()
     text = f"import os; os.close({write_end}); raise SystemExit(7)"
-    with pytest.raises(SystemExit) as left:
-        host.serve(iter([job(folder, text)]), write_end)
+    stage = host.Stage()
+    with stage.open(), pytest.raises(SystemExit) as left:
+        host.serve(iter([job(folder, text)]), write_end, stage)
     os.close(read_end)
     assert left.value.code == 7

@@ -51,6 +51,7 @@ def test_defaults_are_the_originals() -> None:
         "channels": 4,
         "downsamplingFactor": 8,
         "sampler": "ddim",
+        "keepAlive": None,
     }
     image = validate(JobType.IMAGE_TO_IMAGE, {"prompt": "x"})
     assert isinstance(image, ImageToImage)
@@ -200,3 +201,18 @@ def test_no_fields_are_too_strange(job_type: JobType, fields: dict[str, Any]) ->
     with contextlib.suppress(InvalidRequestError):
         params = validate(job_type, {"prompt": "x", **fields})
         assert MODELS[job_type].model_validate(params.dump()) == params
+
+
+@pytest.mark.parametrize("job_type", JobType)
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("5m", 300), (2.5, 2.5), ("0", 0), (-1, -1), (None, None), (False, None)]
+)
+def test_every_job_may_say_how_long_its_model_stays(
+    job_type: JobType, value: Any, seconds: float | None
+) -> None:
+    assert validate(job_type, {"prompt": "x", "keepAlive": value}).keep_alive == seconds
+
+
+@pytest.mark.parametrize("value", ["soon", -2, "-3m", True, "inf"])
+def test_a_wrong_keep_alive_is_refused(value: Any) -> None:
+    assert set(wrong(keepAlive=value)) == {"keepAlive"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.settings import FLAGS, Duration, Flag, Settings
 
 BY_NAME = {flag.name: flag for flag in FLAGS}
 NUMBERS = [flag for flag in FLAGS if flag.kind in {int, float}]
@@ -76,3 +76,24 @@ def test_a_refusal_says_what_would_be_right(name: str, text: str, sentence: str)
 )
 def test_words_for_true_and_false(text: str, value: bool) -> None:
     assert BY_NAME["cors"].parse(text) is value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), ("0", 0), ("-1", -1)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert BY_NAME["keep_alive"].parse(text) == seconds
+    assert Duration(str(Duration(text))) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "5 minutes", "inf", "nan", "-2", "5d", "1m30s"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="seconds, or a time such as 90s, 5m or 1h"):
+        BY_NAME["keep_alive"].parse(text)
+
+
+def test_log_levels() -> None:
+    assert BY_NAME["log_level"].parse("debug") == "debug"
+    with pytest.raises(ValueError, match="one of debug, warning, error"):
+        BY_NAME["log_level"].parse("loud")

@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +235,16 @@ def exit_text(script: Script) -> None:
 
 def exit_code(script: Script) -> None:
     raise SystemExit(int(script.values["code"]))
+
+
+def leave_thread(script: Script) -> None:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    script.batches()
+
+
+def deaf_to_interrupts(script: Script) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hang(script)
 
 
 def garbage(script: Script) -> None:

@@ -1,0 +1,1 @@
+ALTER TABLE jobs ADD COLUMN peak_rss INTEGER;  -- most memory of the script's process, in bytes

@@ -1,0 +1,276 @@
+"""Hosts that stay: which job gets which, what ends them, what a job leaves in them."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sdrest.engine.base import Event, Finished, ImageReady, Started
+from sdrest.engine.local import LocalExecutor
+from sdrest.engine.pool import Keeping
+from sdrest.engine.scripts import Invocation, plan
+from sdrest.errors import FailureCode
+from tests.fakes.running import (
+    FORK,
+    PATIENCE,
+    Lifeline,
+    collect,
+    failure,
+    fake_repository,
+    invocation,
+    task,
+)
+
+FOR_EVER = Keeping(keep_alive=-1)
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[LocalExecutor]:
+    executor = LocalExecutor(fake_repository(), keeping=FOR_EVER, grace=0.2)
+    yield executor
+    await executor.close()
+
+
+@pytest.fixture
+def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
+    line = Lifeline(tmp_path / "lifeline")
+    yield line
+    line.close()
+
+
+class Jobs:
+    """Jobs, one after the other, each in a folder of its own."""
+
+    def __init__(self, executor: LocalExecutor, folder: Path) -> None:
+        self.executor = executor
+        self.folder = folder
+        self.count = 0
+
+    async def run(self, prompt: str = "paint", **fields: Any) -> list[Event]:
+        self.count += 1
+        work = task(self.folder / str(self.count), prompt, **fields)
+        return await collect(self.executor.run(work))
+
+    async def pid(self, prompt: str = "paint", **fields: Any) -> int:
+        """Run a job and return the process that it had."""
+        return pid_of(await self.run(prompt, **fields))
+
+
+@pytest.fixture
+def jobs(executor: LocalExecutor, tmp_path: Path) -> Jobs:
+    return Jobs(executor, tmp_path)
+
+
+def pid_of(events: list[Event]) -> int:
+    assert isinstance(events[0], Started)
+    return events[0].pid
+
+
+def gone(pid: int) -> bool:
+    """Wait for the end of a process."""
+    try:
+        process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return True
+    return not psutil.wait_procs([process], timeout=PATIENCE)[1]
+
+
+async def test_jobs_share_a_host(executor: LocalExecutor, tmp_path: Path) -> None:
+    facts, pids, pictures = [], set(), set()
+    for name in ("one", "two", "three"):
+        work = task(tmp_path / name)
+        events = await collect(executor.run(work))
+        assert events[-1] == Finished()
+        assert isinstance(events[-1], Finished)
+        assert (events[-1].peak_rss or 0) > 2**20
+        pids.add(pid_of(events))
+        pictures |= {event.path.read_bytes() for event in events if isinstance(event, ImageReady)}
+        fact = invocation(work)
+        assert f"--outdir={work.workdir}/output" in fact.pop("argv")
+        facts.append(fact)
+    assert len(pids) == len(pictures) == 1
+    assert facts[1:] == facts[:1] * 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "crash_before",
+        "crash_between",
+        "exit_code code=3",
+        "too_few",
+        "missing_file",
+        "flood_stderr",
+    ],
+)
+async def test_a_failed_job_leaves_the_host_as_it_was(jobs: Jobs, trouble: str) -> None:
+    first = await jobs.pid()
+    assert isinstance((await jobs.run(trouble, iterations=2))[-1], Finished)
+    events = await jobs.run(iterations=2)
+    assert pid_of(events) == first
+    assert events[-1] == Finished()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *("killed", "terminated", "end_at_once", "garbage", "close_stderr", "close_descriptors"),
+        *("out_of_memory", "missing_module", "leave_thread"),
+    ],
+)
+async def test_a_spoiled_host_is_replaced(jobs: Jobs, trouble: str) -> None:
+    spoiled = await jobs.pid(trouble)
+    assert gone(spoiled)
+    events = await jobs.run()
+    assert pid_of(events) != spoiled
+    assert events[-1] == Finished()
+
+
+async def test_an_idle_host_that_died_is_replaced(jobs: Jobs) -> None:
+    first = await jobs.pid()
+    psutil.Process(first).kill()
+    events = await jobs.run()
+    assert events[-1] == Finished()
+    assert pid_of(events) != first
+
+
+async def test_what_a_job_leaves_running_does_not_outlive_it(
+    jobs: Jobs, tmp_path: Path, lifeline: Lifeline
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    run = asyncio.create_task(jobs.run(f"leave_children lifeline={lifeline.path} gate={gate}"))
+    pids = await lifeline.pids(3)
+    await asyncio.to_thread(gate.write_text, "go on")
+    host = pid_of(await run)
+    assert await jobs.pid() == host  # which buries its children
+    assert all(gone(pid) for pid in pids if pid != host)
+
+
+async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1) -> object:
+    """Start a job and wait until its processes are there."""
+    jobs.count += 1
+    events = jobs.executor.run(task(jobs.folder / str(jobs.count), prompt))
+    async with asyncio.timeout(PATIENCE):
+        started = await anext(events)
+        await lifeline.pids(processes)
+        await events.aclose()
+    assert isinstance(started, Started)
+    return started.pid
+
+
+async def test_an_interrupted_job_leaves_the_host_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
+    host = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
+    events = await jobs.run()
+    assert (pid_of(events), events[-1]) == (host, Finished())
+
+
+async def test_children_of_an_interrupted_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
+    host = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
+    pids = await lifeline.pids(3)
+    assert await jobs.pid() == host  # which buries its children
+    assert all(gone(pid) for pid in pids if pid != host)
+
+
+async def test_a_job_that_does_not_obey_loses_its_host(jobs: Jobs, lifeline: Lifeline) -> None:
+    host = await begin(jobs, f"deaf_to_interrupts lifeline={lifeline.path}", lifeline)
+    assert await lifeline.all_gone()
+    assert await jobs.pid() != host
+
+
+async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> None:
+    executor = LocalExecutor(fake_repository(), keeping=Keeping(keep_alive=0.05))
+    jobs = Jobs(executor, tmp_path)
+    first = await jobs.pid()
+    assert await asyncio.to_thread(gone, first)
+    assert await jobs.pid() != first
+    await executor.close()
+
+
+async def test_a_job_says_how_long_its_host_stays(jobs: Jobs) -> None:
+    first = await jobs.pid()
+    assert await jobs.pid(keepAlive=0) == first
+    assert gone(first)
+    second = await jobs.pid(keepAlive="0.05s")
+    assert await asyncio.to_thread(gone, second)
+
+
+async def test_a_host_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
+    keeping = Keeping(keep_alive=-1, max_memory=2**20)
+    executor = LocalExecutor(fake_repository(), keeping=keeping)
+    assert gone(await Jobs(executor, tmp_path).pid())
+    await executor.close()
+
+
+async def test_changed_code_is_imported_anew(tmp_path: Path) -> None:
+    root = tmp_path / "fork"
+    shutil.copytree(FORK, root)
+    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER)
+    jobs = Jobs(executor, tmp_path)
+    first = await jobs.pid()
+    assert await jobs.pid() == first
+    drawing = root / "drawing.py"
+    drawing.write_text(drawing.read_text() + "\n")
+    events = await jobs.run()
+    assert events[-1] == Finished()
+    assert pid_of(events) != first
+    assert [type(event) for event in events].count(Started) == 1
+    await executor.close()
+
+
+async def test_no_more_hosts_than_allowed(tmp_path: Path) -> None:
+    executor = LocalExecutor(fake_repository(), keeping=Keeping(concurrency=2, keep_alive=-1))
+    jobs = Jobs(executor, tmp_path)
+    pids = await asyncio.gather(*(jobs.pid() for _ in range(5)))
+    assert len(set(pids)) <= 2
+    await executor.close()
+    assert all(map(gone, pids))
+
+
+async def test_a_job_goes_where_its_model_is(tmp_path: Path, lifeline: Lifeline) -> None:
+    models = [tmp_path / name for name in ("one", "two")]
+    for model in models:
+        model.write_text("model")
+    keeping = Keeping(concurrency=2, keep_alive=-1, max_models=1)
+    executor = LocalExecutor(fake_repository(), keeping=keeping)
+    pool = executor._pool
+    hosts = [await pool.take(model) for model in models]
+    for host in hosts:
+        host.submit(_plan(tmp_path / str(host.pid)), fake_repository())
+        await host.wait(PATIENCE)
+        await pool.give_back(host, keep_alive=-1, reusable=True)
+    for model, host in zip(models * 2, hosts * 2, strict=True):
+        taken = await pool.take(model)
+        assert taken is host
+        host.submit(_plan(tmp_path / f"{host.pid}-{host.submitted}"), fake_repository())
+        await host.wait(PATIENCE)
+        await pool.give_back(taken, keep_alive=-1, reusable=True)
+    await executor.close()
+
+
+def _plan(folder: Path) -> Invocation:
+    return plan(task(folder), fake_repository())
+
+
+async def test_preloading_leaves_a_host_with_the_imports(
+    executor: LocalExecutor, jobs: Jobs
+) -> None:
+    executor.preload()
+    events = await jobs.run()
+    children = [child.pid for child in psutil.Process().children()]
+    assert pid_of(events) in children
+    assert events[-1] == Finished()
+
+
+async def test_preloading_what_is_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = LocalExecutor(fake_repository(root=tmp_path), keeping=FOR_EVER)
+    executor.preload()
+    assert failure(await Jobs(executor, tmp_path).run()).code is FailureCode.SCRIPT_MISSING
+    await executor.close()

@@ -1,0 +1,212 @@
+import json
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdrest.engine import host
+
+REPOSITORY = Path(__file__).parents[1] / "fakes" / "torchlike"
+FAKES = ("torch", "ldm", "omegaconf", "transformers")
+
+
+class Scripts:
+    """Runs of the fake script in this process, on one stage or each on its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint("one.ckpt", {str(number): number + 5 for number in range(2000)})
+
+    def checkpoint(self, name: str, weights: dict[str, int]) -> Path:
+        """Write a checkpoint, as a new file."""
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        (self.folder / f"{name}.new").write_bytes(
+            pickle.dumps({"state_dict": weights, "global_step": 7, "optimizer": object()})
+        )
+        return (self.folder / f"{name}.new").rename(path)
+
+    def run(self, stage: host.Stage, *, preload: bool = False, **options: Any) -> tuple[Any, Any]:
+        """Return what a script saw, and how often it built, read and made something so far."""
+        out = self.folder / "out.json"
+        out.unlink(missing_ok=True)
+        options = {"seed": 1, "size": 9, "ckpt": str(self.folder / "one.ckpt"), **options}
+        job = {
+            "id": "1",
+            "script": str(REPOSITORY / "scripts" / "txt2img.py"),
+            "arguments": [json.dumps({**options, "out": str(out)})],
+            "path": [str(REPOSITORY / "scripts"), str(REPOSITORY)],
+            "cwd": str(self.folder),
+            "seed": None,
+            "takes_precision": False,
+            "preload": preload,
+        }
+        code, exception, clean = host.run(job, stage)
+        assert (code, exception, clean) == (0, None, True)
+        if preload:
+            assert not out.exists()
+            return None, None
+        seen, counts = json.loads(out.read_text())
+        return seen, counts
+
+    def cold(self, **options: Any) -> Any:
+        """Return what a script sees in a process of its own, so to speak."""
+        forget()
+        stage = host.Stage(2)
+        with stage.open():
+            return self.run(stage, **options)[0]
+
+
+def forget() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in FAKES]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Iterator[Scripts]:
+    forget()
+    yield Scripts(tmp_path)
+    forget()
+
+
+@pytest.fixture
+def stage(scripts: Scripts) -> Iterator[host.Stage]:
+    stage = host.Stage(2)
+    with stage.open():
+        yield stage
+
+
+@pytest.mark.parametrize("inpaint", [False, True])
+def test_a_model_is_built_once_and_the_noise_stays_the_same(
+    scripts: Scripts, inpaint: bool
+) -> None:
+    wanted = [scripts.cold(seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
+    forget()
+    stage = host.Stage(2)
+    with stage.open():
+        warm = [scripts.run(stage, seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
+    assert [seen for seen, _ in warm] == wanted
+    assert [counts for _, counts in warm] == [{"built": 1, "read": 1, "made": 1}] * 3
+    assert len({str(seen["noise"]) for seen in wanted}) == 3
+
+
+def test_a_large_model_crosses_blocks_of_the_generator(scripts: Scripts, stage: host.Stage) -> None:
+    warm = [scripts.run(stage, seed=seed, size=2000)[0] for seed in (4, 5)]
+    assert warm == [scripts.cold(seed=seed, size=2000) for seed in (4, 5)]
+
+
+def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: host.Stage) -> None:
+    scripts.run(stage)
+    scripts.checkpoint("one.ckpt", {"0": 77})
+    seen, counts = scripts.run(stage)
+    assert seen["weights"][0] == 77
+    assert seen["weights"][1] != 6
+    assert counts == {"built": 2, "read": 2, "made": 1}
+
+
+def test_what_a_checkpoint_lacks_is_random_each_time(scripts: Scripts, stage: host.Stage) -> None:
+    scripts.checkpoint("one.ckpt", {"0": 77})
+    warm = [scripts.run(stage, seed=seed)[0] for seed in (1, 2)]
+    assert warm == [scripts.cold(seed=seed) for seed in (1, 2)]
+    assert warm[0]["weights"] != warm[1]["weights"]
+
+
+def test_one_checkpoint_in_two_models(scripts: Scripts, stage: host.Stage) -> None:
+    scripts.run(stage)
+    seen, counts = scripts.run(stage, size=4)
+    assert (len(seen["weights"]), seen["step"], counts["built"]) == (4, 7, 2)
+    assert seen["weights"][:2] == [5, 6]
+    assert scripts.run(stage)[1]["built"] == 2
+
+
+def test_only_so_many_models_stay(scripts: Scripts, stage: host.Stage) -> None:
+    built = []
+    for size in (3, 4, 5, 4, 3):
+        seen, counts = scripts.run(stage, size=size)
+        assert seen["weights"][:2] == [5, 6]
+        built.append(counts["built"])
+    assert built == [1, 2, 3, 3, 4]
+
+
+def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: host.Stage) -> None:
+    first = scripts.run(stage, then="model.weights[0].change(1000)")[0]
+    seen, counts = scripts.run(stage)
+    assert seen == first
+    assert counts["built"] == 2
+
+
+@pytest.mark.parametrize(
+    "then", ["checkpoint['optimizer']", "dict(checkpoint)", "len(state), list(state)"]
+)
+def test_other_parts_of_a_checkpoint_are_there(
+    scripts: Scripts, stage: host.Stage, then: str
+) -> None:
+    scripts.run(stage)
+    scripts.run(stage, then=then)
+    assert scripts.run(stage, then="assert 'nothing' not in checkpoint")[1]["built"] == 1
+
+
+def test_a_model_that_draws_from_elsewhere_is_made_anew(
+    scripts: Scripts, stage: host.Stage
+) -> None:
+    made = [scripts.run(stage, checker="draws from random")[1]["made"] for _ in range(2)]
+    assert made == [1, 2]
+
+
+def test_few_pretrained_models_stay(scripts: Scripts, stage: host.Stage) -> None:
+    names = [*map(str, range(9)), "0", "8"]
+    made = [scripts.run(stage, checker=name)[1]["made"] for name in names]
+    assert made[-2:] == [10, 10]
+
+
+def test_a_pretrained_folder_that_changes(scripts: Scripts, stage: host.Stage) -> None:
+    folder = scripts.folder / "checker"
+    folder.mkdir()
+    weights = folder / "model.bin"
+    weights.write_text("old")
+    counts = [scripts.run(stage)[1]["made"] for _ in range(2)]
+    weights.write_text("newer")
+    assert [*counts, scripts.run(stage)[1]["made"]] == [1, 1, 2]
+
+
+def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
+    scripts: Scripts, stage: host.Stage
+) -> None:
+    path = scripts.folder / "plain.ckpt"
+    path.write_bytes(pickle.dumps([1, 2]))
+    then = (
+        f"assert torch.load({str(path)!r}) == [1, 2]\n"
+        "assert type(instantiate_from_config({'size': -1})) is object\n"
+        "assert len(model.load_state_dict({'0': 9}, strict=False).missing_keys) == 8\n"
+        "try: torch.load('nowhere')\n"
+        "except FileNotFoundError: pass\n"
+        "else: raise AssertionError"
+    )
+    scripts.run(stage, then=then)
+    assert scripts.run(stage)[1]["built"] == 2
+
+
+def test_preloading_stops_when_the_model_is_there(scripts: Scripts, stage: host.Stage) -> None:
+    sys.path.insert(0, str(REPOSITORY))
+    try:
+        __import__("torch")
+        scripts.run(stage, preload=True)
+    finally:
+        sys.path.remove(str(REPOSITORY))
+    seen, counts = scripts.run(stage)
+    assert counts["built"] == 1
+    assert seen == scripts.cold()
+
+
+def test_the_device_and_inode_tell_files_apart(scripts: Scripts, stage: host.Stage) -> None:
+    scripts.run(stage)
+    one = scripts.folder / "one.ckpt"
+    before = one.stat()
+    copy = scripts.checkpoint("copy.ckpt", {str(number): number + 8 for number in range(2000)})
+    os.utime(copy, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    copy.replace(one)
+    assert scripts.run(stage)[0]["weights"][:2] == [8, 9]

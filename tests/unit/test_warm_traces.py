@@ -1,0 +1,246 @@
+"""What a script leaves behind does not reach the next one."""
+
+import builtins
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdrest.engine import host
+
+MESS = """
+import atexit, builtins, gc, io, logging, os, pathlib, signal, sys, threading, warnings
+import numpy, random, tqdm
+import beside, root_module
+atexit.register((pathlib.Path.cwd() / "exit.txt").write_text, "bye")
+beside.state.append("dirty")
+os.environ["MESS"] = "1"
+os.environ.pop("HOME", None)
+os.chdir("/")
+os.umask(0o077)
+sys.argv.append("more")
+sys.path.append("/mess")
+sys.excepthook = None
+sys.stdout = io.StringIO()
+sys.setrecursionlimit(2345)
+builtins.print = None
+builtins.mess = 1
+gc.disable()
+warnings.simplefilter("error")
+logging.disable(logging.CRITICAL)
+logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger().setLevel(1)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+numpy.seterr(all="raise")
+random.seed(1)
+numpy.random.seed(1)
+bar = tqdm.tqdm(total=9, file=io.StringIO())
+raise RuntimeError("with an open bar")
+"""
+
+LOOK = """
+import builtins, gc, json, logging, pathlib, os, random, signal, sys, warnings
+import numpy, tqdm
+import beside
+seen = {
+    "beside": beside.state, "environ": dict(os.environ), "cwd": os.getcwd(), "argv": sys.argv,
+    "path": sys.path, "excepthook": repr(sys.excepthook), "stdout": repr(sys.stdout),
+    "limit": sys.getrecursionlimit(), "print": repr(print), "mess": hasattr(builtins, "mess"),
+    "gc": gc.isenabled(), "warnings": repr(warnings.filters),
+    "disabled": logging.root.manager.disable,
+    "handlers": repr(logging.root.handlers), "level": logging.root.level,
+    "sigterm": repr(signal.getsignal(signal.SIGTERM)), "seterr": numpy.geterr(),
+    "umask": os.umask(0o022), "bars": len(tqdm.tqdm._instances),
+}
+os.umask(seen["umask"])
+pathlib.Path("seen.json").write_text(json.dumps([seen, random.random(), numpy.random.rand()]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "beside.py").write_text("state = []\n")
+    (tmp_path / "root_module.py").write_text("import os\nos.environ['IMPORTED'] = 'yes'\n")
+    environment = dict(os.environ)
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.modules.pop("root_module", None)
+
+
+def run(stage: host.Stage, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
+    script = folder / "scripts" / "script.py"
+    script.write_text(text)
+    job = {
+        "id": "1",
+        "script": str(script),
+        "arguments": [],
+        "path": [str(script.parent), str(folder)],
+        "cwd": str(folder),
+        "seed": None,
+        "takes_precision": False,
+        "preload": False,
+    }
+    return host.run({**job, **changes}, stage)
+
+
+def seen(stage: host.Stage, folder: Path) -> list[Any]:
+    assert run(stage, folder, LOOK) == (0, None, True)
+    found: list[Any] = json.loads((folder / "seen.json").read_text())
+    return found
+
+
+def test_a_mess_is_cleared_away(folder: Path) -> None:
+    stage = host.Stage()
+    with stage.open():
+        seen(stage, folder)  # imports numpy, which adds filters of warnings
+        before, *drawn = seen(stage, folder)
+        assert run(stage, folder, MESS)[::2] == (1, True)
+        after, *drawn_after = seen(stage, folder)
+    assert after["environ"].pop("IMPORTED") == "yes"  # modules are imported once
+    assert after == before
+    assert (folder / "exit.txt").read_text() == "bye"
+    assert set(drawn).isdisjoint(drawn_after)
+    assert "beside" not in sys.modules
+    assert "root_module" in sys.modules
+    assert hasattr(builtins, "print")
+    assert random.random() != 0.13436424411240122  # what seed 1 gives
+    assert warnings.filters
+    assert logging.root.manager.disable == 0
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_thread_that_stays_is_told(folder: Path) -> None:
+    stage = host.Stage()
+    text = """
+import threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+    with stage.open():
+        assert run(stage, folder, text) == (0, None, False)
+        assert run(stage, folder, "") == (0, None, True)
+
+
+def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
+    (folder / "root_module.py").write_text(
+        "import atexit\ncalls = []\nregistered = atexit.register(calls.append, 1)\n"
+    )
+    stage = host.Stage()
+    text = "import root_module, sys\nassert root_module.calls == []\n"
+    with stage.open():
+        assert run(stage, folder, text) == (0, None, True)
+        assert run(stage, folder, text) == (0, None, True)
+
+
+TORCH = """
+flags = {"dtype": "float32", "grad": True}
+get_default_dtype = lambda: flags["dtype"]
+def set_default_dtype(value): flags["dtype"] = value
+is_grad_enabled = lambda: flags["grad"]
+def set_grad_enabled(value): flags["grad"] = value
+seeds = []
+manual_seed = seeds.append
+class cudnn:
+    benchmark = False
+class backends:
+    cudnn = cudnn
+"""
+
+
+def test_flags_of_torch_are_put_back(folder: Path) -> None:
+    (folder / "torch.py").write_text(TORCH)
+    mess = """
+import torch
+assert torch.flags == {"dtype": "float32", "grad": True}, torch.flags
+assert not torch.backends.cudnn.benchmark
+torch.set_default_dtype("float64")
+torch.set_grad_enabled(False)
+torch.backends.cudnn.benchmark = True
+"""
+    stage = host.Stage()
+    try:
+        with stage.open():
+            assert run(stage, folder, mess) == (0, None, True)
+            assert run(stage, folder, mess) == (0, None, True)
+        assert sys.modules["torch"].seeds == [67280421310721]
+    finally:
+        sys.modules.pop("torch", None)
+
+
+def test_an_interrupt_waits_for_imports(folder: Path) -> None:
+    (folder / "root_module.py").write_text(
+        "import sys\nsys.stage.interrupts.request('1')\nsys.stage.steps.append('imported')\n"
+    )
+    stage = host.Stage()
+    steps: list[str] = []
+    sys.stage, stage.steps = stage, steps  # type: ignore[attr-defined]  # for the script to find
+    text = "import sys\nimport root_module\nsys.stage.steps.append('went on')\n"
+    try:
+        with stage.open():
+            code, exception, clean = run(stage, folder, text)
+    finally:
+        del sys.stage  # type: ignore[attr-defined]  # as above
+    assert (code, exception["types"][0], clean) == (1, "KeyboardInterrupt", True)
+    assert steps == ["imported"]
+
+
+def test_an_interrupt_that_came_early(folder: Path) -> None:
+    stage = host.Stage()
+    stage.interrupts.request("1")
+    with stage.open():
+        assert run(stage, folder, "import os\nos.mkdir('x')")[0] == 1
+        assert run(stage, folder, "import os\nos.mkdir('y')") == (0, None, True)
+    assert not (folder / "x").exists()
+
+
+def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
+    stage = host.Stage()
+    sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
+    try:
+        with stage.open():
+            text = "import sys\nsys.stage.interrupts.request('2')\n"
+            assert run(stage, folder, text) == (0, None, True)
+    finally:
+        del sys.stage  # type: ignore[attr-defined]  # as above
+
+
+def test_an_interrupt_ends_a_script(folder: Path) -> None:
+    stage = host.Stage()
+    sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
+    text = "import signal, sys\nsys.stage.interrupts.request('1')\nsignal.pause()\n"
+    try:
+        with stage.open():
+            code, exception, _ = run(stage, folder, text)
+    finally:
+        del sys.stage  # type: ignore[attr-defined]  # as above
+    assert (code, exception["types"][0]) == (1, "KeyboardInterrupt")
+
+
+def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "root_module.py").write_text("raise ValueError('here')\n")
+    stage = host.Stage()
+    with stage.open():
+        run(stage, folder, "import root_module")
+    shown = capfd.readouterr().err
+    assert shown.count("File ") == 2
+    assert "resident" not in shown
+
+
+def test_code_that_changed_is_noticed(folder: Path) -> None:
+    stage = host.Stage()
+    with stage.open():
+        run(stage, folder, "import root_module")
+    stage.sources.note([str(folder)])
+    assert not stage.sources.changed()
+    (folder / "root_module.py").unlink()
+    assert stage.sources.changed()

@@ -9,6 +9,7 @@ import { ago, duration, label, percent, pictures, place, typeName } from "./word
 
 const MOST_TILES = 9;
 const UNSAID = new Set(["prompt", "channels", "downsamplingFactor"]);
+const SAID_FIRST = ["steps", "seed", "strength"];
 
 /** How many pictures a job makes. */
 export function total({ progress, params, imageUrls = [] }) {
@@ -18,6 +19,13 @@ export function total({ progress, params, imageUrls = [] }) {
 
 /** What a job is called where it has no prompt. */
 export const title = ({ params, type }) => params.prompt || typeName(type);
+
+/** The parameters that tell most, in a few words. */
+function summary(job) {
+  const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
+  const said = SAID_FIRST.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
+  return [typeName(job.type), width && `${width} × ${height}`, ...said, ago(job.createdAt)].filter(Boolean).join(" · ");
+}
 
 /** A job's parameters as `[name, value]` pairs for people. */
 export function facts(job) {
@@ -92,10 +100,9 @@ export class Card {
     this.#showTiles(job);
   }
 
-  /** Says how long ago it was, and its parameters. */
+  /** Says anew how long ago it was. */
   age() {
-    const [size, ...rest] = facts(this.job).map(([name, value]) => (name === "Size" ? value : `${name.toLowerCase()} ${value}`));
-    setText(this.#parts.facts, [typeName(this.job.type), size, ...rest.slice(0, 4), ago(this.job.createdAt)].filter(Boolean).join(" · "));
+    setText(this.#parts.facts, summary(this.job));
   }
 
   #showState(job) {
@@ -138,7 +145,7 @@ export class Card {
     const first = isActive(job) ? Math.max(0, Math.min(urls.length - MOST_TILES + 1, count - MOST_TILES)) : 0;
     const tiles = Array.from({ length: shown }, (_, place) => this.#tile(job, first + place, urls));
     arrange(this.#parts.tiles, tiles);
-    this.#parts.tiles.dataset.count = Math.min(shown, 5);
+    this.#parts.tiles.dataset.count = shown;
     this.#parts.tiles.hidden = shown === 0;
     const last = tiles.at(-1);
     const hidden = count - first - shown;

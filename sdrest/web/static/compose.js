@@ -11,6 +11,7 @@ import { Tabs } from "./tabs.js";
 import { Upload } from "./upload.js";
 import { typeName } from "./words.js";
 
+const SEND = "Make picture";
 const NEEDS_PICTURE = new Set(["image-to-image", "inpaint-image"]);
 
 /** One tab's form: parameters, a sentence about all of them, the button. */
@@ -20,7 +21,7 @@ class Panel {
     this.parameters = new ParameterForm(type, description);
     this.picturePlace = h("div", { class: "picture-place" });
     this.error = h("p", { class: "form-error", role: "alert", hidden: true });
-    this.button = h("button", { class: "primary", type: "submit" }, "Make it");
+    this.button = h("button", { class: "primary", type: "submit" }, SEND);
     const { prompt, others } = split(this.parameters.elements);
     this.element = h(
       "form",
@@ -48,7 +49,7 @@ class Panel {
 
   busy(isBusy) {
     this.button.setAttribute("aria-disabled", String(isBusy));
-    this.button.textContent = isBusy ? "Sending …" : "Make it";
+    this.button.textContent = isBusy ? "Sending …" : SEND;
   }
 }
 

@@ -3,7 +3,6 @@
 import { h, uniqueId } from "./dom.js";
 import { label } from "./words.js";
 
-const LARGEST_SEED = 2 ** 32;
 const WIDEST_SLIDER = 1;
 
 /** Returns the schema without "or null" and without references. */
@@ -28,11 +27,20 @@ function control(name, schema, id) {
   return h("input", { ...common, ...range, type: "number", inputmode });
 }
 
+/** A slider with its value beside it. */
+function slider(input) {
+  const output = h("output", { for: input.id });
+  for (const name of ["input", "set"]) {
+    input.addEventListener(name, () => (output.textContent = input.value));
+  }
+  return h("div", { class: "slider" }, input, output);
+}
+
 /** Whether a property can have one value only, so that nobody needs to be asked. */
 export const isFixed = ({ minimum, maximum }) => minimum != null && minimum === maximum;
 
 export class Field {
-  #control;
+  control;
   #error;
 
   constructor(name, declared, definitions) {
@@ -40,65 +48,55 @@ export class Field {
     const id = uniqueId(name);
     this.name = name;
     this.default = schema.default;
-    this.#control = control(name, schema, id);
+    this.control = control(name, schema, id);
     this.#error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
     const hint = h("p", { class: "hint", id: `${id}-hint` }, schema.description ?? "");
-    this.#control.setAttribute("aria-describedby", `${id}-error ${id}-hint`);
+    this.control.setAttribute("aria-describedby", `${id}-error ${id}-hint`);
     this.element = h(
       "div",
       { class: `field field-${name}` },
-      h("label", { for: id }, label(name)),
-      ...this.parts(this.#control, id),
+      h("label", { for: id, title: schema.description }, label(name)),
+      this.control.type === "range" ? slider(this.control) : this.control,
       this.#error,
       hint,
     );
     this.set(schema.default);
-    this.#control.addEventListener("input", () => this.fail(null));
-  }
-
-  /** What stands between label and error. */
-  parts(element, id) {
-    if (element.type !== "range") return [element];
-    const output = h("output", { for: id });
-    const show = () => (output.textContent = element.value);
-    element.addEventListener("input", show);
-    element.addEventListener("set", show);
-    return [h("div", { class: "slider" }, element, output)];
+    this.control.addEventListener("input", () => this.fail(null));
   }
 
   /** What was entered, as text; nothing entered is the server's default. */
   get value() {
-    return this.#control.value;
+    return this.control.value;
   }
 
   set(value) {
-    this.#control.value = value ?? "";
-    this.#control.dispatchEvent(new Event("set"));
+    this.control.value = value ?? "";
+    this.control.dispatchEvent(new Event("set"));
   }
 
   /** Shows what is wrong with the value, or with null that nothing is. */
   fail(message) {
     this.#error.hidden = !message;
     this.#error.textContent = message ?? "";
-    if (message) this.#control.setAttribute("aria-invalid", "true");
-    else this.#control.removeAttribute("aria-invalid");
+    if (message) this.control.setAttribute("aria-invalid", "true");
+    else this.control.removeAttribute("aria-invalid");
   }
 
   focus() {
-    this.#control.focus();
+    this.control.focus();
   }
 }
 
 /** The seed: by default a new one for each request, since the same request is the same job. */
 export class SeedField extends Field {
-  #fresh;
+  #fresh = h("input", { type: "checkbox", checked: true });
 
-  parts(element, id) {
-    const checkbox = h("input", { type: "checkbox", id: `${id}-fresh`, checked: true });
-    this.#fresh = checkbox;
-    element.addEventListener("input", () => (checkbox.checked = false));
-    const text = h("label", { for: checkbox.id, class: "check" }, checkbox, "New each time");
-    return [element, text];
+  constructor(...given) {
+    super(...given);
+    this.#fresh.id = `${this.control.id}-fresh`;
+    const text = h("label", { for: this.#fresh.id, class: "check" }, this.#fresh, "New each time");
+    this.control.after(text);
+    this.control.addEventListener("input", () => (this.isFresh = false));
   }
 
   get isFresh() {
@@ -111,8 +109,6 @@ export class SeedField extends Field {
 
   /** Chooses another seed if that is wanted. */
   roll() {
-    if (!this.isFresh) return;
-    const [seed] = crypto.getRandomValues(new Uint32Array(1));
-    this.set(seed % LARGEST_SEED);
+    if (this.isFresh) this.set(crypto.getRandomValues(new Uint32Array(1))[0]);
   }
 }

@@ -37,7 +37,7 @@ export class ParameterForm {
           h("div", { class: "fields" }, more.map(({ element }) => element)))
       : null;
     this.elements = [
-      h("div", { class: "fields" }, first.map(({ element }) => element)),
+      h("div", { class: "fields first" }, first.map(({ element }) => element)),
       this.#details,
     ].filter(Boolean);
   }

@@ -40,8 +40,8 @@ function noise(next) {
   const context = made.getContext("2d");
   const image = context.createImageData(SIDE, SIDE);
   for (let at = 0; at < image.data.length; at += 4) {
-    const grey = 70 + next() * 130;
-    const tint = () => grey + (next() - 0.5) * 60;
+    const grey = 95 + next() * 90;
+    const tint = () => grey + (next() - 0.5) * 44;
     image.data.set([tint(), tint(), tint(), 255], at);
   }
   context.putImageData(image, 0, 0);
@@ -71,7 +71,7 @@ export class Grain {
     context.globalAlpha = 1;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#colours, 0, 0, SIDE, SIDE);
-    context.globalAlpha = 1 - 0.85 * fraction;
+    context.globalAlpha = 0.9 - 0.75 * fraction;
     context.drawImage(this.#noise, 0, 0);
   }
 }

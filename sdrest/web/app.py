@@ -15,7 +15,7 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import cors, health, keys
+from sdrest.web import cors, health, keys, page
 from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 
@@ -45,6 +45,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     if settings.cors:
         cors.enable(app)
     health.add_to(app.router)
+    page.add_to(app.router)
     app.cleanup_ctx.append(_run_jobs)
     return app
 

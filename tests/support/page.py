@@ -16,7 +16,7 @@ from yarl import URL
 
 from tests.support.server import Server
 
-SECONDS = 30.0
+SECONDS = 20.0
 """No step in the browser takes longer."""
 
 _MISSING = (
@@ -177,6 +177,9 @@ async def studio(
     try:
         async with asyncio.timeout(2 * SECONDS):
             yield opened
+    except BaseException as error:
+        error.add_note("\n".join(["the browser's complaints:", *opened.complaints]))
+        raise
     finally:
         await context.close()
-    assert opened.complaints == []
+    assert opened.complaints == [], opened.complaints

@@ -158,7 +158,9 @@ def _flatten(picture: Image.Image, background: str) -> Image.Image:
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, background), picture)
+    flat = Image.new("RGB", picture.size, background)
+    flat.paste(picture, mask=picture)
+    return flat
 
 
 def _open_prepared(path: Path) -> Image.Image:

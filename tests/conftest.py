@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -9,6 +10,12 @@ import pytest
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS
 from tests.support.server import Serve, Server, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_flags_of_the_developer() -> None:
+    for name in [name for name in os.environ if name.startswith("SDREST_")]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

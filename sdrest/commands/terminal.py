@@ -28,7 +28,7 @@ def open_missing_streams() -> None:
     Otherwise the next file opened would take their numbers, and log lines would go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 (stderr)
-        os.set_inheritable(descriptor, True)  # noqa: FBT003 (for the scripts, too)
+        os.set_inheritable(descriptor, True)  # for the scripts, too
     os.close(descriptor)
 
 

@@ -134,7 +134,8 @@ class Host:
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[-_LONGEST_EVENT:]
         for line in lines:
-            with contextlib.suppress(ValueError, TypeError, KeyError):  # a script's garbage
+            # A script may write garbage into any descriptor.
+            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                 self._hear(json.loads(line))
 
     def _hear(self, event: dict[str, Any]) -> None:

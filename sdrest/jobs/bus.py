@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto, unique
+from enum import StrEnum, auto, unique
 
 from sdrest.jobs.model import Snapshot
 
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 @unique
-class Change(Enum):
+class Change(StrEnum):
     """What happened to a job."""
 
     QUEUED = auto()
@@ -47,7 +47,7 @@ class Bus:
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 (logged; whoever published goes on)
-                _log.exception("A listener failed on %s", event.change.name)
+                _log.exception("A listener failed on %s", event.change)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; return what removes it (a second call does nothing)."""

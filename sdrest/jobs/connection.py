@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
 
+_BUGS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -178,7 +180,7 @@ class Connection:
 
 def told(error: BaseException) -> BaseException:
     """Return what a caller is told of an error: that a file cannot be used is no bug."""
-    if not isinstance(error, sqlite3.Error | OSError | UsageError):
+    if isinstance(error, _BUGS) or not isinstance(error, sqlite3.Error | OSError | UsageError):
         return error
     unavailable = StorageUnavailableError()
     unavailable.__cause__ = error

@@ -81,7 +81,8 @@ class Database:
     async def write(self, operation: Operation[T], *, then: Callable[[T], None] | None = None) -> T:
         """Return what `operation` returns, once its changes are on the disk.
 
-        What it raises undoes its changes and nobody else's. `then` gets the result in the order of
+        What it raises undoes its changes and nobody else's; it may be run again if another one
+        failed, and should do little else than SQL. `then` gets the result in the order of
         writes, even if the caller was cancelled meanwhile.
         """
         return await self._writer.call(operation, then)
@@ -106,20 +107,17 @@ def _read_each(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Ou
 
 
 def _write_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Outcome]:
-    """Run all calls in one transaction, each in a savepoint; a failed commit fails all."""
-    outcomes = []
+    """Run all calls in one transaction; where that fails, each in its own, to tell whose fault."""
     connection.execute("BEGIN IMMEDIATE")
-    for call in calls:
-        connection.execute("SAVEPOINT one")
-        try:
-            outcomes.append(Outcome(call, call.operation(connection)))
-        except Exception as error:
-            if not connection.in_transaction:
-                raise  # a full disk or an I/O error: SQLite has undone everything
-            connection.execute("ROLLBACK TO one")
-            outcomes.append(Outcome(call, error=told(error)))
-        connection.execute("RELEASE one")
-    connection.execute("COMMIT")
+    try:
+        outcomes = [Outcome(call, call.operation(connection)) for call in calls]
+        connection.execute("COMMIT")
+    except Exception as error:  # noqa: BLE001 (told to the caller)
+        if connection.in_transaction:  # SQLite may have undone it already: a full disk
+            connection.execute("ROLLBACK")
+        if len(calls) == 1:
+            return [Outcome(calls[0], error=told(error))]
+        return [outcome for call in calls for outcome in _write_together(connection, [call])]
     return outcomes
 
 

@@ -1,27 +1,30 @@
-"""The prepared pictures of jobs: from the spool to their own folder, until the job ends."""
+"""The prepared pictures of jobs: from the spool to their own folder, until the job is COMPLETE."""
 
-import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+
+from sdrest.jobs.durable import sync_path
 
 
 def adopt(source: Path, target: Path) -> None:
     """Move a folder of pictures to `target`, durably; what lies there is of nobody. May block."""
     for path in (*source.iterdir(), source):
-        _sync(path)
+        sync_path(path)
     remove(target)
     source.rename(target)
-    _sync(target.parent)
+    sync_path(target.parent)
+
+
+def size(*folders: Path) -> int:
+    """Return how many bytes the files in folders take; a missing folder takes none. May block."""
+    total = 0
+    for folder in folders:
+        with suppress(OSError):
+            total += sum(path.lstat().st_size for path in folder.iterdir())
+    return total
 
 
 def remove(folder: Path) -> None:
     """Remove a folder with what is in it, as far as that is possible. May block."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sdrest.errors import NotFoundError
+from sdrest.jobs.durable import sync, sync_path
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 
@@ -20,7 +21,9 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
 
     Raises `OSError`, also where `source` or a folder on the way is a symbolic link. May block.
     """
-    _sync(source)
+    if not _is_real_file(source):
+        raise OSError(f"{source.name} is no file")
+    sync_path(source)
     folder = folders.published(key)
     with _folder(folder.parent) as parent:
         try:
@@ -28,10 +31,10 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         except FileExistsError:
             pass
         else:
-            os.fsync(parent)
+            sync(parent)
         with _folder(folder, parent) as target:
             os.rename(source, f"{number}.png", dst_dir_fd=target)
-            os.fsync(target)
+            sync(target)
 
 
 def image(folders: Folders, key: JobKey, number: int) -> Path:
@@ -86,16 +89,6 @@ def discard(folders: Folders, key: JobKey) -> None:
                 os.rmdir(folder.name, dir_fd=parent)
     except FileNotFoundError:
         pass
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path.name} is not a regular file")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 
 _NO_CACHE = re.compile(r"(?:^|,)\s*?no-cache\s*?(?:,|$)")
-_LEADING_INTEGER = re.compile(r"\s*([0-9]+)")
+_LEADING_INTEGER = re.compile(r"\s*\+?([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)

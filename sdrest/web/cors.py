@@ -5,11 +5,12 @@ request has no Origin; there the two functions below speak, since the original s
 header with every answer.
 """
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import aiohttp_cors
 from aiohttp import hdrs, web
+
+from sdrest.web.errors import Handler
 
 _MAX_AGE = 86_400
 
@@ -17,8 +18,6 @@ _PLAIN_ANSWER = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET,HEAD,POST",
     hdrs.VARY: hdrs.ACCESS_CONTROL_REQUEST_HEADERS,
 }
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def enable(app: web.Application) -> None:

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ErrorCode.GONE: HTTPStatus.GONE,
+    ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
     ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ErrorCode.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -60,8 +62,8 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return request_error_response(error)
     except web.HTTPException as error:
         return _http_error_response(error)
-    except ConnectionError:  # the client has gone
-        raise
+    except ConnectionError:  # the client has gone, and will not see this
+        return status_response(HTTPStatus.BAD_REQUEST)
     except Exception:  # noqa: BLE001 (logged; the client is told no more than that)
         _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)

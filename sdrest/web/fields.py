@@ -14,7 +14,7 @@ MAX_PARAMETERS = 1000
 """Most parameters of an urlencoded body."""
 
 MAX_DEPTH = 200
-"""Deepest nesting of a JSON body or of a form's names."""
+"""Deepest nesting of a JSON body."""
 
 _MAX_URLENCODED_DEPTH = 32
 _MIN_LIST_LIMIT = 100
@@ -51,7 +51,8 @@ def parse_json(body: bytes, charset: str) -> Fields:
         raise MalformedRequestError(f"The body is not valid JSON: {error}.") from None
     if not isinstance(fields, dict):
         raise MalformedRequestError("A JSON body is an object, with a name for each value.")
-    return check_depth(fields)
+    _check_depth(fields)
+    return fields
 
 
 def parse_urlencoded(body: bytes, charset: str) -> Fields:
@@ -80,13 +81,13 @@ def parse_urlencoded(body: bytes, charset: str) -> Fields:
     return fields
 
 
-def check_depth(fields: Fields) -> Fields:
-    """Return `fields` if whatever walks through them will come to an end."""
+def _check_depth(fields: Fields) -> None:
+    """Make sure that whatever walks through `fields` by recursion comes to an end."""
     level: list[Any] = [fields]
     for _ in range(MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
         if not level:
-            return fields
+            return
     raise MalformedRequestError(_TOO_DEEP)
 
 

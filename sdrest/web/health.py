@@ -5,7 +5,9 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from sdrest.engine.repository import Repository, problems
+from sdrest.engine.repository import Repository, problem
+from sdrest.errors import Failure
+from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.render import JSON, json_body
 
@@ -27,15 +29,22 @@ async def _alive(_: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """Tell which engine there is and what would make every job fail; 503 if anything would."""
+    """Tell which engine there is and what would make jobs fail; 503 if all of them would."""
     repository = request.app[keys.REPOSITORY]
-    found = await asyncio.to_thread(problems, repository)
+    found = await asyncio.to_thread(_problems, repository)
+    usable = None in found.values()
+    problems = {item.message: item.code for item in found.values() if item is not None}
     answer = {
         "engine": _engine(repository),
-        "problems": [{"code": item.code, "message": item.message} for item in found],
-        "status": "not ready" if found else "ready",
+        "problems": [{"code": code, "message": message} for message, code in problems.items()],
+        "status": "ready" if usable else "not ready",
+        "usable": [job_type for job_type, item in found.items() if item is None],
     }
-    return _answer(HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK, answer)
+    return _answer(HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE, answer)
+
+
+def _problems(repository: Repository) -> dict[JobType, Failure | None]:
+    return {job_type: problem(repository, job_type) for job_type in JobType}
 
 
 def _engine(repository: Repository) -> dict[str, str]:

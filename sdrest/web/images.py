@@ -8,7 +8,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -89,10 +89,11 @@ async def _send(
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
     await response.prepare(request)
-    for start in range(part.start, part.end + 1, _CHUNK):
-        size = min(_CHUNK, part.end + 1 - start)
-        await response.write(await asyncio.to_thread(image.read, start, size))
-    await response.write_eof()
+    with suppress(ConnectionError):  # a client may leave in mid-image
+        for start in range(part.start, part.end + 1, _CHUNK):
+            size = min(_CHUNK, part.end + 1 - start)
+            await response.write(await asyncio.to_thread(image.read, start, size))
+        await response.write_eof()
     return response
 
 

@@ -7,6 +7,7 @@ and `busboy` do, since it decides a job's id. Nothing here grows without a limit
 import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,7 +18,7 @@ from sdrest.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from sdrest.web.fields import Fields, check_depth
+from sdrest.web.fields import Fields
 from sdrest.web.nesting import append_field, fill_holes
 from sdrest.web.spool import Spool, Upload
 
@@ -45,6 +46,8 @@ _CHARSETS = {
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # noqa: S105 (a word of RFC 9110)
 _PARAMETER = re.compile(rf"[ \t]*;[ \t]*({_TOKEN}+)=(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}+))")
 _DISPOSITION = re.compile(rf"(?i:form-data)((?:{_PARAMETER.pattern})*)[ \t]*")
+_FORM_DATA = re.compile("form-data", re.IGNORECASE)
+_BOUNDARY = re.compile(r";\s*boundary=\"?[^\"]", re.IGNORECASE)
 _ESCAPED = re.compile(r'\\([\\"])')
 
 
@@ -75,15 +78,25 @@ async def read_multipart(
 
 
 def _open(request: web.Request) -> MultipartReader:
-    boundary = re.search(
-        r";\s*boundary=\"?[^\"]", request.headers[hdrs.CONTENT_TYPE], re.IGNORECASE
-    )
-    if boundary is None:
+    if not _BOUNDARY.search(request.headers[hdrs.CONTENT_TYPE]):
         raise MalformedRequestError(
             "The Content-Type has no boundary. Leave that header out: the program that makes the "
             "form knows it."
         )
-    return MultipartReader(request.headers, request.content)
+    # As form-data, aiohttp takes a field `_charset_` for itself and warns of unusual headers.
+    content_type = _FORM_DATA.sub("mixed", request.headers[hdrs.CONTENT_TYPE], count=1)
+    return _PartsReader({"Content-Type": content_type}, request.content)
+
+
+class _PartReader(BodyPartReader):
+    """A part of a form: it ends with its boundary, whatever length its headers claim."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **(options | {"subtype": "form-data"}))
+
+
+class _PartsReader(MultipartReader):
+    part_reader_cls = _PartReader
 
 
 class _Reader:
@@ -105,7 +118,7 @@ class _Reader:
             await self._read_part(part)
 
     def result(self) -> Form:
-        self._made.fields = check_depth(fill_holes(self._made.fields))
+        self._made.fields = fill_holes(self._made.fields)
         return self._made
 
     async def _read_part(self, part: BodyPartReader) -> None:

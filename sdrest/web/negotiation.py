@@ -28,7 +28,7 @@ class _Accepted:
 
 def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Return the offered media type (`text/html`) that a client likes best; None: it takes none."""
-    if accept is None or accept == "*/*":
+    if not accept or accept == "*/*":
         return offered[0]
     accepted = list(_parse(accept))
     best: tuple[tuple[float, int, int], str] | None = None

@@ -17,7 +17,9 @@ from tests.support.server import environment
 
 CASES = {
     case["case"]: case
-    for case in json.loads((Path(__file__).parents[1] / "data/contract/cli.json").read_text())
+    for case in json.loads(
+        (Path(__file__).parents[1] / "data/contract/cli.json").read_text("utf-8")
+    )
 }
 
 # What the original took and sdrest refuses: JavaScript's numbers, words that mean nothing.

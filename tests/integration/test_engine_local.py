@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -258,14 +259,17 @@ async def test_closing_the_generator_ends_a_deaf_tree(
 async def test_a_second_cancellation_does_not_skip_the_end(
     executor: Executor, tmp_path: Path, lifeline: Lifeline
 ) -> None:
-    work = task(tmp_path / "work", f"deaf lifeline={lifeline.path}")
-    run = asyncio.create_task(collect(executor.run(work)))
+    events = executor.run(task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
+    started = await next_event(events)
+    assert isinstance(started, Started)
+    run = asyncio.create_task(collect(events))
     await lifeline.pids(3)
     run.cancel()
-    await asyncio.wait({run}, timeout=0)
+    await asyncio.wait({run}, timeout=0.05)  # it is about to end the tree
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
+    assert not psutil.pid_exists(started.pid)
     assert await lifeline.all_gone()
 
 

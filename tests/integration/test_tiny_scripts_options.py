@@ -76,7 +76,7 @@ def test_prompts_are_read_from_a_file_in_batches(tmp_path: Path) -> None:
     options = ("--from-file", tmp_path / "prompts.txt", "--n_samples", "2", "--n_rows", "4")
     result = tiny.run("txt2img.py", *SMALL, *options, "--outdir", tmp_path / "out")
     assert f"reading prompts from {tmp_path}/prompts.txt\n" in result.stdout
-    assert "data 2/2" in tiny.bars(result.stderr)
+    assert "data: 2/2" in tiny.bars(result.stderr)
     assert tiny.picture(tmp_path / "out/grid-0000.png").shape == (260, 4 * 258 + 2, 3)
 
 

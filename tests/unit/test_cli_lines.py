@@ -16,7 +16,9 @@ from sdrest.params import JobType
 
 LOGS = {
     case["case"]: case["rawText"].replace("\r\n", "\n")
-    for case in json.loads((Path(__file__).parents[1] / "data/contract/logs.json").read_text())
+    for case in json.loads(
+        (Path(__file__).parents[1] / "data/contract/logs.json").read_text("utf-8")
+    )
 }
 ANSI = re.compile(r"\x1b\[\d+m")
 JOB_LINE = re.compile(r"(?:info|success) /(\S+) +(\w{32}) (.*)")

@@ -53,6 +53,12 @@ def test_a_chunk_longer_than_the_file(tmp_path: Path) -> None:
     assert not is_complete_png(path)
 
 
+def test_an_end_that_is_longer_than_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    path.write_bytes(PICTURE[:-12] + struct.pack(">I", 100) + b"IEND" + b"\0" * 50)
+    assert not is_complete_png(path)
+
+
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "real.png").write_bytes(PICTURE)
     (tmp_path / "link.png").symlink_to("real.png")

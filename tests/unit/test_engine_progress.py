@@ -182,6 +182,9 @@ def test_any_bytes_in_any_pieces(stderr: bytes, places: list[int]) -> None:
     whole = feed(ProgressParser(batches=3), [stderr])
     pieces = cut(stderr, [place for place in places if place <= len(stderr)])
     assert feed(ProgressParser(batches=3), pieces) == whole
+    reader = BarReader()
+    bars = [bar for piece in pieces for bar in reader.feed(piece)]
+    assert bars == list(BarReader().feed(stderr))
     keys = [(position.index, position.fraction) for position in whole[0]]
     assert keys == sorted(set(keys))
     assert all(1 <= index <= 3 and 0 <= fraction <= 1 for index, fraction in keys)
@@ -261,6 +264,12 @@ def test_nothing_moves_after_the_last_batch() -> None:
     parser.feed(b"\rSampling:   0%|          | 0/1 [\rdata: 100%|##########| 1/1 [")
     assert parser.feed(b"\rDDIM Sampler:  50%|#####     | 4/8 [") == []
     assert parser.written == 1
+
+
+def test_a_drawing_is_read_once() -> None:
+    reader = BarReader()
+    assert len(list(reader.feed(b"\rdata:   0%|          | 0/1 ["))) == 1
+    assert not list(reader.feed(b"00:00<?, ?it/s]"))
 
 
 def test_memory_stays_bounded_without_any_line_end() -> None:

@@ -238,12 +238,19 @@ def exit_code(script: Script) -> None:
 
 def garbage(script: Script) -> None:
     """Write into every descriptor there is, whole lines and parts of lines."""
+    forged = {"event": "finished", "id": "1", "code": 1, "exception": None}
+    lines = (
+        json.dumps(forged).encode() + b"\n",
+        b"\xff{",
+        b"7\n[]\n{}\n",
+        b"[" * 9999,
+        b'\n{"event',
+    )
     for number in range(3, 64):
-        for text in (b'{"event": "finished", "code": 0}\n', b"\xff{", b"7\n[]\n", b'{"event'):
-            try:
-                os.write(number, text)
-            except OSError:
-                break
+        try:
+            os.write(number, b"".join(lines))
+        except OSError:
+            continue
     script.batches()
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Cells = NDArray[np.float32]
 
 FINE = 2  # pixels of a small drawing along each side of a cell
+SMALL = 48  # grids with a side of fewer cells are drawn with twice as many pixels
 SUPERSAMPLING = 2
 
 
@@ -96,7 +97,9 @@ class Bank:
         return canvas
 
     def _small(self, part: Part, version: int, rows: int, columns: int) -> tuple[Cells, int, int]:
-        pixels, top, left = self._canvas(part, version, rows * FINE, columns * FINE).pixels()
+        finer = 1 if min(rows, columns) >= SMALL else 2
+        canvas = self._canvas(part, version, rows * FINE * finer, columns * FINE * finer)
+        pixels, top, left = canvas.pixels(finer)
         above, before = top % FINE, left % FINE
         below, after = -(above + pixels.shape[0]) % FINE, -(before + pixels.shape[1]) % FINE
         pixels = np.pad(pixels, ((above, below), (before, after), (0, 0)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Cells = NDArray[np.float32]
 
-EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
+EVIDENCE = 3.0  # nats by which a window may tell versions apart in strong noise
 CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
 COARSE = 2  # cells along each side of one when worlds are compared

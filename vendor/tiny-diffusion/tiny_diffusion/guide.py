@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Picture = NDArray[np.float32]
 
 POWER = 12.0  # of a rest at one wave across the picture's shorter side
+FORGOTTEN = 0.1  # a share of a wave that is not worth keeping: full strength ignores the input
 WINDOW = 2  # cells to each side of one in which the rest is compared with the input's
 
 
@@ -46,7 +47,7 @@ class Guide:
         down, across = np.fft.fftfreq(rows) * unit, np.fft.rfftfreq(columns) * unit
         waves = np.maximum(np.hypot(down[:, None], across[None]), 0.7)
         power = POWER / waves * (7.5 / max(self.scale, 1.0)) ** 0.5
-        gain = power / (power + self.noise**2)
+        gain = np.maximum(power / (power + self.noise**2) - FORGOTTEN, 0) / (1 - FORGOTTEN)
         kept = np.fft.irfft2(np.fft.rfft2(rest) * gain, s=(rows, columns))
         return kept.astype(np.float32)
 

@@ -86,7 +86,8 @@ def _neighbours(picture: Pixels) -> Pixels:
 def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:
     """Return the picture with a filling that goes on smoothly, where a membrane has a crease.
 
-    It takes its curvature, too, from around the hole, where the picture is `plain` (h, w, 1).
+    It takes its curvature, too, from around the hole, where the picture is `plain` (h, w, 1), and
+    as far as the hole as a whole is likely to be.
     """
     radius = max(4, int(np.sqrt(hole.sum()) / 8))
     known = np.pad(~hole[1:-1, 1:-1], 1)[..., None].astype(np.float32)
@@ -94,8 +95,9 @@ def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:
     curvature = (_neighbours(filled) - 4 * filled) * weight
     nearby = _blur(curvature, radius) / np.maximum(_blur(weight, radius), 1e-3)
     load = membrane(np.where(hole[..., None], 0, nearby).astype(np.float32), hole)
-    change = membrane(filled, hole, load) - filled
-    return np.asarray(filled + np.clip(change, -LARGEST_BEND, LARGEST_BEND), dtype=np.float32)
+    change = np.clip(membrane(filled, hole, load) - filled, -LARGEST_BEND, LARGEST_BEND)
+    trust = (plain * hole[..., None]).sum() / max(hole.sum(), 1)
+    return np.asarray(filled + trust * change, dtype=np.float32)
 
 
 def plainness(filled: Pixels, hole: Mask) -> NDArray[np.float32]:

@@ -124,17 +124,17 @@ def cow(p: Pen, colour: Colour, *, snow: bool) -> None:
 def horse(p: Pen, colour: Colour, *, snow: bool) -> None:
     """Draw a horse from the side."""
     del snow
-    mane = mix(colour, INK, 0.6) if sum(colour) > 200 else (70, 60, 64)
+    hair = mix(colour, INK, 0.6) if sum(colour) > 200 else (70, 60, 64)
     p.shadow(0.65)
-    p.stroke([(-0.42, 0.58), (-0.54, 0.5), (-0.56, 0.24)], 0.07, mane)
+    p.stroke([(-0.42, 0.58), (-0.54, 0.5), (-0.56, 0.24)], 0.07, hair)
     for x, f in ((-0.34, 1), (-0.22, 0.8), (0.22, 1), (0.34, 0.8)):
-        p.shape([(x - 0.06, 0.36), (x + 0.06, 0.36), (x + 0.035, 0), (x - 0.035, 0)], colour, f)
+        p.shape([(x - 0.08, 0.48), (x + 0.08, 0.48), (x + 0.035, 0), (x - 0.035, 0)], colour, f)
         p.box((x - 0.045, 0), (x + 0.045, 0.045), INK)
     p.oval((0, 0.48), (0.44, 0.18), colour)
     p.shape([(0.2, 0.6), (0.42, 0.98), (0.56, 0.94), (0.44, 0.44)], colour)
     p.shape([(0.4, 1.0), (0.54, 1.0), (0.78, 0.78), (0.7, 0.7), (0.46, 0.82)], colour)
     p.shape([(0.42, 0.98), (0.44, 1.1), (0.5, 1.0)], colour)
-    p.shape([(0.42, 1.02), (0.34, 0.98), (0.16, 0.62), (0.24, 0.6)], mane)
+    p.shape([(0.42, 1.02), (0.34, 0.98), (0.16, 0.62), (0.24, 0.6)], hair)
     p.disc(0.56, 0.91, 0.023, INK)
 
 

@@ -26,7 +26,11 @@ class Realm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """How a thing is drawn: its realm, its height in units, its width for each unit of height."""
+    """How a thing is drawn, where it belongs, how large it is.
+
+    `height` is in units of the picture; `width` and `reach`, how high its top is, in those of its
+    height. Things that are `far` stand near the horizon.
+    """
 
     draw: Callable[..., None]
     realm: Realm
@@ -35,6 +39,7 @@ class Thing:
     colours: tuple[str, ...]
     homes: tuple[str, ...] = ("hills", "meadow", "mountains")
     far: bool = False
+    reach: float = 1.15
 
 
 def _pine(p: Pen, colour: Colour, *, snow: bool) -> None:
@@ -76,7 +81,9 @@ THINGS: dict[str, Thing] = {
     "village": Thing(
         buildings.village, _G, 0.34, 2.0, _HOUSES, ("hills", "mountains", "lake"), far=True
     ),
-    "castle": Thing(buildings.castle, _G, 0.46, 1.0, ("gray",), ("hills", "mountains"), far=True),
+    "castle": Thing(
+        buildings.castle, _G, 0.43, 1.0, ("gray",), ("hills", "mountains"), far=True, reach=1.7
+    ),
     "lighthouse": Thing(buildings.lighthouse, _G, 0.5, 0.4, ("red", "blue"), ("sea",)),
     "church": Thing(buildings.church, _G, 0.36, 1.0, ("white", "gray"), ("hills", "mountains")),
     "windmill": Thing(
@@ -132,7 +139,9 @@ THINGS: dict[str, Thing] = {
         animals.person, _G, 0.32, 0.5, ("red", "yellow", "blue"), ("hills", "mountains", "beach")
     ),
     "astronaut": Thing(animals.astronaut, _G, 0.42, 0.75, ("white",), ("space",)),
-    "rider": Thing(animals.rider, _G, 0.5, 1.3, ("white",), ("space", "desert", "hills")),
+    "rider": Thing(
+        animals.rider, _G, 0.5, 1.3, ("white",), ("space", "desert", "hills"), reach=1.3
+    ),
     "pine": Thing(_pine, _G, 0.38, 0.55, ("green",), ("hills", "mountains", "lake")),
     "tree": Thing(_tree, _G, 0.42, 0.85, ("green",), ("hills", "meadow")),
     "palm": Thing(_palm, _G, 0.46, 0.8, ("green",), ("beach", "island")),

@@ -113,7 +113,7 @@ class Light:
     def thing(self, colour: Colour) -> Colour:
         """Give the look of an object, which keeps its own colour more than the landscape does."""
         tint, amount = _TINT[self.time]
-        return mix(bright(colour, max(0.58, self.level)), tint, amount * 0.35)
+        return mix(bright(colour, max(0.66, self.level)), tint, amount * 0.35)
 
 
 def choose_light(time: str, *, fantasy: bool, sky_colour: str | None, r: Random) -> Light:

@@ -83,7 +83,7 @@ class Pen:
     def glass(self) -> Colour:
         """Give the colour of a window, which is lit after dark."""
         lit: Colour = (255, 220, 124)
-        return bright(lit, 1 / max(0.58, self.light.level)) if self.light.dark else (176, 214, 236)
+        return bright(lit, 1 / max(0.66, self.light.level)) if self.light.dark else (176, 214, 236)
 
     def shadow(self, half_width: float) -> None:
         """Lay a soft shadow under the thing."""

@@ -80,11 +80,8 @@ def _size(thing: Thing, slot: Slot, zone: Band, world: World) -> float:
     size = thing.height * slot.wish.size * min(1.0, 0.72 + 0.28 * world.width)
     if world.base == "plain":
         size = max(size, 0.42 * slot.wish.size)
-    return min(
-        size,
-        band * 0.94 / thing.width,
-        zone[1] * 0.92 if thing.realm is not Realm.AIR else world.height * 0.6,
-    )
+    room = world.height * 0.6 if thing.realm is Realm.AIR else zone[0] * 0.96 / thing.reach
+    return min(size, band * 0.94 / thing.width, room)
 
 
 def _middle(band: Band, width: float, r: Random) -> float:

@@ -84,7 +84,7 @@ def cloud(c: Canvas, r: Random, *, light: Light, box: tuple[float, float, float,
         "storm": (84, 88, 100),
     }
     top = jitter(tops[light.time], r, 4)
-    under = mix(top, light.sky[1], 0.42) if not storm else bright(top, 0.7)
+    under = mix(top, light.sky[1], 0.42) if not storm else bright(top, 0.88)
     size = r.uniform(0.045, 0.085) * (1.7 if storm else 1)
     x, y = r.uniform(box[0], box[1]), r.uniform(box[2], box[3])
     puffs = r.randint(4, 6)

@@ -210,8 +210,8 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
             if r.random() < 0.6:
                 yield Part(f"beach palm {k}", partial(_beach_palm, w, band))
     elif has_land_things(w):
-        colour = SAND if w.base == "island" else ground_colour(w)
-        yield _near(w, "bank", horizon + w.depth * 0.7, colour)
+        bank = SAND if w.base == "island" else ground_colour(w)
+        yield _near(w, "bank", horizon + w.depth * 0.7, bank)
 
 
 def _island(w: World, c: Canvas, r: Random) -> None:
@@ -234,7 +234,7 @@ def _side_trees(w: World, r: Random) -> Iterator[Layer]:
         left = k % 2 == 0
         inner = (k // 2) * 0.5 / max(1, count - 1)
         band = (inner, inner + 0.14) if left else (0.86 - inner, 1 - inner)
-        yield Part(f"tree {k}", partial(_side_tree, w, band), 6)
+        yield Part(f"side tree {k}", partial(_side_tree, w, band), 6)
 
 
 def _side_tree(w: World, band: tuple[float, float], c: Canvas, r: Random) -> None:

@@ -1,0 +1,90 @@
+"""The application on a socket of this process, with the fake fork behind it."""
+
+import asyncio
+import re
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from sdrest.jobs.bus import Bus, Change, JobEvent
+from sdrest.settings import Settings
+from sdrest.web.app import create_app
+from sdrest.web.server import Runner
+
+FORK = Path(__file__).parents[1] / "fakes" / "fork"
+PATIENCE = 30.0
+
+
+@dataclass
+class Served:
+    """A served application: a client whose paths are relative to it, and its folder of output."""
+
+    client: aiohttp.ClientSession
+    port: int
+    output: Path
+    changes: defaultdict[tuple[str, Change], asyncio.Event]
+
+    async def job(self, path: str, **form: Any) -> str:
+        """Ask for a job and wait for its end; return its path."""
+        async with self.client.post(path, **form, allow_redirects=False) as response:
+            assert response.status == 302, await response.text()
+            url = response.headers["Location"]
+        await self.until(url, Change.FINISHED)
+        return url
+
+    async def until(self, url: str, change: Change) -> None:
+        """Wait until something has happened to a job since the last time that this was awaited."""
+        async with asyncio.timeout(PATIENCE):
+            await self.changes[url, change].wait()
+        self.changes[url, change].clear()
+
+    async def raw(self, request: bytes) -> bytes:
+        """Send bytes, and return the first answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(request)
+        async with asyncio.timeout(PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+            body = await reader.readexactly(int(length[1]) if length else 0)
+        writer.transport.abort()
+        return head + body
+
+    def spooled(self) -> list[Path]:
+        """What lies in the spool now."""
+        return list((self.output / ".sdrest" / "spool").iterdir())
+
+
+@asynccontextmanager
+async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
+    """Serve an application over plain HTTP, with its output in `folder`.
+
+    `repository=None` leaves that flag away: the bundled engine draws.
+    """
+    fork = {"repository": str(FORK), "python": sys.executable}
+    flags = {"output": str(folder / "output"), **fork, **flags}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    bus = Bus()
+    changes: defaultdict[tuple[str, Change], asyncio.Event] = defaultdict(asyncio.Event)
+
+    def note(event: JobEvent) -> None:
+        changes[event.snapshot.job.key.url, event.change].set()
+
+    bus.subscribe(note)
+    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus)
+    runner = Runner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        timeout = aiohttp.ClientTimeout(PATIENCE)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as client:
+            yield Served(client, port, Path(flags["output"]), changes)
+    finally:
+        await runner.cleanup()

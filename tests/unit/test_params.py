@@ -1,0 +1,202 @@
+"""Parameters: strings of forms and JSON values alike, every wrong field at once."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
+from sdrest.params import (
+    MAX_PROMPT_BYTES,
+    MODELS,
+    ImageToImage,
+    InpaintImage,
+    JobType,
+    Sampler,
+    TextToImage,
+    sampled_steps,
+    usable_steps,
+    validate,
+)
+
+FAILING_STEPS = {3, 9, 27, 36, 37, *range(101, 112), *range(251, 334), *range(501, 1001)}
+"""Counts of steps that were seen to fail in the fork's samplers."""
+
+
+def text(**fields: Any) -> TextToImage:
+    params = validate(JobType.TEXT_TO_IMAGE, {"prompt": "x", **fields})
+    assert isinstance(params, TextToImage)
+    return params
+
+
+def wrong(job_type: JobType = JobType.TEXT_TO_IMAGE, **fields: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequestError) as raised:
+        validate(job_type, {"prompt": "x", **fields})
+    return {error.field: error.message for error in raised.value.fields}
+
+
+def test_defaults_are_the_originals() -> None:
+    assert text().dump() == {
+        "prompt": "x",
+        "iterations": 1,
+        "batchSize": 1,
+        "seed": 42,
+        "guidanceScale": 7.5,
+        "eta": 0.0,
+        "steps": 8,
+        "height": 512,
+        "width": 512,
+        "channels": 4,
+        "downsamplingFactor": 8,
+        "sampler": "ddim",
+    }
+    image = validate(JobType.IMAGE_TO_IMAGE, {"prompt": "x"})
+    assert isinstance(image, ImageToImage)
+    assert (image.steps, image.strength) == (24, 0.75)
+    inpaint = validate(JobType.INPAINT_IMAGE, {})
+    assert isinstance(inpaint, InpaintImage)
+    assert (inpaint.steps, inpaint.seed, inpaint.total_images) == (32, 42, 1)
+
+
+@pytest.mark.parametrize("value", ["3", 3, 3.0, " 3 "])
+def test_numbers_may_be_strings(value: Any) -> None:
+    assert text(iterations=value).iterations == 3
+
+
+@pytest.mark.parametrize("value", [None, False])
+def test_null_and_false_mean_the_default(value: Any) -> None:
+    params = text(steps=value, eta=value, iterations=value)
+
+    assert (params.steps, params.eta, params.iterations) == (8, 0.0, 1)
+
+
+@pytest.mark.parametrize("value", [None, False])
+def test_a_seed_of_null_or_false_is_random(value: Any) -> None:
+    assert text(seed=value).seed is None
+    inpaint = validate(JobType.INPAINT_IMAGE, {"seed": value})
+    assert inpaint.seed is None
+
+
+def test_a_job_makes_iterations_times_batch_size_images() -> None:
+    assert text(iterations="3", batchSize=4).total_images == 12
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert text(batch_size=9, outputDirectoryPath="/", modelFilePath="/", foo={"a": []}) == text()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("iterations", "0"),
+        ("iterations", 101),
+        ("iterations", "1.5"),
+        ("iterations", True),
+        ("iterations", [1]),
+        ("iterations", {}),
+        ("iterations", ""),
+        ("iterations", "1e400"),
+        ("iterations", float("inf")),
+        ("iterations", "9" * 5000),
+        ("batchSize", 17),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("seed", True),
+        ("seed", '1" ; touch pwned; echo "'),
+        ("seed", ["1", "2"]),
+        ("guidanceScale", "nan"),
+        ("guidanceScale", "1e999"),
+        ("guidanceScale", 1000),
+        ("eta", 1.1),
+        ("eta", "-0.1"),
+        ("height", 100),
+        ("height", 0),
+        ("height", 8192),
+        ("channels", 3),
+        ("downsamplingFactor", 0),
+        ("sampler", "euler"),
+        ("prompt", {}),
+        ("prompt", ["a"]),
+        ("prompt", "a\0b"),
+        ("prompt", "half \ud83d"),
+    ],
+)
+def test_what_the_scripts_cannot_do_is_refused(field: str, value: Any) -> None:
+    messages = wrong(**{field: value})
+
+    assert list(messages) == [field]
+    assert messages[field].endswith(".")
+
+
+def test_the_nearest_usable_value_is_told() -> None:
+    assert "nearest usable value is 2." in wrong(steps=3)["steps"]
+    assert "the nearest is 512" in wrong(width=500)["width"]
+
+
+def test_every_wrong_field_is_told_at_once() -> None:
+    others = [FieldError("image", "Is required.")]
+    with pytest.raises(InvalidRequestError) as raised:
+        validate(JobType.IMAGE_TO_IMAGE, {"steps": 3, "eta": 9, "strength": 2}, others=others)
+
+    error = raised.value
+    assert {item.field for item in error.fields} == {"image", "prompt", "steps", "eta", "strength"}
+    assert error.details["fields"][0] == {"field": "image", "message": "Is required."}
+    assert "prompt: Is required." in error.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"sampler": "plms", "eta": 0.5}, "eta"),
+        ({"height": 64, "width": 128}, "height"),
+        ({"downsamplingFactor": 16, "height": 192}, "downsamplingFactor"),
+    ],
+)
+def test_rules_on_several_fields_name_one(fields: dict[str, Any], field: str) -> None:
+    assert list(wrong(**fields)) == [field]
+
+
+def test_plms_is_taken() -> None:
+    assert text(sampler="plms").sampler is Sampler.PLMS
+
+
+def test_other_errors_alone_are_enough() -> None:
+    with pytest.raises(InvalidRequestError):
+        validate(JobType.INPAINT_IMAGE, {}, others=[FieldError("mask", "Is required.")])
+
+
+@pytest.mark.parametrize("character", ["x", "\u00e9"])
+def test_the_prompt_is_limited_in_bytes(character: str) -> None:
+    most = character * (MAX_PROMPT_BYTES // len(character.encode()))
+
+    assert text(prompt=most).prompt == most
+    with pytest.raises(TooLargeError):
+        text(prompt=most + "x")
+
+
+def test_a_number_may_be_a_prompt() -> None:
+    assert text(prompt=5).prompt == "5"
+
+
+def test_an_empty_prompt_is_one() -> None:
+    assert text(prompt="").prompt == ""
+
+
+def test_usable_steps_are_those_that_the_samplers_can_run() -> None:
+    assert {steps for steps in range(1, 1001) if not usable_steps(steps)} == FAILING_STEPS
+    assert not usable_steps(0)
+    assert not usable_steps(1001)
+
+
+@pytest.mark.parametrize(("asked", "run"), [(7, 8), (30, 31), (60, 63), (8, 8), (50, 50)])
+def test_samplers_run_more_steps_than_asked(asked: int, run: int) -> None:
+    assert sampled_steps(asked) == run
+
+
+@given(st.sampled_from(list(JobType)), st.dictionaries(st.text(), st.none() | st.text()))
+def test_no_fields_are_too_strange(job_type: JobType, fields: dict[str, Any]) -> None:
+    with contextlib.suppress(InvalidRequestError):
+        params = validate(job_type, {"prompt": "x", **fields})
+        assert MODELS[job_type].model_validate(params.dump()) == params

@@ -19,6 +19,8 @@ class ErrorCode(StrEnum):
     FOREIGN_ORIGIN = "foreign_origin"
     UNKNOWN_HOST = "unknown_host"
     NOT_FOUND = "not_found"
+    GONE = "gone"
+    CONFLICT = "conflict"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     PRECONDITION_FAILED = "precondition_failed"
     TOO_LARGE = "too_large"
@@ -38,6 +40,7 @@ class FailureCode(StrEnum):
     SCRIPT_FAILED = "script_failed"
     OUT_OF_MEMORY = "out_of_memory"
     TIMEOUT = "timeout"
+    STALLED = "stalled"
     KILLED = "killed"
     IMAGES_MISSING = "images_missing"
     MODEL_MISSING = "model_missing"
@@ -107,6 +110,18 @@ class NotFoundError(RequestError):
     """There is nothing at this address."""
 
     code = ErrorCode.NOT_FOUND
+
+
+class GoneError(RequestError):
+    """The job was deleted. Send its request again to run it anew."""
+
+    code = ErrorCode.GONE
+
+
+class ConflictError(RequestError):
+    """The job is not in a state that allows this."""
+
+    code = ErrorCode.CONFLICT
 
 
 class TooLargeError(RequestError):

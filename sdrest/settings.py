@@ -171,6 +171,7 @@ class Settings:
     cors_origin: tuple[str, ...] = _flag(
         Origins(), "Origins of web pages that may use every route, e.g. https://example.org"
     )
+    token: str = _flag("", "Token that clients have to send (Authorization: Bearer)", secret=True)
     host: str = _flag("127.0.0.1", "Address to listen on")
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
@@ -180,7 +181,16 @@ class Settings:
     python: str = _flag(
         "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
     )
-    token: str = _flag("", "Token that clients have to send (Authorization: Bearer)", secret=True)
+    grace: float = _flag(5.0, "Seconds that running tasks get to finish in at a stop", minimum=0)
+    keep_bytes: int = _flag(
+        0, "Bytes that finished tasks may take, the oldest are removed (0: no limit)", minimum=0
+    )
+    keep_days: float = _flag(
+        0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+    )
+    stall_timeout: float = _flag(
+        0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0
+    )
     given: frozenset[str] = frozenset()
 
 

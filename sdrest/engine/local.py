@@ -126,6 +126,7 @@ class _Run:
 
     def receive_stderr(self, data: bytes) -> None:
         """Take what the script wrote."""
+        self._task.heard()
         self._positions += self._parser.feed(data)
 
     def wake(self) -> None:

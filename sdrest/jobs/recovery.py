@@ -1,12 +1,13 @@
 """What a start finds of the life before it."""
 
 import asyncio
+from collections.abc import Iterable
 
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey
+from sdrest.jobs.model import JobKey, Status
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
@@ -29,6 +30,7 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
             "need more memory than there is. Ask for smaller or fewer images.",
         ),
     )
+    await _remove_deleted(runtime.store, folders)
     await _remove_orphans(runtime.store, folders)
     for job in resumed:
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
@@ -59,17 +61,25 @@ async def _delete_incomplete(store: Store, folders: Folders) -> None:
     await store.delete_incomplete()
 
 
-def _discard_all(folders: Folders, keys: list[JobKey]) -> None:
+def _discard_all(folders: Folders, keys: Iterable[JobKey]) -> None:
     for key in keys:
         results.discard(folders, key)
 
 
+async def _remove_deleted(store: Store, folders: Folders) -> None:
+    """Remove the files of jobs whose deletion broke off behind the row."""
+    while keys := await store.deleted_with_files():
+        await asyncio.to_thread(_discard_all, folders, keys)
+        for key in keys:
+            await store.files_removed(key)
+
+
 async def _remove_orphans(store: Store, folders: Folders) -> None:
-    """Remove pictures of jobs that have no row or are at their end."""
+    """Remove pictures of jobs that have no row or are COMPLETE."""
     for folder in await asyncio.to_thread(lambda: list(folders.all_inputs.iterdir())):
         job_type, _, job_id = folder.name.rpartition("-")
         job = None
         if job_type in set(JobType):
             job = await store.find(JobKey(JobType(job_type), job_id))
-        if job is None or job.status.final:
+        if job is None or job.status is Status.COMPLETE:
             await asyncio.to_thread(inputs.remove, folder)

@@ -15,13 +15,16 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import cors, health, keys, page, security, session
+from sdrest.web import control, cors, health, keys, page, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
+
+_SCRIPT_GRACE = 0.5
+"""Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
 
 _HANDLER_ARGS = {
     "auto_decompress": False,  # compressed bodies are refused, so nothing shall inflate them
@@ -47,6 +50,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)
+    control.add_to(app.router)
     health.add_to(app.router)
     page.add_to(app.router)
     session.add_to(app.router)
@@ -61,7 +65,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
-        executor = LocalExecutor(app[keys.REPOSITORY])
+        executor = LocalExecutor(app[keys.REPOSITORY], grace=_SCRIPT_GRACE)
         stack.push_async_callback(executor.close)
         queue = Queue(
             store=store,
@@ -71,6 +75,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             concurrency=settings.concurrency,
             max_waiting=settings.max_queue,
             job_timeout=settings.job_timeout,
+            stall_timeout=settings.stall_timeout,
         )
         stack.push_async_callback(queue.stop)
         await queue.start(delete_incomplete=settings.delete_incomplete)

@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
                 assert Expected(job.status, job.total_images, job.images, job.attempts) == expected
                 assert (snapshot.position is not None) == (name == self.running)
                 for number in range(1, job.images + 1):
-                    path = self.home.queue.image_path(job.key, number)
+                    path = await self.home.queue.image(job.key, number)
                     assert path.read_bytes().endswith(f" {number}".encode())
             assert await self.home.queue.waiting() == len(self.waiting)
 

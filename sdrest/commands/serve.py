@@ -23,6 +23,7 @@ from sdrest.jobs.bus import Bus, JobEvent
 from sdrest.settings import FLAGS, Settings
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
+from sdrest.web.connections import allow_many
 from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
@@ -50,6 +51,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     stop = _stop_on_signals(terminal)
     _check_given_paths(settings)
     require_lock(settings)
+    allow_many()
     tls = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()

@@ -1,4 +1,4 @@
-"""CORS for the original's routes: open to every origin, as the original is.
+"""CORS: the original's routes are open to every origin, all others to those of `--cors-origin`.
 
 aiohttp-cors answers preflights. It is silent on errors, on plain OPTIONS requests and where a
 request has no Origin; there the two functions below speak, since the original sent its
@@ -10,9 +10,12 @@ from http import HTTPStatus
 import aiohttp_cors
 from aiohttp import hdrs, web
 
+from sdrest.settings import Settings
+from sdrest.web import keys
+from sdrest.web.access import audience
 from sdrest.web.errors import Handler
 
-_MAX_AGE = 86_400
+_OPTIONS = {"allow_headers": "*", "max_age": 86_400}
 
 _PLAIN_ANSWER = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET,HEAD,POST",
@@ -20,19 +23,31 @@ _PLAIN_ANSWER = {
 }
 
 
-def enable(app: web.Application) -> None:
+def enable(app: web.Application, settings: Settings) -> None:
     """Open the routes that `app` has by now."""
-    options = {"allow_headers": "*", "max_age": _MAX_AGE}
-    cors = aiohttp_cors.setup(app, defaults={"*": options})
+    chosen = dict.fromkeys(settings.cors_origin, _OPTIONS)
+    if not (settings.cors or chosen):
+        return
+    everyone = {"*": _OPTIONS} if settings.cors else {}
+    cors = aiohttp_cors.setup(app)
     for route in list(app.router.routes()):
-        cors.add(route)
-    app.on_response_prepare.append(_allow_every_origin)
+        path = "" if route.resource is None else route.resource.canonical
+        origins = chosen | (everyone if audience(route.method, path).foreign else {})
+        if origins:
+            cors.add(route, origins)
+    app.on_response_prepare.append(_allow)
     app.middlewares.append(_options_middleware)
 
 
-async def _allow_every_origin(request: web.Request, response: web.StreamResponse) -> None:
-    del request
-    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+async def _allow(request: web.Request, response: web.StreamResponse) -> None:
+    settings = request.app[keys.SETTINGS]
+    if settings.cors and request.app[keys.GUARD].audience(request).foreign:
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+    elif settings.cors_origin:
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        if origin in settings.cors_origin:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
 
 
 @web.middleware

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from sdrest.web.errors import status_response
+from sdrest.web.security import HEADERS
 
 _NOT_HTTP = "This is not a valid HTTP request."
 
@@ -40,5 +41,6 @@ class _Connection(web.RequestHandler):
         answer = status_response(
             HTTPStatus(status), _NOT_HTTP if status == HTTPStatus.BAD_REQUEST else None
         )
+        answer.headers.update(HEADERS)
         answer.force_close()
         return answer

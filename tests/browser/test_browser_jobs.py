@@ -81,7 +81,10 @@ async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
 async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
+    async with (
+        serve(PLAIN, "--grace", "0") as server,
+        studio(browser, server, AWAY) as opened,
+    ):
         await opened.open()
         await begin(opened, "a boat", pictures=12)
         await expect(opened.under_way).to_contain_text("Picture 2 of 12")

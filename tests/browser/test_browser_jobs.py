@@ -97,7 +97,7 @@ async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
             await opened.hears("Done: 12 pictures")
 
 
-async def test_without_a_stream_the_page_asks_every_now_and_then(
+async def test_without_a_stream_the_page_asks_every_second(
     browser: Browser, serve: Serve
 ) -> None:
     async def refuse(route: Route) -> None:
@@ -106,7 +106,7 @@ async def test_without_a_stream_the_page_asks_every_now_and_then(
     async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
         await opened.page.route("**/events", refuse)
         await opened.page.goto(opened.root)
-        await expect(opened.page.get_by_text("Asking every 2 s")).to_be_visible()
+        await expect(opened.page.get_by_text("Asking every second")).to_be_visible()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
 

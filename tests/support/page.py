@@ -89,7 +89,8 @@ class Studio:
         await self.connected()
 
     async def connected(self) -> None:
-        await self.page.locator('.connection[data-state="live"]').wait_for()
+        states = ('[data-state="live"]', '[data-state="polling"]')
+        await self.page.locator(", ".join(states)).wait_for()
 
     async def tab(self, name: str) -> None:
         await self.page.get_by_role("tab", name=name).click()
@@ -169,7 +170,8 @@ class Studio:
 
     def _console(self, message: ConsoleMessage) -> None:
         provoked = any(text in message.text for text in self.provoked)
-        if message.type in {"error", "warning"} and not provoked:
+        no_stream = message.location["url"].endswith("/events") and "404" in message.text
+        if message.type in {"error", "warning"} and not (provoked or no_stream):
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _request(self, request: BrowserRequest) -> None:

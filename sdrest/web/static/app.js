@@ -21,7 +21,7 @@ const RETRY = 2000;
 const connection = document.getElementById("connection");
 const CONNECTION = {
   live: "Live",
-  polling: "Asking every 2 s",
+  polling: "Asking every second",
   lost: "Server away, trying again …",
 };
 

@@ -40,6 +40,7 @@ _REFUSALS: Mapping[ErrorCode, str] = {
 _FAILURES: Mapping[FailureCode, str] = {
     FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
     FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
     FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
     FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
     FailureCode.KILLED: "A signal ended the script.",

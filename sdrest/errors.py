@@ -39,6 +39,7 @@ class FailureCode(StrEnum):
 
     SCRIPT_FAILED = "script_failed"
     OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_RESOURCES = "out_of_resources"
     TIMEOUT = "timeout"
     STALLED = "stalled"
     KILLED = "killed"

@@ -24,6 +24,7 @@ from sdrest.settings import FLAGS, Settings
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
+from sdrest.web.keys import QUEUE
 from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
@@ -70,6 +71,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
             log(event)
         bus.subscribe(log)
         await stop.wait()
+        await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
     finally:
         await runner.cleanup()
         for opened in sockets:

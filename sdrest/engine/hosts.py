@@ -52,7 +52,7 @@ class Host:
         self._job = ""
         self._told: Result | None = None
         self._ready = False
-        self._pipes = (Pipe(self._receive_stderr), Pipe(self._receive_events))
+        self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
 
@@ -60,7 +60,12 @@ class Host:
         """Start the process and return its pid. Raises OSError where that cannot be done."""
         stderr, events = self._pipes
         python = repository.python or Path("no python")
-        jobs_end, own_end = os.pipe()
+        try:
+            jobs_end, own_end = os.pipe()
+        except OSError:
+            for pipe in self._pipes:
+                pipe.handed_over()
+            raise
         try:
             self._jobs, _ = await asyncio.get_running_loop().connect_write_pipe(
                 asyncio.BaseProtocol, os.fdopen(own_end, "wb", buffering=0)
@@ -144,6 +149,19 @@ class Host:
         elif event["event"] == "finished" and event["id"] == self._job:
             self._told = Result(int(event["code"]), _raised(event["exception"]))
             self._on_change()
+
+
+def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
+    """Open a pipe for each receiver, or none: where the last one fails, the first are closed."""
+    with contextlib.ExitStack() as stack:
+        pipes = []
+        for receiver in receivers:
+            pipe = Pipe(receiver)
+            stack.callback(pipe.close)
+            stack.callback(pipe.handed_over)
+            pipes.append(pipe)
+        stack.pop_all()
+    return tuple(pipes)
 
 
 def _raised(exception: dict[str, Any] | None) -> Raised | None:

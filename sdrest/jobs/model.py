@@ -70,7 +70,8 @@ class Position:
 class Job:
     """A row of the job table. Times are seconds since the epoch.
 
-    `number` orders the queue: the lowest goes first. It is 0 for a job without a row.
+    `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
+    what images and inputs take, in bytes, once the job is at its end.
     """
 
     key: JobKey
@@ -85,6 +86,7 @@ class Job:
     finished_at: float | None = None
     failure: Failure | None = None
     number: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

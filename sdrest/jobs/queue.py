@@ -29,6 +29,7 @@ from sdrest.jobs.bus import Bus, Change
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.recovery import recover
+from sdrest.jobs.removal import Retention, remove
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.slot import Slot
 from sdrest.jobs.store import Added, Page, Store, may_be_asked_again
@@ -53,7 +54,8 @@ class Queue:
     """Jobs in the order in which they came, `concurrency` of them running at once.
 
     `store` is open already; the caller closes it, and `executor`, after `stop`. The timeouts are
-    in seconds, 0 for no limit: of a whole run, and of a script that writes nothing.
+    in seconds, 0 for no limit: of a whole run, and of a script that writes nothing. `keep_days`
+    and `keep_bytes` are those of `Retention`.
     """
 
     def __init__(
@@ -67,19 +69,24 @@ class Queue:
         max_waiting: int,
         job_timeout: float = 0,
         stall_timeout: float = 0,
+        keep_days: float = 0,
+        keep_bytes: int = 0,
     ) -> None:
         self._store = store
         self._folders = folders
         self._max_waiting = max_waiting
         self._runtime = Runtime(store, executor, folders, bus, job_timeout, stall_timeout)
+        self._retention = Retention(self._runtime, keep_days=keep_days, keep_bytes=keep_bytes)
         self._slots = [Slot(self._runtime) for _ in range(concurrency)]
         self._serving: list[asyncio.Task[None]] = []
+        self._retaining: asyncio.Task[None] | None = None
         self._changing: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover what a former life left, then start the slots."""
         await recover(self._runtime, delete_incomplete=delete_incomplete)
         self._serving = [asyncio.create_task(slot.serve()) for slot in self._slots]
+        self._retaining = asyncio.create_task(self._retention.serve())
 
     async def stop(self, *, grace: float = 0) -> None:
         """Take no more jobs, let those that run go on for up to `grace` seconds, then end them.
@@ -94,8 +101,10 @@ class Queue:
             await asyncio.wait(self._serving, timeout=grace)
         for slot in self._slots:
             slot.interrupt()
-        if self._serving:
+        if self._retaining is not None:
             await asyncio.wait(self._serving)
+            self._retention.stop()
+            await self._retaining
 
     async def submit(self, submission: Submission) -> Job:
         """Return the job of a request, which is on the disk; a known one is returned as it is.
@@ -211,16 +220,8 @@ class Queue:
 
     async def _delete(self, key: JobKey) -> None:
         await self._cancel(key)
-        async with self._runtime.locks.hold(key):
-            if await self._store.delete(key):
-                await asyncio.to_thread(self._discard, key)
-                await self._store.files_removed(key)
-                return
-        await self._delete(key)  # it was asked for again in between
-
-    def _discard(self, key: JobKey) -> None:
-        results.discard(self._folders, key)
-        inputs.remove(self._folders.inputs(key))
+        while not await remove(self._runtime, key):  # it was asked for again in between
+            await self._cancel(key)
 
     async def _retry(self, key: JobKey) -> Job:
         if self._runtime.stopping.is_set():

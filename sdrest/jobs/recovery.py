@@ -1,19 +1,24 @@
 """What a start finds of the life before it."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from sdrest.errors import Failure, FailureCode
-from sdrest.jobs import inputs, results
+from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.removal import discard
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 
 MAX_ATTEMPTS = 3
 """How often a job is started whose server does not live to see its end."""
+
+
+_log = logging.getLogger(__name__)
 
 
 async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
@@ -63,14 +68,17 @@ async def _delete_incomplete(store: Store, folders: Folders) -> None:
 
 def _discard_all(folders: Folders, keys: Iterable[JobKey]) -> None:
     for key in keys:
-        results.discard(folders, key)
+        discard(folders, key)
 
 
 async def _remove_deleted(store: Store, folders: Folders) -> None:
     """Remove the files of jobs whose deletion broke off behind the row."""
-    while keys := await store.deleted_with_files():
-        await asyncio.to_thread(_discard_all, folders, keys)
-        for key in keys:
+    for key in await store.deleted_with_files():
+        try:
+            await asyncio.to_thread(discard, folders, key)
+        except OSError as error:
+            _log.warning("Files of the deleted job %s cannot be removed: %s", key.id, error)
+        else:
             await store.files_removed(key)
 
 

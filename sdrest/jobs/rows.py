@@ -41,6 +41,7 @@ def job(row: sqlite3.Row) -> Job:
         finished_at=row["finished_at"],
         failure=_load_failure(row["failure"]),
         number=row["number"],
+        size=row["bytes"],
     )
 
 

@@ -1,6 +1,7 @@
 """One run of one job: from a claimed row to its outcome."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import assert_never
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.engine.failures import not_started
 from sdrest.engine.process import until_done
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs import inputs, results
@@ -147,6 +149,8 @@ class Run:
 
     def _storage_failed(self, error: OSError) -> Failure:
         _log.warning("Job %s: %s", self._job.key.id, error)
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            return not_started(error)
         return Failure(
             FailureCode.STORAGE_FAILED,
             f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "

@@ -85,7 +85,7 @@ MARK_DELETED = "INSERT OR REPLACE INTO deleted (type, id) VALUES (:type, :id)"
 
 IS_DELETED = "SELECT 1 FROM deleted WHERE type = :type AND id = :id"
 
-DELETED_WITH_FILES = "SELECT type, id FROM deleted WHERE has_files LIMIT 1000"
+DELETED_WITH_FILES = "SELECT type, id FROM deleted WHERE has_files"
 
 FILES_REMOVED = "UPDATE deleted SET has_files = 0 WHERE type = :type AND id = :id"
 

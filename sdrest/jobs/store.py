@@ -278,7 +278,7 @@ class Store:
         return await self._database.read(lambda connection: _is_deleted(connection, key))
 
     async def deleted_with_files(self) -> Sequence[JobKey]:
-        """Return up to 1000 deleted jobs whose files may be there still."""
+        """Return the deleted jobs whose files may be there still."""
         return await self._database.read(
             lambda connection: [rows.key(row) for row in connection.execute(sql.DELETED_WITH_FILES)]
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sdrest.engine.local import LocalExecutor
+from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
@@ -65,6 +66,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
+        await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
         executor = LocalExecutor(app[keys.REPOSITORY], grace=_SCRIPT_GRACE)
         stack.push_async_callback(executor.close)
         queue = Queue(
@@ -76,6 +78,8 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             max_waiting=settings.max_queue,
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
+            keep_days=settings.keep_days,
+            keep_bytes=settings.keep_bytes,
         )
         stack.push_async_callback(queue.stop)
         await queue.start(delete_incomplete=settings.delete_incomplete)

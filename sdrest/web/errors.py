@@ -3,13 +3,20 @@
 This is the only place that knows which HTTP status an error has.
 """
 
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from sdrest.errors import ErrorCode, QueueFullError, RequestError, UnauthorizedError
+from sdrest.errors import (
+    ErrorCode,
+    QueueFullError,
+    RequestError,
+    StorageUnavailableError,
+    UnauthorizedError,
+)
 from sdrest.web.render import JSON, error_body
 
 _log = logging.getLogger(__name__)
@@ -41,6 +48,9 @@ _MESSAGES = {
     ErrorCode.INTERNAL: "The server made a mistake; its log tells more.",
 }
 
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a machine that has no more files or no more room; they pass."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -67,9 +77,18 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return _http_error_response(error)
     except ConnectionError:  # the client has gone, and will not see this
         return status_response(HTTPStatus.BAD_REQUEST)
-    except Exception:  # noqa: BLE001 (logged; the client is told no more than that)
-        _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is logged)
+        return _mistake(request, error)
+
+
+def _mistake(request: web.Request, error: Exception) -> web.Response:
+    """Log an error that is not the client's; the client is told little of it."""
+    name = f"{request.method} {request.rel_url.raw_path}"
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        _log.warning("%s: %s", name, error.strerror)
+        return request_error_response(StorageUnavailableError())
+    _log.error("%s failed", name, exc_info=error)
+    return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def request_error_response(error: RequestError) -> web.Response:

@@ -6,12 +6,17 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from sdrest.params import MODELS
 from sdrest.web.conditional import is_fresh
+from sdrest.web.render import JSON, json_body
 
 STATIC = Path(__file__).with_name("static")
 """The page's folder; everything in it is public."""
 
 PREFIX = "/static/"
+
+PARAMETERS = f"{PREFIX}parameters.json"
+"""The JSON schemas of the three requests, by job type: what the page makes its forms from."""
 
 _INDEX = "index.html"
 _TYPES = {
@@ -37,6 +42,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def add_to(router: web.UrlDispatcher) -> None:
     """Register `/` and one route for each file: there is no path that could lead elsewhere."""
+    schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
+    router.add_get(PARAMETERS, _sender(json_body(schemas), JSON))
     for path in sorted(STATIC.iterdir()):
         handler = _sender(path.read_bytes(), _TYPES[path.suffix])
         router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, expect
 
-from tests.support.page import Studio, studio
+from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,7 +33,7 @@ async def test_axe_finds_nothing(
     picture = tmp_path / "start.png"
     Image.new("RGB", (256, 256), "navy").save(picture)
     options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
-    async with serve() as server, studio(browser, server, **options) as opened:
+    async with serve(PLAIN) as server, studio(browser, server, **options) as opened:
         await opened.open()
         await opened.page.evaluate(AXE)
         assert await violations(opened) == []  # nothing there yet
@@ -53,7 +53,7 @@ async def test_axe_finds_nothing(
 
 
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         press = opened.page.keyboard.press
         await press("Tab")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.support.page import Studio, studio
+from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,7 +21,7 @@ async def begin(opened: Studio, prompt: str, *, pictures: int) -> None:
 
 
 async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serve: Serve) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await begin(opened, "a long job", pictures=100)
         running = opened.under_way.filter(has_text="a long job")
@@ -68,49 +68,52 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
-        await begin(opened, "a boat", pictures=20)
-        await expect(opened.under_way).to_contain_text("Picture 2 of 20")
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 12")
         await opened.page.reload()
-        await expect(opened.under_way).to_contain_text("of 20")
+        await expect(opened.under_way).to_contain_text("of 12")
         await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value("a boat")
-        await opened.hears("Done: 20 pictures")
+        await opened.hears("Done: 12 pictures")
 
 
 async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve() as server, studio(browser, server, AWAY) as opened:
+    async with (
+        serve(PLAIN, "--grace", "0") as server,
+        studio(browser, server, AWAY) as opened,
+    ):
         await opened.open()
-        await begin(opened, "a boat", pictures=20)
-        await expect(opened.under_way).to_contain_text("Picture 2 of 20")
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 12")
         await server.stop()
         await expect(opened.page.get_by_text("Server away")).to_be_visible()
         await opened.page.get_by_role("button", name="Make picture").click()
         await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
-        async with serve("--port", server.url.rstrip("/").rpartition(":")[2]):
+        async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
             await opened.connected()
-            await opened.hears("Done: 20 pictures")
+            await opened.hears("Done: 12 pictures")
 
 
-async def test_without_a_stream_the_page_asks_every_now_and_then(
+async def test_without_a_stream_the_page_asks_every_second(
     browser: Browser, serve: Serve
 ) -> None:
     async def refuse(route: Route) -> None:
         await route.abort()
 
-    async with serve() as server, studio(browser, server, AWAY) as opened:
+    async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
         await opened.page.route("**/events", refuse)
         await opened.page.goto(opened.root)
-        await expect(opened.page.get_by_text("Asking every 2 s")).to_be_visible()
+        await expect(opened.page.get_by_text("Asking every second")).to_be_visible()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
 
 
 async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> None:
     async with (
-        serve("--token", "correct-horse-battery") as server,
+        serve(PLAIN, "--token", "correct-horse-battery") as server,
         studio(browser, server, "status of 401") as opened,
     ):
         await opened.page.goto(opened.root)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.async_api import Browser, Locator, expect
 
-from tests.support.page import Studio, studio
+from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -43,7 +43,7 @@ async def download(card: Locator) -> str:
 async def test_a_prompt_becomes_pictures_and_progress_is_seen(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await expect(opened.page.get_by_text("bundled engine")).to_be_visible()
         await opened.enter(Prompt="a white boat on a lake at sunset", Iterations=3, Steps=50)
@@ -65,7 +65,7 @@ async def test_a_prompt_becomes_pictures_and_progress_is_seen(
 
 
 async def test_what_is_wrong_with_a_field_stands_beside_it(browser: Browser, serve: Serve) -> None:
-    async with serve() as server, studio(browser, server, UNPROCESSABLE) as opened:
+    async with serve(PLAIN) as server, studio(browser, server, UNPROCESSABLE) as opened:
         await opened.open()
         await opened.enter(Prompt="a boat", Steps=3, Width=100)
         await opened.make()
@@ -84,7 +84,7 @@ async def test_what_is_wrong_with_a_field_stands_beside_it(browser: Browser, ser
 async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.small()
         await opened.enter(Prompt="a green tree", Steps=10)
@@ -105,7 +105,7 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
 async def test_an_image_is_sent_and_its_result_is_the_next_input(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.tab("Image to image")
         await opened.enter(Prompt="a lake")
@@ -128,7 +128,7 @@ async def test_a_mask_is_drawn_and_only_what_it_covers_changes(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
     start = drawn(tmp_path)
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.tab("Inpaint image")
         await choose(opened, start)
@@ -149,7 +149,7 @@ async def test_a_mask_is_drawn_and_only_what_it_covers_changes(
 async def test_the_mask_can_be_painted_by_keyboard(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.tab("Inpaint image")
         await choose(opened, drawn(tmp_path))
@@ -171,7 +171,7 @@ async def test_the_mask_can_be_painted_by_keyboard(
 async def test_a_picture_is_dropped_and_what_is_none_is_refused(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.tab("Image to image")
         await opened.drop("notes.png", b"this is no picture")
@@ -189,7 +189,7 @@ async def test_a_large_picture_is_made_smaller_unless_that_is_not_wanted(
 ) -> None:
     large = tmp_path / "large.png"
     Image.new("RGB", (2048, 1024), "navy").save(large)
-    async with serve() as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
         await opened.tab("Image to image")
         await choose(opened, large)

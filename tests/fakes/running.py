@@ -46,10 +46,10 @@ def task(
 ) -> Task:
     """Return a task in a fresh folder; the prompt says how the fake misbehaves."""
     size = {"height": 256, "width": 256} if job_type is JobType.TEXT_TO_IMAGE else {}
-    files = {name: fields.pop(name) for name in ("image", "mask") if name in fields}
+    given = {name: fields.pop(name) for name in ("image", "mask", "heard") if name in fields}
     workdir.mkdir(exist_ok=True)
     params = validate(job_type, {"prompt": prompt, **size, **fields})
-    return Task(id="job", params=params, seed=42, workdir=workdir, **files)
+    return Task(id="job", params=params, seed=42, workdir=workdir, **given)
 
 
 async def collect(events: AsyncGenerator[Event, None]) -> list[Event]:

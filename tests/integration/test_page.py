@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from sdrest.web.page import PREFIX, STATIC
+from sdrest.params import MODELS
+from sdrest.web.page import PARAMETERS, PREFIX, STATIC
 from tests.support.server import Serve
 
 REFERENCE = re.compile(r'(?:src|href|from|import)[=( ]*"([^"#]+)"')
@@ -51,6 +52,22 @@ async def test_every_file_comes_in_its_type(client: aiohttp.ClientSession) -> No
             async with client.get(PREFIX + path.name) as answer:
                 assert answer.content_type == types[path.suffix]
                 assert await answer.read() == path.read_bytes()
+
+
+async def test_the_forms_are_made_from_the_declared_parameters(
+    client: aiohttp.ClientSession,
+) -> None:
+    async with client.get(PARAMETERS) as answer:
+        schemas = await answer.json()
+    assert list(schemas) == list(MODELS)
+    for job_type, model in MODELS.items():
+        required = set(schemas[job_type].get("required", []))
+        assert (
+            set(schemas[job_type]["properties"]) == set(model.model_construct().dump()) | required
+        )
+    strength = schemas["image-to-image"]["properties"]["strength"]
+    assert (strength["minimum"], strength["maximum"], strength["default"]) == (0, 1, 0.75)
+    assert schemas["text-to-image"]["properties"]["width"]["multipleOf"] == 64
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/", "/static/none.js", "/static/..%2fpage.py"])

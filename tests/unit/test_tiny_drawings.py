@@ -14,8 +14,7 @@ from tiny_diffusion.scene.shapes import OUTLINES
 from tiny_diffusion.scene.style import STYLES, Style
 from tiny_diffusion.scene.world import Mirror, Part, make_world
 
-from benchmarks.bundled_judge import Figure, colour_name, figure
-from benchmarks.bundled_quality import drawing
+from benchmarks.bundled_judge import Figure, colour_name, drawing, figure
 
 NIGHT_AND_SNOW = (" by day", " at night", " in winter", " in autumn at sunset")
 

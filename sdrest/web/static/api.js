@@ -30,8 +30,8 @@ async function json(path, options) {
 
 const post = (path, body) => json(path, { method: "POST", body });
 
-/** The API's description, from which the forms are made. */
-export const description = () => json("/openapi.json");
+/** The JSON schemas of the requests, by job type, from which the forms are made. */
+export const schemas = () => json("/static/parameters.json");
 
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {

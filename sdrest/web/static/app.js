@@ -21,7 +21,7 @@ const RETRY = 2000;
 const connection = document.getElementById("connection");
 const CONNECTION = {
   live: "Live",
-  polling: "Asking every 2 s",
+  polling: "Asking every second",
   lost: "Server away, trying again …",
 };
 
@@ -133,11 +133,11 @@ const feed = new Feed({
   },
 });
 
-/** The forms need the description; without a server they come when it is there. */
-async function describe() {
+/** The forms need the schemas; without a server they come when it is there. */
+async function schemas() {
   for (;;) {
     try {
-      return await api.description();
+      return await api.schemas();
     } catch (error) {
       setText(connection, sentence(error));
       await new Promise((resolve) => setTimeout(resolve, RETRY));
@@ -146,6 +146,6 @@ async function describe() {
 }
 
 api.onLocked(askForToken);
-compose = new Compose(document.getElementById("compose"), await describe(), submitted);
+compose = new Compose(document.getElementById("compose"), await schemas(), submitted);
 feed.start();
 showNotices(document.getElementById("notices"));

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { loadDraft, saveDraft } from "./draft.js";
 import { h } from "./dom.js";
 import { ApiError, sentence } from "./errors.js";
-import { ParameterForm, TYPES } from "./forms.js";
+import { ParameterForm } from "./forms.js";
 import { Mask } from "./mask.js";
 import { Tabs } from "./tabs.js";
 import { Upload } from "./upload.js";
@@ -16,9 +16,9 @@ const NEEDS_PICTURE = new Set(["image-to-image", "inpaint-image"]);
 
 /** One tab's form: parameters, a sentence about all of them, the button. */
 class Panel {
-  constructor(type, description, send) {
+  constructor(type, schema, send) {
     this.type = type;
-    this.parameters = new ParameterForm(type, description);
+    this.parameters = new ParameterForm(schema);
     this.picturePlace = h("div", { class: "picture-place" });
     this.error = h("p", { class: "form-error", role: "alert", hidden: true });
     this.button = h("button", { class: "primary", type: "submit" }, SEND);
@@ -67,16 +67,19 @@ export class Compose {
   #tabs;
   #submitted;
 
-  /** `submitted(job, values)` gets each job that the server took. */
-  constructor(root, description, submitted) {
+  /** `schemas` are those of the requests by type; `submitted(job, values)` gets each job. */
+  constructor(root, schemas, submitted) {
     this.#submitted = submitted;
-    this.#panels = new Map(TYPES.map((type) => [type, new Panel(type, description, (panel) => this.#send(panel))]));
+    const send = (panel) => this.#send(panel);
+    this.#panels = new Map(
+      Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, send)]),
+    );
     this.#mask = new Mask(this.#upload.stage);
     this.#upload.element.append(this.#mask.tools);
     this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type));
-    this.#tabs = new Tabs("What to make", TYPES.map((type) => ({
-      name: type, title: typeName(type), panel: this.#panels.get(type).element,
+    this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
+      name: type, title: typeName(type), panel: element,
     })), (type) => this.#opened(type));
     root.append(this.#tabs.element);
     this.#restore();
@@ -197,6 +200,6 @@ export class Compose {
       parameters.fill(values);
       parameters.seed.isFresh = isFresh;
     }
-    this.#tabs.open(this.#panels.has(type) ? type : TYPES[0]);
+    this.#tabs.open(this.#panels.has(type) ? type : [...this.#panels.keys()][0]);
   }
 }

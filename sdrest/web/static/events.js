@@ -1,9 +1,9 @@
 // The server's events as they come. A broken connection is mended without anybody's help:
-// EventSource first; where it cannot be had (some proxies), asking every now and then.
+// EventSource first; where it cannot be had (some proxies), asking every second.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
-const POLL_EVERY = 2000;
+const POLL_EVERY = 1000;
 const POLLS_BEFORE_STREAM = 10;
 const KINDS = ["status", "progress", "image"];
 

@@ -9,7 +9,7 @@ const WIDEST_SLIDER = 1;
 function plain(schema, definitions) {
   const { $ref, anyOf, ...rest } = schema;
   const inner = anyOf?.find(({ type }) => type !== "null");
-  const referred = $ref && definitions($ref);
+  const referred = $ref && definitions[$ref.split("/").at(-1)];
   return { ...inner, ...referred, ...rest };
 }
 

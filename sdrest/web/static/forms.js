@@ -1,18 +1,10 @@
-// A form from a request's schema in the API's description. Nothing about parameters is known here
-// but which of them most people want to see first.
+// A form from a request's JSON schema. Nothing about parameters is known here but which of them
+// most people want to see first.
 
 import { h } from "./dom.js";
 import { Field, isFixed, SeedField } from "./fields.js";
 
 const FIRST = ["prompt", "strength", "iterations", "steps", "width", "height", "seed"];
-const SCHEMAS = {
-  "text-to-image": "TextToImage",
-  "image-to-image": "ImageToImage",
-  "inpaint-image": "InpaintImage",
-};
-
-/** The three job types. */
-export const TYPES = Object.keys(SCHEMAS);
 
 function byImportance(a, b) {
   return FIRST.indexOf(a.name) - FIRST.indexOf(b.name);
@@ -20,16 +12,12 @@ function byImportance(a, b) {
 
 export class ParameterForm {
   #fields;
+  #details;
 
-  /** `description` is /openapi.json; `uploads` are names of properties that are files. */
-  constructor(type, description) {
-    const schema = description.components.schemas[SCHEMAS[type]];
-    const definitions = (path) =>
-      path.replace("#/", "").split("/").reduce((node, key) => node[key], { ...description, $defs: schema.$defs });
-    this.type = type;
+  constructor(schema) {
     this.#fields = Object.entries(schema.properties)
-      .filter(([, property]) => property.format !== "binary" && !property.contentMediaType && !isFixed(property))
-      .map(([name, property]) => new (name === "seed" ? SeedField : Field)(name, property, definitions));
+      .filter(([, property]) => !isFixed(property))
+      .map(([name, property]) => new (name === "seed" ? SeedField : Field)(name, property, schema.$defs));
     const first = this.#fields.filter(({ name }) => FIRST.includes(name)).sort(byImportance);
     const more = this.#fields.filter(({ name }) => !FIRST.includes(name));
     this.#details = more.length
@@ -41,8 +29,6 @@ export class ParameterForm {
       this.#details,
     ].filter(Boolean);
   }
-
-  #details;
 
   get seed() {
     return this.field("seed");

@@ -125,10 +125,10 @@ class Queue:
         Raises `GoneError` for a job that was deleted, `NotFoundError` for a key whose id is no
         md5, `StorageUnavailableError`.
         """
-        job = await self._store.find(key)
+        job, is_deleted = await self._store.look(key)
+        if is_deleted:
+            raise GoneError
         if job is None:
-            if await self._store.is_deleted(key):
-                raise GoneError
             job = results.original(self._folders, key)
         return None if job is None else self._runtime.snapshot(job)
 

@@ -83,7 +83,10 @@ DELETE = "DELETE FROM jobs WHERE type = :type AND id = :id"
 
 MARK_DELETED = "INSERT OR REPLACE INTO deleted (type, id) VALUES (:type, :id)"
 
-IS_DELETED = "SELECT 1 FROM deleted WHERE type = :type AND id = :id"
+FIND_OR_DELETED = """
+SELECT jobs.*, EXISTS (SELECT 1 FROM deleted WHERE type = :type AND id = :id) AS is_deleted
+FROM (SELECT 1) LEFT JOIN jobs ON type = :type AND id = :id
+"""
 
 DELETED_WITH_FILES = "SELECT type, id FROM deleted WHERE has_files"
 

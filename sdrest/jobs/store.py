@@ -96,15 +96,17 @@ class Store:
 
     async def find(self, key: JobKey) -> Job | None:
         """Return a job's row."""
+        return (await self.look(key))[0]
+
+    async def look(self, key: JobKey) -> tuple[Job | None, bool]:
+        """Return a job's row, and whether the job was deleted and not asked for since."""
         if (job := self.remembered(key)) is not None:
-            return job
+            return job, False
         writes = self._writes
-        job = await self._database.read(
-            lambda connection: rows.one(connection, sql.FIND, rows.names(key))
-        )
+        job, is_deleted = await self._database.read(lambda connection: _look(connection, key))
         if writes == self._writes:  # else it may be older than what is remembered
             self._remember(job)
-        return job
+        return job, is_deleted
 
     def remembered(self, key: JobKey) -> Job | None:
         """Return a job's row if it is one of those that are kept in memory."""
@@ -166,7 +168,7 @@ class Store:
         }
 
         def add(connection: sqlite3.Connection) -> Added | None:
-            if instead is not None and not _is_known(connection, key):
+            if instead is not None and _look(connection, key) == (None, False):
                 return Added(instead, fresh=False)
             if (job := rows.one(connection, sql.ADD, values)) is not None:
                 return Added(job, fresh=True)
@@ -273,10 +275,6 @@ class Store:
 
         return await self._database.write(delete, then=forget)
 
-    async def is_deleted(self, key: JobKey) -> bool:
-        """Whether a job was deleted and has not been asked for since."""
-        return await self._database.read(lambda connection: _is_deleted(connection, key))
-
     async def deleted_with_files(self) -> Sequence[JobKey]:
         """Return the deleted jobs whose files may be there still."""
         return await self._database.read(
@@ -374,11 +372,7 @@ def _waiting(connection: sqlite3.Connection) -> list[int]:
     return [row["number"] for row in connection.execute(sql.WAITING)]
 
 
-def _is_known(connection: sqlite3.Connection, key: JobKey) -> bool:
-    """Whether a job has a row, or had one that was deleted."""
-    found = rows.one(connection, sql.FIND, rows.names(key))
-    return found is not None or _is_deleted(connection, key)
-
-
-def _is_deleted(connection: sqlite3.Connection, key: JobKey) -> bool:
-    return connection.execute(sql.IS_DELETED, rows.names(key)).fetchone() is not None
+def _look(connection: sqlite3.Connection, key: JobKey) -> tuple[Job | None, bool]:
+    """Return a job's row, and whether it was deleted, both as of the same moment."""
+    row = connection.execute(sql.FIND_OR_DELETED, rows.names(key)).fetchone()
+    return None if row["id"] is None else rows.job(row), bool(row["is_deleted"])

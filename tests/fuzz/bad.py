@@ -95,6 +95,10 @@ _VALUES = (
     ),
     *("application/x-www-form-urlencoded; charset=latin1", "sdrest=1; ;=; a", "\tx\t", "é", "\x7f"),
 )
+_ENDINGS = (
+    *("", "/", "/1.png", "/0.png", "/999999.png", "/1.png?size=256", "/1.png?size=-1", "/1.jpg"),
+    *("/cancel", "/retry", "/events", "/cancel/x", "?wait=nan", "?wait=-1", "/../..", "/1.png/"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +229,7 @@ def _headers(random: Random) -> Bad:
 
 
 def _job_path(random: Random) -> str:
-    ending = random.choice(
-        ("", "/", "/1.png", "/0.png", "/999999.png", "/1.png?size=256", "/1.png?size=-1", "/1.jpg")
-        + (
-            "/cancel",
-            "/retry",
-            "/events",
-            "/cancel/x",
-            "?wait=nan",
-            "?wait=-1",
-            "/../..",
-            "/1.png/",
-        )
-    )
+    ending = random.choice(_ENDINGS)
     return f"/{random.choice(values.TYPES)}/{random.choice(values.IDS)}{ending}"
 
 

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import aiohttp
-import pytest
 from PIL import Image
 
 from tests.support.hostile import target
@@ -160,16 +159,13 @@ async def test_links_in_the_output_folder_are_not_followed(serve: Serve, tmp_pat
                 assert answer.status == 404
 
 
-@pytest.mark.parametrize("path", ["nope", "text-to-image/x", "static/../x"])
-async def test_no_stack_and_no_path_goes_to_a_client(
-    serve: Serve, tmp_path: Path, path: str
-) -> None:
+async def test_no_stack_and_no_path_goes_to_a_client(serve: Serve, tmp_path: Path) -> None:
     bodies = [b"{", b"\xff", b'{"prompt": "\\u0000"}', b"--B\r\n\r\n"]
     async with target(serve, tmp_path) as it:
         for body in bodies:
             for media in ("application/json", "multipart/form-data; boundary=B", "text/plain"):
                 headers = {"Content-Type": media}
-                for address in (path, "text-to-image", "image-to-image"):
+                for address in ("nope", "text-to-image", "image-to-image"):
                     async with it.client.post(address, data=body, headers=headers) as answer:
                         text = str(answer.headers) + await answer.text()
                         assert 400 <= answer.status < 500

@@ -103,7 +103,12 @@ def file(random: Random) -> bytes:
 def bomb(random: Random) -> bytes:
     """Return a small PNG that says it is enormous."""
     size = random.choice((10_000, 14_000, 65_535, 2**31 - 1, 0))
-    header = struct.pack(">IIBBBBB", size, size, 8, random.choice((0, 2, 3, 6)), 0, 0, 0)
+    return png_of(size, size, colours=random.choice((0, 2, 3, 6)))
+
+
+def png_of(width: int, height: int, *, colours: int = 2) -> bytes:
+    """Return a PNG that says it has this size, and holds a few lines."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0)
     data = zlib.compress(bytes(100_000))
     chunks = ((b"IHDR", header), (b"iCCP", b"a\0\0" + data), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -14,6 +14,9 @@ import aiohttp
 PATIENCE = 60.0
 """Seconds after which something that should happen has not happened."""
 
+_STRICT = ("-W", "error", "-W", "ignore:unread_data() is deprecated:DeprecationWarning")
+"""Warnings are errors; but aiohttp's own way of hiding this one is not safe among threads."""
+
 _FOREIGN = ("SDREST_", "NO_COLOR", "FORCE_COLOR", "CURL_", "SSL_CERT_", "PYTHONWARNINGS")
 
 
@@ -55,6 +58,17 @@ class Output:
         found = self._find(text)
         assert found is not None, f"no line with {text!r} in {self.lines}"
         return found
+
+    async def end_of(self, job: str) -> None:
+        """Wait for the line that tells the end of a job: how many it had before do not count."""
+
+        def ends() -> bool:
+            told = [line for line in self.lines if job in line]
+            return bool(told) and (told[-1].startswith(("success ", "error ")) or
+                                   told[-1].endswith(" Cancelled"))  # fmt: skip
+
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: self._ended or ends())
 
     async def all(self) -> list[str]:
         """Return every line, once the stream has ended."""
@@ -124,7 +138,7 @@ async def running(
     It must leave with `status` and an empty stderr (`warns`: warnings are no surprise).
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "sdrest", "--port", "0", *flags),
+        *(sys.executable, *_STRICT, "-m", "sdrest", "--port", "0", *flags),
         cwd=folder,
         env=environment(**(env or {})),
         stdin=asyncio.subprocess.DEVNULL,

@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from sdrest import __version__
 from sdrest.commands.lines import Level, Line
+from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.errors import SdrestError
 from sdrest.settings import FLAGS, Flag, Settings
 
 PROGRAM = "sdrest"
-_GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _HELP_WORDS = {"-h", "--help"}
 
 
@@ -86,26 +85,6 @@ class _Command(click.Command):
         )
 
 
-def _option(flag: Flag) -> click.Option:
-    def parse(context: click.Context, _: click.Parameter, text: str) -> Any:
-        try:
-            return flag.parse(text)
-        except ValueError as error:
-            source = context.get_parameter_source(flag.name)
-            name = flag.variable if source is ParameterSource.ENVIRONMENT else flag.option
-            raise click.UsageError(f"{name} {error}") from None
-
-    bare: Mapping[str, Any] = {"is_flag": False, "flag_value": "true"}  # --cors is --cors=true
-    return click.Option(
-        [flag.option, flag.name],
-        type=str,
-        default=flag.default_text,
-        envvar=flag.variable,
-        callback=parse,
-        **(bare if flag.kind is bool else {}),
-    )
-
-
 def _print_and_exit(context: click.Context, text: str) -> None:
     context.ensure_object(Terminal).print(text)
     context.exit()
@@ -114,12 +93,6 @@ def _print_and_exit(context: click.Context, text: str) -> None:
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's signature)
     if wanted:
         _print_and_exit(context, f"{PROGRAM}, {__version__}\n")
-
-
-def settings(context: click.Context) -> Settings:
-    """Return what the command line and the environment say."""
-    given = (flag.name for flag in FLAGS if context.get_parameter_source(flag.name) in _GIVEN)
-    return Settings(**context.params, given=frozenset(given))
 
 
 def _serve_command() -> click.Command:
@@ -140,7 +113,7 @@ def _serve_command() -> click.Command:
     )
     return _Command(
         "serve",
-        params=[*map(_option, FLAGS), version],
+        params=[*map(option, FLAGS), version],
         callback=run,
         add_help_option=False,
         context_settings={"allow_extra_args": True},

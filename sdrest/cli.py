@@ -15,10 +15,15 @@ from sdrest.commands.lines import Level, Line
 from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.errors import SdrestError
-from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.settings import FLAGS, Flag
 
 PROGRAM = "sdrest"
 _HELP_WORDS = {"-h", "--help"}
+_SUMMARIES = {
+    "setup": "Sets up Stable Diffusion (sdrest setup --help)",
+    "doctor": "Checks the set-up and tells remedies",
+    "generate": "Makes pictures without a server",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = words.pop(0) if words and words[0] in COMMANDS else "serve"
     with Terminal() as terminal:
         try:
-            with COMMANDS[name]().make_context(PROGRAM, words, obj=terminal) as context:
+            title = PROGRAM if name == "serve" else f"{PROGRAM} {name}"
+            with COMMANDS[name]().make_context(title, words, obj=terminal) as context:
                 return int(context.command.invoke(context))
         except click.exceptions.Exit as end:
             return end.exit_code
@@ -58,6 +64,9 @@ def help_text() -> str:
             "",
             "  Usage",
             f"    $ {PROGRAM} [options]",
+            "",
+            "  Commands",
+            *(f"    {name:{width}}{text}" for name, text in _SUMMARIES.items()),
             "",
             "  Options",
             *(f"    {option:{width}}{text}" for option, text in rows),
@@ -120,5 +129,28 @@ def _serve_command() -> click.Command:
     )
 
 
-COMMANDS: Mapping[str, Callable[[], click.Command]] = {"serve": _serve_command}
+def _setup_command() -> click.Command:
+    from sdrest.commands.setup.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+def _doctor_command() -> click.Command:
+    from sdrest.commands.doctor.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+def _generate_command() -> click.Command:
+    from sdrest.commands.generate import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+COMMANDS: Mapping[str, Callable[[], click.Command]] = {
+    "serve": _serve_command,
+    "setup": _setup_command,
+    "doctor": _doctor_command,
+    "generate": _generate_command,
+}
 """The commands by name; `serve` is the one that needs no naming."""

@@ -111,9 +111,10 @@ async def _download(url: str, part: Path, report: Report) -> None:
             except (aiohttp.ClientError, TimeoutError, _InterruptedError) as error:
                 vain = 0 if _length(part) > had else vain + 1
                 if vain == _ATTEMPTS:
+                    reason = str(error) or "no answer"
                     raise StepError(
-                        f"Cannot download {url}: {str(error) or 'no answer'}. Run again to go on, or "
-                        "name another source."
+                        f"Cannot download {url}: {reason}. Run again to go on, or name another "
+                        "source."
                     ) from error
             await asyncio.sleep(_PAUSE * vain)
 

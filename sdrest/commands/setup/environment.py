@@ -97,13 +97,16 @@ class Packages:
             for group in _groups():
                 if not _missing(group, self._installed()):
                     continue
+                constraints = str(packages / "constraints.txt")
+                files = [
+                    "--constraint",
+                    constraints,
+                    "--requirement",
+                    f"{packages / group.file.name}",
+                ]
                 run_program(
                     terminal,
-                    [
-                        *[self.python, *_PIP, "install", *index, *group.options],
-                        *["--constraint", packages / "constraints.txt"],
-                        *["--requirement", packages / group.file.name],
-                    ],
+                    [self.python, *_PIP, "install", *index, *group.options, *files],
                     remedy="See that the package index can be reached and that there is room on "
                     "the disk; run again.",
                 )

@@ -44,7 +44,7 @@ def pip(arguments: list[str]) -> None:
     installed = json.loads(listed.read_text())
     if "list" in arguments:
         rows = [{"name": name, "version": version} for name, version in installed.items()]
-        print(json.dumps(rows))
+        sys.stdout.write(json.dumps(rows))
     if "install" in arguments:
         pins = PIN.findall(Path(arguments[-1]).read_text())
         for name, version in pins:
@@ -73,7 +73,7 @@ def main() -> None:
     elif arguments[:2] == ["-m", "pip"]:
         pip(arguments[2:])
     elif "ensurepip" in arguments[1]:
-        print("3.11")
+        sys.stdout.write("3.11")
     else:
         hub(arguments[1])
 

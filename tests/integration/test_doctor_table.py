@@ -64,14 +64,17 @@ class Place:
         self.python.write_text(f"#!/bin/sh\n{text}\n")
         self.python.chmod(0o755)
 
-    def found(self) -> list[Result]:
+    def found(self, *, probe_seconds: float = 60) -> list[Result]:
         return [
-            result for check in checks(self.settings, probe_seconds=5) for result in results(check)
+            result
+            for check in checks(self.settings, probe_seconds=probe_seconds)
+            for result in results(check)
         ]
 
 
 @pytest.fixture
-def place(tmp_path: Path, certificate: Path) -> Place:
+def place(tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     fork = tmp_path / "fork"
     for name in (*SCRIPTS, INPAINT_CONFIG, "venv/bin/python"):
         (fork / name).parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,10 @@ def _remove(name: str) -> Callable[[Place], None]:
 
 
 def _model(content: bytes) -> Callable[[Place], None]:
-    return lambda place: place.model.write_bytes(content) and None
+    def damage(place: Place) -> None:
+        place.model.write_bytes(content)
+
+    return damage
 
 
 def _zip(place: Place) -> None:
@@ -191,7 +197,6 @@ def _foreign_table(place: Place) -> None:
         (_remove("fork/venv"), "python", "failure", "There is no Python to run the scripts."),
         (_program("exit 3"), "python", "failure", "it ended with exit code 3."),
         (_program("echo hello"), "python", "failure", "it is no Python."),
-        (_program("exec sleep 60"), "python", "failure", "it did not answer within 5 seconds."),
         (_module("torch"), "imports", "failure", "torch cannot be imported"),
         (_module("cv2"), "imports", "failure", "pip install opencv-python-headless"),
         (_module("ldm"), "imports", "failure", "Check the repository out again"),
@@ -229,9 +234,7 @@ def test_each_breakage_is_named(
     check: str,
     verdict: str,
     text: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HF_HOME", str(place.home / "hub"))
     damage(place)
     named = [
         result.finding
@@ -240,6 +243,12 @@ def test_each_breakage_is_named(
     ]
     told = " ".join(f"{finding.message} {finding.remedy}" for finding in named)
     assert any(part in told for part in text.strip("()").split("|")), told
+
+
+def test_a_python_that_hangs(place: Place) -> None:
+    place.program("exec sleep 60")
+    (python,) = [result for result in place.found(probe_seconds=0.2) if result.name == "python"]
+    assert "it did not answer within 0.2 seconds." in python.finding.message
 
 
 def test_a_port_in_use(place: Place) -> None:

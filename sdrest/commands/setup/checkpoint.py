@@ -86,5 +86,6 @@ def _unpack(part: Path) -> Path:
                     writer.write(block)
     except zipfile.BadZipFile as error:
         part.unlink()
+        ready.unlink(missing_ok=True)
         raise StepError(f"The archive is damaged ({error}). Run again.") from error
     return ready

@@ -4,23 +4,26 @@ Nothing heavy is imported here, so that `--help` answers at once; each command i
 needs when it runs.
 """
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from sdrest import __version__
 from sdrest.commands.lines import Level, Line
+from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.errors import SdrestError
-from sdrest.settings import FLAGS, Flag, Origins, Settings
+from sdrest.settings import FLAGS, Flag
 
 PROGRAM = "sdrest"
-_GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 _HELP_WORDS = {"-h", "--help"}
+_SUMMARIES = {
+    "setup": "Sets up Stable Diffusion (sdrest setup --help)",
+    "doctor": "Checks the set-up and tells remedies",
+    "generate": "Makes pictures without a server",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = words.pop(0) if words and words[0] in COMMANDS else "serve"
     with Terminal() as terminal:
         try:
-            with COMMANDS[name]().make_context(PROGRAM, words, obj=terminal) as context:
+            title = PROGRAM if name == "serve" else f"{PROGRAM} {name}"
+            with COMMANDS[name]().make_context(title, words, obj=terminal) as context:
                 return int(context.command.invoke(context))
         except click.exceptions.Exit as end:
             return end.exit_code
@@ -61,6 +65,9 @@ def help_text() -> str:
             "  Usage",
             f"    $ {PROGRAM} [options]",
             "",
+            "  Commands",
+            *(f"    {name:{width}}{text}" for name, text in _SUMMARIES.items()),
+            "",
             "  Options",
             *(f"    {option:{width}}{text}" for option, text in rows),
             "",
@@ -87,38 +94,6 @@ class _Command(click.Command):
         )
 
 
-class _Option(click.Option):
-    """An option whose environment variable, set to nothing, is as unset; not so a secret's."""
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        secret = any(flag.secret for flag in FLAGS if flag.variable == self.envvar)
-        empty = os.environ.get(str(self.envvar)) == ""
-        return "" if secret and empty else super().resolve_envvar_value(ctx)
-
-
-def _option(flag: Flag) -> click.Option:
-    def parse(context: click.Context, _: click.Parameter, given: str | tuple[str, ...]) -> Any:
-        source = context.get_parameter_source(flag.name)
-        if source not in _GIVEN:
-            return flag.default
-        try:
-            return flag.parse(given if isinstance(given, str) else ",".join(given))
-        except ValueError as error:
-            name = flag.variable if source is ParameterSource.ENVIRONMENT else flag.option
-            raise click.UsageError(f"{name} {error}") from None
-
-    bare: Mapping[str, Any] = {"is_flag": False, "flag_value": "true"}  # --cors is --cors=true
-    return _Option(
-        [flag.option, flag.name],
-        type=str,
-        multiple=flag.kind is Origins,
-        default=None if flag.kind is Origins else flag.default_text,
-        envvar=flag.variable,
-        callback=parse,
-        **(bare if flag.kind is bool else {}),
-    )
-
-
 def _print_and_exit(context: click.Context, text: str) -> None:
     context.ensure_object(Terminal).print(text)
     context.exit()
@@ -127,12 +102,6 @@ def _print_and_exit(context: click.Context, text: str) -> None:
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's signature)
     if wanted:
         _print_and_exit(context, f"{PROGRAM}, {__version__}\n")
-
-
-def settings(context: click.Context) -> Settings:
-    """Return what the command line and the environment say."""
-    given = (flag.name for flag in FLAGS if context.get_parameter_source(flag.name) in _GIVEN)
-    return Settings(**context.params, given=frozenset(given))
 
 
 def _serve_command() -> click.Command:
@@ -153,12 +122,35 @@ def _serve_command() -> click.Command:
     )
     return _Command(
         "serve",
-        params=[*map(_option, FLAGS), version],
+        params=[*map(option, FLAGS), version],
         callback=run,
         add_help_option=False,
         context_settings={"allow_extra_args": True},
     )
 
 
-COMMANDS: Mapping[str, Callable[[], click.Command]] = {"serve": _serve_command}
+def _setup_command() -> click.Command:
+    from sdrest.commands.setup.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+def _doctor_command() -> click.Command:
+    from sdrest.commands.doctor.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+def _generate_command() -> click.Command:
+    from sdrest.commands.generate import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+COMMANDS: Mapping[str, Callable[[], click.Command]] = {
+    "serve": _serve_command,
+    "setup": _setup_command,
+    "doctor": _doctor_command,
+    "generate": _generate_command,
+}
 """The commands by name; `serve` is the one that needs no naming."""

@@ -21,8 +21,13 @@ _LIFETIME = dt.timedelta(days=820)
 _CLOCK_SKEW = dt.timedelta(hours=1)
 
 
-def write(cert: Path, key_file: Path, *, hosts: Iterable[str]) -> None:
-    """Write a new certificate for `hosts` and its key (mode 0600, in a new file)."""
+def write(
+    cert: Path, key_file: Path, *, hosts: Iterable[str], now: dt.datetime | None = None
+) -> None:
+    """Write a new certificate for `hosts` and its key (mode 0600, in a new file).
+
+    It is good from `now` on, by default the present.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(
@@ -32,11 +37,14 @@ def write(cert: Path, key_file: Path, *, hosts: Iterable[str]) -> None:
                 serialization.NoEncryption(),
             )
         )
-    cert.write_bytes(_sign(key, hosts).public_bytes(serialization.Encoding.PEM))
+    cert.write_bytes(
+        _sign(key, hosts, now or dt.datetime.now(dt.UTC)).public_bytes(serialization.Encoding.PEM)
+    )
 
 
-def _sign(key: ec.EllipticCurvePrivateKey, hosts: Iterable[str]) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
+def _sign(
+    key: ec.EllipticCurvePrivateKey, hosts: Iterable[str], now: dt.datetime
+) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sdrest on this machine")])
     public = key.public_key()
     builder = (

@@ -46,6 +46,7 @@ class Stream:
         self._waiting: deque[str] = deque()
         self._dropped = 0
         self._closing = False
+        self._writing = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -66,6 +67,11 @@ class Stream:
                 self._thread.start()
             self._changed.notify()
 
+    def flush(self) -> None:
+        """Wait until what was written so far is out, but not for long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._waiting or self._writing), _LAST_WORDS)
+
     def close(self) -> None:
         """Wait until all is written, but not for long."""
         with self._changed:
@@ -82,7 +88,11 @@ class Stream:
                     return
                 text = "".join(self._waiting)
                 self._waiting.clear()
+                self._writing = True
             self._write(text.encode(errors="replace"))
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
 
     def _write(self, data: bytes) -> None:
         while data:
@@ -127,6 +137,20 @@ class Terminal:
         """Write a line to stderr, followed by whole lines that explain it."""
         colours = self._colours and self._err.is_terminal
         self._err.write(line.render(colours=colours) + more)
+
+    @property
+    def draws(self) -> bool:
+        """Whether stderr is a terminal on which a line can be drawn again."""
+        return self._capable and self._err.is_terminal
+
+    def draw(self, text: str) -> None:
+        """Write text to stderr as it is, e.g. a progress bar."""
+        self._err.write(text)
+
+    def flush(self) -> None:
+        """Wait until all is written, so that another program can write to the same place."""
+        self._out.flush()
+        self._err.flush()
 
     def clear(self) -> None:
         """Clear what the terminal shows; what scrolled out of sight stays."""

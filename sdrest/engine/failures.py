@@ -187,8 +187,13 @@ def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
         )
     return (
         f"The repository's Python has no module {module}. Install it there: "
-        f"{around.pip} {_PACKAGES.get(module, module.replace('_', '-'))}"
+        f"{around.pip} {module_package(module)}"
     )
+
+
+def module_package(module: str) -> str:
+    """Return the name of the package that brings a module."""
+    return _PACKAGES.get(module, module.replace("_", "-"))
 
 
 def _is_out_of_memory(ending: Ending) -> bool:

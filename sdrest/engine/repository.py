@@ -99,6 +99,12 @@ def problems(repository: Repository) -> list[Failure]:
     return list({failure.message: failure for failure in found if failure}.values())
 
 
+def every_problem(repository: Repository) -> list[Failure]:
+    """Return all that is wrong, each once, also where one thing is wrong because of another."""
+    found = [failure for job_type in JobType for failure in _problems(repository, job_type)]
+    return list({failure.message: failure for failure in found}.values())
+
+
 def problem(repository: Repository, job_type: JobType) -> Failure | None:
     """Return the first thing that would make jobs of this type fail, if there is one."""
     return next(_problems(repository, job_type), None)

@@ -187,3 +187,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{statements}\nPRAGMA user_version = {number};\nCOMMIT;"
         )
+
+
+def inspect(path: Path) -> None:
+    """Look at an existing file, changing nothing; raises `UsageError` where it is of no use."""
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+        try:
+            _check_ours(connection, path)
+            _check_whole(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise UsageError(f"Cannot use the database {path}: {error}.") from error

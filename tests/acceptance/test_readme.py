@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from sdrest.cli import COMMANDS, settings
+from sdrest.cli import COMMANDS
+from sdrest.commands.options import settings
 from sdrest.params import JobType
 from tests.support.server import PATIENCE, Server, environment, running
 

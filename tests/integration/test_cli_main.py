@@ -11,7 +11,8 @@ import click
 import pytest
 
 from sdrest import __version__
-from sdrest.cli import COMMANDS, main, settings
+from sdrest.cli import COMMANDS, main
+from sdrest.commands.options import settings
 from sdrest.settings import FLAGS, Settings
 from tests.support.server import environment
 

@@ -1,0 +1,195 @@
+"""Pictures without a server: runs one job here and tells its events.
+
+    async for event in sdrest.text_to_image("a lighthouse", iterations=3, output="lighthouses"):
+        ...
+
+The events are the engine's: `Started`, `Progress`, an `ImageReady` for each image, with its path
+in the output folder, and exactly one `Finished`, which holds a `Failure` if the job failed. Ending
+the iteration early (`aclose`, or cancelling the task) ends the script.
+
+Names and meanings of the options are those of the REST API, in Python's spelling; so are their
+defaults (see `sdrest.params`). Wrong values raise `InvalidRequestError` at the call, a wrong
+picture when the iteration begins.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from pydantic.alias_generators import to_camel
+
+from sdrest import pictures
+from sdrest.engine.base import Event, ImageReady, Task
+from sdrest.engine.local import LocalExecutor
+from sdrest.engine.repository import locate
+from sdrest.errors import UsageError
+from sdrest.jobs.durable import sync_path
+from sdrest.params import MODELS, JobType, Params, Sampler, validate
+from sdrest.settings import FLAGS, Settings
+
+_StrPath = str | os.PathLike[str]
+
+
+class Places(TypedDict, total=False):
+    """Where everything is; defaults as those of the server's flags of these names."""
+
+    output: _StrPath
+    repository: _StrPath
+    python: _StrPath
+    text_to_image_model: _StrPath
+    inpaint_image_model: _StrPath
+
+
+class PromptOptions(Places, total=False):
+    """What jobs with a prompt share; `seed=None` is a random one."""
+
+    iterations: int
+    batch_size: int
+    seed: int | None
+    guidance_scale: float
+    eta: float
+    steps: int
+
+
+class TextToImageOptions(PromptOptions, total=False):
+    """Options of `text_to_image`; sizes in pixels."""
+
+    height: int
+    width: int
+    channels: int
+    downsampling_factor: int
+    sampler: Sampler
+
+
+class ImageToImageOptions(PromptOptions, total=False):
+    """Options of `image_to_image`."""
+
+    strength: float
+
+
+class InpaintImageOptions(Places, total=False):
+    """Options of `inpaint_image`."""
+
+    steps: int
+    seed: int | None
+
+
+def text_to_image(
+    prompt: str, **options: Unpack[TextToImageOptions]
+) -> AsyncGenerator[Event, None]:
+    """Make pictures of a prompt."""
+    return _start(JobType.TEXT_TO_IMAGE, {"prompt": prompt, **options}, {})
+
+
+def image_to_image(
+    prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
+) -> AsyncGenerator[Event, None]:
+    """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
+    files = {"image": Path(image)}
+    return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
+
+
+def inpaint_image(
+    image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
+) -> AsyncGenerator[Event, None]:
+    """Paint the white parts of `mask` in `image` anew."""
+    files = {"image": Path(image), "mask": Path(mask)}
+    return _start(JobType.INPAINT_IMAGE, dict(options), files)
+
+
+async def generate(
+    params: Params, settings: Settings, uploads: Mapping[str, Path]
+) -> AsyncGenerator[Event, None]:
+    """Run one job and yield its events; images get the next free names `N.png` in the output.
+
+    `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
+    picture, and `UsageError` where the output folder cannot be used.
+    """
+    workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
+    output = workspace.parent
+    executor = LocalExecutor(locate(settings))
+    try:
+        if uploads:
+            await asyncio.to_thread(
+                pictures.prepare, uploads, workspace, max_pixels=settings.max_pixels
+            )
+        task = _task(with_seed(params), workspace, uploads)
+        async with aclosing(executor.run(task)) as events:
+            async for event in events:
+                if isinstance(event, ImageReady):
+                    path = await asyncio.to_thread(_publish, event.path, output)
+                    yield ImageReady(event.index, path)
+                else:
+                    yield event
+    finally:
+        await executor.close()
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def with_seed(params: Params) -> Params:
+    """Return the parameters with a number for a seed, a random one where there is none."""
+    if params.seed is not None:
+        return params
+    return params.model_copy(update={"seed": secrets.randbelow(2**32)})
+
+
+def _start(
+    job_type: JobType, options: Mapping[str, Any], files: Mapping[str, Path]
+) -> AsyncGenerator[Event, None]:
+    places = {name: options[name] for name in Places.__annotations__ if name in options}
+    fields = {name: value for name, value in options.items() if name not in places}
+    for name in fields:
+        if name not in MODELS[job_type].model_fields:
+            raise TypeError(f"{job_type} has no option {name!r}")
+    params = validate(job_type, {to_camel(name): value for name, value in fields.items()})
+    return generate(params, _settings(places), files)
+
+
+def _settings(places: Mapping[str, _StrPath]) -> Settings:
+    flags = {flag.name: flag for flag in FLAGS}
+    values = {name: flags[name].parse(os.fspath(path)) for name, path in places.items()}
+    return Settings(**values, given=frozenset(values))
+
+
+def _make_workspace(output: Path) -> Path:
+    """Make a folder in the output, so that images need not be copied from one disk to another."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(prefix=".sdrest-", dir=output.absolute()))
+        (workspace / "run").mkdir()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to the output folder {output}: {error.strerror}."
+        ) from error
+    return workspace
+
+
+def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
+    return Task(
+        id=workspace.name,
+        params=params,
+        seed=params.seed or 0,
+        workdir=workspace / "run",
+        image=workspace / pictures.IMAGE_NAME if "image" in uploads else None,
+        mask=workspace / pictures.MASK_NAME if "mask" in uploads else None,
+    )
+
+
+def _publish(source: Path, output: Path) -> Path:
+    """Give a complete image the next free name, whoever else writes there; replace nothing."""
+    sync_path(source)
+    number = 1
+    while True:
+        target = output / f"{number}.png"
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            number += 1
+        else:
+            return target

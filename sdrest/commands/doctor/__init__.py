@@ -1,0 +1,1 @@
+"""`sdrest doctor`: what is right and wrong here, each with its remedy."""

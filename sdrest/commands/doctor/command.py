@@ -1,0 +1,99 @@
+"""The command `sdrest doctor`: runs the checks and tells what they found."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+import click
+
+from sdrest.commands.doctor.engine_checks import EngineChecks
+from sdrest.commands.doctor.findings import Check, Result, Verdict, results
+from sdrest.commands.doctor.machine_checks import MachineChecks
+from sdrest.commands.lines import Level, Line
+from sdrest.commands.options import option, settings
+from sdrest.commands.terminal import Terminal
+from sdrest.engine.repository import locate
+from sdrest.settings import FLAGS, Settings
+
+_LEVELS = {
+    Verdict.OK: Level.SUCCESS,
+    Verdict.WARNING: Level.WARNING,
+    Verdict.FAILURE: Level.ERROR,
+}
+
+
+def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Check, ...]:
+    """Return the checks of what these flags name."""
+    repository = locate(given)
+    engine = (
+        EngineChecks(repository)
+        if probe_seconds is None
+        else EngineChecks(repository, probe_seconds)
+    )
+    machine = MachineChecks(given)
+    return (
+        Check("server", machine.server_python),
+        Check("repository", engine.repository_there),
+        Check("scripts", engine.scripts),
+        Check("python", engine.python),
+        Check("imports", engine.imports),
+        Check("device", engine.device),
+        Check("checkpoints", engine.checkpoints),
+        Check("hub models", engine.hub_models),
+        Check("memory", machine.memory),
+        Check("disk", machine.disk),
+        Check("port", machine.port),
+        Check("certificate", machine.certificate),
+        Check("trust", machine.trust),
+        Check("output", machine.output),
+        Check("job table", machine.table),
+    )
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return click.Command(
+        "doctor",
+        params=[
+            *map(option, FLAGS),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON"),
+        ],
+        callback=_run,
+        help="Check what the server needs, and tell what is wrong and how to mend it.\n\n"
+        "Takes the server's flags. Exit status 1 where a check fails.",
+    )
+
+
+@click.pass_context
+def _run(context: click.Context, /, *, as_json: bool, **_: object) -> int:
+    terminal = context.ensure_object(Terminal)
+    found: list[Result] = []
+    for check in checks(settings(context)):
+        for result in results(check):
+            found.append(result)
+            if not as_json:
+                terminal.say(_line(result))
+    if as_json:
+        terminal.print(as_text(found))
+    else:
+        terminal.say(_summary(found))
+    return int(any(result.finding.verdict is Verdict.FAILURE for result in found))
+
+
+def as_text(found: Iterable[Result]) -> str:
+    """Return the results as JSON."""
+    rows = [{"check": result.name, **asdict(result.finding)} for result in found]
+    return json.dumps({"checks": rows}, indent=2) + "\n"
+
+
+def _line(result: Result) -> Line:
+    finding = result.finding
+    text = " ".join(filter(None, [finding.message, finding.remedy]))
+    return Line.of(_LEVELS[finding.verdict], f"{result.name}: {text}")
+
+
+def _summary(found: Sequence[Result]) -> Line:
+    verdicts = [result.finding.verdict for result in found]
+    failures, warnings = verdicts.count(Verdict.FAILURE), verdicts.count(Verdict.WARNING)
+    level = Level.ERROR if failures else Level.WARNING if warnings else Level.SUCCESS
+    return Line.of(level, f"{len(found)} findings: {failures} failures, {warnings} warnings.")

@@ -1,0 +1,185 @@
+"""Checks of what runs the jobs: the repository, its Python, scripts and models."""
+
+import hashlib
+import importlib.resources
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sdrest.commands import hub
+from sdrest.commands.doctor.findings import Finding, failure, ok, warning
+from sdrest.engine.failures import module_package
+from sdrest.engine.repository import Repository, every_problem
+from sdrest.engine.scripts import environment
+from sdrest.errors import FailureCode
+
+MODULES = (
+    *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),
+    *("pytorch_lightning", "transformers", "diffusers", "imwatermark", "taming", "clip"),
+    *("kornia", "ldm", "main"),
+)
+"""What the fork's scripts import, directly or through its own modules."""
+
+BUNDLED_MODULES = ("numpy", "PIL", "tqdm")
+"""What the bundled engine's scripts import."""
+
+PROBE_SECONDS = 120.0
+_SETUP = "Run `sdrest setup`."
+
+
+@dataclass(frozen=True)
+class EngineChecks:
+    """Checks of `repository`. Its Python is started once, for `probe_seconds` at most."""
+
+    repository: Repository
+    probe_seconds: float = PROBE_SECONDS
+
+    def repository_there(self) -> Iterator[Finding]:
+        """Whether there is a repository, and which."""
+        if self.repository.bundled:
+            yield warning("There is no fork: the bundled engine draws simple scenes.", _SETUP)
+            return
+        wrong = list(self._told(FailureCode.REPOSITORY_MISSING))
+        yield from wrong or [ok(f"{self.repository.root} is there.")]
+
+    def scripts(self) -> Iterator[Finding]:
+        """Whether the scripts are there, and those that were published."""
+        if not self.repository.root.is_dir():
+            yield failure("There is no repository that could hold them.", _SETUP)
+            return
+        yield from self._told(FailureCode.SCRIPT_MISSING)
+        if self.repository.bundled:
+            yield ok("The bundled ones are used.")
+            return
+        data = importlib.resources.files("sdrest.commands.doctor") / "scripts.json"
+        for name, known in json.loads(data.read_text("utf-8")).items():
+            path = self.repository.root / name
+            if not path.is_file():
+                continue  # told above
+            if hashlib.sha256(path.read_bytes()).hexdigest() == known:
+                yield ok(f"{name} is as published.")
+            else:
+                yield warning(
+                    f"{name} is not the published one.",
+                    "Jobs may fail in new ways; to undo edits: git checkout -- scripts",
+                )
+
+    def python(self) -> Iterator[Finding]:
+        """Whether the Python that runs the scripts starts."""
+        wrong = list(self._told(FailureCode.PYTHON_MISSING))
+        yield from wrong
+        if wrong:
+            return
+        if isinstance(self._probe, str):
+            yield failure(
+                f"{self.repository.python} does not work: {self._probe}",
+                "Make its virtual environment again, for example with `sdrest setup`.",
+            )
+        else:
+            version = ".".join(map(str, self._probe["version"]))
+            yield ok(f"{self.repository.python} is Python {version}.")
+
+    def imports(self) -> Iterator[Finding]:
+        """Whether that Python has every module that the scripts import."""
+        if not isinstance(self._probe, dict):
+            yield failure("Without a working Python nothing can be imported.", _SETUP)
+            return
+        missing = {name: text for name, text in self._probe["modules"].items() if text}
+        for name, text in missing.items():
+            yield failure(f"{name} cannot be imported: {text}.", self._install(name))
+        if not missing:
+            yield ok(f"{len(self._probe['modules'])} modules can be imported.")
+
+    def device(self) -> Iterator[Finding]:
+        """Whether torch sees a GPU."""
+        if self.repository.bundled:
+            yield ok("The bundled engine needs none.")
+        elif not isinstance(self._probe, dict) or "torch" not in self._probe:
+            yield failure("There is no torch that could tell.", _SETUP)
+        elif self._probe["cuda"] or self._probe["mps"]:
+            name = "CUDA" if self._probe["cuda"] else "MPS"
+            yield ok(f"torch {self._probe['torch']} sees a GPU ({name}).")
+        else:
+            yield warning(
+                f"torch {self._probe['torch']} sees no GPU: a picture takes minutes.",
+                "See that the driver is installed, and that torch is a build for this GPU.",
+            )
+
+    def checkpoints(self) -> Iterator[Finding]:
+        """Whether both checkpoints are there and look like checkpoints."""
+        wrong = [
+            *self._told(FailureCode.MODEL_MISSING),
+            *self._told(FailureCode.MODEL_INVALID),
+        ]
+        yield from wrong or [ok("Both checkpoints look right; only loading them tells all.")]
+
+    def hub_models(self) -> Iterator[Finding]:
+        """Whether the models that the fork loads by name are here."""
+        if self.repository.bundled:
+            yield ok("The bundled engine needs none.")
+            return
+        for model in (hub.TEXT_ENCODER, hub.SAFETY_CHECKER):
+            place = hub.found(model, self.repository.root)
+            if place:
+                yield ok(f"{model} is in {place}.")
+            else:
+                yield warning(
+                    f"{model} is not here: the first job fetches it, which needs the network.",
+                    _SETUP,
+                )
+
+    def _told(self, code: FailureCode) -> Iterator[Finding]:
+        """Yield what the server would warn about at its start."""
+        for problem in every_problem(self.repository):
+            if problem.code is code:
+                yield failure(problem.message)
+
+    def _install(self, module: str) -> str:
+        if module in {"ldm", "main"}:
+            return "Check the repository out again; its own modules are not complete."
+        return f"{self.repository.python} -m pip install {module_package(module)}, or {_SETUP}"
+
+    @cached_property
+    def _probe(self) -> dict[str, Any] | str:
+        """What the Python tells of itself, or why it cannot."""
+        own = BUNDLED_MODULES if self.repository.bundled else MODULES
+        with importlib.resources.as_file(
+            importlib.resources.files("sdrest.commands.doctor") / "probe_program.py"
+        ) as program:
+            return _ask(
+                [str(self.repository.python), str(program), *own],
+                environment(os.environ, self.repository),
+                self.repository.root,
+                self.probe_seconds,
+            )
+
+
+def _ask(
+    command: Sequence[str], variables: dict[str, str], cwd: Path, seconds: float
+) -> dict[str, Any] | str:
+    try:
+        done = subprocess.run(  # noqa: S603 (the Python that runs jobs, too)
+            command,
+            cwd=cwd if cwd.is_dir() else None,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=seconds,
+        )
+        told = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return f"it did not answer within {seconds:g} seconds."
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return " ".join([f"it ended with exit code {error.returncode}.", *last])
+    except OSError as error:
+        return f"{error.strerror}."
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else "it is no Python."

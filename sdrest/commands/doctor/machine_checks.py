@@ -1,0 +1,254 @@
+"""Checks of the machine and of the server's own things: memory, disk, port, certificate, output."""
+
+import contextlib
+import datetime as dt
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+from cryptography import x509
+
+from sdrest.commands.certificate import Pair, context
+from sdrest.commands.doctor.findings import Finding, failure, ok, warning
+from sdrest.commands.listen import listen
+from sdrest.errors import UsageError
+from sdrest.jobs.database import inspect
+from sdrest.jobs.folders import Folders
+from sdrest.settings import Settings
+
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
+ENOUGH_MEMORY = 8 * 2**30
+"""Bytes below which the fork's models of 4 GB hardly load."""
+
+SCARCE_DISK, NO_DISK = 2**30, 50 * 2**20
+"""Free bytes of the output's disk below which there is a warning, a failure."""
+
+_NEW_ONE = "Delete cert.pem and key.pem and start the server: it makes new ones."
+_LAST_DAYS = dt.timedelta(days=14)
+_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MachineChecks:
+    """Checks of what the flags in `settings` name."""
+
+    settings: Settings
+
+    def server_python(self) -> Iterator[Finding]:
+        """Whether the server's Python has what the server imports, in versions with fixes."""
+        version = ".".join(map(str, sys.version_info[:3]))
+        yield ok(f"The server runs on Python {version}.")
+        for requirement in metadata.requires("sdrest") or []:
+            found = _REQUIREMENT.match(requirement)
+            if found and not _satisfied(found["name"], found["floor"]):
+                yield failure(
+                    f"The server's Python lacks {found[0]}.",
+                    f"{sys.executable} -m pip install '{found[0]}'",
+                )
+
+    def memory(self) -> Iterator[Finding]:
+        """Whether a model fits into the memory."""
+        memory = psutil.virtual_memory()
+        text = f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB of them free."
+        if memory.total < ENOUGH_MEMORY:
+            remedy = "Models of 4 GB may not fit: end other programs, use --concurrency 1."
+            yield warning(text, remedy)
+        else:
+            yield ok(text)
+
+    def disk(self) -> Iterator[Finding]:
+        """Whether there is room for images."""
+        folder = _existing(Path(self.settings.output).absolute())
+        free = shutil.disk_usage(folder).free
+        text = f"{free / 2**30:.1f} GiB are free in {folder}."
+        if free < NO_DISK:
+            yield failure(text, "Make room, or choose another --output.")
+        elif free < SCARCE_DISK:
+            yield warning(text, "Make room, or choose another --output.")
+        else:
+            yield ok(text)
+
+    def port(self) -> Iterator[Finding]:
+        """Whether the server could listen."""
+        try:
+            sockets = listen(self.settings.host, self.settings.port)
+        except UsageError as error:
+            yield warning(error.message, "If that is the server itself, all is well.")
+            return
+        for opened in sockets:
+            opened.close()
+        yield ok(f"Port {self.settings.port} of {self.settings.host} is free.")
+
+    def certificate(self) -> Iterator[Finding]:
+        """Whether the certificate can be used, until when, and for which names."""
+        pair = self._pair
+        if self.settings.plain_http:
+            yield ok("None is needed with --plain-http.")
+            return
+        if not (pair.cert.exists() or pair.key.exists()):
+            yield warning("There is none yet.", "The server makes one when it starts.")
+            return
+        try:
+            context(pair)
+            read = x509.load_pem_x509_certificate(pair.cert.read_bytes())
+        except (UsageError, ValueError) as error:
+            yield failure(str(error), _NEW_ONE)
+            return
+        yield from _dates(read)
+        yield from _names(read)
+
+    def trust(self) -> Iterator[Finding]:
+        """Whether clients of this machine trust the certificate."""
+        if self.settings.plain_http or not self._pair.cert.exists():
+            yield ok("There is no certificate to trust.")
+            return
+        try:
+            yield self._trust()
+        except UsageError:
+            yield warning("A certificate that cannot be used is trusted by nobody.", _NEW_ONE)
+
+    def _trust(self) -> Finding:
+        problem = _distrust(self._pair)
+        if problem is None:
+            return ok("Programs of this machine trust the certificate.")
+        root = _mkcert_root()
+        if root and _distrust(self._pair, root) is None:
+            return warning(
+                "The certificate is signed by mkcert, whose authority is not installed here.",
+                "Run `mkcert -install` once.",
+            )
+        return warning(
+            f"Programs of this machine do not trust the certificate ({problem}).",
+            f"For curl: export CURL_CA_BUNDLE={self._pair.cert.absolute()}. For browsers: install "
+            "mkcert, run `mkcert -install`, delete cert.pem and key.pem, and start the server.",
+        )
+
+    @property
+    def _pair(self) -> Pair:
+        return Pair(Path(self.settings.cert), Path(self.settings.key))
+
+    def output(self) -> Iterator[Finding]:
+        """Whether images can be written."""
+        folder = Path(self.settings.output).absolute()
+        existing = _existing(folder)
+        if folder.exists() and not folder.is_dir():
+            yield failure(f"{folder} is no folder.", "Choose another --output.")
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            yield failure(f"{existing} cannot be written.", "Allow it, or choose another --output.")
+        else:
+            yield ok(f"{folder} can be written.")
+
+    def table(self) -> Iterator[Finding]:
+        """Whether the job table is whole."""
+        path = Folders(Path(self.settings.output).absolute()).database
+        if not os.access(path, os.F_OK):
+            yield ok("There is none yet; the server makes one.")
+            return
+        try:
+            inspect(path)
+        except UsageError as error:
+            yield failure(error.message, f"Put back a copy of {path}, or move it away.")
+        else:
+            yield ok(f"{path} is whole.")
+
+
+def _satisfied(name: str, floor: str) -> bool:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return _numbers(version) >= _numbers(floor)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
+
+
+def _dates(read: x509.Certificate) -> Iterator[Finding]:
+    now, end = dt.datetime.now(dt.UTC), read.not_valid_after_utc
+    if now > end:
+        yield failure(f"The certificate ended on {end:%Y-%m-%d}.", _NEW_ONE)
+    elif now < read.not_valid_before_utc:
+        begin = read.not_valid_before_utc
+        yield failure(f"The certificate begins on {begin:%Y-%m-%d}.", "Check this machine's clock.")
+    elif end - now < _LAST_DAYS:
+        yield warning(f"The certificate ends on {end:%Y-%m-%d}.", _NEW_ONE)
+    else:
+        yield ok(f"The certificate is good until {end:%Y-%m-%d}.")
+
+
+def _names(read: x509.Certificate) -> Iterator[Finding]:
+    try:
+        alternatives = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = []
+    else:
+        names = [str(name.value) for name in alternatives]
+    if "localhost" in names:
+        yield ok(f"It is for {', '.join(names)}.")
+    else:
+        known = ", ".join(names) or "no host at all"
+        yield warning(f"The certificate is for {known}, not for localhost.", _NEW_ONE)
+
+
+def _distrust(pair: Pair, root: Path | None = None) -> str | None:
+    """Return why a client refuses the certificate for localhost; None where it trusts it.
+
+    A client that trusts `root`, by default what this machine trusts.
+    """
+    if root is None and sys.platform == "darwin":  # OpenSSL does not know the keychain
+        return _keychain_distrust(pair.cert)
+    trusting = ssl.create_default_context(cafile=None if root is None else str(root))
+    return _handshake(trusting, context(pair))
+
+
+def _handshake(trusting: ssl.SSLContext, serving: ssl.SSLContext) -> str | None:
+    """Let client and server shake hands in memory; return why the client refuses."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = serving.wrap_bio(to_server, to_client, server_side=True)
+    while True:
+        try:
+            client.do_handshake()
+        except ssl.SSLWantReadError:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                server.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message.rstrip(".")
+        else:
+            return None
+
+
+def _keychain_distrust(cert: Path) -> str | None:
+    """Return why macOS refuses the certificate."""
+    command = ["/usr/bin/security", "verify-cert", "-c", str(cert), "-p", "ssl", "-n", "localhost"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 (the system's own)
+    return "the keychain refuses it" if done.returncode else None
+
+
+def _mkcert_root() -> Path | None:
+    """Return the certificate of mkcert's authority, if there is one."""
+    program = shutil.which("mkcert")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 (mkcert, found on the user's own PATH)
+            [program, "-CAROOT"], capture_output=True, check=True, timeout=_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    root = Path(done.stdout.decode(errors="replace").strip(), "rootCA.pem")
+    return root if root.is_file() else None

@@ -1,0 +1,151 @@
+"""`sdrest generate`: one job without a server. Its options derive from the parameters."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, assert_never
+
+import click
+from click.core import ParameterSource
+
+from sdrest.api import generate, with_seed
+from sdrest.commands.bar import Bar
+from sdrest.commands.lines import Level, Line
+from sdrest.commands.options import option, options, settings
+from sdrest.commands.terminal import Terminal
+from sdrest.engine.base import Finished, ImageReady, Progress, Started
+from sdrest.errors import InvalidRequestError, UsageError
+from sdrest.params import MODELS, JobType, Params, validate
+from sdrest.settings import FLAGS, Settings
+
+_FLAGS = (
+    *("repository", "python", "text_to_image_model", "inpaint_image_model"),
+    *("max_pixels", "job_timeout"),
+)
+_TYPES = {job_type.uploads: job_type for job_type in JobType}
+
+
+def command() -> click.Command:
+    """Return the command."""
+    output = next(flag for flag in FLAGS if flag.name == "output")
+    return click.Command(
+        "generate",
+        params=[
+            click.Argument(["prompt"], required=False),
+            option(output, "-o"),
+            click.Option(["--image"], help="Picture to start from"),
+            click.Option(["--mask"], help="Picture whose white parts are painted anew"),
+            *_parameters(),
+            *options(_FLAGS),
+        ],
+        callback=_run,
+        help="Make pictures of a PROMPT, of a prompt and an --image, or of an --image and a "
+        "--mask, and print their paths.",
+    )
+
+
+def _parameters() -> list[click.Parameter]:
+    """Return an option for each parameter of any job type; values are judged by `validate`."""
+    described: dict[str, list[str]] = {}
+    for model in MODELS.values():
+        for name, info in model.model_fields.items():
+            if name != "prompt":
+                texts = described.setdefault(name, [info.description or ""])
+                texts.append(f"{model.type}: {info.default}")
+    return [
+        click.Option([_option(name), name], metavar="VALUE", help=f"{text} [{', '.join(defaults)}]")
+        for name, (text, *defaults) in described.items()
+    ]
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+@click.pass_context
+def _run(context: click.Context, /, **_: Any) -> int:
+    terminal = context.ensure_object(Terminal)
+    files = {name: Path(context.params[name]) for name in ("image", "mask") if context.params[name]}
+    if tuple(files) not in _TYPES:
+        raise UsageError("--mask goes with --image, the picture that it belongs to.")
+    job_type = _TYPES[tuple(files)]
+    params = _validated(job_type, _given(context, job_type))
+    return asyncio.run(_generate(terminal, params, settings(context), files))
+
+
+def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
+    """Return what was typed, by the parameters' names; refuse what this type does not know."""
+    known = MODELS[job_type].model_fields
+    names = {name: _option(name) for model in MODELS.values() for name in model.model_fields}
+    given = {
+        name: context.params[name]
+        for name in names
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        and context.params[name] is not None
+    }
+    for name in given:
+        if name not in known:
+            shown = "A prompt" if name == "prompt" else names[name]
+            raise UsageError(f"{shown} does not go with {job_type}.")
+    return given
+
+
+def _validated(job_type: JobType, given: Mapping[str, Any]) -> Params:
+    fields = MODELS[job_type].model_fields
+    aliases = {name: fields[name].alias or name for name in fields}
+    values = {aliases[name]: value for name, value in given.items()}
+    if values.get("seed") in {"random", "false", "null"}:
+        values["seed"] = None
+    try:
+        return validate(job_type, values)
+    except InvalidRequestError as error:
+        names = {alias: _option(name) for name, alias in aliases.items()} | {"prompt": "PROMPT"}
+        told = (f"{names.get(wrong.field, wrong.field)}: {wrong.message}" for wrong in error.fields)
+        raise UsageError(" ".join(told)) from error
+
+
+async def _generate(
+    terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
+) -> int:
+    """Run the job; SIGTERM and the terminal's end stop it as Ctrl-C does."""
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    if running:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, running.cancel)
+    seeded = with_seed(params)
+    if params.seed is None:
+        terminal.complain(Line.of(Level.INFO, f"Seed {seeded.seed}"))
+    try:
+        async with asyncio.timeout(given.job_timeout or None):
+            return await _show(terminal, seeded, given, files)
+    except TimeoutError as error:
+        raise UsageError(f"It took longer than {given.job_timeout:g} seconds.") from error
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
+
+
+async def _show(
+    terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
+) -> int:
+    with contextlib.ExitStack() as bars:
+        bar = bars.enter_context(Bar(terminal, "Pictures"))
+        async with aclosing(generate(params, given, files)) as events:
+            async for event in events:
+                match event:
+                    case Started():
+                        bar.show(0.0, "loading the model")
+                    case Progress(index=index, fraction=fraction):
+                        done = (index - 1 + fraction) / params.total_images
+                        bar.show(done, f"{index}/{params.total_images}")
+                    case ImageReady(path=path):
+                        terminal.print(f"{path}\n")
+                    case Finished(failure=failure):
+                        if failure:
+                            raise UsageError(failure.message)
+                        return 0
+                    case _:
+                        assert_never(event)
+    raise RuntimeError("The engine ended without a result")

@@ -1,0 +1,61 @@
+"""Flags as click's options, and back to settings."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from sdrest.settings import FLAGS, Flag, Origins, Settings
+
+_GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+
+
+class _Option(click.Option):
+    """An option whose environment variable, set to nothing, is as unset; not so a secret's."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        secret = any(flag.secret for flag in FLAGS if flag.variable == self.envvar)
+        empty = os.environ.get(str(self.envvar)) == ""
+        return "" if secret and empty else super().resolve_envvar_value(ctx)
+
+
+def option(flag: Flag, *names: str) -> click.Option:
+    """Return the option of a flag, with further `names` such as `-o`."""
+
+    def parse(context: click.Context, _: click.Parameter, given: str | tuple[str, ...]) -> Any:
+        source = context.get_parameter_source(flag.name)
+        if source not in _GIVEN:
+            return flag.default
+        try:
+            return flag.parse(given if isinstance(given, str) else ",".join(given))
+        except ValueError as error:
+            name = flag.variable if source is ParameterSource.ENVIRONMENT else flag.option
+            raise click.UsageError(f"{name} {error}") from None
+
+    bare: Mapping[str, Any] = {"is_flag": False, "flag_value": "true"}  # --cors is --cors=true
+    return _Option(
+        [flag.option, *names, flag.name],
+        type=str,
+        multiple=flag.kind is Origins,
+        default=None if flag.kind is Origins else flag.default_text,
+        envvar=flag.variable,
+        callback=parse,
+        help=flag.help,
+        **(bare if flag.kind is bool else {}),
+    )
+
+
+def options(names: Iterable[str]) -> list[click.Parameter]:
+    """Return the options of the flags with these names."""
+    by_name = {flag.name: flag for flag in FLAGS}
+    return [option(by_name[name]) for name in names]
+
+
+def settings(context: click.Context) -> Settings:
+    """Return what the command line and the environment say; defaults for what they cannot."""
+    names = [flag.name for flag in FLAGS if flag.name in context.params]
+    given = (name for name in names if context.get_parameter_source(name) in _GIVEN)
+    values = {name: context.params[name] for name in names}
+    return Settings(**values, given=frozenset(given))

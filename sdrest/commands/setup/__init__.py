@@ -1,0 +1,1 @@
+"""`sdrest setup`: everything that the real Stable Diffusion needs, step by step."""

@@ -1,0 +1,66 @@
+"""The step that clones the fork."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.commands.setup.step import StepError, run_program
+from sdrest.commands.terminal import Terminal
+from sdrest.engine.repository import INPAINT_CONFIG, SCRIPTS
+
+FORK_URL = "https://github.com/bfirsh/stable-diffusion.git"
+FORK_BRANCH = "apple-silicon-mps-support"
+
+_PREFIX = ".sdrest-clone-"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Clones `branch` of `url` (or of a local folder) into `root`, which appears when complete."""
+
+    root: Path
+    url: str
+    branch: str
+    name: str = "repository"
+    needs: frozenset[str] = frozenset()
+
+    def plan(self) -> str:
+        """See `Step.plan`."""
+        return f"clone the branch {self.branch} of {self.url} into {self.root}"
+
+    def done(self) -> bool:
+        """Whether a checkout with the scripts is there."""
+        return all((self.root / name).is_file() for name in (*SCRIPTS.values(), INPAINT_CONFIG))
+
+    def run(self, terminal: Terminal) -> None:
+        """Clone beside `root`, then put the clone in place."""
+        if self.root.is_symlink() or (self.root.exists() and not _is_empty(self.root)):
+            raise StepError(
+                f"{self.root} is there, but is no checkout of the fork. Move it away, or choose "
+                "another folder with --repository."
+            )
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        for left in self.root.parent.glob(f"{_PREFIX}*"):  # of runs that were interrupted
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self.root.parent) as folder:
+            clone = Path(folder, "clone")
+            command = ["git", "clone", "--depth", "1", "--branch", self.branch]
+            run_program(
+                terminal,
+                [*command, "--", _address(self.url), clone],
+                environment={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+                remedy="See that git is installed and that --fork-url can be reached; run again.",
+            )
+            clone.replace(self.root)
+
+
+def _address(url: str) -> str:
+    """Return what git takes: of a local folder it makes a shallow clone by URL only."""
+    folder = Path(url).expanduser()
+    return folder.absolute().as_uri() if folder.is_dir() else url
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

@@ -1,0 +1,91 @@
+"""The steps that bring the checkpoints."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.commands.bar import Bar, size
+from sdrest.commands.setup import download
+from sdrest.commands.setup.step import StepError
+from sdrest.commands.terminal import Terminal
+from sdrest.engine import checkpoints
+
+TEXT_TO_IMAGE_URL = (
+    "https://www.googleapis.com/storage/v1/b/aai-blog-files/o/sd-v1-4.ckpt?alt=media"
+)
+TEXT_TO_IMAGE_SHA256 = "fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3ff3f8556"
+"""Of sd-v1-4.ckpt, as CompVis published it on Hugging Face."""
+
+INPAINT_URL = "https://ommer-lab.com/files/latent-diffusion/inpainting_big.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Brings a checkpoint to `target`; out of a zip archive where it comes in one.
+
+    `sha256` is that of the file at `source`, empty where it is not known; `flag` chooses `target`.
+    """
+
+    target: Path
+    source: str
+    flag: str
+    name: str
+    sha256: str = ""
+    needs: frozenset[str] = frozenset()
+
+    def plan(self) -> str:
+        """See `Step.plan`."""
+        path = download.local_path(self.source)
+        return f"{'download' if path is None else 'copy'} {self.source} to {self.target}"
+
+    def done(self) -> bool:
+        """Whether a file is there that may be a checkpoint."""
+        return checkpoints.problem(self.target, flag=self.flag) is None
+
+    def run(self, terminal: Terminal) -> None:
+        """Bring it, unpack it, look at it, and put it in place."""
+        if self.target.is_dir():
+            raise StepError(f"{self.target} is a folder. Give {self.flag} the path of a file.")
+        with Bar(terminal, self.target.name) as bar:
+            part = download.fetch(
+                self.source,
+                self.target,
+                lambda here, total: _show(bar, here, total),
+                sha256=self.sha256,
+            )
+        ready = _unpack(part)
+        failure = checkpoints.problem(ready, flag=self.flag)
+        if failure:
+            ready.unlink()
+            download.discard(self.target)
+            raise StepError(f"What came from {self.source} is no checkpoint. {failure.message}")
+        with ready.open("rb") as file:
+            os.fsync(file.fileno())
+        ready.replace(self.target)
+        download.discard(self.target)
+
+
+def _show(bar: Bar, here: int, total: int | None) -> None:
+    known = f"{size(here)} of {size(total)}" if total else size(here)
+    bar.show(here / total if total else 0.0, known)
+
+
+def _unpack(part: Path) -> Path:
+    """Return the file itself, or the checkpoint that was found in it as in an archive."""
+    if not zipfile.is_zipfile(part):
+        return part
+    ready = part.with_name(f"{part.name}.ckpt")
+    try:
+        with zipfile.ZipFile(part) as archive:
+            inner = next((name for name in archive.namelist() if name.endswith(".ckpt")), None)
+            if inner is None:  # torch's own format
+                return part
+            with archive.open(inner) as reader, ready.open("wb") as writer:
+                while block := reader.read(1 << 20):
+                    writer.write(block)
+    except zipfile.BadZipFile as error:
+        part.unlink()
+        ready.unlink(missing_ok=True)
+        raise StepError(f"The archive is damaged ({error}). Run again.") from error
+    return ready

@@ -1,0 +1,62 @@
+"""The options of `sdrest setup`."""
+
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from sdrest.commands.options import options, settings
+from sdrest.commands.setup.run import STEPS, Sources, set_up, steps_of
+from sdrest.commands.terminal import Terminal
+
+_FLAGS = ("repository", "python", "text_to_image_model", "inpaint_image_model", "cert", "key")
+
+_HELP = {
+    "fork_url": "Where the fork is cloned from: an URL or a folder",
+    "fork_branch": "The fork's branch",
+    "with_python": "Python that makes the virtual environment (default: one that fits)",
+    "index_url": "Package index that pip asks (default: pip's own)",
+    "text_to_image_source": "URL or file of the text-to-image model",
+    "text_to_image_sha256": "SHA-256 of that file",
+    "inpaint_image_source": "URL or file of the inpaint image model, or of a zip around it",
+    "inpaint_image_sha256": "SHA-256 of that file",
+    "text_encoder": "Folder of the text encoder (default: the hub)",
+    "safety_checker": "Folder of the safety checker (default: the hub)",
+    "hub_endpoint": "Mirror of the Hugging Face hub",
+}
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return click.Command(
+        "setup",
+        params=[
+            *options(_FLAGS),
+            *(
+                click.Option(
+                    [f"--{item.name.replace('_', '-')}"],
+                    default=item.default,
+                    show_default=bool(item.default),
+                    help=_HELP[item.name],
+                )
+                for item in fields(Sources)
+            ),
+            click.Option(
+                ["--skip"], type=click.Choice(STEPS), multiple=True, help="Leave out a step"
+            ),
+            click.Option(["--dry-run"], is_flag=True, help="Only tell what would be done"),
+        ],
+        callback=_run,
+        help="Set up Stable Diffusion: the fork, its packages, its models, a certificate.\n\n"
+        "What is done already is not done again; after an interruption run it once more.",
+    )
+
+
+@click.pass_context
+def _run(context: click.Context, /, **values: Any) -> int:
+    terminal = context.ensure_object(Terminal)
+    sources = Sources(**{item.name: values[item.name] for item in fields(Sources)})
+    chosen = [
+        step for step in steps_of(settings(context), sources) if step.name not in values["skip"]
+    ]
+    return set_up(chosen, terminal, dry_run=values["dry_run"])

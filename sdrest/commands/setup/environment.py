@@ -1,0 +1,200 @@
+"""The steps that make the fork's virtual environment and install its packages."""
+
+import importlib.resources
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from sdrest.commands.setup.step import StepError, output_of, run_program
+from sdrest.commands.terminal import Terminal
+
+USABLE_PYTHONS = ("3.11", "3.10")
+"""Versions for which every pinned package has a wheel, the best one first."""
+
+_ELSEWHERE = (
+    "/opt/homebrew/opt/python@{0}/bin/python{0}",
+    "/usr/local/opt/python@{0}/bin/python{0}",
+    "/usr/local/bin/python{0}",
+)
+"""Places of a Python that is often not on the PATH."""
+
+_SECONDS = 60.0
+_VERSION = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+_PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Makes a virtual environment whose Python is `python`, with `base` or a Python that fits.
+
+    One that exists (`own`: the user named it) is only looked at.
+    """
+
+    python: Path
+    base: str = ""
+    own: bool = False
+    name: str = "environment"
+    needs: frozenset[str] = frozenset({"repository"})
+
+    @property
+    def folder(self) -> Path:
+        """The environment's folder."""
+        return self.python.parent.parent
+
+    def plan(self) -> str:
+        """See `Step.plan`."""
+        return f"make a virtual environment in {self.folder} with {self.base or 'Python 3.11'}"
+
+    def done(self) -> bool:
+        """Whether its pip works, which is the last thing that is put into it."""
+        return output_of([self.python, *_PIP, "--version"], seconds=_SECONDS) is not None
+
+    def run(self, terminal: Terminal) -> None:
+        """Make it, in place of one that does not work."""
+        if self.own:
+            raise StepError(f"{self.python} (--python) has no working pip.")
+        base = find_python(self.base)
+        run_program(
+            terminal,
+            [base, "-m", "venv", "--clear", self.folder],
+            remedy="Install this Python with its venv package, or name another one with "
+            "--with-python; run again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Installs the pinned packages into the environment of `python`."""
+
+    python: Path
+    index_url: str = ""
+    name: str = "packages"
+    needs: frozenset[str] = frozenset({"environment"})
+
+    def plan(self) -> str:
+        """See `Step.plan`."""
+        pins = [pin for group in _groups() for pin in pins_of(group.file.read_text("utf-8"))]
+        return f"install {len(pins)} packages into {self.python.parent.parent}"
+
+    def done(self) -> bool:
+        """Whether every pinned package has its version."""
+        installed = self._installed()
+        return not any(_missing(group, installed) for group in _groups())
+
+    def run(self, terminal: Terminal) -> None:
+        """Install group by group; what is there already costs little."""
+        folder = importlib.resources.files("sdrest.commands.setup") / "packages"
+        index = ["--index-url", self.index_url] if self.index_url else []
+        with importlib.resources.as_file(folder) as packages:
+            for group in _groups():
+                if not _missing(group, self._installed()):
+                    continue
+                constraints = str(packages / "constraints.txt")
+                files = [
+                    "--constraint",
+                    constraints,
+                    "--requirement",
+                    f"{packages / group.file.name}",
+                ]
+                run_program(
+                    terminal,
+                    [self.python, *_PIP, "install", *index, *group.options, *files],
+                    remedy="See that the package index can be reached and that there is room on "
+                    "the disk; run again.",
+                )
+
+    def _installed(self) -> Mapping[str, str]:
+        """Return the versions of what is installed, by normalised names."""
+        listed = output_of([self.python, *_PIP, "list", "--format=json"], seconds=_SECONDS)
+        if listed is None:
+            return {}
+        return {normalised(item["name"]): item["version"] for item in json.loads(listed)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Packages that are installed together."""
+
+    file: Traversable
+    options: tuple[str, ...] = ()
+
+
+def find_python(wanted: str = "") -> Path:
+    """Return a Python that the pinned packages support and that can make environments.
+
+    `wanted` is a path or a name on the PATH. Raises `StepError` where there is none.
+    """
+    candidates = [wanted] if wanted else list(_candidates())
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        version = found and output_of([found, "-c", _VERSION], seconds=_SECONDS)
+        if found and version and version.strip() in USABLE_PYTHONS:
+            return Path(found)
+    versions = " or ".join(USABLE_PYTHONS)
+    if wanted:
+        raise StepError(f"{wanted} (--with-python) is no Python {versions} with venv.")
+    raise StepError(
+        f"There is no Python {versions} with venv, which the fork's packages need. Install one "
+        "(macOS: brew install python@3.11; or uv python install 3.11), or name it with "
+        "--with-python."
+    )
+
+
+def _candidates() -> Iterator[str]:
+    for version in USABLE_PYTHONS:
+        yield f"python{version}"
+        yield from (place.format(version) for place in _ELSEWHERE)
+    yield from (getattr(sys, "_base_executable", sys.executable), "python3", "python")
+
+
+def pins_of(text: str) -> dict[str, str]:
+    """Return the versions that a requirements file pins, by normalised names."""
+    found = map(_PIN.match, text.splitlines())
+    return {normalised(pin["name"]): pin["version"] for pin in found if pin}
+
+
+def normalised(name: str) -> str:
+    """Return a package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def platform_name() -> str:
+    """Return the platform as the files of packages name it, e.g. `linux-x86_64`."""
+    system = "macos" if sys.platform == "darwin" else sys.platform
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
+    return f"{system}-{machine}"
+
+
+def _groups() -> Iterable[_Group]:
+    folder = importlib.resources.files("sdrest.commands.setup") / "packages"
+    torch = folder / f"torch-{platform_name()}.txt"
+    if not torch.is_file():
+        raise StepError(
+            f"No set of packages is known to work on {platform_name()}. Install those of the "
+            "README by hand into the environment, and run again with --skip packages."
+        )
+    return [
+        _Group(torch),
+        _Group(folder / "main.txt"),
+        _Group(folder / "without-dependencies.txt", ("--no-deps",)),
+    ]
+
+
+def _missing(group: _Group, installed: Mapping[str, str]) -> bool:
+    """Whether a pin of the group is not met; `+cpu` and the like behind a version do not count."""
+    pins = pins_of(group.file.read_text("utf-8"))
+    return any(installed.get(name, "").partition("+")[0] != pin for name, pin in pins.items())
+
+
+def without_python_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return an environment in which another Python finds its own modules."""
+    foreign = {"PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"}
+    return {name: value for name, value in environment.items() if name not in foreign}

@@ -1,0 +1,81 @@
+"""The steps that bring the text encoder and the safety checker."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.commands import hub
+from sdrest.commands.setup.download import local_path
+from sdrest.commands.setup.environment import without_python_variables
+from sdrest.commands.setup.step import StepError, run_program
+from sdrest.commands.terminal import Terminal
+
+_PROGRAMS = {
+    hub.TEXT_ENCODER: """
+from transformers import CLIPTextModel, CLIPTokenizer
+CLIPTokenizer.from_pretrained({model!r})
+CLIPTextModel.from_pretrained({model!r})
+""",
+    hub.SAFETY_CHECKER: """
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from transformers import AutoFeatureExtractor
+AutoFeatureExtractor.from_pretrained({model!r})
+StableDiffusionSafetyChecker.from_pretrained({model!r})
+""",
+}
+"""What the fork does itself at its first run; the hub's library goes on where it was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """Brings a model: from a folder into the checkout, else from the hub into its cache.
+
+    `source` is a folder, or empty for the hub; `endpoint` is a mirror of the hub.
+    """
+
+    model: str
+    root: Path
+    python: Path
+    name: str
+    source: str = ""
+    endpoint: str = ""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """See `Step.needs`."""
+        return frozenset({"repository"} if self.source else {"packages"})
+
+    def plan(self) -> str:
+        """See `Step.plan`."""
+        if self.source:
+            return f"copy {self.source} to {self.root / self.model}"
+        return f"fetch {self.model} from {self.endpoint or 'https://huggingface.co'}"
+
+    def done(self) -> bool:
+        """Whether the fork would find it without the network."""
+        return hub.found(self.model, self.root) is not None
+
+    def run(self, terminal: Terminal) -> None:
+        """Copy or fetch it."""
+        if self.source:
+            self._copy()
+            return
+        mirror = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
+        run_program(
+            terminal,
+            [self.python, "-c", _PROGRAMS[self.model].format(model=self.model)],
+            environment={**without_python_variables(os.environ), **mirror},
+            remedy="See that the hub can be reached, or name a folder or a mirror of it "
+            f"(--{self.name}, --hub-endpoint); run again.",
+        )
+
+    def _copy(self) -> None:
+        source, target = local_path(self.source), self.root / self.model
+        if source is None or not hub.complete(self.model, source):
+            raise StepError(f"{self.source} (--{self.name}) does not hold {self.model}.")
+        part = target.with_name(f"{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source, part)
+        shutil.rmtree(target, ignore_errors=True)
+        part.replace(target)

@@ -1,0 +1,163 @@
+"""Runs the steps of the set-up and tells what came of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdrest.commands import certificate, hub
+from sdrest.commands.lines import Level, Line
+from sdrest.commands.setup import checkpoint, environment
+from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
+from sdrest.commands.setup.checkpoint import Checkpoint
+from sdrest.commands.setup.models import HubModel
+from sdrest.commands.setup.step import Step, StepError
+from sdrest.commands.terminal import Terminal
+from sdrest.engine.repository import locate
+from sdrest.errors import UsageError
+from sdrest.settings import Settings
+
+STEPS = (
+    *("repository", "environment", "packages", "text-to-image-model", "inpaint-image-model"),
+    *("text-encoder", "safety-checker", "certificate"),
+)
+"""The names of the steps, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where everything comes from; the defaults are the public places."""
+
+    fork_url: str = FORK_URL
+    fork_branch: str = FORK_BRANCH
+    with_python: str = ""
+    index_url: str = ""
+    text_to_image_source: str = checkpoint.TEXT_TO_IMAGE_URL
+    text_to_image_sha256: str = ""
+    inpaint_image_source: str = checkpoint.INPAINT_URL
+    inpaint_image_sha256: str = ""
+    text_encoder: str = ""
+    safety_checker: str = ""
+    hub_endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """Makes the server's certificate."""
+
+    settings: Settings
+    name: str = "certificate"
+    needs: frozenset[str] = frozenset()
+
+    def plan(self) -> str:
+        return f"make the certificate {self.settings.cert} and its key, with mkcert if it is there"
+
+    def done(self) -> bool:
+        return Path(self.settings.cert).exists() and Path(self.settings.key).exists()
+
+    def run(self, terminal: Terminal) -> None:
+        for name in (self.settings.cert, self.settings.key):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _, notes = certificate.provide(self.settings)
+        except UsageError as error:
+            raise StepError(error.message) from error
+        for note in notes:
+            terminal.say(note)
+
+
+def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
+    """Return the steps, each after those that it needs."""
+    root = Path(settings.repository).absolute()
+    located = locate(settings)
+    own = bool(settings.python)
+    known = located.python if own or not located.bundled else None
+    python = known or root / "venv/bin/python"
+    given = sources.text_to_image_source != checkpoint.TEXT_TO_IMAGE_URL
+    sha256 = sources.text_to_image_sha256 or ("" if given else checkpoint.TEXT_TO_IMAGE_SHA256)
+    return (
+        Checkout(root, sources.fork_url, sources.fork_branch),
+        environment.Environment(python, sources.with_python, own=own),
+        environment.Packages(python, sources.index_url),
+        Checkpoint(
+            Path(settings.text_to_image_model).absolute(),
+            sources.text_to_image_source,
+            "--text-to-image-model",
+            "text-to-image-model",
+            sha256,
+        ),
+        Checkpoint(
+            Path(settings.inpaint_image_model).absolute(),
+            sources.inpaint_image_source,
+            "--inpaint-image-model",
+            "inpaint-image-model",
+            sources.inpaint_image_sha256,
+        ),
+        HubModel(
+            hub.TEXT_ENCODER,
+            root,
+            python,
+            "text-encoder",
+            sources.text_encoder,
+            sources.hub_endpoint,
+        ),
+        HubModel(
+            hub.SAFETY_CHECKER,
+            root,
+            python,
+            "safety-checker",
+            sources.safety_checker,
+            sources.hub_endpoint,
+        ),
+        _Certificate(settings),
+    )
+
+
+def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
+    """Do what is not done; return the exit status. A failed step stops only those that need it."""
+    undone: list[Line] = []
+    missing: set[str] = set()
+    for number, step in enumerate(steps, start=1):
+        title = f"{number}/{len(steps)} {step.name}: "
+        if missing & step.needs:
+            blocked = ", ".join(sorted(missing & step.needs))
+            undone.append(Line.of(Level.WARNING, f"{step.name} waits for: {blocked}."))
+            missing.add(step.name)
+            continue
+        try:
+            if step.done():
+                terminal.say(Line.of(Level.SUCCESS, title, "nothing to do"))
+            elif dry_run:
+                terminal.say(Line.of(Level.INFO, title, f"would {step.plan()}"))
+            else:
+                _perform(step, title, terminal)
+        except (StepError, OSError) as error:
+            missing.add(step.name)
+            undone.append(Line.of(Level.ERROR, f"{step.name}: {_reason(error)}"))
+            terminal.complain(undone[-1])
+    if not dry_run:
+        for line in _summary(undone):
+            (terminal.say if line.level is Level.SUCCESS else terminal.complain)(line)
+    return int(bool(undone))
+
+
+def _perform(step: Step, title: str, terminal: Terminal) -> None:
+    terminal.say(Line.of(Level.INFO, title, step.plan()))
+    step.run(terminal)
+    if not step.done():
+        raise StepError("It ran to its end, and yet something is missing. Run again.")
+    terminal.say(Line.of(Level.SUCCESS, title, "done"))
+
+
+def _reason(error: StepError | OSError) -> str:
+    if isinstance(error, StepError):
+        return error.message
+    return f"{error.filename or 'A file'}: {error.strerror}."
+
+
+def _summary(undone: Sequence[Line]) -> Iterator[Line]:
+    if undone:
+        yield Line.of(Level.ERROR, f"Not complete: {len(undone)} steps are missing.")
+        yield from undone
+        yield Line.of(Level.WARNING, "Run the same again to go on; what is done stays done.")
+    else:
+        yield Line.of(Level.SUCCESS, "All is set up. Check it with `sdrest doctor`; then `sdrest`.")

@@ -1,0 +1,86 @@
+"""What a step of the set-up is, and how steps run other programs."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from sdrest.commands.terminal import Terminal
+from sdrest.errors import SdrestError
+
+_STDERR = 2
+
+
+class StepError(SdrestError):
+    """A step of the set-up failed; the message says what to do."""
+
+
+class Step(Protocol):
+    """A part of the set-up that can be done again and again.
+
+    `needs` are the names of the steps without which it cannot be done.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `--skip` calls it."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names of the steps that must be done before."""
+        ...
+
+    def plan(self) -> str:
+        """Return what `run` would do, as the end of `Would ...`."""
+        ...
+
+    def done(self) -> bool:
+        """Whether there is nothing to do."""
+        ...
+
+    def run(self, terminal: Terminal) -> None:
+        """Do it, going on where an earlier run was interrupted; raises `StepError` or OSError."""
+        ...
+
+
+def run_program(
+    terminal: Terminal,
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    remedy: str,
+) -> None:
+    """Run a program whose own words and progress bars go to stderr.
+
+    Raises `StepError` with `remedy` where it fails.
+    """
+    terminal.flush()
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(  # noqa: S603 (git and the environment's own Python)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=_STDERR,
+            env=environment,
+            check=False,
+        )
+    except OSError as error:
+        raise StepError(f"Cannot start {name}: {error.strerror}. {remedy}") from error
+    if done.returncode:
+        raise StepError(f"{name} ended with exit code {done.returncode}, see above. {remedy}")
+
+
+def output_of(command: Sequence[str | Path], *, seconds: float) -> str | None:
+    """Return what a program prints; None where it fails or takes too long."""
+    try:
+        done = subprocess.run(  # noqa: S603 (the environment's own Python)
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace")

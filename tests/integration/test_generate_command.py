@@ -1,0 +1,162 @@
+"""`sdrest generate` as a child process, with the fake fork."""
+
+import asyncio
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from sdrest.cli import main
+from tests.fakes.running import FORK, Lifeline
+from tests.support.server import environment
+
+PATIENCE = 60
+COMMAND = (
+    *(sys.executable, "-W", "error", "-m", "sdrest", "generate"),
+    *("--repository", str(FORK), "--python", sys.executable),
+)
+SMALL = ("--width", "256", "--height", "256")
+
+
+def generate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_paths_are_printed_and_nothing_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = generate(tmp_path, "paint", "-o", "out", "--iterations", "2", *SMALL)
+    assert (done.returncode, done.stdout) == (0, f"{out}/1.png\n{out}/2.png\n"), done.stderr
+    assert "info Pictures 100%" in done.stderr
+    before = (out / "1.png").stat()
+    again = generate(tmp_path, "paint", "-o", "out", "--seed", "random", *SMALL)
+    assert again.stdout == f"{out}/3.png\n"
+    assert "info Seed " in again.stderr
+    assert (out / "1.png").stat() == before
+    assert files(out) == ["1.png", "2.png", "3.png"]
+
+
+def test_a_picture_is_painted_anew_where_the_mask_is_white(tmp_path: Path) -> None:
+    Image.new("RGB", (100, 80), "blue").save(tmp_path / "image.webp")
+    mask = Image.new("L", (100, 80), 0)
+    mask.paste(255, (0, 0, 50, 80))
+    mask.save(tmp_path / "mask.png")
+    done = generate(tmp_path, "--image", "image.webp", "--mask", "mask.png", "-o", ".")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "1.png") as made:
+        assert made.size == (100, 80)
+        assert made.getpixel((10, 10)) == (255, 0, 0)
+        assert made.getpixel((90, 10)) != (255, 0, 0)
+
+
+def test_a_failure_is_one_line(tmp_path: Path) -> None:
+    done = generate(tmp_path, "crash_before", *SMALL, "-o", "out")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("error ") == 1
+    assert done.stderr.splitlines()[-1].startswith("error The script failed")
+    assert files(tmp_path / "out") == []
+
+
+def test_a_limit_of_time(tmp_path: Path) -> None:
+    lifeline = tmp_path / "lifeline"
+    lifeline.touch()
+    done = generate(tmp_path, f"hang lifeline={lifeline}", *SMALL, "--job-timeout", "0.5")
+    assert done.returncode == 1
+    assert "error It took longer than 0.5 seconds." in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    lifeline = Lifeline(tmp_path / "lifeline")
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, f"hang lifeline={lifeline.path}", *SMALL, "-o", "out"),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    (pid,) = await lifeline.pids(1)
+    process.send_signal(number)
+    _, err = await process.communicate()
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert await lifeline.all_gone()
+    lifeline.close()
+    assert not psutil.pid_exists(pid)
+    assert files(tmp_path / "out") == []
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, "paint", *SMALL],
+        cwd=tmp_path,
+        env=environment(TERM="xterm"),
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=False,
+        timeout=PATIENCE,
+    )
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0, drawn
+    assert "\rPictures   0% ░" in drawn
+    assert "\rPictures 100% █" in drawn
+    assert drawn.endswith("\r\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--mask", "m.png"], "--mask goes with --image, the picture that it belongs to."),
+        (["x", "--strength", "1"], "--strength does not go with text-to-image."),
+        (["x", "--image", "a", "--mask", "b"], "A prompt does not go with inpaint-image."),
+        ([], "PROMPT: Is required."),
+        (["x", "--guidance-scale", "300"], "--guidance-scale: Input should be less than"),
+        (["x", "--steps", "3"], "--steps: The samplers cannot run 3 steps"),
+        (["x", "--bogus"], "No such option '--bogus'."),
+        (["x", "--image", "nowhere.png"], "image: Is a damaged or incomplete image."),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    tmp_path: Path,
+    words: list[str],
+    text: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", *words]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"error {text}")
+    assert err.count("\n") == 1
+
+
+def test_an_output_that_cannot_be(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["generate", "x", "-o", str(tmp_path / "file")]) == 1
+    assert capfd.readouterr().err.startswith("error Cannot write to the output folder")
+
+
+@pytest.mark.parametrize("name", ["generate", "setup", "doctor"])
+def test_help(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"sdrest {name}" in capfd.readouterr().out

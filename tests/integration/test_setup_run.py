@@ -1,0 +1,259 @@
+"""The whole set-up as a child process, with stand-ins for git, Python and the hub."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sdrest.commands.setup.run import STEPS
+from sdrest.engine.repository import locate, problems
+from sdrest.settings import Settings
+from tests.support.server import environment
+
+PATIENCE = 60
+MACHINE = Path(__file__).parents[1] / "fakes/machine.py"
+CHECKPOINT = b"\x80\x02" + bytes(range(256)) * 4096
+
+
+class Mirror(ThreadingHTTPServer):
+    """Serves the text-to-image checkpoint, its second half only when `whole` is set."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.whole = threading.Event()
+        self.ranges: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/model.ckpt"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Mirror
+
+    def do_GET(self) -> None:
+        asked = self.headers["Range"]
+        self.server.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        self.send_response(206 if asked else 200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(len(CHECKPOINT) - start))
+        self.end_headers()
+        half = len(CHECKPOINT) // 2
+        self.wfile.write(CHECKPOINT[start:half])
+        self.server.whole.wait(PATIENCE)
+        self.wfile.write(CHECKPOINT[max(start, half) :])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    with Mirror() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.whole.set()
+        server.shutdown()
+        thread.join()
+
+
+class Machine:
+    """A home folder with the stand-ins, and a public world to set up from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.fifo = folder / "fifo"
+        os.mkfifo(self.fifo)
+        self.home.mkdir()
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        program = f"#!{sys.executable} -IS\n{MACHINE.read_text()}"
+        for name in ("git", "python3.11"):
+            (self.bin / name).write_text(program)
+            (self.bin / name).chmod(0o755)
+        self.fork = _fork(folder / "fork")
+        self.archive = folder / "inpainting_big.zip"
+        with zipfile.ZipFile(self.archive, "w") as archive:
+            archive.writestr("inpainting_big/last.ckpt", CHECKPOINT)
+        self.model = folder / "model.ckpt"
+        self.model.write_bytes(CHECKPOINT)
+
+    def start(self, *options: str, source: str = "", **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-W", "error", "-m", "sdrest", "setup"),
+                *("--fork-url", str(self.fork)),
+                *("--text-to-image-source", source or str(self.model)),
+                *("--inpaint-image-source", self.archive.as_uri()),
+                *options,
+            ],
+            cwd=self.home,
+            env=environment(
+                PATH=f"{self.bin}:{os.environ['PATH']}",
+                REAL_GIT=shutil.which("git") or "",
+                HF_HOME=str(self.home / "hub"),
+                FAKE_FIFO=str(self.fifo),
+                **variables,
+            ),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *options: str, source: str = "", **variables: str) -> tuple[int, str, str]:
+        with self.start(*options, source=source, **variables) as process:
+            out, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, out, err
+
+    def settings(self) -> Settings:
+        return Settings(
+            repository=str(self.home / "stable-diffusion"),
+            text_to_image_model=str(self.home / "models/text-to-image.ckpt"),
+            inpaint_image_model=str(self.home / "models/inpaint-image.ckpt"),
+        )
+
+    def assert_complete(self) -> None:
+        assert problems(locate(self.settings())) == []
+        for name in ("text-to-image", "inpaint-image"):
+            assert (self.home / f"models/{name}.ckpt").read_bytes() == CHECKPOINT
+        left = {path.name for path in self.home.iterdir()}
+        assert left == {"cert.pem", "hub", "key.pem", "models", "stable-diffusion"}
+        assert len(list((self.home / "models").iterdir())) == 2
+
+    def contents(self) -> dict[Path, tuple[int, int]]:
+        stats = {path: path.stat() for path in self.home.rglob("*")}
+        return {path: (found.st_mtime_ns, found.st_ino) for path, found in stats.items()}
+
+
+def _fork(folder: Path) -> Path:
+    for name in ("txt2img.py", "img2img.py", "inpaint.py"):
+        (folder / "scripts").mkdir(parents=True, exist_ok=True)
+        (folder / "scripts" / name).write_text("print()\n")
+    config = folder / "models/ldm/inpainting_big/config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("model: {}\n")
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (
+        ["init", "--quiet", "--initial-branch", "apple-silicon-mps-support"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message", "All"],
+    ):
+        subprocess.run([*git, *command], check=True, timeout=PATIENCE)
+    return folder
+
+
+def _only(step: str) -> list[str]:
+    return [word for other in STEPS if other != step for word in ("--skip", other)]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_set_up_changes_nothing_the_second_time(machine: Machine) -> None:
+    status, out, err = machine.run()
+    assert (status, err.count("error ")) == (0, 0), err
+    assert out.count(": done") == len(STEPS)
+    assert "success All is set up." in out
+    machine.assert_complete()
+    before = machine.contents()
+    status, out, _ = machine.run()
+    assert status == 0
+    assert out.count("nothing to do") == len(STEPS)
+    assert machine.contents() == before
+
+
+def test_a_dry_run_changes_nothing(machine: Machine) -> None:
+    status, out, err = machine.run("--dry-run")
+    assert (status, err) == (0, "")
+    assert out.count("would ") == len(STEPS)
+    assert list(machine.home.iterdir()) == []
+
+
+@pytest.mark.parametrize("point", ["clone", "venv", "install", "hub"])
+def test_killed_it_goes_on_at_the_next_run(machine: Machine, point: str) -> None:
+    with machine.start(FAKE_PAUSE=point) as process:
+        pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
+        process.kill()
+        os.kill(pid, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    status, _, err = machine.run()
+    assert status == 0, err
+    machine.assert_complete()
+
+
+def test_a_killed_download_goes_on_where_it_was(machine: Machine, mirror: Mirror) -> None:
+    with machine.start(source=mirror.url) as process:
+        assert process.stderr
+        assert any("text-to-image.ckpt  50%" in line for line in process.stderr)
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    mirror.whole.set()
+    status, _, err = machine.run(source=mirror.url)
+    assert status == 0, err
+    assert mirror.ranges == [None, f"bytes={len(CHECKPOINT) // 2}-"]
+    machine.assert_complete()
+
+
+def test_what_fails_stops_only_what_needs_it(machine: Machine) -> None:
+    status, out, err = machine.run("--fork-url", str(machine.home / "nowhere"))
+    assert status == 1
+    assert out.count(": done") == 3  # both checkpoints, the certificate
+    assert "error Not complete: 5 steps are missing." in err
+    assert "warning packages waits for: environment." in err
+
+
+def test_steps_can_be_left_out(machine: Machine) -> None:
+    status, out, _ = machine.run(*_only("certificate"))
+    assert status == 0
+    assert "1/1 certificate: done" in out
+
+
+def test_folders_take_the_place_of_the_hub(machine: Machine, tmp_path: Path) -> None:
+    models = tmp_path / "hub"
+    models.mkdir()
+    for name in ("config.json", "vocab.json", "merges.txt", "preprocessor_config.json"):
+        (models / name).write_text("{}")
+    (models / "model.safetensors").write_text("weights")
+    status, _, err = machine.run("--text-encoder", str(models), "--safety-checker", str(models))
+    assert status == 0, err
+    root = machine.home / "stable-diffusion"
+    assert (root / "openai/clip-vit-large-patch14/model.safetensors").is_file()
+    assert (root / "CompVis/stable-diffusion-safety-checker/model.safetensors").is_file()
+    assert not (machine.home / "hub").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "text"),
+    [
+        (5, ["--text-encoder", "nowhere"], "does not hold openai/clip-vit-large-patch14"),
+        (1, ["--with-python", "sh"], "sh (--with-python) is no Python 3.11 or 3.10 with venv."),
+        (1, ["--python", "sh"], "(--python) has no working pip."),
+        (3, ["--text-to-image-model", "."], "is a folder. Give --text-to-image-model the path"),
+        (3, ["--text-to-image-source", "nowhere"], "Cannot copy nowhere: No such file"),
+        (3, ["--text-to-image-sha256", "00"], "its SHA-256 is"),
+        (0, ["--repository", ".."], "is no checkout of the fork"),
+        (7, ["--cert", "other.pem"], "There is no file other.pem (--cert)."),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    machine: Machine, step: int, options: list[str], text: str
+) -> None:
+    status, _, err = machine.run(*_only(STEPS[step]), *options)
+    assert status == 1
+    assert text in err
+    assert "Traceback" not in err

@@ -9,7 +9,7 @@ from benchmarks import document, load, original, report, sizes
 from benchmarks.client import LoadError
 from benchmarks.compare import Comparison
 from benchmarks.original import MissingToolError
-from benchmarks.servers import ORIGINAL, SDREST, Scene, sdrest_program
+from benchmarks.servers import ORIGINAL, SDREST, Scene, end_on_signals, sdrest_program
 from benchmarks.standin import repository
 
 CACHE = Path(tempfile.gettempdir()) / "sdrest-benchmarks"
@@ -19,6 +19,7 @@ CACHE = Path(tempfile.gettempdir()) / "sdrest-benchmarks"
 def main() -> int:
     """Run what the arguments ask for and return the exit status."""
     options = _parse()
+    end_on_signals()
     try:
         with tempfile.TemporaryDirectory(prefix="sdrest-bench-") as folder:
             scene = Scene(Path(folder), repository.create(Path(folder, "repository")))

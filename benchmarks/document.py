@@ -1,6 +1,7 @@
 """Where results go: the terminal, and a section of docs/benchmarks.md."""
 
 import datetime as dt
+import os
 import platform
 import sys
 from pathlib import Path
@@ -8,13 +9,17 @@ from pathlib import Path
 import sdrest
 from benchmarks import machine, report
 
+_LOAD = os.getloadavg()[0]
+"""What the machine did before this program added to it."""
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def heading(*facts: str) -> str:
     """Return the line above a table: when, on what kind of machine, with what."""
     today = dt.datetime.now(dt.UTC).date()
-    common = (machine.describe(), f"Python {platform.python_version()}")
+    load = f"load average at the start {_LOAD:.1f}"
+    common = (machine.describe(), load, f"Python {platform.python_version()}")
     return f"{today}, sdrest {sdrest.__version__}, {', '.join((*common, *facts))}."
 
 

@@ -18,7 +18,7 @@ from benchmarks import document, jobs, report, uploads
 from benchmarks.bare import Bare
 from benchmarks.client import Connection, LoadError, Request
 from benchmarks.rows import Row
-from benchmarks.servers import SDREST, Scene, Server, running, sdrest_program
+from benchmarks.servers import SDREST, Scene, Server, end_on_signals, running, sdrest_program
 from benchmarks.stats import Better, Goal
 from sdrest.engine.base import Task
 from sdrest.engine.repository import bundled_root, locate
@@ -114,6 +114,7 @@ def run_job(
 def main() -> int:
     """Measure what the arguments ask for and return the exit status."""
     options = _parse()
+    end_on_signals()
     flags: dict[str, Any] = {name: str(path) for name, path in _flags(options).items()}
     repository = locate(Settings(**flags, given=frozenset(flags)))
     words = tuple(word for name, text in flags.items() for word in (_option(name), text))

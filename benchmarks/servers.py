@@ -1,6 +1,7 @@
 """Both servers as processes, under equal conditions."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,12 @@ class Scene:
         if not cert.exists():
             self_signed.write(cert, key, hosts=["127.0.0.1", "localhost"])
         return ["--cert", str(cert), "--key", str(key)]
+
+
+def end_on_signals() -> None:
+    """Let a signal that ends this program end the servers first."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def sdrest_program(*flags: str) -> list[str]:

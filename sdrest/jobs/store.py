@@ -214,7 +214,8 @@ class Store:
 
     async def cancel(self, key: JobKey, status: Status, *, size: int) -> Job | None:
         """End a job that is wanted no more, if it has this status, QUEUED or IN_PROGRESS."""
-        return await self._finish(key, Status.CANCELLED, frozenset({status}), size)
+        origins = sources(Status.CANCELLED) & {status}
+        return await self._finish(key, Status.CANCELLED, origins, size)
 
     async def release(self, key: JobKey) -> Job | None:
         """Put a running job back in its old place of the queue; the attempt does not count."""

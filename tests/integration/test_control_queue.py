@@ -52,6 +52,12 @@ async def test_a_deletion_that_broke_off_is_finished_at_the_next_start(
             await home.queue.find(text_key("a"))
     assert "remain until the next start" in caplog.text
 
+    (folder / "2.png").mkdir()  # which cannot be removed as a file
+    async with house(tmp_path) as home:
+        assert await home.store.deleted_with_files() == [text_key("a")]
+    assert "cannot be removed" in caplog.text
+    (folder / "2.png").rmdir()
+
     async with house(tmp_path) as home:
         assert not folder.exists()
         with pytest.raises(GoneError):

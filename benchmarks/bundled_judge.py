@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
+from tiny_diffusion import render
+from tiny_diffusion.bank import Bank, Layer
+from tiny_diffusion.prompt import parse
 from tiny_diffusion.scene.shapes import OUTLINES
+from tiny_diffusion.scene.world import make_world
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
     Floats = NDArray[np.float64]
 
+SIZE = 256
 ANGLES = 72
 TURNS = range(-4, 5)
 DARK, PALE, BRIGHT, DULL, SOFT = 0.22, 0.16, 0.84, 0.62, 0.55
@@ -96,6 +102,18 @@ def _shape_name(mask: NDArray[np.bool_]) -> str:
         return min(float(np.abs(np.roll(reference, turn) - seen).sum()) for turn in TURNS)
 
     return min(OUTLINES, key=distance)
+
+
+def drawing(prompt: str, seed: int) -> Pixels:
+    """Draw a prompt without diffusion: one world, one version of each part, by chance."""
+    world = make_world(parse(prompt), 1.0, 1.0, f"drawing {seed} of {prompt}")
+    bank = Bank(world, SIZE // 8, SIZE // 8)
+    r = Random(seed)  # noqa: S311 - reproducible drawings, nothing secret
+    weights = []
+    for layer in bank.layers:
+        count = len(layer.cells) if isinstance(layer, Layer) else 1
+        weights.append(np.eye(count)[r.randrange(count)])
+    return render.to_bytes(render.draw(bank, weights, SIZE, SIZE))
 
 
 def statistics(picture: Pixels) -> Floats:

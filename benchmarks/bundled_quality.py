@@ -23,18 +23,14 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["TQDM_DISABLE"] = "1"  # bars would hide the figures; tqdm reads it when imported
 sys.path[:0] = [str(ROOT), str(ROOT / "vendor" / "tiny-diffusion")]
 
-from tiny_diffusion import diffusion, render  # noqa: E402 - needs the path
-from tiny_diffusion.bank import Bank, Layer  # noqa: E402 - needs the path
-from tiny_diffusion.prompt import parse  # noqa: E402 - needs the path
-from tiny_diffusion.scene.world import make_world  # noqa: E402 - needs the path
+from tiny_diffusion import diffusion  # noqa: E402 - needs the path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-from benchmarks.bundled_judge import Figure, Judge, figure, statistics  # noqa: E402 - needs the path
+from benchmarks.bundled_judge import SIZE, Figure, Judge, drawing, figure, statistics  # noqa: E402 - needs the path
 
 SEED = 20260
-SIZE = 256
 STEPS = 8
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
 SHAPES = ("circle", "square", "triangle", "star", "heart", "hexagon", "diamond", "cross")
@@ -66,18 +62,6 @@ def generate(prompt: str, seed: int) -> NDArray[np.uint8]:
         None, [prompt], code, steps=STEPS, scale=7.5, eta=0.0, plms=False, rng=rng
     )
     return np.asarray(pictures[0])
-
-
-def drawing(prompt: str, seed: int) -> NDArray[np.uint8]:
-    """Draw a prompt without diffusion: one world, one version of each part, by chance."""
-    world = make_world(parse(prompt), 1.0, 1.0, f"drawing {seed} of {prompt}")
-    bank = Bank(world, SIZE // 8, SIZE // 8)
-    r = Random(seed)  # noqa: S311 - reproducible drawings, nothing secret
-    weights = []
-    for layer in bank.layers:
-        count = len(layer.cells) if isinstance(layer, Layer) else 1
-        weights.append(np.eye(count)[r.randrange(count)])
-    return render.to_bytes(render.draw(bank, weights, SIZE, SIZE))
 
 
 def measure_figures(count: int) -> tuple[int, list[str]]:

@@ -18,6 +18,10 @@ from pathlib import Path
 
 PICTURE = "sample.png"
 HOLD_SECONDS = 1800.0
+TEARDOWN_SECONDS = 0.5
+"""How long the process lives on, since the fork's do (1.4 s); the original dies of an exit that
+follows the last bar by less than 0.2 s.
+"""
 _PAUSE = (0.015, 0.035)
 """Seconds between two bars, about as a fast machine draws them."""
 
@@ -46,6 +50,7 @@ def main() -> None:
     draw("Sampling", options.images, options.images)
     if word == "bars":
         Path(rest).write_text("".join(log), encoding="ascii")
+    time.sleep(TEARDOWN_SECONDS)
 
 
 def draw_image(image: int, log: list[str] | None) -> None:

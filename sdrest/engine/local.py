@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdrest import pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.failures import BROKEN_PYTHON, Ending, Surroundings, classify
+from sdrest.engine.failures import Ending, Surroundings, classify, not_started
 from sdrest.engine.hosts import Host, Result
 from sdrest.engine.outdir import OutDir
 from sdrest.engine.pool import Keeping, Pool
@@ -70,8 +70,8 @@ class LocalExecutor:
             keep_alive = self._keeping.keep_alive
         try:
             host = await self._hand_over(run, prepared)
-        except OSError:
-            yield Finished(Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON))
+        except OSError as error:
+            yield Finished(not_started(error))
             return
         taken = True
         try:
@@ -197,6 +197,7 @@ class _Run:
 
     def receive_stderr(self, data: bytes) -> None:
         """Take what the script wrote."""
+        self.task.heard()
         self._positions += self._parser.feed(data)
 
     def wake(self) -> None:

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
 
 from sdrest.params import JobType
 from sdrest.settings import Settings
@@ -51,6 +51,8 @@ def server_values(
                 "modelFilePath": settings.text_to_image_model,
                 "stableDiffusionRepositoryDirectoryPath": settings.repository,
             }
+        case _:
+            assert_never(job_type)
 
 
 def stringify(value: Any) -> str:

@@ -4,7 +4,6 @@ What npm's `append-field` does to JavaScript objects is done here to dicts and l
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +34,7 @@ class _Step:
 
 def append_field(fields: dict[str, Any], name: str, value: str) -> None:
     """Put the value of a form's field into `fields`; a name that comes again makes a list."""
-    steps = list(_steps(name))
+    steps = _parse(name) or [_Step(name)]
     container: Container = fields
     for step in steps[:-1]:
         container = _descend(container, step)
@@ -53,12 +52,8 @@ def fill_holes(value: Any) -> Any:
             return None if value is _HOLE else value
 
 
-def _steps(name: str) -> Iterator[_Step]:
-    """Split a name; one that is not well-formed is a key as it stands."""
-    return iter(_parse(name) or [_Step(name)])
-
-
 def _parse(name: str) -> list[_Step] | None:
+    """Split a name; None: it is not well-formed, and a key as it stands."""
     root = _ROOT.match(name)
     if root is None or not root[0]:
         return None
@@ -119,15 +114,20 @@ def _put(container: Container, key: str | int, value: str, *, appends: bool) -> 
             _set(container, key, [value] if appends else value)
 
 
+# What lies in a list is reached by an index alone: `_descend` turns a list into an object before.
+
+
 def _get(container: Container, key: str | int) -> Any:
     if isinstance(container, dict):
         return container.get(str(key), _HOLE)
-    return container[key] if isinstance(key, int) and key < len(container) else _HOLE
+    index = int(key)
+    return container[index] if index < len(container) else _HOLE
 
 
 def _set(container: Container, key: str | int, value: Any) -> None:
     if isinstance(container, dict):
         container[str(key)] = value
-    elif isinstance(key, int):
-        container.extend([_HOLE] * (key + 1 - len(container)))
-        container[key] = value
+    else:
+        index = int(key)
+        container.extend([_HOLE] * (index + 1 - len(container)))
+        container[index] = value

@@ -170,14 +170,13 @@ def test_unsupported_options_are_refused_with_the_usage(results: Results) -> Non
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_signals_end_a_script(number: signal.Signals, status: int, tmp_path: Path) -> None:
-    argv = tiny.command("txt2img.py", "--n_iter", "1000", "--outdir", tmp_path)
-    with subprocess.Popen(
-        argv, cwd=tiny.ENGINE, env=tiny.environment(), stderr=subprocess.PIPE, bufsize=0
-    ) as process:
+    with tiny.started("txt2img.py", "--n_iter", "30", "--outdir", tmp_path) as process:
         assert process.stderr is not None
         seen = b""
         while b"DDIM Sampler" not in seen:
-            seen += process.stderr.read(4096)
+            data = process.stderr.read(4096)
+            assert data, "the script ended too early"
+            seen += data
         process.send_signal(number)
         seen += process.communicate(timeout=tiny.PATIENCE)[1]
     assert process.returncode == status

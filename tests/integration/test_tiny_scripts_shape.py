@@ -95,12 +95,9 @@ def test_open_bars_are_drawn_once_more_before_a_traceback(tmp_path: Path) -> Non
 
 
 def test_every_picture_is_complete_before_its_tick(tmp_path: Path) -> None:
-    argv = tiny.command("txt2img.py", "--n_iter", "3", "--ddim_steps", "2", "--outdir", tmp_path)
-    argv += ["--H", "256", "--W", "256", "--skip_grid"]
+    options = ("--n_iter", "3", "--ddim_steps", "2", "--H", "256", "--W", "256", "--skip_grid")
     seen, ticks = b"", 0
-    with subprocess.Popen(
-        argv, cwd=tiny.ENGINE, env=tiny.environment(), stderr=subprocess.PIPE, bufsize=0
-    ) as process:
+    with tiny.started("txt2img.py", *options, "--outdir", tmp_path) as process:
         assert process.stderr is not None
         while data := process.stderr.read(65536):
             seen += data

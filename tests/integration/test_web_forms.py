@@ -413,6 +413,12 @@ async def test_what_is_no_http_is_answered_in_json(
     assert json.loads(body)["error"]["code"] == "malformed_request"
 
 
+async def test_an_old_client_is_not_told_to_go_on(site: Served) -> None:
+    request = head(b"Expect: 100-continue\r\nContent-Length: 0").replace(b"HTTP/1.1", b"HTTP/1.0")
+
+    assert (await site.raw(request)).startswith(b"HTTP/1.0 422 ")
+
+
 async def test_random_bodies_never_harm(site: Served) -> None:
     chance = random.Random(2)
     words = [

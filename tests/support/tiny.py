@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,15 +46,38 @@ def run(script: str, *args: str | Path, **changes: str) -> subprocess.CompletedP
 
 def run_command(argv: list[str], **changes: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in the checkout."""
-    with subprocess.Popen(
+    done = subprocess.run(
         argv,
         cwd=ENGINE,
         env=environment(**changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        stdout, stderr = process.communicate(timeout=PATIENCE)
-    return subprocess.CompletedProcess(argv, process.returncode, stdout.decode(), stderr.decode())
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    return subprocess.CompletedProcess(
+        argv, done.returncode, done.stdout.decode(), done.stderr.decode()
+    )
+
+
+@contextmanager
+def started(script: str, *args: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a script that can be interrupted; give it with a raw pipe from its stderr."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # not ignored, if we must
+    try:
+        process = subprocess.Popen(
+            command(script, *args),
+            cwd=ENGINE,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run_seeded(

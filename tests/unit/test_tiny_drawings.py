@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_diffusion import vocabulary
 from tiny_diffusion.prompt import parse
+from tiny_diffusion.render import to_bytes
 from tiny_diffusion.scene.canvas import Canvas
 from tiny_diffusion.scene.catalogue import THINGS
 from tiny_diffusion.scene.compose import compose
@@ -13,8 +14,7 @@ from tiny_diffusion.scene.shapes import OUTLINES
 from tiny_diffusion.scene.style import STYLES, Style
 from tiny_diffusion.scene.world import Mirror, Part, make_world
 
-from benchmarks.bundled_judge import Figure, figure
-from benchmarks.bundled_quality import drawing
+from benchmarks.bundled_judge import Figure, colour_name, drawing, figure
 
 NIGHT_AND_SNOW = (" by day", " at night", " in winter", " in autumn at sunset")
 
@@ -55,8 +55,64 @@ def test_every_place_fills_the_picture_at_every_time(place: str, time: str) -> N
 )
 def test_every_sight_is_drawn(sight: str) -> None:
     where = "" if sight == "galaxy" else "over hills"
-    names = [p.name for p in parts_of(f"{vocabulary.SIGHTS[sight].split(', ')[0]} {where}")]
-    assert any(name.startswith((sight.removesuffix("s"), sight)) for name in names)
+    phrase = vocabulary.SIGHTS[sight].split(", ")[0]
+    found = [
+        cover(part)
+        for part in parts_of(f"{phrase} {where}")
+        if part.name.startswith((sight.removesuffix("s"), sight))
+    ]
+    assert found
+    assert 0.0005 < min(found) <= max(found) < 0.95
+
+
+def mean_colour(part: Part) -> str:
+    canvas = Canvas(64, 64)
+    part.draw(canvas, Random(1))
+    pixels, _, _ = canvas.pixels()
+    return colour_name((pixels[..., :3].sum((0, 1)) / pixels[..., 3].sum() * 255).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "colour"),
+    [
+        ("pink sky over hills", "sky", "pink"),
+        ("black sky over hills", "sky", "black"),
+        ("a red sky at night over hills", "sky", "red"),
+        ("purple mountains by day", "range 2", "purple"),
+        ("red hills by day", "ground", "red"),
+        ("blue desert by day", "dune 3", "blue"),
+        ("green sea by day", "sea", "green"),
+        ("mountains in winter by day", "ground", "white"),
+    ],
+)
+def test_places_take_their_colour(text: str, part: str, colour: str) -> None:
+    assert [mean_colour(p) for p in parts_of(text) if p.name == part] == [colour]
+
+
+@pytest.mark.parametrize(
+    ("text", "bases"),
+    [
+        ("flowers", {"meadow"}),
+        ("a boat", {"sea", "lake"}),
+        ("a boat and mountains", {"lake"}),
+        ("a cactus", {"desert"}),
+        ("a galaxy", {"space"}),
+        ("snow", {"forest", "mountains", "hills", "lake"}),
+        ("trees", {"forest", "hills", "meadow"}),
+        ("a red heart", {"plain"}),
+        ("a cat on a blue background", {"plain"}),
+    ],
+)
+def test_what_is_asked_for_is_where_it_is_at_home(text: str, bases: set[str]) -> None:
+    assert {make_world(parse(text), 1.0, 1.0, str(k)).base for k in range(40)} == bases
+
+
+def test_an_empty_canvas_has_no_pixels() -> None:
+    assert Canvas(16, 16).pixels()[0].size == 0
+
+
+def test_what_is_not_a_number_is_black() -> None:
+    assert to_bytes(np.full((2, 2, 3), np.nan, dtype=np.float32)).max() == 0
 
 
 @pytest.mark.parametrize("name", OUTLINES)

@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_diffusion.prompt import Prompt, Wish, parse
+from tiny_diffusion.prompt import MOST, Prompt, Wish, parse
 from tiny_diffusion.worlds import loosen, worlds
 
 README = (
@@ -102,7 +102,13 @@ def test_any_text_is_read(text: str) -> None:
 @given(st.lists(st.sampled_from(NOUNS + OTHERS)))
 def test_any_order_of_known_words_is_read(words: list[str]) -> None:
     prompt = parse(" ".join(words))
-    assert len(prompt.things) == words.count("house") + words.count("boat")
+    named = words.count("house") + words.count("boat")
+    assert len(prompt.things) == named or sum(w.count or 1 for w in prompt.things) == MOST
+
+
+def test_there_is_room_for_so_many_things_only() -> None:
+    crowd = parse("twelve cats, twelve dogs, twelve cows" * 1000)
+    assert [(w.name, w.count) for w in crowd.things] == [("cat", 12), ("dog", 12)]
 
 
 def test_worlds_disregard_words_only_at_a_low_scale() -> None:

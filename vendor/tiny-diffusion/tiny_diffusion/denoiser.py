@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Cells = NDArray[np.float32]
 
-EVIDENCE = 5.0  # nats by which a window may tell versions apart in strong noise
+EVIDENCE = 3.0  # nats by which a window may tell versions apart in strong noise
 CHOICE = 3.0  # nats by which one standard deviation of noise prefers a world
 SPREAD = 0.04  # how far pictures lie from their drawings
 COARSE = 2  # cells along each side of one when worlds are compared
@@ -72,12 +72,14 @@ class SceneDenoiser:
         noise = ((1 - alpha_bar) / alpha_bar) ** 0.5
         full = x / np.float32(alpha_bar**0.5)
         seen = _pool(full, self._shrink)
-        rest, share = np.zeros_like(seen), 1.0
+        others, share = np.zeros_like(seen), 1.0
         if self.bank is None:
-            rest, share = self._choose_world(seen, noise / self._shrink)
-        for _ in range(2 if rest.any() else 1):
-            expected = self._sweep(seen, noise / self._shrink)
-        expected = rest + np.float32(share) * expected
+            others, share = self._choose_world(seen, noise / self._shrink)
+            self._sweep(seen, noise / self._shrink)
+        elif self._source is not None:
+            seen = _pool(full - self._source.outliving(self.drawn), self._shrink)
+        expected = self._sweep(seen, noise / self._shrink)
+        expected = others + np.float32(share) * expected
         self.drawn = grown = _grow(expected, self._shrink)
         if self._source is not None:
             return grown + self._source.outliving(grown)
@@ -200,7 +202,7 @@ def _uniform(layer: Layer | Reflection) -> NDArray[np.float64]:
 
 
 def _shrink(rows: int, columns: int) -> int:
-    """Give by how much the grid is pooled, so that large pictures cost no more than large ones."""
+    """Give by how much the grid is pooled, so that the bank of a huge picture stays small."""
     factor = 1
     while rows * columns > LARGEST_GRID * factor**2 and factor < 8:
         factor *= 2

@@ -1,8 +1,8 @@
 """Image to image: what of the input outlives the noise, and how it is laid over the drawing.
 
-Beside its drawing a picture has a rest: what the bank does not know. Rests are taken as Gaussian
-with the spectrum of natural pictures, 1/f² (Field 1987), so their posterior mean is Wiener's
-filter: coarse forms outlive the noise, fine ones do not, the fewer the stronger it is.
+Beside its drawing a picture has a rest: what the bank cannot draw. Rests are taken as Gaussian with
+power 1/f at f waves across the picture, so what is expected of one that is seen through noise is
+Wiener's filter of it: coarse forms outlive the noise, fine ones do not.
 """
 
 from __future__ import annotations

@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from tiny_diffusion import vocabulary
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST = 24  # things in one picture
 Meanings = list[tuple[str, str]]
 
 
@@ -196,7 +201,6 @@ def _understand(reader: _Reader) -> Prompt:
                 chosen.setdefault(wish.name, wish)
         return tuple(chosen.values())
 
-    things = tuple(w for w in reader.wishes if w.kind == "thing")
     time = next((t for t in ("storm", "night", "sunset", "day") if t in reader.times), None)
     sights = of("sight")
     names = {w.name for w in sights}
@@ -208,10 +212,22 @@ def _understand(reader: _Reader) -> Prompt:
         time = "day"
     return Prompt(
         places=of("place"),
-        things=things,
-        shapes=tuple(w for w in reader.wishes if w.kind == "shape"),
+        things=_first(w for w in reader.wishes if w.kind == "thing"),
+        shapes=_first(w for w in reader.wishes if w.kind == "shape"),
         sights=sights,
         time=time,
         styles=tuple(dict.fromkeys(reader.styles)),
         background=reader.background,
     )
+
+
+def _first(wishes: Iterable[Wish]) -> tuple[Wish, ...]:
+    """Give as many as there is room for in a picture."""
+    found: list[Wish] = []
+    room = MOST
+    for wish in wishes:
+        if room <= 0:
+            break
+        found.append(replace(wish, count=min(wish.count, room)) if wish.count else wish)
+        room -= wish.count or 1
+    return tuple(found)

@@ -110,7 +110,7 @@ TIMES: dict[str, str] = {
 STYLES: dict[str, str] = {
     "vivid": "vivid, vivid colors, vivid colours, vibrant, colorful, colourful, saturated, "
     "pop art, bright colors",
-    "pastel": "pastel, pastel colors, soft colors, watercolor, watercolour, soft, pale",
+    "pastel": "pastel, pastel colors, soft colors, watercolor, watercolour, pale",
     "monochrome": "monochrome, black and white, black-and-white, grayscale, greyscale, noir, "
     "pencil, charcoal",
     "fantasy": "fantasy, magical, magic, dreamy, surreal, fairytale, fairy tale, enchanted, "

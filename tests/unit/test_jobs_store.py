@@ -100,6 +100,16 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
         assert await reopened.find(added.key) == failed
 
 
+async def test_a_running_job_is_weighed(store: Store) -> None:
+    job = await bring(store, "a", Status.IN_PROGRESS)
+    weighed = await store.weigh(job.key, 2**33)
+    assert weighed == replace(job, peak_rss=2**33)
+    ended = await store.complete(job.key, size=0)
+    assert ended is not None
+    assert ended.peak_rss == 2**33
+    assert await store.weigh(job.key, 1) is None
+
+
 async def test_a_key_is_a_type_and_an_id(store: Store) -> None:
     await add(store, "a")
     assert await store.find(text_key("b")) is None

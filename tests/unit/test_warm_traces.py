@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,30 @@ def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
     with stage.open():
         assert run(stage, folder, text) == (0, None, True)
         assert run(stage, folder, text) == (0, None, True)
+
+
+def test_locks_of_bars_are_given_back(folder: Path) -> None:
+    stage = host.Stage()
+    text = """
+import tqdm
+tqdm.tqdm(range(0)).close()
+for lock in tqdm.tqdm._lock.locks:
+    lock.acquire()
+"""
+    with stage.open():
+        run(stage, folder, text)
+    lock = sys.modules["tqdm"].tqdm._lock
+    taken: list[bool] = []
+
+    def take() -> None:
+        for one in lock.locks:
+            taken.append(one.acquire(timeout=5))
+            one.release()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert set(taken) == {True}
 
 
 TORCH = """

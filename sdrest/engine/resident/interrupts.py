@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
+
+_PATIENCE = 0.5
+_PAUSE = 0.002
+_LOCKERS = ("/tqdm/", "/logging/", "/threading.py", "/resident/")
+"""Parts of the names of files whose functions would leave a lock taken if they were cut short."""
 
 
 class Interrupts:
@@ -26,6 +33,9 @@ class Interrupts:
 
     def request(self, job: str) -> None:
         """Interrupt `job`, now or as soon as it can be done; called by another thread."""
+        deadline = time.monotonic() + _PATIENCE
+        while _may_take_a_lock() and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
         with self._lock:
             self._wanted = job
             if job == self._job and not self._shields:
@@ -73,6 +83,11 @@ class Interrupts:
 
 def ignore(*_: object) -> None:
     """Do nothing: the handler between jobs (SIG_IGN would be inherited by children)."""
+
+
+def _may_take_a_lock() -> bool:
+    frame = sys._current_frames().get(_main_thread())  # noqa: SLF001 (no public name)
+    return frame is not None and any(part in frame.f_code.co_filename for part in _LOCKERS)
 
 
 def _main_thread() -> int:

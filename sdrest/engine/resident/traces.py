@@ -72,7 +72,8 @@ class Traces:
         register = atexit.register
 
         def note(function: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
-            if self._imports.running:
+            caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 (no public name)
+            if self._imports.running or self._folder not in Path(caller).parents:
                 return register(function, *args, **options)
             self._exits.append(lambda: function(*args, **options))
             return function
@@ -235,12 +236,19 @@ def _lies_in(module: Any, folder: Path) -> bool:
 
 
 def _close_bars() -> None:
-    """Forget bars that an exception left open: the next job's would be drawn below them."""
+    """Forget bars that an exception left open: the next job's would be drawn below them.
+
+    An interrupt may have come while tqdm took its locks; its own thread would wait for ever.
+    """
     tqdm: Any = getattr(sys.modules.get("tqdm"), "tqdm", None)
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.disable = True
     if hasattr(tqdm, "_instances"):
         tqdm._instances.clear()  # noqa: SLF001 (no public name)
+    for lock in getattr(getattr(tqdm, "_lock", None), "locks", ()):
+        with contextlib.suppress(RuntimeError, AssertionError):  # it is not held by this thread
+            while True:
+                lock.release()
 
 
 def _stream(number: int) -> tuple[int, int] | None:

@@ -38,6 +38,7 @@ FIELDS: Mapping[JobType, Values] = {
 """The jobs; inputs are 256 x 256 pixels, the least that the fork's scripts take."""
 
 _JOB_SECONDS = 1800
+_LOOKS = 100
 
 
 @dataclass(slots=True)
@@ -57,8 +58,9 @@ class Comparison:
         values = {**FIELDS[job_type], "seed": seed}
         task = self._task(job_type, values)
         script, images = self.bare.run(task)
+        pause = script / _LOOKS  # few looks: a client that asks all the time slows the job down
         for name, server in servers.items():
-            seconds, answered = run_job(server, job_type, values)
+            seconds, answered = run_job(server, job_type, values, pause=pause)
             row = Row(f"{job_type}, {name}", "s", GOALS[name])
             self.figures[row][BARE].append(script)
             self.figures[row][SDREST].append(seconds)
@@ -90,8 +92,10 @@ class Comparison:
         )
 
 
-def run_job(server: Server, job_type: JobType, values: Values) -> tuple[float, list[bytes]]:
-    """Return how many seconds a job took, and its PNGs."""
+def run_job(
+    server: Server, job_type: JobType, values: Values, *, pause: float
+) -> tuple[float, list[bytes]]:
+    """Return how many seconds a job took, and its PNGs; look for them every `pause` seconds."""
     urls: list[str] = []
 
     def complete(state: dict[str, Any]) -> bool:
@@ -101,7 +105,7 @@ def run_job(server: Server, job_type: JobType, values: Values) -> tuple[float, l
     request = uploads.request(job_type, values)
     start = time.monotonic()
     job = jobs.submit(server.port, request)
-    jobs.follow(server.port, job, complete, seconds=_JOB_SECONDS, pause=0.01)
+    jobs.follow(server.port, job, complete, seconds=_JOB_SECONDS, pause=pause)
     seconds = time.monotonic() - start
     with Connection(server.port) as connection:
         return seconds, [connection.ask(Request(url)) for url in urls]
@@ -125,7 +129,7 @@ def main() -> int:
                 for kind in GOALS
             }
             for job_type in JobType:
-                run_job(servers["warm"], job_type, {**FIELDS[job_type], "seed": 0})
+                run_job(servers["warm"], job_type, {**FIELDS[job_type], "seed": 0}, pause=0.1)
             for number in range(1, options.rounds + 1):
                 for job_type in JobType:
                     comparison.measure(servers, job_type, seed=number)

@@ -20,6 +20,8 @@ README = Path(__file__).parent.parent / "README.md"
 _REFUSALS: Mapping[ErrorCode, str] = {
     ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
     ErrorCode.NOT_FOUND: "There is no such job, image or address.",
+    ErrorCode.GONE: "The job was deleted; its request may be sent again.",
+    ErrorCode.CONFLICT: "The job is not in a state that allows this.",
     ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` names those.",
     ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
     ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
@@ -35,7 +37,9 @@ _REFUSALS: Mapping[ErrorCode, str] = {
 _FAILURES: Mapping[FailureCode, str] = {
     FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
     FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
     FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
+    FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
     FailureCode.KILLED: "A signal ended the script.",
     FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
     FailureCode.MODEL_MISSING: "The checkpoint is not there.",

@@ -16,6 +16,8 @@ class ErrorCode(StrEnum):
 
     MALFORMED_REQUEST = "malformed_request"
     NOT_FOUND = "not_found"
+    GONE = "gone"
+    CONFLICT = "conflict"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     PRECONDITION_FAILED = "precondition_failed"
     TOO_LARGE = "too_large"
@@ -34,7 +36,9 @@ class FailureCode(StrEnum):
 
     SCRIPT_FAILED = "script_failed"
     OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_RESOURCES = "out_of_resources"
     TIMEOUT = "timeout"
+    STALLED = "stalled"
     KILLED = "killed"
     IMAGES_MISSING = "images_missing"
     MODEL_MISSING = "model_missing"
@@ -86,6 +90,18 @@ class NotFoundError(RequestError):
     """There is nothing at this address."""
 
     code = ErrorCode.NOT_FOUND
+
+
+class GoneError(RequestError):
+    """The job was deleted. Send its request again to run it anew."""
+
+    code = ErrorCode.GONE
+
+
+class ConflictError(RequestError):
+    """The job is not in a state that allows this."""
+
+    code = ErrorCode.CONFLICT
 
 
 class TooLargeError(RequestError):

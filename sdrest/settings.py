@@ -136,6 +136,16 @@ class Settings:
     python: str = _flag(
         "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
     )
+    grace: float = _flag(5.0, "Seconds that running tasks get to finish in at a stop", minimum=0)
+    keep_bytes: int = _flag(
+        0, "Bytes that finished tasks may take, the oldest are removed (0: no limit)", minimum=0
+    )
+    keep_days: float = _flag(
+        0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+    )
+    stall_timeout: float = _flag(
+        0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0
+    )
     given: frozenset[str] = frozenset()
 
 

@@ -22,6 +22,7 @@ from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.keys import QUEUE
 from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
@@ -63,6 +64,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
             log(event)
         bus.subscribe(log)
         await stop.wait()
+        await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
     finally:
         await runner.cleanup()
         for opened in sockets:

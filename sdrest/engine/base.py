@@ -4,7 +4,7 @@ An `Executor` turns a `Task` into events. The queue knows nothing else of script
 machines; a warm host, a GPU box over the network or a pool of both are further executors.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,8 @@ class Task:
 
     `workdir` is an empty folder of this run alone; the executor may leave anything in it and its
     owner removes it. `image` and `mask` are RGB and L pictures of equal size, as `sdrest.pictures`
-    prepared them. `seed` is always a number.
+    prepared them. `seed` is always a number. The executor calls `heard`, on the event loop,
+    whenever the script writes something.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Task:
     workdir: Path
     image: Path | None = None
     mask: Path | None = None
+    heard: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,26 @@ BROKEN_PYTHON = (
 )
 
 
+_NO_ROOM_FOR_PROCESSES = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+def not_started(error: OSError) -> Failure:
+    """Return why a process could not be started."""
+    if error.errno == errno.ENOMEM:
+        return Failure(
+            FailureCode.OUT_OF_MEMORY,
+            "There is no memory for another process. End other programs, or start the server with "
+            "a lower --concurrency.",
+        )
+    if error.errno in _NO_ROOM_FOR_PROCESSES:
+        return Failure(
+            FailureCode.OUT_OF_RESOURCES,
+            f"The machine allows no more files or processes ({error.strerror}). Send the request "
+            "again; if that does not help, raise the limits (ulimit -n, ulimit -u).",
+        )
+    return Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON)
+
+
 @dataclass(frozen=True, slots=True)
 class Raised:
     """An exception that ended a script: the names of its class and of that one's bases, its text.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdrest import pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.failures import BROKEN_PYTHON, Ending, Surroundings, classify
+from sdrest.engine.failures import Ending, Surroundings, classify, not_started
 from sdrest.engine.hosts import Host
 from sdrest.engine.outdir import OutDir
 from sdrest.engine.process import GRACE, sweep_orphans
@@ -50,8 +50,8 @@ class LocalExecutor:
         try:
             try:
                 pid = await host.start(self._repository)
-            except OSError:
-                yield Finished(Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON))
+            except OSError as error:
+                yield Finished(not_started(error))
                 return
             host.submit(prepared, self._repository)
             yield Started(pid)
@@ -126,6 +126,7 @@ class _Run:
 
     def receive_stderr(self, data: bytes) -> None:
         """Take what the script wrote."""
+        self._task.heard()
         self._positions += self._parser.feed(data)
 
     def wake(self) -> None:

@@ -51,7 +51,7 @@ class Folders:
         return self.private / "work"
 
     def inputs(self, key: JobKey) -> Path:
-        """Return the folder of a job's `image.png` and `mask.png`, there until the job ends."""
+        """Return the folder of a job's `image.png` and `mask.png`, there until it is COMPLETE."""
         return self.all_inputs / _name(key)
 
     def published(self, key: JobKey) -> Path:

@@ -1,6 +1,7 @@
-"""The prepared pictures of jobs: from the spool to their own folder, until the job ends."""
+"""The prepared pictures of jobs: from the spool to their own folder, until the job is COMPLETE."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from sdrest.jobs.durable import sync_path
@@ -13,6 +14,15 @@ def adopt(source: Path, target: Path) -> None:
     remove(target)
     source.rename(target)
     sync_path(target.parent)
+
+
+def size(*folders: Path) -> int:
+    """Return how many bytes the files in folders take; a missing folder takes none. May block."""
+    total = 0
+    for folder in folders:
+        with suppress(OSError):
+            total += sum(path.lstat().st_size for path in folder.iterdir())
+    return total
 
 
 def remove(folder: Path) -> None:

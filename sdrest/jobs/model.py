@@ -68,7 +68,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of the job table. Times are seconds since the epoch."""
+    """A row of the job table. Times are seconds since the epoch.
+
+    `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
+    what images and inputs take, in bytes, once the job is at its end.
+    """
 
     key: JobKey
     status: Status
@@ -81,11 +85,17 @@ class Job:
     started_at: float | None = None
     finished_at: float | None = None
     failure: Failure | None = None
+    number: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A job and, while it runs, its position: what a client sees."""
+    """What a client sees of a job.
+
+    While it runs that is its position besides; while it waits its rank, 1 for the next to run.
+    """
 
     job: Job
     position: Position | None = None
+    rank: int | None = None

@@ -2,7 +2,7 @@
 
 async with Store(folders) as store:
     queue = Queue(store=store, executor=executor, folders=folders, bus=bus, concurrency=1,
-                  max_waiting=1000, job_timeout=0)
+                  max_waiting=1000)
     await queue.start()
     ...
     await queue.stop()
@@ -11,20 +11,31 @@ await executor.close()
 
 import asyncio
 import secrets
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sdrest.engine.base import Executor
-from sdrest.errors import StoppingError, StorageUnavailableError
+from sdrest.errors import (
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    StoppingError,
+    StorageUnavailableError,
+)
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Bus, Change
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.recovery import recover
+from sdrest.jobs.removal import Retention, remove
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.slot import Slot
-from sdrest.jobs.store import Added, Store, may_be_asked_again
-from sdrest.params import Params
+from sdrest.jobs.store import Added, Page, Store, may_be_asked_again
+from sdrest.params import MODELS, JobType, Params
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +53,9 @@ class Submission:
 class Queue:
     """Jobs in the order in which they came, `concurrency` of them running at once.
 
-    `store` is open already; the caller closes it, and `executor`, after `stop`. `job_timeout` is
-    in seconds, 0 for no limit.
+    `store` is open already; the caller closes it, and `executor`, after `stop`. The timeouts are
+    in seconds, 0 for no limit: of a whole run, and of a script that writes nothing. `keep_days`
+    and `keep_bytes` are those of `Retention`.
     """
 
     def __init__(
@@ -55,31 +67,43 @@ class Queue:
         bus: Bus,
         concurrency: int,
         max_waiting: int,
-        job_timeout: float,
+        job_timeout: float = 0,
+        stall_timeout: float = 0,
+        keep_days: float = 0,
+        keep_bytes: int = 0,
     ) -> None:
         self._store = store
         self._folders = folders
         self._max_waiting = max_waiting
-        self._runtime = Runtime(store, executor, folders, bus, job_timeout)
+        self._runtime = Runtime(store, executor, folders, bus, job_timeout, stall_timeout)
+        self._retention = Retention(self._runtime, keep_days=keep_days, keep_bytes=keep_bytes)
         self._slots = [Slot(self._runtime) for _ in range(concurrency)]
         self._serving: list[asyncio.Task[None]] = []
-        self._submitting: set[asyncio.Task[Job]] = set()
+        self._retaining: asyncio.Task[None] | None = None
+        self._changing: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover what a former life left, then start the slots."""
         await recover(self._runtime, delete_incomplete=delete_incomplete)
         self._serving = [asyncio.create_task(slot.serve()) for slot in self._slots]
+        self._retaining = asyncio.create_task(self._retention.serve())
 
-    async def stop(self) -> None:
-        """Take no more jobs, end the scripts that run and put their jobs back in their places."""
+    async def stop(self, *, grace: float = 0) -> None:
+        """Take no more jobs, let those that run go on for up to `grace` seconds, then end them.
+
+        Those that are ended wait again, in their old places.
+        """
         self._runtime.stopping.set()
-        if self._submitting:
-            await asyncio.wait(self._submitting)
+        if self._changing:
+            await asyncio.wait(self._changing)
         self._runtime.work.set()
+        if self._serving and grace:
+            await asyncio.wait(self._serving, timeout=grace)
         for slot in self._slots:
             slot.interrupt()
-        if self._serving:
-            await asyncio.wait(self._serving)
+        self._retention.stop()
+        if self._retaining is not None:
+            await asyncio.wait([*self._serving, self._retaining])
 
     async def submit(self, submission: Submission) -> Job:
         """Return the job of a request, which is on the disk; a known one is returned as it is.
@@ -92,31 +116,126 @@ class Queue:
             known = self._store.remembered(submission.key)
             if known is not None and not may_be_asked_again(known.status):
                 return known  # without a task and a transaction: clients ask again and again
-        task = asyncio.create_task(self._submit(submission))
-        self._submitting.add(task)
-        task.add_done_callback(self._submitting.discard)
-        return await asyncio.shield(task)
+        return await self._whole(self._submit(submission))
 
     async def find(self, key: JobKey) -> Snapshot | None:
         """Return a job as it is now; a folder of images without a row is a job of the original.
 
-        Raises `NotFoundError` for a key whose id is no md5, `StorageUnavailableError`.
+        Raises `GoneError` for a job that was deleted, `NotFoundError` for a key whose id is no
+        md5, `StorageUnavailableError`.
         """
         job = await self._store.find(key)
         if job is None:
+            if await self._store.is_deleted(key):
+                raise GoneError
             job = results.original(self._folders, key)
         return None if job is None else self._runtime.snapshot(job)
+
+    async def page(
+        self,
+        status: Status | None = None,
+        job_type: JobType | None = None,
+        *,
+        before: int | None = None,
+        limit: int,
+    ) -> tuple[Sequence[Snapshot], Page]:
+        """Return some jobs, newest first; `before` is a former page's `following`."""
+        page = await self._store.page(status, job_type, before=before, limit=limit)
+        return [self._runtime.snapshot(job) for job in page.jobs], page
+
+    async def cancel(self, key: JobKey) -> Snapshot:
+        """End a job that waits or runs: it is CANCELLED, and nothing of its script is left.
+
+        One that is at its end stays as it is. Raises what `get` raises.
+        """
+        return await self._whole(self._cancel(key))
+
+    async def retry(self, key: JobKey) -> Job:
+        """Let a FAILED or CANCELLED job wait again, with what its request asked for.
+
+        Raises `ConflictError` for another job or where its pictures are gone, what `get` raises,
+        and what `submit` raises.
+        """
+        return await self._whole(self._retry(key))
+
+    async def delete(self, key: JobKey) -> None:
+        """Remove a job with its pictures and images; one that waits or runs is cancelled before.
+
+        Raises what `get` raises.
+        """
+        await self._whole(self._delete(key))
+
+    async def get(self, key: JobKey) -> Snapshot:
+        """Return what `find` returns; raises `NotFoundError` if that is None, and as `find`."""
+        snapshot = await self.find(key)
+        if snapshot is None:
+            raise NotFoundError(f"There is no job {key.url}.")
+        return snapshot
 
     async def waiting(self) -> int:
         """Return how many jobs wait."""
         return await self._store.count(Status.QUEUED)
 
-    def image_path(self, key: JobKey, number: int) -> Path:
+    async def image(self, key: JobKey, number: int) -> Path:
         """Return where image `number` of a job lies; every image that is listed is there.
 
-        Raises `NotFoundError`, also where a symbolic link lies in the way.
+        Raises `NotFoundError`, also where a symbolic link lies in the way; and as `find`.
         """
+        job = self._store.remembered(key)
+        if job is None or job.images < number:
+            snapshot = await self.find(key)
+            if snapshot is None or snapshot.job.images < number:
+                raise NotFoundError
         return results.image(self._folders, key, number)
+
+    async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
+        """Make a change to its end, whether its caller stays or goes; a stop waits for it."""
+        task = asyncio.create_task(change)
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
+        return await asyncio.shield(task)
+
+    async def _cancel(self, key: JobKey) -> Snapshot:
+        while True:
+            for slot in self._slots:
+                await slot.cancel(key)
+            job = await self._cancel_row(key, Status.QUEUED)
+            async with self._runtime.claims:
+                if job is None and not any(slot.has(key) for slot in self._slots):
+                    job = await self._cancel_row(key, Status.IN_PROGRESS)  # no slot knows of it
+            if job is not None:
+                self._runtime.tell(Change.FINISHED, job)
+                return self._runtime.snapshot(job)
+            snapshot = await self.get(key)
+            if snapshot.job.status.final:
+                return snapshot
+            # It was claimed, or asked for again, in between.
+
+    async def _cancel_row(self, key: JobKey, status: Status) -> Job | None:
+        async with self._runtime.locks.hold(key):
+            folders = self._folders.published(key), self._folders.inputs(key)
+            size = await asyncio.to_thread(inputs.size, *folders)
+            return await self._store.cancel(key, status, size=size)
+
+    async def _delete(self, key: JobKey) -> None:
+        await self._cancel(key)
+        while not await remove(self._runtime, key):  # it was asked for again in between
+            await self._cancel(key)
+
+    async def _retry(self, key: JobKey) -> Job:
+        if self._runtime.stopping.is_set():
+            raise StoppingError
+        async with self._runtime.locks.hold(key):
+            job = (await self.get(key)).job
+            if not may_be_asked_again(job.status):
+                raise ConflictError(
+                    f"The job is {job.status}; only one that FAILED or was CANCELLED runs again."
+                )
+            folder = self._folders.inputs(key)
+            if not all((folder / f"{name}.png").is_file() for name in key.type.uploads):
+                raise ConflictError("The job's pictures are gone. Send its request again.")
+            params = MODELS[key.type].model_validate(job.params)
+            return (await self._add(Submission(key, params))).job
 
     async def _submit(self, submission: Submission) -> Job:
         pictures = submission.inputs
@@ -146,7 +265,7 @@ class Queue:
         except OSError as error:
             raise StorageUnavailableError from error
         finally:
-            if not fresh:
+            if not fresh and job is None:
                 await asyncio.to_thread(inputs.remove, target)
         return added
 

@@ -1,18 +1,24 @@
 """What a start finds of the life before it."""
 
 import asyncio
+import logging
+from collections.abc import Iterable
 
 from sdrest.errors import Failure, FailureCode
-from sdrest.jobs import inputs, results
+from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey
+from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.removal import discard
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 
 MAX_ATTEMPTS = 3
 """How often a job is started whose server does not live to see its end."""
+
+
+_log = logging.getLogger(__name__)
 
 
 async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
@@ -29,6 +35,7 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
             "need more memory than there is. Ask for smaller or fewer images.",
         ),
     )
+    await _remove_deleted(runtime.store, folders)
     await _remove_orphans(runtime.store, folders)
     for job in resumed:
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
@@ -59,17 +66,28 @@ async def _delete_incomplete(store: Store, folders: Folders) -> None:
     await store.delete_incomplete()
 
 
-def _discard_all(folders: Folders, keys: list[JobKey]) -> None:
+def _discard_all(folders: Folders, keys: Iterable[JobKey]) -> None:
     for key in keys:
-        results.discard(folders, key)
+        discard(folders, key)
+
+
+async def _remove_deleted(store: Store, folders: Folders) -> None:
+    """Remove the files of jobs whose deletion broke off behind the row."""
+    for key in await store.deleted_with_files():
+        try:
+            await asyncio.to_thread(discard, folders, key)
+        except OSError as error:
+            _log.warning("Files of the deleted job %s cannot be removed: %s", key.id, error)
+        else:
+            await store.files_removed(key)
 
 
 async def _remove_orphans(store: Store, folders: Folders) -> None:
-    """Remove pictures of jobs that have no row or are at their end."""
+    """Remove pictures of jobs that have no row or are COMPLETE."""
     for folder in await asyncio.to_thread(lambda: list(folders.all_inputs.iterdir())):
         job_type, _, job_id = folder.name.rpartition("-")
         job = None
         if job_type in set(JobType):
             job = await store.find(JobKey(JobType(job_type), job_id))
-        if job is None or job.status.final:
+        if job is None or job.status is Status.COMPLETE:
             await asyncio.to_thread(inputs.remove, folder)

@@ -1,13 +1,17 @@
 """One run of one job: from a claimed row to its outcome."""
 
 import asyncio
+import errno
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from enum import Enum, auto, unique
 from pathlib import Path
 from typing import assert_never
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.engine.failures import not_started
+from sdrest.engine.process import until_done
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
@@ -23,6 +27,7 @@ class End(Enum):
     """How a run ends that has not failed."""
 
     COMPLETE = auto()
+    CANCELLED = auto()
     INTERRUPTED = auto()
 
 
@@ -36,24 +41,31 @@ class Run:
         self._runtime = runtime
         self._job = job
         self._images = 0
+        self._silence = asyncio.timeout(None)
 
     async def outcome(self) -> Outcome:
         """Run the job to its end. Never raises, but for a cancellation."""
-        timeout = self._runtime.job_timeout or None
+        job_timeout = self._runtime.job_timeout or None
+        stall_timeout = self._runtime.stall_timeout or None
         try:
-            async with asyncio.timeout(timeout) as deadline:
+            async with (
+                asyncio.timeout(job_timeout) as deadline,
+                asyncio.timeout(stall_timeout) as self._silence,
+            ):
                 return await self._execute()
         except Stopped:
             return End.INTERRUPTED
         except TimeoutError as error:
-            return _timeout(timeout) if deadline.expired() else self._internal(error)
+            if deadline.expired():
+                return _timeout(job_timeout)
+            return _stalled(stall_timeout) if self._silence.expired() else self._internal(error)
         except OSError as error:
             return self._storage_failed(error)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the end of this job only)
             return self._internal(error)
 
     async def _execute(self) -> Outcome:
-        await asyncio.to_thread(self._prepare)
+        await _finish(self._prepare)
         async with aclosing(self._runtime.executor.run(self._task())) as events:
             async for event in events:
                 outcome = await self._take(event)
@@ -85,7 +97,14 @@ class Run:
             workdir=self._runtime.folders.workdir(job.key, job.attempts),
             image=pictures.get("image"),
             mask=pictures.get("mask"),
+            heard=self._hear,
         )
+
+    def _hear(self) -> None:
+        """Note that the script is not stuck."""
+        seconds = self._runtime.stall_timeout
+        if seconds and not self._silence.expired():
+            self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
     async def _take(self, event: Event) -> Outcome | None:
         """Act on an event; return the outcome if it is the last one."""
@@ -111,7 +130,7 @@ class Run:
     async def _list(self, event: ImageReady, index: int, path: Path) -> Outcome | None:
         """Publish an image, then list it."""
         runtime, key = self._runtime, self._job.key
-        await asyncio.to_thread(results.publish, runtime.folders, key, index, path)
+        await _finish(lambda: results.publish(runtime.folders, key, index, path))
         job = await runtime.insist(lambda: runtime.store.list_image(key, index))
         if job is None:  # the row is gone, or somebody else's now
             return End.INTERRUPTED
@@ -130,6 +149,8 @@ class Run:
 
     def _storage_failed(self, error: OSError) -> Failure:
         _log.warning("Job %s: %s", self._job.key.id, error)
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            return not_started(error)
         return Failure(
             FailureCode.STORAGE_FAILED,
             f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "
@@ -140,6 +161,11 @@ class Run:
     def _internal(self, error: Exception) -> Failure:
         _log.error("Job %s", self._job.key.id, exc_info=error)
         return Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")
+
+
+async def _finish(work: Callable[[], None]) -> None:
+    """Do blocking work to its end, even if the run is cancelled meanwhile."""
+    await until_done(asyncio.create_task(asyncio.to_thread(work)))
 
 
 def advance(position: Position, event: Progress | ImageReady, total: int) -> Position:
@@ -165,4 +191,12 @@ def _timeout(seconds: float | None) -> Failure:
         FailureCode.TIMEOUT,
         f"The job was ended after {seconds:g} seconds. Ask for fewer steps or images, or start "
         "the server with a longer --job-timeout.",
+    )
+
+
+def _stalled(seconds: float | None) -> Failure:
+    return Failure(
+        FailureCode.STALLED,
+        f"The script wrote nothing for {seconds:g} seconds and was ended. Send the request again, "
+        "or start the server with a longer --stall-timeout.",
     )

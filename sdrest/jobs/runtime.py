@@ -51,7 +51,8 @@ class Pace:
 class Runtime:
     """The tools and the state of all slots.
 
-    `positions` holds how far each running job is; `work` is set while a job may be waiting.
+    `claims` is held from the claim of a row until its slot is known to have it. `positions` holds
+    how far each running job is; `work` is set while a job may be waiting.
     """
 
     store: Store
@@ -59,8 +60,10 @@ class Runtime:
     folders: Folders
     bus: Bus
     job_timeout: float
+    stall_timeout: float
     locks: KeyLocks = field(default_factory=KeyLocks)
     pace: Pace = field(default_factory=Pace)
+    claims: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: dict[JobKey, Position] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,10 +73,14 @@ class Runtime:
         self.bus.publish(JobEvent(change, self.snapshot(job)))
 
     def snapshot(self, job: Job) -> Snapshot:
-        """Return a row with its position, if it runs."""
-        if job.status is not Status.IN_PROGRESS:
-            return Snapshot(job)
-        return Snapshot(job, self.positions.get(job.key, BEGINNING))
+        """Return a row with its position if it runs, with its rank if it waits."""
+        match job.status:
+            case Status.QUEUED:
+                return Snapshot(job, rank=self.store.rank(job))
+            case Status.IN_PROGRESS:
+                return Snapshot(job, self.positions.get(job.key, BEGINNING))
+            case _:
+                return Snapshot(job)
 
     async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
         """Repeat a change of the table until it can be made; raises `Stopped` if it never can."""

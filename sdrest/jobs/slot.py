@@ -5,7 +5,7 @@ import logging
 
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
-from sdrest.jobs.model import Job
+from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.run import End, Outcome, Run
 from sdrest.jobs.runtime import BEGINNING, Runtime, Stopped
 
@@ -18,6 +18,9 @@ class Slot:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._running: asyncio.Task[Outcome] | None = None
+        self._job: JobKey | None = None
+        self._done = asyncio.Event()
+        self._unwanted = False
 
     async def serve(self) -> None:
         """Run jobs until the slots are stopping."""
@@ -25,7 +28,7 @@ class Slot:
         while not runtime.stopping.is_set():
             runtime.work.clear()
             try:
-                job = await runtime.insist(runtime.store.claim)
+                job = await runtime.insist(self._claim)
                 if job is None:
                     await runtime.work.wait()
                 else:
@@ -42,39 +45,77 @@ class Slot:
         if self._running is not None:
             self._running.cancel()
 
+    def has(self, key: JobKey) -> bool:
+        """Whether a job runs here."""
+        return self._job == key
+
+    async def cancel(self, key: JobKey) -> None:
+        """End a job's run, if it is here; returns when nothing of the run is left."""
+        if self.has(key):
+            self._unwanted = True
+            self.interrupt()
+            await self._done.wait()
+
+    async def _claim(self) -> Job | None:
+        async with self._runtime.claims:
+            job = await self._runtime.store.claim()
+            if job is not None:
+                self._job, self._unwanted, self._done = job.key, False, asyncio.Event()
+            return job
+
     async def _perform(self, job: Job) -> None:
         runtime = self._runtime
-        runtime.positions[job.key] = BEGINNING
-        runtime.tell(Change.STARTED, job)
-        self._running = asyncio.create_task(Run(runtime, job).outcome())
-        if runtime.stopping.is_set():
-            self._running.cancel()
         try:
+            runtime.positions[job.key] = BEGINNING
+            runtime.tell(Change.STARTED, job)
+            self._running = asyncio.create_task(Run(runtime, job).outcome())
+            if runtime.stopping.is_set() or self._unwanted:
+                self._running.cancel()
             await asyncio.wait([self._running])
-            interrupted = self._running.cancelled()
-            await self._conclude(job, End.INTERRUPTED if interrupted else self._running.result())
+            await self._conclude(job, self._outcome(self._running))
         finally:
-            self._running = None
+            self._running = self._job = None
             runtime.positions.pop(job.key, None)
+            self._done.set()
+
+    def _outcome(self, run: "asyncio.Task[Outcome]") -> Outcome:
+        """Return how a run ended; one that was cancelled too late has ended by itself."""
+        if not run.cancelled():
+            return run.result()
+        return End.CANCELLED if self._unwanted else End.INTERRUPTED
 
     async def _conclude(self, job: Job, outcome: Outcome) -> None:
-        """Write down how a run ended, clean up behind it, then tell."""
+        """Clean up behind a run and write down how it ended, then tell."""
+        runtime = self._runtime
+        workdir = runtime.folders.workdir(job.key, job.attempts)
+        await asyncio.to_thread(inputs.remove, workdir)
+        kept = [runtime.folders.published(job.key)]
+        if outcome is not End.COMPLETE:
+            kept.append(runtime.folders.inputs(job.key))
+        size = await asyncio.to_thread(inputs.size, *kept)
+        ended = await runtime.insist(lambda: self._settle(job, outcome, size))
+        if ended is not None:
+            if outcome is not End.CANCELLED:
+                runtime.pace.observe(ended)
+            runtime.tell(Change.FINISHED if ended.status.final else Change.REQUEUED, ended)
+
+    async def _settle(self, job: Job, outcome: Outcome, size: int) -> Job | None:
+        """Try once to write how a run ended; the job's lock is held for no longer than that."""
         runtime, key = self._runtime, job.key
         async with runtime.locks.hold(key):
-            ended = await runtime.insist(lambda: self._write(job, outcome))
-            await asyncio.to_thread(inputs.remove, runtime.folders.workdir(key, job.attempts))
-            if ended is None or ended.status.final:
+            ended = await self._write(key, outcome, size)
+            if ended is None or ended.status is Status.COMPLETE:
                 await asyncio.to_thread(inputs.remove, runtime.folders.inputs(key))
-        if ended is not None:
-            runtime.pace.observe(ended)
-            runtime.tell(Change.REQUEUED if outcome is End.INTERRUPTED else Change.FINISHED, ended)
+            return ended
 
-    async def _write(self, job: Job, outcome: Outcome) -> Job | None:
+    async def _write(self, key: JobKey, outcome: Outcome, size: int) -> Job | None:
         store = self._runtime.store
         match outcome:
             case End.COMPLETE:
-                return await store.complete(job.key)
+                return await store.complete(key, size=size)
+            case End.CANCELLED:
+                return await store.cancel(key, Status.IN_PROGRESS, size=size)
             case End.INTERRUPTED:
-                return await store.release(job.key)
+                return await store.release(key)
             case failure:
-                return await store.fail(job.key, failure)
+                return await store.fail(key, failure, size=size)

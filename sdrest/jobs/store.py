@@ -5,13 +5,15 @@ import json
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sdrest.errors import Failure, FailureCode, QueueFullError
+from sdrest.errors import Failure, QueueFullError
+from sdrest.jobs import rows, sql
 from sdrest.jobs.database import Database
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.line import Line
 from sdrest.jobs.lock import FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
 from sdrest.params import JobType, Params
@@ -24,76 +26,8 @@ _MAX_RECENT = 256
 _MAX_RECENT_TEXT = 4096
 """A row with a longer prompt is not kept in memory."""
 
-# Every change of a status names the states from which it may come (`sources`).
-
-_FIND = "SELECT * FROM jobs WHERE type = :type AND id = :id"
-
-_COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
-
-_ADD = """
-INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
-SELECT :type, :id, :target, :params, :total_images, :seed, :now
-WHERE :limit > coalesce((SELECT jobs FROM counts WHERE status = :target), 0)
-ON CONFLICT (type, id) DO UPDATE SET
-    number = (SELECT max(number) + 1 FROM jobs), status = :target, params = :params,
-    total_images = :total_images, images = 0, seed = :seed, attempts = 0, created_at = :now,
-    started_at = NULL, finished_at = NULL, failure = NULL
-WHERE status IN (SELECT value FROM json_each(:sources))
-RETURNING *
-"""
-
-_CLAIM = """
-UPDATE jobs SET status = :target, attempts = attempts + 1, started_at = :now
-WHERE number = (SELECT min(number) FROM jobs WHERE status = 'QUEUED')
-AND status IN (SELECT value FROM json_each(:sources))
-RETURNING *
-"""
-
-_LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number)
-WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
-RETURNING *
-"""
-
-_FINISH = """
-UPDATE jobs SET status = :target, finished_at = :now, failure = :failure
-WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
-RETURNING *
-"""
-
-_RELEASE = """
-UPDATE jobs SET status = :target, attempts = attempts - 1
-WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
-AND status IN (SELECT value FROM json_each(:sources))
-RETURNING *
-"""
-
-_INTERRUPTED = "SELECT * FROM jobs WHERE status = 'IN_PROGRESS' ORDER BY number"
-
-_RESUME = """
-UPDATE jobs SET status = :target
-WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
-RETURNING *
-"""
-
-# One statement for each state: SQLite finds a partial index by the very text of its condition.
-
-_UNLIST_INCOMPLETE = (
-    "UPDATE jobs SET images = 0 WHERE status = 'QUEUED' AND images > 0",
-    "UPDATE jobs SET images = 0 WHERE status = 'IN_PROGRESS' AND images > 0",
-)
-
-_INCOMPLETE = """
-SELECT number, type, id FROM jobs WHERE number > :after AND status = 'QUEUED'
-UNION ALL
-SELECT number, type, id FROM jobs WHERE number > :after AND status = 'IN_PROGRESS'
-ORDER BY number LIMIT 1000
-"""
-
-_DELETE_INCOMPLETE = (
-    "DELETE FROM jobs WHERE status = 'QUEUED'",
-    "DELETE FROM jobs WHERE status = 'IN_PROGRESS'",
-)
+_ABOVE_ALL = 2**63 - 1
+"""No job's number is higher."""
 
 
 def may_be_asked_again(status: Status) -> bool:
@@ -109,6 +43,15 @@ class Added:
     fresh: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, how many there are in each state, and where the next page begins, if anywhere."""
+
+    jobs: Sequence[Job]
+    counts: Mapping[Status, int]
+    following: int | None
+
+
 class Store:
     """The job table of an output folder, which one process at a time may open.
 
@@ -121,6 +64,7 @@ class Store:
         self._folders = folders
         self._lock = FolderLock(folders.lock)
         self._recent: OrderedDict[JobKey, Job] = OrderedDict()
+        self._line = Line()
         self._writes = 0
         self._database = Database(
             folders.database, restore=folders.create_inside, lost=self._forget
@@ -132,7 +76,9 @@ class Store:
         self._lock.acquire()
         try:
             await self._database.open()
+            self._line.reset(await self._database.read(_waiting))
         except BaseException:
+            await self._database.close()
             self._lock.release()
             raise
 
@@ -153,7 +99,9 @@ class Store:
         if (job := self.remembered(key)) is not None:
             return job
         writes = self._writes
-        job = await self._database.read(lambda connection: _one(connection, _FIND, _names(key)))
+        job = await self._database.read(
+            lambda connection: rows.one(connection, sql.FIND, rows.names(key))
+        )
         if writes == self._writes:  # else it may be older than what is remembered
             self._remember(job)
         return job
@@ -164,6 +112,28 @@ class Store:
         if job is not None:
             self._recent.move_to_end(key)
         return job
+
+    def rank(self, job: Job) -> int | None:
+        """Return how many jobs go before a waiting one, plus 1; None if it does not wait."""
+        return self._line.rank(job.number)
+
+    async def page(
+        self, status: Status | None, job_type: JobType | None, *, before: int | None, limit: int
+    ) -> Page:
+        """Return up to `limit` jobs with numbers below `before`, newest first, and all counts."""
+        statement = sql.page(status, job_type)
+        values = {"before": _ABOVE_ALL if before is None else before, "limit": limit + 1}
+
+        def page(connection: sqlite3.Connection) -> Page:
+            jobs = [rows.job(row) for row in connection.execute(statement, values)]
+            counts = dict(connection.execute(sql.COUNTS).fetchall())
+            return Page(
+                jobs[:limit],
+                {status: counts.get(status, 0) for status in Status},
+                jobs[limit - 1].number if len(jobs) > limit else None,
+            )
+
+        return await self._database.read(page)
 
     async def count(self, status: Status) -> int:
         """Return how many jobs have a status."""
@@ -185,7 +155,7 @@ class Store:
         where `limit` jobs wait already.
         """
         values = {
-            **_names(key),
+            **rows.names(key),
             "target": Status.QUEUED,
             "sources": json.dumps(list(_AGAIN)),
             "params": json.dumps(params.dump(), ensure_ascii=False, separators=(",", ":")),
@@ -196,11 +166,11 @@ class Store:
         }
 
         def add(connection: sqlite3.Connection) -> Added | None:
-            if instead is not None and _one(connection, _FIND, _names(key)) is None:
+            if instead is not None and not _is_known(connection, key):
                 return Added(instead, fresh=False)
-            if (job := _one(connection, _ADD, values)) is not None:
+            if (job := rows.one(connection, sql.ADD, values)) is not None:
                 return Added(job, fresh=True)
-            known = _one(connection, _FIND, _names(key))
+            known = rows.one(connection, sql.FIND, rows.names(key))
             if known is None or may_be_asked_again(known.status):
                 return None  # there is no room
             return Added(known, fresh=False)
@@ -216,28 +186,30 @@ class Store:
 
     async def claim(self) -> Job | None:
         """Start the job that waits longest: it is IN_PROGRESS, with one attempt more."""
-        return await self._change(_CLAIM, Status.IN_PROGRESS, {"now": time.time()})
+        return await self._change(sql.CLAIM, Status.IN_PROGRESS, {"now": time.time()})
 
     async def list_image(self, key: JobKey, number: int) -> Job | None:
         """Count the images of a running job up to `number`, never down."""
-        values = _names(key) | {"number": number}
+        values = rows.names(key) | {"number": number}
         return await self._database.write(
-            lambda connection: _one(connection, _LIST_IMAGE, values), then=self._wrote
+            lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
         )
 
-    async def complete(self, key: JobKey) -> Job | None:
-        """End a running job well."""
-        values = _names(key) | {"now": time.time(), "failure": None}
-        return await self._change(_FINISH, Status.COMPLETE, values)
+    async def complete(self, key: JobKey, *, size: int) -> Job | None:
+        """End a running job well; what is kept of it takes `size` bytes."""
+        return await self._finish(key, Status.COMPLETE, sources(Status.COMPLETE), size)
 
-    async def fail(self, key: JobKey, failure: Failure) -> Job | None:
+    async def fail(self, key: JobKey, failure: Failure, *, size: int) -> Job | None:
         """End a running job badly."""
-        values = _names(key) | {"now": time.time(), "failure": _dump_failure(failure)}
-        return await self._change(_FINISH, Status.FAILED, values)
+        return await self._finish(key, Status.FAILED, sources(Status.FAILED), size, failure)
+
+    async def cancel(self, key: JobKey, status: Status, *, size: int) -> Job | None:
+        """End a job that is wanted no more, if it has this status, QUEUED or IN_PROGRESS."""
+        return await self._finish(key, Status.CANCELLED, frozenset({status}), size)
 
     async def release(self, key: JobKey) -> Job | None:
         """Put a running job back in its old place of the queue; the attempt does not count."""
-        return await self._change(_RELEASE, Status.QUEUED, _names(key))
+        return await self._change(sql.RELEASE, Status.QUEUED, rows.names(key))
 
     async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
         """Put back what a former server was running when it died.
@@ -247,39 +219,116 @@ class Store:
 
         def resume(connection: sqlite3.Connection) -> list[Job]:
             jobs = []
-            for row in connection.execute(_INTERRUPTED).fetchall():
+            for row in connection.execute(sql.INTERRUPTED).fetchall():
                 values = {"number": row["number"], "type": row["type"], "id": row["id"]}
                 if row["attempts"] < max_attempts:
-                    change = _RESUME, _moved(Status.QUEUED, values)
+                    change = sql.RESUME, _moved(Status.QUEUED, values)
                 else:
-                    values |= {"now": time.time(), "failure": _dump_failure(failure)}
-                    change = _FINISH, _moved(Status.FAILED, values)
-                jobs.append(_one(connection, *change))
+                    values |= {
+                        "now": time.time(),
+                        "failure": rows.dump_failure(failure),
+                        "bytes": 0,
+                    }
+                    change = sql.FINISH, _moved(Status.FAILED, values)
+                jobs.append(rows.one(connection, *change))
             return [job for job in jobs if job is not None]
 
         return await self._database.write(resume, then=lambda jobs: self._wrote(*jobs))
 
     async def unlist_incomplete(self) -> None:
         """Forget the images of all jobs that are not at their end."""
-        await self._change_all(_UNLIST_INCOMPLETE)
+        await self._change_all(sql.UNLIST_INCOMPLETE)
 
     async def incomplete(self, *, after: int = 0) -> Sequence[tuple[int, JobKey]]:
         """Return up to 1000 jobs that are not at their end, with numbers above `after`."""
 
         def page(connection: sqlite3.Connection) -> list[tuple[int, JobKey]]:
-            rows = connection.execute(_INCOMPLETE, {"after": after})
-            return [(row["number"], JobKey(JobType(row["type"]), row["id"])) for row in rows]
+            found = connection.execute(sql.INCOMPLETE, {"after": after})
+            return [(row["number"], rows.key(row)) for row in found]
 
         return await self._database.read(page)
 
     async def delete_incomplete(self) -> None:
         """Remove the rows of all jobs that are not at their end."""
-        await self._change_all(_DELETE_INCOMPLETE)
+        await self._change_all(sql.DELETE_INCOMPLETE)
+
+    async def delete(self, key: JobKey) -> bool:
+        """Remove a job that is at its end, or has no row, and remember that it was deleted.
+
+        Returns False where it is not at its end; then nothing changes.
+        """
+
+        def delete(connection: sqlite3.Connection) -> bool:
+            job = rows.one(connection, sql.FIND, rows.names(key))
+            if job is not None and not job.status.final:
+                return False
+            connection.execute(sql.DELETE, rows.names(key))
+            connection.execute(sql.MARK_DELETED, rows.names(key))
+            return True
+
+        def forget(deleted: bool) -> None:  # noqa: FBT001 (called by the database)
+            self._writes += 1
+            if deleted:
+                self._recent.pop(key, None)
+
+        return await self._database.write(delete, then=forget)
+
+    async def is_deleted(self, key: JobKey) -> bool:
+        """Whether a job was deleted and has not been asked for since."""
+        return await self._database.read(lambda connection: _is_deleted(connection, key))
+
+    async def deleted_with_files(self) -> Sequence[JobKey]:
+        """Return the deleted jobs whose files may be there still."""
+        return await self._database.read(
+            lambda connection: [rows.key(row) for row in connection.execute(sql.DELETED_WITH_FILES)]
+        )
+
+    async def files_removed(self, key: JobKey) -> None:
+        """Note that a deleted job's files are gone."""
+
+        def note(connection: sqlite3.Connection) -> None:
+            connection.execute(sql.FILES_REMOVED, rows.names(key))
+
+        await self._database.write(note)
+
+    async def oldest_finished(self) -> Job | None:
+        """Return the job that came to its end first."""
+        return await self._database.read(
+            lambda connection: rows.one(connection, sql.OLDEST_FINISHED, {})
+        )
+
+    async def finished_bytes(self) -> int:
+        """Return how many bytes the jobs at their end take."""
+
+        def total(connection: sqlite3.Connection) -> int:
+            (total,) = connection.execute(sql.FINISHED_BYTES).fetchone()
+            return int(total)
+
+        return await self._database.read(total)
+
+    async def _finish(
+        self,
+        key: JobKey,
+        target: Status,
+        origins: frozenset[Status],
+        size: int,
+        failure: Failure | None = None,
+    ) -> Job | None:
+        values = rows.names(key) | {
+            "target": target,
+            "sources": json.dumps(list(origins)),
+            "now": time.time(),
+            "failure": None if failure is None else rows.dump_failure(failure),
+            "bytes": size,
+        }
+        return await self._database.write(
+            lambda connection: rows.one(connection, sql.FINISH, values), then=self._wrote
+        )
 
     async def _change(self, statement: str, target: Status, values: dict[str, Any]) -> Job | None:
         moved = _moved(target, values)
         return await self._database.write(
-            lambda connection: _one(connection, statement, moved), then=self._wrote
+            lambda connection: rows.one(connection, statement, moved), then=self._wrote
         )
 
     async def _change_all(self, statements: Sequence[str]) -> None:
@@ -292,11 +341,15 @@ class Store:
     def _wrote(self, *jobs: Job | None) -> None:
         self._writes += 1
         for job in jobs:
+            if job is not None:
+                (self._line.join if job.status is Status.QUEUED else self._line.leave)(job.number)
             self._remember(job)
 
     def _forget(self) -> None:
+        """Take account of a table without jobs that wait."""
         self._writes += 1
         self._recent.clear()
+        self._line.reset()
 
     def _remember(self, job: Job | None) -> None:
         if job is None:
@@ -312,45 +365,20 @@ def _moved(target: Status, values: dict[str, Any]) -> dict[str, Any]:
     return values | {"target": target, "sources": json.dumps(list(sources(target)))}
 
 
-def _names(key: JobKey) -> dict[str, Any]:
-    return {"type": key.type, "id": key.id}
-
-
 def _count(connection: sqlite3.Connection, status: Status) -> int:
-    (count,) = connection.execute(_COUNT, {"status": status}).fetchone()
+    (count,) = connection.execute(sql.COUNT, {"status": status}).fetchone()
     return int(count)
 
 
-def _one(connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> Job | None:
-    # All rows are fetched: a statement with RETURNING has done its work only at its end.
-    rows = connection.execute(statement, values).fetchall()
-    return _job(rows[0]) if rows else None
+def _waiting(connection: sqlite3.Connection) -> list[int]:
+    return [row["number"] for row in connection.execute(sql.WAITING)]
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        key=JobKey(JobType(row["type"]), row["id"]),
-        status=Status(row["status"]),
-        params=json.loads(row["params"]),
-        total_images=row["total_images"],
-        images=row["images"],
-        seed=row["seed"],
-        attempts=row["attempts"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        failure=_load_failure(row["failure"]),
-    )
+def _is_known(connection: sqlite3.Connection, key: JobKey) -> bool:
+    """Whether a job has a row, or had one that was deleted."""
+    found = rows.one(connection, sql.FIND, rows.names(key))
+    return found is not None or _is_deleted(connection, key)
 
 
-def _dump_failure(failure: Failure) -> str:
-    return json.dumps(
-        {"code": failure.code, "message": failure.message, "details": dict(failure.details)}
-    )
-
-
-def _load_failure(text: str | None) -> Failure | None:
-    if text is None:
-        return None
-    failure = json.loads(text)
-    return Failure(FailureCode(failure["code"]), failure["message"], failure["details"])
+def _is_deleted(connection: sqlite3.Connection, key: JobKey) -> bool:
+    return connection.execute(sql.IS_DELETED, rows.names(key)).fetchone() is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sdrest.engine.local import LocalExecutor
+from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
@@ -15,12 +16,15 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import cors, health, keys
+from sdrest.web import control, cors, health, keys
 from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
+
+_SCRIPT_GRACE = 0.5
+"""Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
 
 _HANDLER_ARGS = {
     "auto_decompress": False,  # compressed bodies are refused, so nothing shall inflate them
@@ -44,6 +48,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
         JobRoutes(job_type).add_to(app.router)
     if settings.cors:
         cors.enable(app)
+    control.add_to(app.router)
     health.add_to(app.router)
     app.cleanup_ctx.append(_run_jobs)
     return app
@@ -53,7 +58,8 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
-        executor = LocalExecutor(app[keys.REPOSITORY])
+        await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
+        executor = LocalExecutor(app[keys.REPOSITORY], grace=_SCRIPT_GRACE)
         stack.push_async_callback(executor.close)
         queue = Queue(
             store=store,
@@ -63,6 +69,9 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             concurrency=settings.concurrency,
             max_waiting=settings.max_queue,
             job_timeout=settings.job_timeout,
+            stall_timeout=settings.stall_timeout,
+            keep_days=settings.keep_days,
+            keep_bytes=settings.keep_bytes,
         )
         stack.push_async_callback(queue.stop)
         await queue.start(delete_incomplete=settings.delete_incomplete)

@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from sdrest import pictures
-from sdrest.errors import FieldError, InvalidRequestError, NotFoundError
+from sdrest.errors import FieldError, GoneError, InvalidRequestError
 from sdrest.jobs.ids import job_id, server_values
 from sdrest.jobs.model import JobKey
 from sdrest.jobs.queue import Submission
@@ -22,7 +22,7 @@ from sdrest.web.negotiation import preferred
 from sdrest.web.render import JSON, job_body
 from sdrest.web.spool import Spool
 
-_JOB = "/{id:[0-9a-f]{32}}"
+JOB = "/{id:[0-9a-f]{32}}"
 _IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
 
 _REDIRECT_TYPES = ("text/plain", "text/html")
@@ -34,14 +34,19 @@ class JobRoutes:
     def __init__(self, job_type: JobType) -> None:
         self.type = job_type
 
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """The type as everybody spells it, and in any case."""
+        return f"/{self.type}", f"/{{name:(?i:{self.type})}}"
+
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Register the routes; as in the original a last slash and the type's case do not matter.
 
         The spelling that everybody uses comes first, since aiohttp finds it in an index.
         """
-        for prefix in (f"/{self.type}", f"/{{name:(?i:{self.type})}}"):
-            router.add_get(prefix + _JOB + "{slash:/?}", self.get)
-            router.add_get(prefix + _JOB + _IMAGE, self.get_image)
+        for prefix in self.prefixes:
+            router.add_get(prefix + JOB + "{slash:/?}", self.get)
+            router.add_get(prefix + JOB + _IMAGE, self.get_image)
             router.add_post(prefix + "{slash:/?}", self.post, expect_handler=expect)
 
     async def post(self, request: web.Request) -> web.Response:
@@ -55,16 +60,12 @@ class JobRoutes:
             key = JobKey(self.type, job_id(form.fields, values))
             if not (form.uploads and await _is_settled(request, key)):
                 await self._submit(request, key, form, spool)
-        name = request.match_info.get("name", self.type)
-        return _redirect(request, f"/{name}/{key.id}")
+        return self.redirect(request, key)
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
-        key = self._key(request)
-        snapshot = await request.app[keys.QUEUE].find(key)
-        if snapshot is None:
-            raise NotFoundError(f"There is no job {key.url}.")
-        body = job_body(snapshot)
+        key = self.key(request)
+        body = job_body(await request.app[keys.QUEUE].get(key))
         etag = body_etag(body)
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
@@ -73,10 +74,15 @@ class JobRoutes:
     async def get_image(self, request: web.Request) -> web.StreamResponse:
         """Send an image of a job."""
         number = int(request.match_info["number"])
-        path = request.app[keys.QUEUE].image_path(self._key(request), number)
+        path = await request.app[keys.QUEUE].image(self.key(request), number)
         return await send_image(request, path)
 
-    def _key(self, request: web.Request) -> JobKey:
+    def redirect(self, request: web.Request, key: JobKey) -> web.Response:
+        """Send the client to a job, by the spelling of the type that it used itself."""
+        return _redirect(request, f"/{request.match_info.get('name', self.type)}/{key.id}")
+
+    def key(self, request: web.Request) -> JobKey:
+        """Return the key of the job that a request names."""
         return JobKey(self.type, request.match_info["id"])
 
     def _require_uploads(self, form: Form) -> None:
@@ -104,7 +110,10 @@ class JobRoutes:
 
 async def _is_settled(request: web.Request, key: JobKey) -> bool:
     """Whether the job is known and needs nothing more, not even its pictures decoded."""
-    known = await request.app[keys.QUEUE].find(key)
+    try:
+        known = await request.app[keys.QUEUE].find(key)
+    except GoneError:
+        return False
     return known is not None and not may_be_asked_again(known.job.status)
 
 

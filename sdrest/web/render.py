@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sdrest.errors import ErrorCode, FailureCode
@@ -17,10 +18,30 @@ _START = Position(index=1, fraction=0.0)
 def job_body(snapshot: Snapshot) -> bytes:
     """Return what a client sees of a job.
 
-    QUEUED has `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and `progress` besides;
-    COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED its `error`. `seed` is there where the
-    request asked for a random one.
+    QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
+    `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
+    its `error`. `seed` is there where the request asked for a random one.
     """
+    return _dump(_job(snapshot))
+
+
+def job_entry(snapshot: Snapshot, *, params: bool = True) -> dict[str, Any]:
+    """Return all that is known of a job, for lists and event streams; `params` may be left out."""
+    job = snapshot.job
+    more: dict[str, Any] = {
+        "createdAt": _time(job.created_at),
+        "finishedAt": _time(job.finished_at),
+        "id": job.key.id,
+        "seed": job.seed,
+        "startedAt": None if job.status is Status.QUEUED else _time(job.started_at),
+        "type": job.key.type,
+    }
+    if params:
+        more["params"] = dict(job.params)
+    return dict(sorted((_job(snapshot) | more).items()))
+
+
+def _job(snapshot: Snapshot) -> dict[str, Any]:
     job = snapshot.job
     answer: dict[str, Any] = {}
     if job.status is Status.FAILED and job.failure is not None:
@@ -28,13 +49,23 @@ def job_body(snapshot: Snapshot) -> bytes:
         answer["error"] = _error(failure.code, failure.message, failure.details)
     if job.status is not Status.QUEUED:
         answer["imageUrls"] = [job.key.image_url(n) for n in range(1, job.images + 1)]
+    if snapshot.rank is not None:
+        answer["position"] = snapshot.rank
     if job.status is Status.IN_PROGRESS:
         answer["progress"] = _progress(job, snapshot.position or _START)
     answer["resultUrl"] = job.key.url
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
     answer["status"] = job.status
-    return _dump(answer)
+    return answer
+
+
+def _time(seconds: float | None) -> str | None:
+    """Return a time in ISO 8601, in UTC and to the millisecond."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def error_body(code: ErrorCode, message: str, details: Mapping[str, Any] | None = None) -> bytes:

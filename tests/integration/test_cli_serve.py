@@ -127,12 +127,12 @@ async def test_missing_models_are_a_warning(serve: Serve) -> None:
 
 
 async def test_a_job_that_a_stop_interrupts_runs_again(serve: Serve) -> None:
-    async with serve() as server:
+    async with serve("--grace", "0") as server:
         await post(server, iterations="100", steps="50")
         await server.out.line("1/100 ")
         await server.stop()
         assert "Interrupted, queued again..." in (await server.out.all())[-1]
-    async with serve() as server:
+    async with serve("--grace", "0") as server:
         await server.out.line("1/100 ")
         assert server.out.lines[0].startswith("success Serving on ")
         assert len([line for line in server.out.lines if "Starting..." in line]) == 1

@@ -120,11 +120,8 @@ async def test_every_answer_and_every_listed_image_outlives_a_kill(tmp_path: Pat
             assert snapshot is not None
             assert snapshot.job.status is not Status.FAILED
             for number in range(1, snapshot.job.images + 1):
-                assert (
-                    home.queue.image_path(text_key(name), number)
-                    .read_bytes()
-                    .endswith(f" {number}".encode())
-                )
+                image = await home.queue.image(text_key(name), number)
+                assert image.read_bytes().endswith(f" {number}".encode())
         for name, listed in images.items():
             snapshot = await home.queue.find(text_key(name))
             assert snapshot is not None

@@ -3,12 +3,14 @@
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,7 +22,14 @@ from hypothesis.stateful import (
 )
 
 from sdrest.engine.base import Event, Finished, Progress, Started, Task
-from sdrest.errors import Failure, FailureCode, QueueFullError
+from sdrest.errors import (
+    ConflictError,
+    Failure,
+    FailureCode,
+    GoneError,
+    NotFoundError,
+    QueueFullError,
+)
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import JobKey, Status
 from sdrest.jobs.queue import Submission
@@ -31,6 +40,8 @@ MAX_WAITING = 3
 MAX_ATTEMPTS = 3
 MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where there is one, hundreds of lives cost seconds."""
+
+AGAIN = {Status.FAILED, Status.CANCELLED}
 
 NAMES = st.sampled_from("abcdef")
 
@@ -54,6 +65,7 @@ class Machine(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp(prefix="sdrest-machine-", dir=MEMORY_DISK))
         self.lives = 0
         self.jobs: dict[str, Expected] = {}
+        self.deleted: set[str] = set()
         self.waiting: list[str] = []
         self.running: str | None = None
         self.spooled = 0
@@ -121,7 +133,7 @@ class Machine(RuleBasedStateMachine):
     def submit(self, name: str, total: int) -> None:
         async def submit() -> None:
             known = self.jobs.get(name)
-            fresh = known is None or known.status is Status.FAILED
+            fresh = known is None or known.status in AGAIN
             submission = await self.submission(name, total)
             self.home.events.clear()
             try:
@@ -132,13 +144,86 @@ class Machine(RuleBasedStateMachine):
                 return
             if fresh:
                 assert len(self.waiting) < MAX_WAITING
-                self.jobs[name] = Expected(Status.QUEUED, total)
-                self.waiting.append(name)
-                await self.next_claimed()
+                self.deleted.discard(name)
+                await self.waits(name, total)
             elif known is not None:
                 assert (job.status, job.total_images) == (known.status, known.total)
 
         self.run(submit())
+
+    async def waits(self, name: str, total: int) -> None:
+        self.jobs[name] = Expected(Status.QUEUED, total)
+        self.waiting.append(name)
+        await self.next_claimed()
+
+    @rule(name=NAMES)
+    def retry(self, name: str) -> None:
+        async def retry() -> None:
+            known = self.jobs.get(name)
+            self.home.events.clear()
+            try:
+                job = await self.home.queue.retry(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert known is None
+            except ConflictError:
+                assert known is not None
+                assert known.status not in AGAIN
+            except QueueFullError:
+                assert len(self.waiting) >= MAX_WAITING
+            else:
+                assert known is not None
+                assert known.status in AGAIN
+                assert job.status is Status.QUEUED
+                await self.waits(name, known.total)
+
+        self.run(retry())
+
+    @rule(name=NAMES)
+    def cancel(self, name: str) -> None:
+        async def cancel() -> None:
+            self.home.events.clear()
+            try:
+                snapshot = await self.home.queue.cancel(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert name not in self.jobs
+            else:
+                self.cancelled(name)
+                assert snapshot.job.status is self.jobs[name].status
+                await self.next_claimed()
+
+        self.run(cancel())
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        async def delete() -> None:
+            self.home.events.clear()
+            try:
+                await self.home.queue.delete(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert name not in self.jobs
+            else:
+                self.cancelled(name)
+                del self.jobs[name]
+                self.deleted.add(name)
+                assert not self.home.folders.published(key_of(name)).exists()
+                await self.next_claimed()
+
+        self.run(delete())
+
+    def cancelled(self, name: str) -> None:
+        """Take the model's job out of the queue."""
+        if name in self.waiting:
+            self.waiting.remove(name)
+        if name == self.running:
+            self.running = None
+        if not self.jobs[name].status.final:
+            self.jobs[name].status = Status.CANCELLED
 
     @precondition(lambda self: self.running)
     @rule(fraction=st.sampled_from([0.25, 0.5, 0.75]))
@@ -231,8 +316,12 @@ class Machine(RuleBasedStateMachine):
     def the_queue_is_as_the_model(self) -> None:
         async def compare() -> None:
             for name in "abcdef":
-                snapshot = await self.home.queue.find(key_of(name))
                 expected = self.jobs.get(name)
+                if name in self.deleted:
+                    with pytest.raises(GoneError):
+                        await self.home.queue.find(key_of(name))
+                    continue
+                snapshot = await self.home.queue.find(key_of(name))
                 if expected is None:
                     assert snapshot is None
                     continue
@@ -240,10 +329,15 @@ class Machine(RuleBasedStateMachine):
                 job = snapshot.job
                 assert Expected(job.status, job.total_images, job.images, job.attempts) == expected
                 assert (snapshot.position is not None) == (name == self.running)
+                rank = self.waiting.index(name) + 1 if name in self.waiting else None
+                assert snapshot.rank == rank
                 for number in range(1, job.images + 1):
-                    path = self.home.queue.image_path(job.key, number)
+                    path = await self.home.queue.image(job.key, number)
                     assert path.read_bytes().endswith(f" {number}".encode())
             assert await self.home.queue.waiting() == len(self.waiting)
+            listed, page = await self.home.queue.page(limit=len("abcdef"))
+            assert {snapshot.job.key for snapshot in listed} == set(map(key_of, self.jobs))
+            assert Counter(job.status for job in self.jobs.values()) == +Counter(page.counts)
 
         if self.lives or hasattr(self, "home"):
             self.run(compare())
@@ -254,7 +348,9 @@ class Machine(RuleBasedStateMachine):
             return
         folders = self.home.folders
         assert list(folders.spool.iterdir()) == []
-        needed = {*self.waiting, *([self.running] if self.running else [])}
+        needed = {
+            name for name, job in self.jobs.items() if job.status is not Status.COMPLETE
+        }  # also of jobs that may run again
         assert {path.name for path in folders.all_inputs.iterdir()} == {
             f"image-to-image-{key_of(name).id}" for name in needed
         }

@@ -85,7 +85,7 @@ async def test_a_job_goes_its_way(tmp_path: Path) -> None:
         assert snapshot.job.status is Status.COMPLETE
         (task,) = home.executor.tasks
         for index in (1, 2):
-            path = home.queue.image_path(submission.key, index)
+            path = await home.queue.image(submission.key, index)
             assert path == tmp_path / "text-to-image" / submission.key.id / f"{index}.png"
             assert path.read_bytes() == content(task, index)
         assert not task.workdir.exists()
@@ -173,7 +173,7 @@ async def test_identical_uploads_at_once_make_one_job(tmp_path: Path) -> None:
         await home.ended(first.key)
 
 
-async def test_pictures_stay_until_the_job_ends(tmp_path: Path) -> None:
+async def test_pictures_stay_until_the_job_is_complete(tmp_path: Path) -> None:
     seen: list[tuple[bytes, bytes]] = []
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
@@ -284,7 +284,7 @@ async def test_images_of_a_failed_request_are_gone_when_it_runs_again(tmp_path: 
     async with house(tmp_path, ScriptedExecutor(fail)) as home:
         await home.queue.submit(text("a", images=2))
         await home.ended(text_key("a"))
-        assert home.queue.image_path(text_key("a"), 1).exists()
+        assert (await home.queue.image(text_key("a"), 1)).exists()
         home.executor.script = look
         home.events.clear()
         await home.queue.submit(text("a", images=2))
@@ -389,7 +389,7 @@ async def test_a_folder_in_the_place_of_an_image_fails_the_job(tmp_path: Path) -
         assert job.failure is not None
         assert job.failure.code is FailureCode.STORAGE_FAILED
         with pytest.raises(NotFoundError):
-            home.queue.image_path(text_key("a"), 1)
+            await home.queue.image(text_key("a"), 1)
 
 
 async def test_links_in_the_output_folder_are_not_followed(tmp_path: Path) -> None:
@@ -404,12 +404,12 @@ async def test_links_in_the_output_folder_are_not_followed(tmp_path: Path) -> No
         for name in "ab":
             assert await home.queue.find(text_key(name)) is None
             with pytest.raises(NotFoundError):
-                home.queue.image_path(text_key(name), 1)
+                await home.queue.image(text_key(name), 1)
         for name in "ab":
             await home.queue.submit(text(name))
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.FAILED
         assert (await home.ended(text_key("b"))).snapshot.job.status is Status.COMPLETE
-        assert not home.queue.image_path(text_key("b"), 1).is_symlink()
+        assert not (await home.queue.image(text_key("b"), 1)).is_symlink()
         assert (elsewhere / "1.png").read_bytes() == b"secret"
 
 
@@ -456,7 +456,7 @@ async def test_what_is_no_id_becomes_no_path(tmp_path: Path, name: str) -> None:
         with pytest.raises(NotFoundError):
             await home.queue.find(JobKey(JobType.TEXT_TO_IMAGE, name))
         with pytest.raises(NotFoundError):
-            home.queue.image_path(JobKey(JobType.TEXT_TO_IMAGE, name), 1)
+            await home.queue.image(JobKey(JobType.TEXT_TO_IMAGE, name), 1)
 
 
 async def test_stopping_puts_running_jobs_back_in_their_places(tmp_path: Path) -> None:
@@ -465,7 +465,7 @@ async def test_stopping_puts_running_jobs_back_in_their_places(tmp_path: Path) -
         for name in ("a", "b"):
             await home.queue.submit(text(name, images=2, seed=None))
         await asyncio.wait_for(gate.entered.wait(), SECONDS)
-        listed = home.queue.image_path(text_key("a"), 2)
+        listed = await home.queue.image(text_key("a"), 2)
         await home.queue.stop()
         assert gate.closed == 1
         assert home.changes(text_key("a"))[-1] is Change.REQUEUED

@@ -140,6 +140,9 @@ async def house(
     concurrency: int = 1,
     max_waiting: int = 1000,
     job_timeout: float = 0,
+    stall_timeout: float = 0,
+    keep_days: float = 0,
+    keep_bytes: int = 0,
     delete_incomplete: bool = False,
 ) -> AsyncIterator[House]:
     """A started queue on `output`; stopped at the end."""
@@ -154,6 +157,9 @@ async def house(
             concurrency=concurrency,
             max_waiting=max_waiting,
             job_timeout=job_timeout,
+            stall_timeout=stall_timeout,
+            keep_days=keep_days,
+            keep_bytes=keep_bytes,
         )
         built = House(folders, store, executor, bus, queue)
         bus.subscribe(built.events.append)

@@ -1,6 +1,7 @@
 """The job table in a real file."""
 
 import asyncio
+import itertools
 import re
 import sqlite3
 import subprocess
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import sdrest.jobs.store as store_module
 from sdrest.errors import (
     Failure,
     FailureCode,
@@ -19,9 +19,11 @@ from sdrest.errors import (
     StorageUnavailableError,
     UsageError,
 )
+from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import TRANSITIONS, Job, Status
 from sdrest.jobs.store import Added, Store
+from sdrest.params import JobType
 from tests.support.jobs import SECONDS, text, text_key
 
 FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said ä.", {"exitCode": 1, "stderr": ["a", "b"]})
@@ -59,9 +61,9 @@ async def bring(store: Store, name: str, status: Status) -> Job:
     assert claimed is not None
     match status:
         case Status.COMPLETE:
-            ended = await store.complete(job.key)
+            ended = await store.complete(job.key, size=1)
         case Status.FAILED:
-            ended = await store.fail(job.key, FAILURE)
+            ended = await store.fail(job.key, FAILURE, size=1)
         case _:
             ended = claimed
     assert ended is not None
@@ -80,7 +82,7 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
     )
     await store.list_image(added.key, 2)
     await store.list_image(added.key, 1)  # a run that goes on after a crash begins anew
-    failed = await store.fail(added.key, FAILURE)
+    failed = await store.fail(added.key, FAILURE, size=1)
     assert failed is not None
     assert failed.finished_at is not None
     assert failed == replace(
@@ -107,8 +109,8 @@ async def test_a_change_needs_an_allowed_source(store: Store, status: Status) ->
     job = await bring(store, "a", status)
     before = await store.find(job.key)
     for target, change in (
-        (Status.COMPLETE, store.complete(job.key)),
-        (Status.FAILED, store.fail(job.key, FAILURE)),
+        (Status.COMPLETE, store.complete(job.key, size=1)),
+        (Status.FAILED, store.fail(job.key, FAILURE, size=1)),
     ):
         if target in TRANSITIONS[status]:
             change.close()
@@ -347,14 +349,16 @@ async def test_a_caller_that_goes_away_does_not_undo(store: Store) -> None:
 def test_no_statement_reads_the_whole_table(tmp_path: Path) -> None:
     """Whatever the number of finished jobs, a claim or a submission looks at few rows."""
     connection = sqlite3.connect(tmp_path / "plan.sqlite3")
-    for script in sorted((Path(store_module.__file__).parent / "migrations").glob("*.sql")):
+    for script in sorted((Path(sql.__file__).parent / "migrations").glob("*.sql")):
         connection.executescript(script.read_text())
     statements = [
         statement
-        for name, value in vars(store_module).items()
-        if name.isupper() and isinstance(value, str | tuple)
+        for name, value in vars(sql).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str | tuple)
         for statement in ([value] if isinstance(value, str) else value)
     ]
+    kinds = itertools.product([None, *Status], [None, *JobType])
+    statements += [sql.page(status, job_type) for status, job_type in kinds]
     assert len(statements) > 10
     for statement in statements:
         names = dict.fromkeys(re.findall(r":(\w+)", statement), 1)

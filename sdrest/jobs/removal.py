@@ -1,0 +1,95 @@
+"""Jobs that are removed for good: on request, or since they are old or large."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+from sdrest.errors import StorageUnavailableError
+from sdrest.jobs import inputs, results
+from sdrest.jobs.bus import Change, JobEvent
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.model import Job, JobKey
+from sdrest.jobs.runtime import Runtime
+
+_DAY = 86_400.0
+
+_LOOK_SECONDS = 60.0
+"""How often it is looked for jobs that have become too old."""
+
+_log = logging.getLogger(__name__)
+
+
+async def remove(runtime: Runtime, key: JobKey) -> bool:
+    """Remove a job that is at its end, or has no row; return False, and do nothing, for another.
+
+    The row goes first: what is listed is there. Files that cannot be removed now are removed at
+    the next start. An image that is being sent is sent to its end.
+    """
+    async with runtime.locks.hold(key):
+        if not await runtime.store.delete(key):
+            return False
+        try:
+            await asyncio.to_thread(discard, runtime.folders, key)
+        except OSError as error:
+            _log.warning(
+                "Files of the deleted job %s remain until the next start: %s", key.id, error
+            )
+        else:
+            await runtime.store.files_removed(key)
+        return True
+
+
+def discard(folders: Folders, key: JobKey) -> None:
+    """Remove a job's images and inputs; raises `OSError`. May block."""
+    results.discard(folders, key)
+    inputs.remove(folders.inputs(key))
+
+
+class Retention:
+    """Removes the jobs that came to their end first, as long as there are too many.
+
+    They are kept for `keep_days` days and while all together take no more than `keep_bytes`
+    bytes; 0 is no limit.
+    """
+
+    def __init__(self, runtime: Runtime, *, keep_days: float, keep_bytes: int) -> None:
+        self._runtime = runtime
+        self._keep_seconds = keep_days * _DAY
+        self._keep_bytes = keep_bytes
+        self._finished = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Remove jobs until the slots are stopping."""
+        if not (self._keep_seconds or self._keep_bytes):
+            return
+        unsubscribe = self._runtime.bus.subscribe(self._note)
+        try:
+            while not self._runtime.stopping.is_set():
+                self._finished.clear()
+                with suppress(StorageUnavailableError):
+                    await self._remove_all()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._finished.wait()
+        finally:
+            unsubscribe()
+
+    def stop(self) -> None:
+        """Let `serve` look whether the slots are stopping."""
+        self._finished.set()
+
+    def _note(self, event: JobEvent) -> None:
+        if event.change is Change.FINISHED:
+            self._finished.set()
+
+    async def _remove_all(self) -> None:
+        store = self._runtime.store
+        excess = await store.finished_bytes() - self._keep_bytes if self._keep_bytes else 0
+        while (job := await store.oldest_finished()) and (excess > 0 or self._is_old(job)):
+            if await remove(self._runtime, job.key):
+                excess -= job.size
+
+    def _is_old(self, job: Job) -> bool:
+        oldest = time.time() - self._keep_seconds
+        return bool(self._keep_seconds) and (job.finished_at or 0.0) < oldest

@@ -1,0 +1,105 @@
+"""The SQL of the job table; the migrations are beside it.
+
+Every change of a status names the states from which it may come: `model.sources`.
+"""
+
+from sdrest.jobs.model import Status
+from sdrest.params import JobType
+
+FIND = "SELECT * FROM jobs WHERE type = :type AND id = :id"
+
+COUNTS = "SELECT status, jobs FROM counts"
+
+WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
+
+COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
+
+ADD = """
+INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
+SELECT :type, :id, :target, :params, :total_images, :seed, :now
+WHERE :limit > coalesce((SELECT jobs FROM counts WHERE status = :target), 0)
+ON CONFLICT (type, id) DO UPDATE SET
+    number = (SELECT max(number) + 1 FROM jobs), status = :target, params = :params,
+    total_images = :total_images, images = 0, seed = :seed, attempts = 0, created_at = :now,
+    started_at = NULL, finished_at = NULL, failure = NULL, bytes = 0
+WHERE status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+CLAIM = """
+UPDATE jobs SET status = :target, attempts = attempts + 1, started_at = :now
+WHERE number = (SELECT min(number) FROM jobs WHERE status = 'QUEUED')
+AND status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+LIST_IMAGE = """
+UPDATE jobs SET images = max(images, :number)
+WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
+RETURNING *
+"""
+
+FINISH = """
+UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes
+WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+RELEASE = """
+UPDATE jobs SET status = :target, attempts = attempts - 1
+WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
+AND status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+INTERRUPTED = "SELECT * FROM jobs WHERE status = 'IN_PROGRESS' ORDER BY number"
+
+RESUME = """
+UPDATE jobs SET status = :target
+WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+# One statement for each state: SQLite finds a partial index by the very text of its condition.
+
+UNLIST_INCOMPLETE = (
+    "UPDATE jobs SET images = 0 WHERE status = 'QUEUED' AND images > 0",
+    "UPDATE jobs SET images = 0 WHERE status = 'IN_PROGRESS' AND images > 0",
+)
+
+INCOMPLETE = """
+SELECT number, type, id FROM jobs WHERE number > :after AND status = 'QUEUED'
+UNION ALL
+SELECT number, type, id FROM jobs WHERE number > :after AND status = 'IN_PROGRESS'
+ORDER BY number LIMIT 1000
+"""
+
+DELETE_INCOMPLETE = (
+    "DELETE FROM jobs WHERE status = 'QUEUED'",
+    "DELETE FROM jobs WHERE status = 'IN_PROGRESS'",
+)
+
+DELETE = "DELETE FROM jobs WHERE type = :type AND id = :id"
+
+MARK_DELETED = "INSERT OR REPLACE INTO deleted (type, id) VALUES (:type, :id)"
+
+IS_DELETED = "SELECT 1 FROM deleted WHERE type = :type AND id = :id"
+
+DELETED_WITH_FILES = "SELECT type, id FROM deleted WHERE has_files"
+
+FILES_REMOVED = "UPDATE deleted SET has_files = 0 WHERE type = :type AND id = :id"
+
+OLDEST_FINISHED = """
+SELECT * FROM jobs WHERE finished_at IS NOT NULL ORDER BY finished_at, number LIMIT 1
+"""
+
+FINISHED_BYTES = "SELECT coalesce(sum(bytes), 0) FROM jobs WHERE finished_at IS NOT NULL"
+
+_PAGE = "SELECT * FROM jobs WHERE number < :before{} ORDER BY number DESC LIMIT :limit"
+
+
+def page(status: Status | None, job_type: JobType | None) -> str:
+    """Return the statement for a page of jobs, newest first, of one status or type if given."""
+    by_status = "" if status is None else f" AND status = '{status}'"
+    by_type = "" if job_type is None else f" AND type = '{job_type}'"
+    return _PAGE.format(by_status + by_type)

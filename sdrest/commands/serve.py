@@ -142,7 +142,7 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
         yield Line.of(
             Level.INFO,
             f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
-            "Stable Diffusion; the README tells how to set that up.",
+            "Stable Diffusion; `sdrest setup` gets that.",
         )
         yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,23 @@ from sdrest.commands.setup.step import StepError
 
 CONTENT = bytes(range(256)) * 40
 HALF = len(CONTENT) // 2
+
+FIRST: dict[str, Any] = {
+    "busy": {"status": 503},
+    "breaks": {"body": CONTENT[:HALF], "length": len(CONTENT), "etag": '"1"'},
+    "weak": {"body": CONTENT[:HALF], "length": len(CONTENT), "etag": 'W/"1"'},
+    "changes": {"body": b"x" * HALF, "length": len(CONTENT), "etag": '"1"'},
+    "dull": {"body": CONTENT[:HALF], "length": len(CONTENT), "etag": '"1"'},
+}
+"""Answers to the first request for a path."""
+
+ALWAYS: dict[str, Any] = {
+    "moved": {"status": 302, "location": "/whole"},
+    "page": {"body": b"<html>", "content_type": "text/html; charset=utf-8"},
+    "gone": {"status": 404},
+    "always": {"status": 500},
+}
+"""Answers to every other request for a path; that for any other path is the file."""
 
 
 class Source(ThreadingHTTPServer):
@@ -35,45 +53,27 @@ class _Handler(BaseHTTPRequestHandler):
         name, asked = self.path[1:], self.headers["Range"]
         first = not self.server.asked
         self.server.asked.append((name, asked))
-        match name:
-            case "moved":
-                self._head(302, Location="/whole")
-            case "page":
-                self._send(b"<html>", **{"Content-Type": "text/html; charset=utf-8"})
-            case "gone":
-                self._head(404)
-            case "busy" if first:
-                self._head(503)
-            case "breaks" if first:
-                self._send(CONTENT[:HALF], length=len(CONTENT), ETag='"1"')
-            case "weak" if first:
-                self._send(CONTENT[:HALF], length=len(CONTENT), ETag='W/"1"')
-            case "changes" if first:
-                self._send(b"x" * HALF, length=len(CONTENT), ETag='"1"')
-            case "breaks" if asked and self.headers["If-Range"] == '"1"':
-                self._send(CONTENT[int(asked[6:-1]) :], status=206)
-            case "dull" if first:
-                self._send(CONTENT[:HALF], length=len(CONTENT), ETag='"1"')
-            case "dull" if asked:
-                self._head(416)
-            case "always":
-                self._head(500)
-            case _:
-                self._send(CONTENT, ETag='"2"')
-
-    def _head(self, status: int, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        if first and name in FIRST:
+            self._send(**FIRST[name])
+        elif name == "breaks" and asked and self.headers["If-Range"] == '"1"':
+            self._send(CONTENT[int(asked[6:-1]) :], status=206)
+        elif name == "dull" and asked:
+            self._send(status=416)
+        else:
+            self._send(**ALWAYS.get(name, {"body": CONTENT, "etag": '"2"'}))
 
     def _send(
-        self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str
+        self,
+        body: bytes = b"",
+        *,
+        status: int = 200,
+        length: int | None = None,
+        etag: str = "",
+        **headers: str,
     ) -> None:
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
+        for name, value in {**headers, "etag": etag}.items():
+            self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(length or len(body)))
         self.end_headers()
         self.wfile.write(body)

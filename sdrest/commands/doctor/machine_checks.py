@@ -8,7 +8,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -46,35 +46,17 @@ class MachineChecks:
         """Whether the server's Python has what the server imports, in versions with fixes."""
         version = ".".join(map(str, sys.version_info[:3]))
         yield ok(f"The server runs on Python {version}.")
-        for requirement in metadata.requires("sdrest") or []:
-            found = _REQUIREMENT.match(requirement)
-            if found and not _satisfied(found["name"], found["floor"]):
-                yield failure(
-                    f"The server's Python lacks {found[0]}.",
-                    f"{sys.executable} -m pip install '{found[0]}'",
-                )
+        yield from requirement_findings(metadata.requires("sdrest") or [])
 
     def memory(self) -> Iterator[Finding]:
         """Whether a model fits into the memory."""
         memory = psutil.virtual_memory()
-        text = f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB of them free."
-        if memory.total < ENOUGH_MEMORY:
-            remedy = "Models of 4 GB may not fit: end other programs, use --concurrency 1."
-            yield warning(text, remedy)
-        else:
-            yield ok(text)
+        yield memory_finding(memory.total, memory.available)
 
     def disk(self) -> Iterator[Finding]:
         """Whether there is room for images."""
         folder = _existing(Path(self.settings.output).absolute())
-        free = shutil.disk_usage(folder).free
-        text = f"{free / 2**30:.1f} GiB are free in {folder}."
-        if free < NO_DISK:
-            yield failure(text, "Make room, or choose another --output.")
-        elif free < SCARCE_DISK:
-            yield warning(text, "Make room, or choose another --output.")
-        else:
-            yield ok(text)
+        yield disk_finding(shutil.disk_usage(folder).free, folder)
 
     def port(self) -> Iterator[Finding]:
         """Whether the server could listen."""
@@ -158,6 +140,35 @@ class MachineChecks:
             yield failure(error.message, f"Put back a copy of {path}, or move it away.")
         else:
             yield ok(f"{path} is whole.")
+
+
+def requirement_findings(requirements: Iterable[str]) -> Iterator[Finding]:
+    """Yield a failure for each requirement that this Python does not meet; extras do not count."""
+    for requirement in requirements:
+        found = _REQUIREMENT.match(requirement)
+        if found and not _satisfied(found["name"], found["floor"]):
+            yield failure(
+                f"The server's Python lacks {found[0]}.",
+                f"{sys.executable} -m pip install '{found[0]}'",
+            )
+
+
+def memory_finding(total: int, available: int) -> Finding:
+    """Judge the machine's memory, in bytes."""
+    text = f"{total / 2**30:.1f} GiB, {available / 2**30:.1f} GiB of them free."
+    if total < ENOUGH_MEMORY:
+        remedy = "Models of 4 GB may not fit: end other programs, use --concurrency 1."
+        return warning(text, remedy)
+    return ok(text)
+
+
+def disk_finding(free: int, folder: Path) -> Finding:
+    """Judge the free bytes on the disk of `folder`."""
+    text = f"{free / 2**30:.1f} GiB are free in {folder}."
+    remedy = "Make room, or choose another --output."
+    if free < NO_DISK:
+        return failure(text, remedy)
+    return warning(text, remedy) if free < SCARCE_DISK else ok(text)
 
 
 def _satisfied(name: str, floor: str) -> bool:

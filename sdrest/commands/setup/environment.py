@@ -28,7 +28,7 @@ _ELSEWHERE = (
 _SECONDS = 60.0
 _VERSION = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
-_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)")
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs fuzz bench clean
+.PHONY: help run test lint format docs bench chaos fuzz clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -40,6 +40,9 @@ fuzz: .venv/.dev ## send 20,000 bad requests (ARGS="COUNT SEED")
 
 bench: .venv/.dev ## measure (see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks
+
+chaos: .venv/.dev ## kill the server a hundred times while clients act at random (ARGS="--seed 1")
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## remove what was built, not what was made by jobs
 	rm -rf .venv build dist *.egg-info .coverage* htmlcov .hypothesis .*_cache

@@ -5,6 +5,7 @@ sends 16 KiB at a time.
 """
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -107,7 +108,9 @@ def _open(path: Path) -> Iterator[_Image]:
     """Open a regular file that is reached through no symbolic link of its own."""
     try:
         descriptor = os.open(path, _FLAGS)
-    except OSError:
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise  # it may be there
         raise NotFoundError from None
     try:
         status = os.fstat(descriptor)

@@ -54,8 +54,10 @@ async def retried(site: Served, job: str) -> dict[str, Any]:
 
 
 async def test_no_more_files_fail_a_job_and_not_the_server(site: Served) -> None:
-    await site.job("/text-to-image", json={"prompt": "first", **SIZE})  # a connection is there
-    with limited(resource.RLIMIT_NOFILE, 3):
+    done = await site.job("/text-to-image", json={"prompt": "first", **SIZE})
+    with limited(resource.RLIMIT_NOFILE, 3):  # the connection is there already
+        async with site.client.get(f"{done}/1.png") as response:
+            assert response.status == 503  # and not 404: it is there
         async with site.client.post("/image-to-image", data={"image": io.BytesIO()}) as response:
             assert response.status == 503  # there is no file to keep an upload in
             assert (await response.json())["error"]["code"] == "storage_unavailable"

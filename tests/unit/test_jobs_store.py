@@ -64,6 +64,8 @@ async def bring(store: Store, name: str, status: Status) -> Job:
             ended = await store.complete(job.key, size=1)
         case Status.FAILED:
             ended = await store.fail(job.key, FAILURE, size=1)
+        case Status.CANCELLED:
+            ended = await store.cancel(job.key, Status.IN_PROGRESS, size=1)
         case _:
             ended = claimed
     assert ended is not None
@@ -91,6 +93,7 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
         images=2,
         finished_at=failed.finished_at,
         failure=FAILURE,
+        size=1,
     )
     await store.close()
     async with Store(folders) as reopened:
@@ -441,3 +444,19 @@ async def test_a_truncated_database_is_refused(folders: Folders) -> None:
     folders.database.write_bytes(folders.database.read_bytes()[:-4096])
     message = await refusal(folders)
     assert "damaged" in message or "malformed" in message
+
+
+async def test_only_a_job_at_its_end_is_deleted(store: Store) -> None:
+    for status in reversed(Status):
+        job = await bring(store, status, status)
+        assert await store.delete(job.key) is status.final
+        found, is_deleted = await store.look(job.key)
+        assert (found is None, is_deleted) == (status.final, status.final)
+
+
+async def test_a_page_tells_where_the_next_one_begins(store: Store) -> None:
+    numbers = [(await add(store, name)).job.number for name in "abc"]
+    page = await store.page(None, None, before=None, limit=2)
+    assert ([job.number for job in page.jobs], page.following) == (numbers[:0:-1], numbers[1])
+    page = await store.page(None, None, before=page.following, limit=2)
+    assert ([job.number for job in page.jobs], page.following) == (numbers[:1], None)

@@ -1,0 +1,23 @@
+"""Who waits, in order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdrest.jobs.line import Line
+
+NUMBERS = st.integers(1, 12)
+
+
+@given(st.lists(NUMBERS, unique=True).map(sorted), st.lists(st.tuples(st.booleans(), NUMBERS)))
+def test_a_rank_is_the_place_among_the_sorted_numbers(
+    first: list[int], steps: list[tuple[bool, int]]
+) -> None:
+    line, waiting = Line(), set(first)
+    line.reset(first)
+    for joins, number in steps:
+        (line.join if joins else line.leave)(number)
+        (waiting.add if joins else waiting.discard)(number)
+    ranks = {number: rank for rank, number in enumerate(sorted(waiting), start=1)}
+    assert {number: line.rank(number) for number in range(14)} == {
+        number: ranks.get(number) for number in range(14)
+    }

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from playwright.async_api import Browser, expect
 
 from tests.support.page import PLAIN, Studio, studio
@@ -25,31 +24,28 @@ async def violations(opened: Studio) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_axe_finds_nothing(
-    browser: Browser, serve: Serve, tmp_path: Path, scheme: str, viewport: dict[str, int]
-) -> None:
-    picture = tmp_path / "start.png"
-    Image.new("RGB", (256, 256), "navy").save(picture)
-    options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
-    async with serve(PLAIN) as server, studio(browser, server, **options) as opened:
-        await opened.open()
-        await opened.page.evaluate(AXE)
-        assert await violations(opened) == []  # nothing there yet
-        await opened.small()
-        await opened.enter(Prompt="a boat", Iterations=2)
-        await opened.make()
-        await opened.hears("Done: 2 pictures")
-        await opened.page.get_by_text("More settings").first.click()
-        assert await violations(opened) == []  # the gallery and every field
-        await opened.pictures(opened.gallery).first.click()
-        assert await violations(opened) == []  # a picture, large
-        await opened.page.get_by_role("button", name="Paint on it").click()
-        await expect(opened.start).to_be_visible()
-        assert await violations(opened) == []  # the mask's tools
-        width = await opened.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= viewport["width"]
+async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
+    looks = [(scheme, viewport) for scheme in ("light", "dark") for viewport in (DESKTOP, PHONE)]
+    async with serve(PLAIN) as server:
+        for scheme, viewport in looks:
+            options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
+            async with studio(browser, server, **options) as opened:
+                await opened.open()
+                await opened.page.evaluate(AXE)
+                assert await violations(opened) == []  # at first, nothing is there yet
+                await opened.small()
+                await opened.enter(Prompt="a boat", Iterations=2)
+                await opened.make()
+                await opened.hears("Done: 2 pictures")
+                await opened.page.get_by_text("More settings").first.click()
+                assert await violations(opened) == []  # the gallery and every field
+                await opened.pictures(opened.gallery).first.click()
+                assert await violations(opened) == []  # a picture, large
+                await opened.page.get_by_role("button", name="Paint on it").click()
+                await expect(opened.start).to_be_visible()
+                assert await violations(opened) == []  # the mask's tools
+                width = await opened.page.evaluate("document.documentElement.scrollWidth")
+                assert width <= viewport["width"]
 
 
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:

@@ -173,7 +173,9 @@ export class Card {
 
   #image(job, index, url) {
     if (!this.#tiles.has(url)) {
-      const image = h("img", { src: api.thumbnail(url), alt: "", loading: "lazy", decoding: "async" });
+      const image = h("img", { alt: "", loading: "lazy", decoding: "async" });
+      image.addEventListener("error", () => (image.src = url), { once: true });
+      image.src = api.thumbnail(url);
       const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
       const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
       this.#tiles.set(url, tile);

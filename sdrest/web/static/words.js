@@ -1,16 +1,13 @@
 // Numbers and names as people say them.
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 /** "batchSize" becomes "Batch size". */
-export function label(name) {
-  const spaced = name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
-  return spaced[0].toUpperCase() + spaced.slice(1);
-}
+export const label = (name) =>
+  capital(name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
 
 /** "text-to-image" becomes "Text to image". */
-export function typeName(type) {
-  const spaced = type.replaceAll("-", " ");
-  return spaced[0].toUpperCase() + spaced.slice(1);
-}
+export const typeName = (type) => capital(type.replaceAll("-", " "));
 
 /** 1 becomes "1 picture", 3 becomes "3 pictures". */
 export const pictures = (count) => `${count} picture${count === 1 ? "" : "s"}`;

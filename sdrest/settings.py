@@ -69,18 +69,12 @@ class Flag:
     @property
     def wants(self) -> str:
         """Return what a value should be, e.g. `a whole number from 0 to 65535`."""
-        if self.kind is bool:
-            return "true or false"
-        if issubclass(self.kind, Duration):
-            return "seconds, or a time such as 90s, 5m or 1h; -1 is for ever"
-        if issubclass(self.kind, LogLevel):
-            return f"one of {', '.join(LogLevel)}"
-        if self.kind is Origins:
-            return "origins such as https://example.org, with commas between"
         if self.secret:
             return "letters, digits and signs of ASCII, without spaces, and not empty"
         if self.kind is str:
             return "valid UTF-8" if self.default == "" else "valid UTF-8 and not empty"
+        if self.kind in _WANTS:
+            return _WANTS[self.kind]
         number = "a whole number" if self.kind is int else "a number"
         if self.maximum is None:
             return f"{number} of at least {self.minimum}"
@@ -142,6 +136,13 @@ class Duration(float):
                 return f"{count:g}{unit}"
         return f"{float(self):g}"
 
+
+_WANTS: Mapping[type, str] = {
+    bool: "true or false",
+    Duration: "seconds, or a time such as 90s, 5m or 1h; -1 is for ever",
+    LogLevel: f"one of {', '.join(LogLevel)}",
+    Origins: "origins such as https://example.org, with commas between",
+}
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),

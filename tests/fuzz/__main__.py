@@ -32,6 +32,7 @@ async def _main(count: int, seed: int) -> int:
     print(
         f"grown by {report.grown / 2**20:.1f} MB in the last four fifths; {open_files} descriptors"
     )
+    print(f"memory over time, in MB: {[size >> 20 for size in report.memory]}")
     for text in report.wrong:
         print(text)
     print("An honest job completed afterwards.")

@@ -17,9 +17,10 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import control, cors, health, keys, page, security, session
+from sdrest.web import control, cors, events, health, keys, page, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
+from sdrest.web.feeds import Feeds
 from sdrest.web.handlers import JobRoutes
 
 _DECODERS = 2
@@ -49,16 +50,19 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
+    app[keys.FEEDS] = Feeds(app[keys.BUS])
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)
     control.add_to(app.router)
+    events.add_to(app.router)
     health.add_to(app.router)
     page.add_to(app.router)
     session.add_to(app.router)
     guard.watch(app.router)
     cors.enable(app, settings)
     app.on_response_prepare.append(security.secure)
+    app.on_shutdown.append(events.close)
     app.cleanup_ctx.append(_run_jobs)
     return app
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import html
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -24,6 +26,10 @@ from sdrest.web.spool import Spool
 
 JOB = "/{id:[0-9a-f]{32}}"
 _IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_LONGEST_WAIT = 60.0
+"""Most seconds that an answer is held back; proxies give up after about as long."""
 
 _REDIRECT_TYPES = ("text/plain", "text/html")
 
@@ -64,12 +70,30 @@ class JobRoutes:
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
-        key = self.key(request)
-        body = job_body(await request.app[keys.QUEUE].get(key))
+        body = await self._body(request, self.key(request))
         etag = body_etag(body)
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def _body(self, request: web.Request, key: JobKey) -> bytes:
+        """Return the job's JSON: at once, or with `?wait=SECONDS` when it is another one."""
+        queue = request.app[keys.QUEUE]
+        seconds = _seconds(request)
+        if not seconds:
+            return job_body(await queue.get(key))
+        with request.app[keys.FEEDS].listener(key) as listener:
+            snapshot = await queue.get(key)
+            body = job_body(snapshot)
+            if snapshot.job.status.final:
+                return body
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while await listener.next() is not None:
+                        changed = job_body(await queue.get(key))
+                        if changed != body:
+                            return changed
+        return body
 
     async def get_image(self, request: web.Request) -> web.StreamResponse:
         """Send an image of a job."""
@@ -106,6 +130,14 @@ class JobRoutes:
                 wrong = error.fields
         params = validate(self.type, form.fields, others=wrong)
         await request.app[keys.QUEUE].submit(Submission(key, params, inputs))
+
+
+def _seconds(request: web.Request) -> float:
+    """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
+    text = request.query.get("wait", "0")
+    if not (text.isascii() and _SECONDS.fullmatch(text)):
+        raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
+    return min(float(text), _LONGEST_WAIT)
 
 
 async def _is_settled(request: web.Request, key: JobKey) -> bool:

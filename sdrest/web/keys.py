@@ -10,6 +10,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
 from sdrest.web.access import Guard
+from sdrest.web.feeds import Feeds
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
@@ -17,5 +18,6 @@ GUARD = web.AppKey("guard", Guard)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)
+FEEDS = web.AppKey("feeds", Feeds)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""

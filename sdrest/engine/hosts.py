@@ -96,7 +96,8 @@ class Host:
             raise RuntimeError("The host is not started.")
         self._on_stderr, self._on_change = on_stderr or _nothing, on_change or _nothing
         self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
-        self._tail = Tail(self._stderr_tail)
+        if self.submitted:  # else it may hold why the host does not come up
+            self._tail = Tail(self._stderr_tail)
         self._told, self._accepted, self._clean = None, False, False
         self.submitted += 1
         self._send(

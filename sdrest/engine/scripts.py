@@ -30,6 +30,13 @@ ENVIRONMENT = {
 }
 """What the scripts' environment needs besides the server's."""
 
+BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+"""What the bundled engine has besides, unless the server's environment says otherwise.
+
+Its matrix products are many and small: threads for each cost more than they save (inpainting took
+1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
+"""
+
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "__PYVENV_LAUNCHER__")
 _FOREIGN_PREFIXES = ("TQDM_", "SDREST_")
 
@@ -151,4 +158,5 @@ def environment(server: Mapping[str, str], repository: Repository) -> dict[str, 
         if name not in _FOREIGN_VARIABLES and not name.startswith(_FOREIGN_PREFIXES)
     }
     search = [str(repository.root), *filter(None, [kept.get("PYTHONPATH")])]
-    return {**kept, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(search)}
+    usual = BUNDLED_ENVIRONMENT if repository.bundled else {}
+    return {**usual, **kept, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(search)}

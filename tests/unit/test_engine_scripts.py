@@ -1,4 +1,5 @@
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,15 @@ def test_a_strength_that_works_is_left_alone() -> None:
     assert usable_strength(1.0, 24) == 1.0  # the sampler makes 25 steps of 24
     assert int(usable_strength(1.0, 8) * 8) == 7
     assert usable_strength(0.75, 8) == 0.75
+
+
+@pytest.mark.parametrize(("server", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "4"}, "4")])
+def test_the_bundled_engine_multiplies_in_one_thread(server: dict[str, str], threads: str) -> None:
+    bundled = dataclasses.replace(REPOSITORY, bundled=True)
+    assert environment(server, bundled)["OPENBLAS_NUM_THREADS"] == threads
+    assert environment(server, REPOSITORY).get("OPENBLAS_NUM_THREADS") == server.get(
+        "OPENBLAS_NUM_THREADS"
+    )
 
 
 @pytest.mark.parametrize("before", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "/other"}])

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs bench chaos clean
+.PHONY: help run test lint format docs fuzz bench chaos clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -34,6 +34,9 @@ format: .venv/.dev ## put the code into its format
 
 docs: .venv/.dev ## write the README's tables anew
 	$(BIN)/python docs/tables.py
+
+fuzz: .venv/.dev ## send 20,000 bad requests (ARGS="COUNT SEED")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: .venv/.dev ## measure (see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks

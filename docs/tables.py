@@ -19,6 +19,9 @@ README = Path(__file__).parent.parent / "README.md"
 
 _REFUSALS: Mapping[ErrorCode, str] = {
     ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
+    ErrorCode.UNAUTHORIZED: "The server has a token, and the request does not send it.",
+    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this; `--cors-origin` lets it.",
+    ErrorCode.UNKNOWN_HOST: "The `Host` is no name of this machine; `--cors-origin` adds one.",
     ErrorCode.NOT_FOUND: "There is no such job, image or address.",
     ErrorCode.GONE: "The job was deleted; its request may be sent again.",
     ErrorCode.CONFLICT: "The job is not in a state that allows this.",

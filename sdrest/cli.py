@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that `--help` answers at once; each command i
 needs when it runs.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from sdrest import __version__
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.errors import SdrestError
-from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.settings import FLAGS, Flag, Origins, Settings
 
 PROGRAM = "sdrest"
 _GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
@@ -86,20 +87,32 @@ class _Command(click.Command):
         )
 
 
+class _Option(click.Option):
+    """An option whose environment variable, set to nothing, is as unset; not so a secret's."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        secret = any(flag.secret for flag in FLAGS if flag.variable == self.envvar)
+        empty = os.environ.get(str(self.envvar)) == ""
+        return "" if secret and empty else super().resolve_envvar_value(ctx)
+
+
 def _option(flag: Flag) -> click.Option:
-    def parse(context: click.Context, _: click.Parameter, text: str) -> Any:
+    def parse(context: click.Context, _: click.Parameter, given: str | tuple[str, ...]) -> Any:
+        source = context.get_parameter_source(flag.name)
+        if source not in _GIVEN:
+            return flag.default
         try:
-            return flag.parse(text)
+            return flag.parse(given if isinstance(given, str) else ",".join(given))
         except ValueError as error:
-            source = context.get_parameter_source(flag.name)
             name = flag.variable if source is ParameterSource.ENVIRONMENT else flag.option
             raise click.UsageError(f"{name} {error}") from None
 
     bare: Mapping[str, Any] = {"is_flag": False, "flag_value": "true"}  # --cors is --cors=true
-    return click.Option(
+    return _Option(
         [flag.option, flag.name],
         type=str,
-        default=flag.default_text,
+        multiple=flag.kind is Origins,
+        default=None if flag.kind is Origins else flag.default_text,
         envvar=flag.variable,
         callback=parse,
         **(bare if flag.kind is bool else {}),

@@ -15,6 +15,9 @@ class ErrorCode(StrEnum):
     """Codes of refused requests."""
 
     MALFORMED_REQUEST = "malformed_request"
+    UNAUTHORIZED = "unauthorized"
+    FOREIGN_ORIGIN = "foreign_origin"
+    UNKNOWN_HOST = "unknown_host"
     NOT_FOUND = "not_found"
     GONE = "gone"
     CONFLICT = "conflict"
@@ -84,6 +87,24 @@ class MalformedRequestError(RequestError):
     """The request's body cannot be read."""
 
     code = ErrorCode.MALFORMED_REQUEST
+
+
+class UnauthorizedError(RequestError):
+    """This server wants its token: Authorization: Bearer TOKEN."""
+
+    code = ErrorCode.UNAUTHORIZED
+
+
+class ForeignOriginError(RequestError):
+    """Pages of other origins may not use this address, unless --cors-origin names them."""
+
+    code = ErrorCode.FOREIGN_ORIGIN
+
+
+class UnknownHostError(RequestError):
+    """This is no name of the server. Behind a proxy, give it the name by --cors-origin."""
+
+    code = ErrorCode.UNKNOWN_HOST
 
 
 class NotFoundError(RequestError):

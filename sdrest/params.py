@@ -128,7 +128,12 @@ def _random_seed(value: Any) -> Any:
 
 _Number = BeforeValidator(_refuse_bool)
 _Steps = Annotated[int, _Number, AfterValidator(_check_steps)]
-_Side = Annotated[int, _Number, Field(ge=64, le=4096), AfterValidator(_check_side)]
+_Side = Annotated[
+    int,
+    Field(ge=64, le=4096, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
+    _Number,
+    AfterValidator(_check_side),
+]
 
 Prompt = Annotated[
     str,
@@ -138,15 +143,15 @@ Prompt = Annotated[
 ]
 Iterations = Annotated[
     int,
+    Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
     _Number,
     Option("--n_iter"),
-    Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
 ]
 BatchSize = Annotated[
     int,
+    Field(ge=1, le=16, description="How many images to make at once in each batch."),
     _Number,
     Option("--n_samples"),
-    Field(ge=1, le=16, description="How many images to make at once in each batch."),
 ]
 Seed = Annotated[
     Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
@@ -159,15 +164,15 @@ Seed = Annotated[
 ]
 GuidanceScale = Annotated[
     float,
+    Field(ge=-100, le=100, description="How closely the picture follows the prompt."),
     _Number,
     Option("--scale"),
-    Field(ge=-100, le=100, description="How closely the picture follows the prompt."),
 ]
 Eta = Annotated[
     float,
+    Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
     _Number,
     Option("--ddim_eta"),
-    Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
 ]
 
 
@@ -233,15 +238,15 @@ class TextToImage(_PromptParams):
     width: Annotated[_Side, Option("--W"), Field(description="Width in pixels.")] = 512
     channels: Annotated[
         int,
+        Field(ge=4, le=4, description="Channels of the model's latent space."),
         _Number,
         Option("--C"),
-        Field(ge=4, le=4, description="Channels of the model's latent space."),
     ] = 4
     downsampling_factor: Annotated[
         int,
+        Field(ge=1, le=64, description="Pixels to a side of one latent pixel."),
         _Number,
         Option("--f"),
-        Field(ge=1, le=64, description="Pixels to a side of one latent pixel."),
     ] = 8
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
@@ -273,9 +278,9 @@ class ImageToImage(_PromptParams):
     steps: _StepsOption = 24
     strength: Annotated[
         float,
+        Field(ge=0, le=1, description="How far to leave the image: 0 keeps it, 1 forgets it."),
         _Number,
         Option("--strength"),
-        Field(ge=0, le=1, description="How far to leave the image: 0 keeps it, 1 forgets it."),
     ] = 0.75
 
 

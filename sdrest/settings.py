@@ -6,7 +6,30 @@ The command line, the environment variables, `--help` and the README's table der
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
+"""The names by which this machine calls itself; the original's requests go to the last one."""
+
+
+class Origins(tuple[str, ...]):
+    """Origins of web pages, as browsers spell them: `https://example.org:8443`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return the origins of a list with commas; `ValueError` where one is none."""
+        return cls(dict.fromkeys(_origin(item.strip()) for item in text.split(",") if item.strip()))
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.lower())
+    if not (parts.scheme and parts.hostname) or f"{parts.scheme}://{parts.netloc}" != text.lower():
+        raise ValueError(text)
+    port = {"http": 80, "https": 443}.get(parts.scheme)
+    return text.lower().removesuffix(f":{port}") if parts.port == port else text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +43,7 @@ class Flag:
     minimum: float | None
     maximum: float | None
     original: bool
+    secret: bool
 
     @property
     def option(self) -> str:
@@ -36,6 +60,8 @@ class Flag:
         """Return the default as one would type it; empty where there is none to type."""
         if self.kind is bool:
             return str(self.default).lower()
+        if self.kind is Origins:
+            return ",".join(self.default)
         return f"{self.default:g}" if self.kind is float else str(self.default)
 
     @property
@@ -43,6 +69,10 @@ class Flag:
         """Return what a value should be, e.g. `a whole number from 0 to 65535`."""
         if self.kind is bool:
             return "true or false"
+        if self.kind is Origins:
+            return "origins such as https://example.org, with commas between"
+        if self.secret:
+            return "letters, digits and signs of ASCII, without spaces, and not empty"
         if self.kind is str:
             return "valid UTF-8" if self.default == "" else "valid UTF-8 and not empty"
         number = "a whole number" if self.kind is int else "a number"
@@ -54,7 +84,8 @@ class Flag:
         """Return the value that was typed as `text`; `ValueError` (a sentence) for a wrong one."""
         value = self._value(text)
         if value is None:
-            raise ValueError(f"should be {self.wants}, not {text!r}.")
+            shown = "." if self.secret else f", not {text!r}."
+            raise ValueError(f"should be {self.wants}{shown}")
         return value
 
     def _value(self, text: str) -> Any:
@@ -63,9 +94,14 @@ class Flag:
             return _BOOLEANS.get(text.lower())
         try:
             text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
-            value = self.kind(text)
+            value: Any = Origins.read(text) if self.kind is Origins else self.kind(text)
         except ValueError:
             return None
+        if self.kind is Origins:
+            return value
+        if self.secret:
+            usable = text and text.isascii() and text.isprintable() and " " not in text
+            return value if usable else None
         if self.kind is str:
             return value if value or self.default == "" else None
         highest = sys.float_info.max if self.maximum is None else self.maximum
@@ -85,12 +121,14 @@ def _flag(
     minimum: float | None = None,
     maximum: float | None = None,
     original: bool = False,
+    secret: bool = False,
 ) -> Any:
     metadata: Mapping[str, Any] = {
         "help": help_,
         "minimum": minimum,
         "maximum": maximum,
         "original": original,
+        "secret": secret,
     }
     return field(default=default, metadata=metadata)
 
@@ -127,6 +165,13 @@ class Settings:
     text_to_image_model: str = _flag(
         "./models/text-to-image.ckpt", "Path to the text-to-image model checkpoint", original=True
     )
+    auth: bool = _flag(
+        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+    )
+    cors_origin: tuple[str, ...] = _flag(
+        Origins(), "Origins of web pages that may use every route, e.g. https://example.org"
+    )
+    token: str = _flag("", "Token that clients have to send (Authorization: Bearer)", secret=True)
     host: str = _flag("127.0.0.1", "Address to listen on")
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
@@ -158,6 +203,7 @@ FLAGS: tuple[Flag, ...] = tuple(
         minimum=item.metadata["minimum"],
         maximum=item.metadata["maximum"],
         original=item.metadata["original"],
+        secret=item.metadata["secret"],
     )
     for item in fields(Settings)
     if "help" in item.metadata

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sdrest.commands.lines import Level, Line
 from sdrest.errors import UsageError
-from sdrest.settings import Settings
+from sdrest.settings import LOOPBACK_NAMES, Settings
 
-HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
-"""The names by which this machine calls itself; the original's requests go to the last one."""
+HOSTS = LOOPBACK_NAMES
+"""The names that a certificate is made for."""
 
 _MKCERT_SECONDS = 30
 

@@ -20,8 +20,10 @@ from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
-from sdrest.settings import Settings
+from sdrest.settings import FLAGS, Settings
+from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
+from sdrest.web.connections import allow_many
 from sdrest.web.keys import QUEUE
 from sdrest.web.server import Runner
 
@@ -38,6 +40,9 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
 
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
     """
+    for flag in FLAGS:
+        if flag.secret:
+            os.environ.pop(flag.variable, None)  # scripts shall not inherit it
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     asyncio.run(_serve(settings, terminal, list(notes)))
     return 0
@@ -46,6 +51,8 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
 async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> None:
     stop = _stop_on_signals(terminal)
     _check_given_paths(settings)
+    require_lock(settings)
+    allow_many()
     tls = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()

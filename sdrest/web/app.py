@@ -16,7 +16,8 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import control, cors, health, keys
+from sdrest.web import control, cors, health, keys, page, security, session
+from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 
@@ -38,7 +39,11 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     `bus` is told of every change of a job. Start-up raises `UsageError` for an output folder that
     cannot be used.
     """
-    app = web.Application(middlewares=[error_middleware], handler_args=_HANDLER_ARGS)
+    guard = Guard(settings)
+    app = web.Application(
+        middlewares=[error_middleware, guard.middleware], handler_args=_HANDLER_ARGS
+    )
+    app[keys.GUARD] = guard
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
@@ -46,10 +51,13 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)
-    if settings.cors:
-        cors.enable(app)
     control.add_to(app.router)
     health.add_to(app.router)
+    page.add_to(app.router)
+    session.add_to(app.router)
+    guard.watch(app.router)
+    cors.enable(app, settings)
+    app.on_response_prepare.append(security.secure)
     app.cleanup_ctx.append(_run_jobs)
     return app
 

@@ -10,13 +10,22 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from sdrest.errors import ErrorCode, QueueFullError, RequestError, StorageUnavailableError
+from sdrest.errors import (
+    ErrorCode,
+    QueueFullError,
+    RequestError,
+    StorageUnavailableError,
+    UnauthorizedError,
+)
 from sdrest.web.render import JSON, error_body
 
 _log = logging.getLogger(__name__)
 
 STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
+    ErrorCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    ErrorCode.FOREIGN_ORIGIN: HTTPStatus.FORBIDDEN,
+    ErrorCode.UNKNOWN_HOST: HTTPStatus.MISDIRECTED_REQUEST,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.GONE: HTTPStatus.GONE,
     ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
@@ -87,6 +96,8 @@ def request_error_response(error: RequestError) -> web.Response:
     response = _response(STATUS[error.code], error_body(error.code, error.message, error.details))
     if isinstance(error, QueueFullError):
         response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+    elif isinstance(error, UnauthorizedError):
+        response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="sdrest"'
     return response
 
 
@@ -113,8 +124,5 @@ def _http_error_response(error: web.HTTPException) -> web.Response:
 
 
 def _response(status: HTTPStatus, body: bytes) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store", **_NOSNIFF}
+    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
     return web.Response(status=status, body=body, headers=headers)
-
-
-_NOSNIFF = {"X-Content-Type-Options": "nosniff"}

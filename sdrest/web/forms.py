@@ -1,6 +1,8 @@
 """A request's body becomes fields and uploads, whichever of the three encodings it has."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -8,7 +10,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
 from sdrest.params import JobType
 from sdrest.web.errors import status_response
-from sdrest.web.fields import parse_json, parse_urlencoded
+from sdrest.web.fields import Fields, parse_json, parse_urlencoded
 from sdrest.web.multipart import Form, max_body, read_multipart
 from sdrest.web.spool import Spool
 
@@ -36,11 +38,26 @@ async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
     """Read the body of a request for a job; files of at most `max_upload` MiB go to the spool."""
+    async with _patience(request):
+        return await _read(request, job_type, spool, max_upload=max_upload)
+
+
+async def read_json(request: web.Request) -> Fields:
+    """Read a body that is to be a JSON object."""
+    async with _patience(request):
+        if request.content_type != "application/json":
+            raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
+        return parse_json(await _body(request), request.charset or "utf-8")
+
+
+@asynccontextmanager
+async def _patience(request: web.Request) -> AsyncIterator[None]:
+    """Bound the reading of a body, and say what is wrong with how it came."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("A compressed body is not accepted.")
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _read(request, job_type, spool, max_upload=max_upload)
+            yield
     except TimeoutError:
         raise MalformedRequestError(f"The body did not come within {PATIENCE:g} seconds.") from None
     except web.RequestPayloadError:

@@ -51,7 +51,6 @@ class _Image:
             hdrs.CACHE_CONTROL: "public, max-age=0",
             hdrs.ETAG: self.etag,
             hdrs.LAST_MODIFIED: http_date(self.modified),
-            "X-Content-Type-Options": "nosniff",
         }
 
     def read(self, start: int, size: int) -> bytes:

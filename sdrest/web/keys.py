@@ -9,9 +9,11 @@ from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
+from sdrest.web.access import Guard
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
+GUARD = web.AppKey("guard", Guard)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)

@@ -1,32 +1,67 @@
 """The server under the application: what is no valid HTTP is answered as every other error is."""
 
+import asyncio
 from http import HTTPStatus
+from typing import Any, cast
 
 from aiohttp import web
 
+from sdrest.web.connections import Connections
 from sdrest.web.errors import status_response
+from sdrest.web.security import HEADERS
 
 _NOT_HTTP = "This is not a valid HTTP request."
 
 
 class Runner(web.AppRunner):
-    """An `AppRunner` whose connections answer in JSON, without a word on the server's insides."""
+    """An `AppRunner` whose connections answer in JSON, without a word on the server's insides.
+
+    A client that leaves an answer unread for `unread_seconds` is disconnected.
+    """
+
+    def __init__(
+        self, app: web.Application, *, unread_seconds: float = 60.0, **options: Any
+    ) -> None:
+        super().__init__(app, **options)
+        self._connections = Connections(patience=unread_seconds)
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         return _Server(
             made.request_handler,
+            self._connections,
             request_factory=made.request_factory,
             **made._kwargs,  # noqa: SLF001 (what aiohttp's runner has made of its options)
         )
 
 
 class _Server(web.Server):
+    def __init__(self, handler: Any, watched: Connections, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._watched = watched
+
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self, self._watched, loop=self._loop, **self._kwargs)
 
 
 class _Connection(web.RequestHandler):
+    __slots__ = ("_transport", "_watched")
+
+    def __init__(self, server: web.Server, watched: Connections, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._watched = watched
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and be watched until the transport has ended, which may be after the answer."""
+        super().connection_made(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self._watched.add(self._transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._watched.discard(self._transport)
+        super().connection_lost(exc)
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -40,5 +75,6 @@ class _Connection(web.RequestHandler):
         answer = status_response(
             HTTPStatus(status), _NOT_HTTP if status == HTTPStatus.BAD_REQUEST else None
         )
+        answer.headers.update(HEADERS)
         answer.force_close()
         return answer

@@ -143,7 +143,7 @@ def test_a_flag_goes_before_its_variable(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
 def test_every_flag_has_a_variable(flag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(flag.variable, flag.default_text or "python3")
+    monkeypatch.setenv(flag.variable, flag.default_text or "https://example.org")
     assert parsed().given == {flag.name}
 
 

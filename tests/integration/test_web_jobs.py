@@ -186,7 +186,7 @@ async def test_what_is_no_image_of_a_job_is_not_there(site: Served, path: str) -
     (site.output / "own.html").write_text("<script>alert(1)</script>")
     (site.output / "link.txt").symlink_to("/etc/hostname")
 
-    reply = await site.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    reply = await site.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     assert reply.startswith(b"HTTP/1.1 404 ")
     assert b'{"error":{"code":"not_found"' in reply
@@ -237,7 +237,7 @@ async def test_a_client_that_leaves_in_mid_image_harms_nobody(
 ) -> None:
     (site.output / JOB.lstrip("/") / "3.png").write_bytes(os.urandom(30_000_000))
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    writer.write(f"GET {JOB}/3.png HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {JOB}/3.png HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await reader.readuntil(b"\r\n\r\n")
     writer.transport.abort()
 

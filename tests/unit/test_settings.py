@@ -32,7 +32,10 @@ def test_flags_make_settings() -> None:
     assert Settings(**{flag.name: flag.default for flag in FLAGS}) == Settings()
 
 
-@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
+NOT_SECRET = [flag for flag in FLAGS if not flag.secret]  # the default of a secret is none at all
+
+
+@pytest.mark.parametrize("flag", NOT_SECRET, ids=lambda flag: flag.name)
 def test_a_default_reads_as_itself(flag: Flag) -> None:
     value = flag.parse(flag.default_text)
     assert value == flag.default

@@ -1,0 +1,61 @@
+"""The page at `/`: plain files, read once, sent from memory."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from sdrest.params import MODELS
+from sdrest.web.conditional import is_fresh
+from sdrest.web.render import JSON, json_body
+
+STATIC = Path(__file__).with_name("static")
+"""The page's folder; everything in it is public."""
+
+PREFIX = "/static/"
+
+PARAMETERS = f"{PREFIX}parameters.json"
+"""The JSON schemas of the three requests, by job type: what the page makes its forms from."""
+
+_INDEX = "index.html"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    hdrs.CACHE_CONTROL: "no-cache",
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_to(router: web.UrlDispatcher) -> None:
+    """Register `/` and one route for each file: there is no path that could lead elsewhere."""
+    schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
+    router.add_get(PARAMETERS, _sender(json_body(schemas), JSON))
+    for path in sorted(STATIC.iterdir()):
+        handler = _sender(path.read_bytes(), _TYPES[path.suffix])
+        router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)
+
+
+def _sender(body: bytes, content_type: str) -> Handler:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {hdrs.ETAG: etag, **_HEADERS}
+
+    async def send(request: web.Request) -> web.Response:
+        if is_fresh(request.headers, etag):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type, **headers})
+
+    return send

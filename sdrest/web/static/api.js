@@ -1,0 +1,70 @@
+// The server's routes as functions. They resolve to JSON, or throw an ApiError or an OfflineError.
+
+import { OfflineError, readError } from "./errors.js";
+
+let unlock = async () => false;
+
+/** `ask` is called where the server wants a token; it resolves to whether there is one now. */
+export function onLocked(ask) {
+  unlock = ask;
+}
+
+async function send(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw new OfflineError();
+  }
+}
+
+async function request(path, options = {}) {
+  let response = await send(path, options);
+  if (response.status === 401 && (await unlock())) response = await send(path, options);
+  if (!response.ok) throw await readError(response);
+  return response;
+}
+
+async function json(path, options) {
+  return (await request(path, options)).json();
+}
+
+const post = (path, body) => json(path, { method: "POST", body });
+
+/** The JSON schemas of the requests, by job type, from which the forms are made. */
+export const schemas = () => json("/static/parameters.json");
+
+/** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
+export function list(query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value != null);
+  return json(`/jobs?${new URLSearchParams(given)}`);
+}
+
+/** Asks for a job; resolves to its JSON, be it new or known. */
+export const submit = (type, form) => post(`/${type}`, form);
+
+export const job = (url) => json(url);
+export const cancel = (url) => post(`${url}/cancel`);
+export const retry = (url) => post(`${url}/retry`);
+export const remove = (url) => request(url, { method: "DELETE" });
+
+/** An image's bytes. */
+export const image = async (url) => (await request(url)).blob();
+
+/** Which engine there is and what is wrong with it; an engine that is not ready is no error here. */
+export async function readiness() {
+  const response = await send("/readyz");
+  return response.status === 200 || response.status === 503 ? response.json() : null;
+}
+
+/** Exchanges a token for a cookie; throws where the token is not the right one. */
+export async function openSession(token) {
+  const response = await send("/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+  if (!response.ok) throw await readError(response);
+}
+
+/** The address of a small version of an image. */
+export const thumbnail = (url) => `${url}?size=512`;

@@ -1,0 +1,151 @@
+// The page: its parts are made and tied together here.
+
+import { announce } from "./announce.js";
+import * as api from "./api.js";
+import { title, total } from "./card.js";
+import { Compose } from "./compose.js";
+import { askForToken, confirm } from "./dialogs.js";
+import { setText } from "./dom.js";
+import { ApiError, sentence } from "./errors.js";
+import { Feed } from "./events.js";
+import { Jobs } from "./jobs.js";
+import { showNotices } from "./notices.js";
+import { doneFraction, isActive, Store } from "./store.js";
+import { Viewer } from "./viewer.js";
+import { percent, pictures, place } from "./words.js";
+
+const PAGE = 60;
+const SETTLE = 300;
+const RETRY = 2000;
+
+const connection = document.getElementById("connection");
+const CONNECTION = {
+  live: "Live",
+  polling: "Asking every second",
+  lost: "Server away, trying again …",
+};
+
+const store = new Store();
+let compose = null;
+
+/** Runs what a button does; whatever fails is said where it can be seen. */
+function guarded(action) {
+  return async (...given) => {
+    try {
+      await action(...given);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 410) store.remove(given[0].resultUrl);
+      say(sentence(error));
+    }
+  };
+}
+
+function say(text) {
+  const note = document.createElement("p");
+  note.className = "toast";
+  note.setAttribute("role", "alert");
+  note.textContent = text;
+  document.body.append(note);
+  setTimeout(() => note.remove(), 8000);
+}
+
+const useImage = guarded((type, url, prompt) => compose.useImage(type, url, prompt));
+const use = (job) => compose.use(job);
+const viewer = new Viewer({ useImage, use });
+
+const jobs = new Jobs(document.getElementById("jobs"), store, {
+  cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
+  retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
+  remove: guarded(async (job) => {
+    const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
+    if (!(await confirm(`Delete “${title(job)}”${what} for good?`, "Delete"))) return;
+    await api.remove(job.resultUrl);
+    store.remove(job.resultUrl);
+    announce("Deleted.");
+    document.getElementById("jobs").focus({ preventScroll: true });
+  }),
+  use,
+  view: (job, index) => viewer.open(job, index),
+  more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
+  suggest: (prompt) => compose.suggest(prompt),
+});
+
+function submitted(job, values) {
+  const [, type] = job.resultUrl.split("/");
+  const known = store.get(job.resultUrl);
+  store.merge({ type, params: values, seed: Number(values.seed), ...known, ...job });
+  if (!isActive(job)) announce(`The same request was made before; here is what it gave.`);
+  jobs.element(job.resultUrl)?.scrollIntoView({ block: "nearest" });
+}
+
+let settling = null;
+
+/** Places in the queue change with every job that leaves it; ask once after a flurry. */
+function refreshQueue() {
+  clearTimeout(settling);
+  settling = setTimeout(async () => {
+    const { jobs: waiting } = await api.list({ status: "QUEUED", limit: PAGE });
+    waiting.forEach((job) => store.merge(job));
+  }, SETTLE);
+}
+
+store.addEventListener("job", ({ detail: { job, before } }) => {
+  if (before?.status === "QUEUED" && job.status !== "QUEUED") refreshQueue();
+  if (before) tell(job, before);
+});
+
+/** Says what happened, for those who do not see it. */
+function tell(job, before) {
+  if (job.status !== before.status) {
+    const said = {
+      QUEUED: `${place(job.position)}.`,
+      IN_PROGRESS: "Your picture is being made.",
+      COMPLETE: `Done: ${pictures(job.imageUrls?.length ?? 0)}, ${title(job)}`,
+      FAILED: `Failed. ${job.error?.message ?? ""}`,
+      CANCELLED: "Cancelled.",
+    };
+    announce(said[job.status]);
+  } else if ((job.imageUrls?.length ?? 0) > (before.imageUrls?.length ?? 0)) {
+    announce(`Picture ${job.imageUrls.length} of ${total(job)} is there.`);
+  }
+}
+
+store.addEventListener("change", () => {
+  const running = store.all.find((job) => job.status === "IN_PROGRESS");
+  document.title = running ? `${percent(doneFraction(running))} · sdrest` : "sdrest";
+});
+
+async function load() {
+  store.replace(await api.list({ limit: PAGE }));
+}
+
+function hear(news) {
+  if (news.params || store.get(news.resultUrl)) store.merge(news);
+  else load().catch(() => {}); // a job of another window; the feed sees to a lost server
+}
+
+const feed = new Feed({
+  load,
+  hear,
+  tell: (state) => {
+    connection.dataset.state = state;
+    setText(connection, CONNECTION[state]);
+  },
+});
+
+/** The forms need the schemas; without a server they come when it is there. */
+async function schemas() {
+  for (;;) {
+    try {
+      return await api.schemas();
+    } catch (error) {
+      setText(connection, sentence(error));
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
+  }
+}
+
+api.onLocked(askForToken);
+compose = new Compose(document.getElementById("compose"), await schemas(), submitted);
+feed.start();
+showNotices(document.getElementById("notices"));

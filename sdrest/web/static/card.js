@@ -1,0 +1,183 @@
+// A job on the page: its pictures, where it stands, what can be done with it.
+
+import * as api from "./api.js";
+import { arrange, h, setText, uniqueId } from "./dom.js";
+import { Grain } from "./grain.js";
+import { Pace } from "./pace.js";
+import { doneFraction, isActive } from "./store.js";
+import { ago, duration, label, percent, pictures, place, typeName } from "./words.js";
+
+const MOST_TILES = 9;
+const UNSAID = new Set(["prompt", "channels", "downsamplingFactor"]);
+const SAID_FIRST = ["steps", "seed", "strength"];
+
+/** How many pictures a job makes. */
+export function total({ progress, params, imageUrls = [] }) {
+  const asked = Number(params.iterations ?? 1) * Number(params.batchSize ?? 1);
+  return progress?.totalImages ?? Math.max(asked, imageUrls.length);
+}
+
+/** What a job is called where it has no prompt. */
+export const title = ({ params, type }) => params.prompt || typeName(type);
+
+/** The parameters that tell most, in a few words. */
+function summary(job) {
+  const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
+  const said = SAID_FIRST.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
+  return [typeName(job.type), width && `${width} × ${height}`, ...said, ago(job.createdAt)].filter(Boolean).join(" · ");
+}
+
+/** A job's parameters as `[name, value]` pairs for people. */
+export function facts(job) {
+  const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
+  const size = width && height ? [["Size", `${width} × ${height}`]] : [];
+  const rest = Object.entries(params).filter(([name, value]) => !UNSAID.has(name) && value != null);
+  return [...size, ...rest.map(([name, value]) => [label(name), String(value)])];
+}
+
+function state(job, pace) {
+  switch (job.status) {
+    case "QUEUED":
+      return place(job.position);
+    case "IN_PROGRESS": {
+      const { currentImageIndex: index, totalImages: count, currentImageProgress: part } = job.progress ?? {};
+      if (!index || (index === 1 && part === 0)) return "Starting";
+      const left = pace.left();
+      const which = count > 1 ? `Picture ${index} of ${count}` : "Drawing";
+      return [which, percent(doneFraction(job)), left !== null && `about ${duration(left)} left`].filter(Boolean).join(" · ");
+    }
+    case "FAILED":
+      return "Failed";
+    case "CANCELLED":
+      return "Cancelled";
+    default:
+      return "";
+  }
+}
+
+export class Card {
+  #pace = new Pace();
+  #tiles = new Map();
+  #grains = new Map();
+  #actions;
+  #parts;
+  job = null;
+
+  /** `actions` are the functions that the buttons call, each with the job. */
+  constructor(actions) {
+    this.#actions = actions;
+    const id = uniqueId("job");
+    const button = (text, action, kind = "quiet") =>
+      h("button", { type: "button", class: kind, onclick: () => action(this.job) }, text);
+    this.#parts = {
+      tiles: h("div", { class: "tiles" }),
+      heading: h("h3", { id }),
+      state: h("p", { class: "state" }),
+      bar: h("progress", { max: 1, value: 0, "aria-labelledby": id }),
+      error: h("p", { class: "job-error" }),
+      more: h("pre", {}),
+      facts: h("p", { class: "facts" }),
+      cancel: button("Cancel", actions.cancel),
+      retry: button("Try again", actions.retry),
+      use: button("Use these again", actions.use),
+      download: h("a", { class: "quiet" , download: ""}, "Download"),
+      remove: button("Delete", actions.remove),
+    };
+    this.#parts.details = h("details", { class: "script" }, h("summary", {}, "What the script said"), this.#parts.more);
+    const p = this.#parts;
+    this.element = h("article", { class: "card", "aria-labelledby": id },
+      p.tiles,
+      h("div", { class: "about" }, p.heading, p.state, p.bar, p.error, p.details, p.facts,
+        h("div", { class: "actions" }, p.cancel, p.retry, p.use, p.download, p.remove)));
+  }
+
+  update(job) {
+    this.job = job;
+    if (job.status === "IN_PROGRESS") this.#pace.note(doneFraction(job));
+    this.element.dataset.status = job.status;
+    this.#showState(job);
+    this.#showActions(job);
+    this.#showTiles(job);
+  }
+
+  /** Says anew how long ago it was. */
+  age() {
+    setText(this.#parts.facts, summary(this.job));
+  }
+
+  #showState(job) {
+    const p = this.#parts;
+    setText(p.heading, title(job));
+    p.heading.title = title(job);
+    const text = state(job, this.#pace);
+    setText(p.state, text);
+    p.state.hidden = !text;
+    p.bar.hidden = job.status !== "IN_PROGRESS";
+    p.bar.value = doneFraction(job);
+    setText(p.error, job.error?.message ?? "");
+    p.error.hidden = !job.error;
+    setText(p.more, job.error?.details?.stderr ?? "");
+    p.details.hidden = !job.error?.details?.stderr;
+    this.age();
+  }
+
+  #showActions(job) {
+    const p = this.#parts;
+    const active = isActive(job);
+    const shown = { cancel: active, retry: job.status === "FAILED" || job.status === "CANCELLED", use: true, remove: !active };
+    for (const [name, isShown] of Object.entries(shown)) this.#toggle(p[name], isShown);
+    const urls = job.imageUrls ?? [];
+    p.download.hidden = active || urls.length !== 1;
+    if (!p.download.hidden) p.download.href = urls[0];
+  }
+
+  /** Hides a button without losing the focus that may be on it. */
+  #toggle(button, isShown) {
+    const hadFocus = button === document.activeElement;
+    button.hidden = !isShown;
+    if (hadFocus && !isShown) this.#parts.use.focus();
+  }
+
+  #showTiles(job) {
+    const urls = job.imageUrls ?? [];
+    const count = isActive(job) ? total(job) : urls.length;
+    const shown = Math.min(count, MOST_TILES);
+    const first = isActive(job) ? Math.max(0, Math.min(urls.length - MOST_TILES + 1, count - MOST_TILES)) : 0;
+    const tiles = Array.from({ length: shown }, (_, place) => this.#tile(job, first + place, urls));
+    arrange(this.#parts.tiles, tiles);
+    this.#parts.tiles.dataset.count = shown;
+    this.#parts.tiles.hidden = shown === 0;
+    const last = tiles.at(-1);
+    const hidden = count - first - shown;
+    for (const tile of tiles) delete tile.dataset.more;
+    if (last && hidden > 0) last.dataset.more = `+${hidden}`;
+  }
+
+  #tile(job, index, urls) {
+    const url = urls[index];
+    if (url) return this.#image(job, index, url);
+    const { currentImageIndex, currentImageProgress } = job.progress ?? {};
+    const grain = this.#grain(job, index);
+    grain.show(currentImageIndex === index + 1 ? currentImageProgress : 0);
+    return grain.tile;
+  }
+
+  #grain(job, index) {
+    if (!this.#grains.has(index)) {
+      const grain = new Grain(Number.parseInt(job.resultUrl.slice(-8), 16) + index * 7919);
+      grain.tile = h("div", { class: "tile" }, grain.element);
+      this.#grains.set(index, grain);
+    }
+    return this.#grains.get(index);
+  }
+
+  #image(job, index, url) {
+    if (!this.#tiles.has(url)) {
+      const image = h("img", { src: api.thumbnail(url), alt: "", loading: "lazy", decoding: "async" });
+      const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
+      const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
+      this.#tiles.set(url, tile);
+    }
+    return this.#tiles.get(url);
+  }
+}

@@ -1,0 +1,205 @@
+// The three forms behind their tabs: entering, checking, sending.
+
+import { announce } from "./announce.js";
+import * as api from "./api.js";
+import { loadDraft, saveDraft } from "./draft.js";
+import { h } from "./dom.js";
+import { ApiError, sentence } from "./errors.js";
+import { ParameterForm } from "./forms.js";
+import { Mask } from "./mask.js";
+import { Tabs } from "./tabs.js";
+import { Upload } from "./upload.js";
+import { typeName } from "./words.js";
+
+const SEND = "Make picture";
+const NEEDS_PICTURE = new Set(["image-to-image", "inpaint-image"]);
+
+/** One tab's form: parameters, a sentence about all of them, the button. */
+class Panel {
+  constructor(type, schema, send) {
+    this.type = type;
+    this.parameters = new ParameterForm(schema);
+    this.picturePlace = h("div", { class: "picture-place" });
+    this.error = h("p", { class: "form-error", role: "alert", hidden: true });
+    this.button = h("button", { class: "primary", type: "submit" }, SEND);
+    const { prompt, others } = split(this.parameters.elements);
+    this.element = h(
+      "form",
+      {
+        novalidate: true, // the server checks, with better sentences
+        onsubmit: (event) => {
+          event.preventDefault();
+          send(this);
+        },
+      },
+      prompt,
+      this.picturePlace,
+      others,
+      h("div", { class: "send" }, this.button, this.error),
+    );
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.element.requestSubmit();
+    });
+  }
+
+  say(message) {
+    this.error.hidden = !message;
+    this.error.textContent = message ?? "";
+  }
+
+  busy(isBusy) {
+    this.button.setAttribute("aria-disabled", String(isBusy));
+    this.button.textContent = isBusy ? "Sending …" : SEND;
+  }
+}
+
+/** The prompt comes first, then the picture, then the rest. */
+function split(elements) {
+  const prompt = elements[0].querySelector(".field-prompt");
+  prompt?.remove();
+  return { prompt, others: elements };
+}
+
+export class Compose {
+  #panels;
+  #upload = new Upload();
+  #mask;
+  #tabs;
+  #submitted;
+
+  /** `schemas` are those of the requests by type; `submitted(job, values)` gets each job. */
+  constructor(root, schemas, submitted) {
+    this.#submitted = submitted;
+    const send = (panel) => this.#send(panel);
+    this.#panels = new Map(
+      Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, send)]),
+    );
+    this.#mask = new Mask(this.#upload.stage);
+    this.#upload.element.append(this.#mask.tools);
+    this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
+    this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type));
+    this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
+      name: type, title: typeName(type), panel: element,
+    })), (type) => this.#opened(type));
+    root.append(this.#tabs.element);
+    this.#restore();
+    root.addEventListener("input", () => this.#save());
+  }
+
+  /** The job type whose form is open. */
+  get type() {
+    return this.#tabs.current;
+  }
+
+  /** Opens a job's form with its parameters. */
+  use(job) {
+    const panel = this.#panels.get(job.type);
+    panel.parameters.fill({ ...job.params, seed: job.seed ?? job.params.seed });
+    panel.parameters.seed.isFresh = false;
+    this.#tabs.open(job.type);
+    this.#reveal(panel);
+    this.#save();
+    announce("The form has these settings now.");
+  }
+
+  /** Takes a finished image as the input of another type. */
+  async useImage(type, url, prompt) {
+    const blob = await api.image(url);
+    this.#tabs.open(type);
+    const panel = this.#panels.get(type);
+    const field = panel.parameters.field("prompt");
+    if (prompt && field && !field.value) field.set(prompt);
+    await this.#upload.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
+    this.#reveal(panel);
+  }
+
+  /** Fills in a prompt, as the examples do. */
+  suggest(prompt) {
+    this.#tabs.open("text-to-image");
+    const panel = this.#panels.get("text-to-image");
+    panel.parameters.field("prompt").set(prompt);
+    panel.button.focus();
+    this.#save();
+  }
+
+  #reveal(panel) {
+    panel.element.scrollIntoView({ block: "start" });
+    (panel.parameters.field("prompt") ?? this.#mask).focus();
+  }
+
+  #opened(type) {
+    if (NEEDS_PICTURE.has(type)) this.#panels.get(type).picturePlace.append(this.#upload.element);
+    this.#upload.element.classList.toggle("masked", type === "inpaint-image");
+    this.#save();
+  }
+
+  async #send(panel) {
+    if (panel.button.getAttribute("aria-disabled") === "true") return;
+    panel.say(null);
+    if (!this.#check(panel)) return;
+    panel.parameters.seed.roll();
+    panel.busy(true);
+    const { values } = panel.parameters;
+    try {
+      this.#submitted(await api.submit(panel.type, await this.#body(panel.type, values)), values);
+      panel.parameters.fail([]);
+    } catch (error) {
+      this.#refused(panel, error);
+    } finally {
+      panel.busy(false);
+    }
+  }
+
+  /** Says what only the page can know: that there is no picture yet, or nothing painted. */
+  #check({ type }) {
+    if (NEEDS_PICTURE.has(type) && !this.#upload.picture) {
+      this.#upload.fail("Choose a picture to start from.");
+      this.#upload.focus();
+      return false;
+    }
+    if (type === "inpaint-image" && this.#mask.isEmpty) {
+      this.#mask.fail("Paint over the part of the picture that shall be made anew.");
+      this.#mask.focus();
+      return false;
+    }
+    return true;
+  }
+
+  async #body(type, values) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries(values)) body.append(name, value);
+    if (NEEDS_PICTURE.has(type)) body.append("image", this.#upload.picture.blob, "image");
+    if (type === "inpaint-image") body.append("mask", await this.#mask.png(), "mask.png");
+    return body;
+  }
+
+  #refused(panel, error) {
+    const fields = error instanceof ApiError ? error.fields : [];
+    const others = panel.parameters.fail(fields);
+    const about = new Map(others.map(({ field, message }) => [field, message]));
+    this.#upload.fail(about.get("image"));
+    this.#mask.fail(about.get("mask"));
+    const unplaced = others.filter(({ field }) => field !== "image" && field !== "mask");
+    if (fields.length === 0) panel.say(sentence(error));
+    else panel.say(unplaced.map(({ field, message }) => `${field}: ${message}`).join(" ")
+      || "Some fields are not right yet; each says why.");
+  }
+
+  #save() {
+    const forms = [...this.#panels].map(([type, { parameters }]) => [
+      type, { values: parameters.values, isFresh: parameters.seed.isFresh },
+    ]);
+    saveDraft({ type: this.type, forms: Object.fromEntries(forms) });
+  }
+
+  #restore() {
+    const { type, forms = {} } = loadDraft();
+    for (const [name, { values, isFresh }] of Object.entries(forms)) {
+      const parameters = this.#panels.get(name)?.parameters;
+      if (!parameters) continue;
+      parameters.fill(values);
+      parameters.seed.isFresh = isFresh;
+    }
+    this.#tabs.open(this.#panels.has(type) ? type : [...this.#panels.keys()][0]);
+  }
+}

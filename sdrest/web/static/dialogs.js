@@ -1,0 +1,58 @@
+// Two questions: whether to really do it, and for the token.
+
+import { h, uniqueId } from "./dom.js";
+import { openSession } from "./api.js";
+import { sentence } from "./errors.js";
+
+function ask(attributes, ...children) {
+  const dialog = h("dialog", { class: "question", ...attributes }, ...children);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+  });
+}
+
+/** Asks a question with two answers; resolves to whether `yes` was it. */
+export function confirm(question, yes) {
+  const id = uniqueId("question");
+  return ask({ "aria-labelledby": id }, h("form", { method: "dialog" },
+    h("p", { id }, question),
+    h("div", { class: "row end" },
+      h("button", { class: "quiet", value: "no" }, "Keep it"),
+      h("button", { class: "primary", value: "yes" }, yes))));
+}
+
+let asking = null;
+
+/** Asks for the server's token until it is right or the person gives up; one question at a time. */
+export function askForToken() {
+  asking ??= askOnce().finally(() => (asking = null));
+  return asking;
+}
+
+function askOnce() {
+  const id = uniqueId("token");
+  const input = h("input", { type: "password", id, autocomplete: "current-password", required: true, "aria-describedby": `${id}-error` });
+  const error = h("p", { class: "field-error", id: `${id}-error`, role: "alert" });
+  const form = h("form", {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      try {
+        await openSession(input.value);
+        form.closest("dialog").close("yes");
+      } catch (thrown) {
+        error.textContent = sentence(thrown);
+        input.focus();
+      }
+    },
+  },
+    h("label", { for: id }, "This server wants its token"),
+    h("p", { class: "hint" }, "It is what the server was started with (--token). This browser is asked once."),
+    input, error,
+    h("div", { class: "row end" }, h("button", { class: "primary" }, "Come in")));
+  return ask({ "aria-label": "Token" }, form);
+}

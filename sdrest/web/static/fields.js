@@ -1,0 +1,114 @@
+// One input for one property of a request's schema: label, control, hint and error belong together.
+
+import { h, uniqueId } from "./dom.js";
+import { label } from "./words.js";
+
+const WIDEST_SLIDER = 1;
+
+/** Returns the schema without "or null" and without references. */
+function plain(schema, definitions) {
+  const { $ref, anyOf, ...rest } = schema;
+  const inner = anyOf?.find(({ type }) => type !== "null");
+  const referred = $ref && definitions[$ref.split("/").at(-1)];
+  return { ...inner, ...referred, ...rest };
+}
+
+function control(name, schema, id) {
+  const common = { id, name };
+  const { minimum, maximum } = schema;
+  if (schema.enum) return h("select", common, schema.enum.map((value) => h("option", {}, value)));
+  if (schema.type === "string") return h("textarea", { ...common, rows: 4 });
+  const whole = schema.type === "integer";
+  const range = { min: minimum, max: maximum, step: schema.multipleOf ?? (whole ? 1 : "any") };
+  if (!whole && maximum - minimum <= WIDEST_SLIDER) {
+    return h("input", { ...common, ...range, type: "range", step: 0.05 });
+  }
+  const inputmode = whole ? "numeric" : "decimal";
+  return h("input", { ...common, ...range, type: "number", inputmode });
+}
+
+/** A slider with its value beside it. */
+function slider(input) {
+  const output = h("output", { for: input.id });
+  for (const name of ["input", "set"]) {
+    input.addEventListener(name, () => (output.textContent = input.value));
+  }
+  return h("div", { class: "slider" }, input, output);
+}
+
+/** Whether a property can have one value only, so that nobody needs to be asked. */
+export const isFixed = ({ minimum, maximum }) => minimum != null && minimum === maximum;
+
+export class Field {
+  control;
+  #error;
+
+  constructor(name, declared, definitions) {
+    const schema = plain(declared, definitions);
+    const id = uniqueId(name);
+    this.name = name;
+    this.default = schema.default;
+    this.control = control(name, schema, id);
+    this.#error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
+    const hint = h("p", { class: "hint", id: `${id}-hint` }, schema.description ?? "");
+    this.control.setAttribute("aria-describedby", `${id}-error ${id}-hint`);
+    this.element = h(
+      "div",
+      { class: `field field-${name}` },
+      h("label", { for: id, title: schema.description }, label(name)),
+      this.control.type === "range" ? slider(this.control) : this.control,
+      this.#error,
+      hint,
+    );
+    this.set(schema.default);
+    this.control.addEventListener("input", () => this.fail(null));
+  }
+
+  /** What was entered, as text; nothing entered is the server's default. */
+  get value() {
+    return this.control.value;
+  }
+
+  set(value) {
+    this.control.value = value ?? "";
+    this.control.dispatchEvent(new Event("set"));
+  }
+
+  /** Shows what is wrong with the value, or with null that nothing is. */
+  fail(message) {
+    this.#error.hidden = !message;
+    this.#error.textContent = message ?? "";
+    if (message) this.control.setAttribute("aria-invalid", "true");
+    else this.control.removeAttribute("aria-invalid");
+  }
+
+  focus() {
+    this.control.focus();
+  }
+}
+
+/** The seed: by default a new one for each request, since the same request is the same job. */
+export class SeedField extends Field {
+  #fresh = h("input", { type: "checkbox", checked: true });
+
+  constructor(...given) {
+    super(...given);
+    this.#fresh.id = `${this.control.id}-fresh`;
+    const text = h("label", { for: this.#fresh.id, class: "check" }, this.#fresh, "New each time");
+    this.control.after(text);
+    this.control.addEventListener("input", () => (this.isFresh = false));
+  }
+
+  get isFresh() {
+    return this.#fresh.checked;
+  }
+
+  set isFresh(fresh) {
+    this.#fresh.checked = fresh;
+  }
+
+  /** Chooses another seed if that is wanted. */
+  roll() {
+    if (this.isFresh) this.set(crypto.getRandomValues(new Uint32Array(1))[0]);
+  }
+}

@@ -1,0 +1,76 @@
+// One picture, large, with everything about it.
+
+import { h } from "./dom.js";
+import { facts, title, total } from "./card.js";
+
+export class Viewer {
+  #image = h("img", {});
+  #text = h("p", { class: "viewer-prompt" });
+  #facts = h("dl", {});
+  #place = h("p", { class: "hint", role: "status" });
+  #download = h("a", { class: "primary", download: "" }, "Download");
+  #previous;
+  #next;
+  #dialog;
+  #job;
+  #index = 0;
+
+  /** `useImage(type, url, prompt)` takes the picture as an input; `use(job)` takes parameters. */
+  constructor({ useImage, use }) {
+    const act = (text, action) =>
+      h("button", { type: "button", class: "quiet", onclick: () => { this.#dialog.close(); action(); } }, text);
+    const begin = (type) => useImage(type, this.#url, this.#job.params.prompt);
+    this.#previous = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(-1) }, "Previous");
+    this.#next = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(1) }, "Next");
+    this.#dialog = h("dialog", { class: "viewer", "aria-label": "Picture", onkeydown: (event) => this.#key(event) },
+      h("div", { class: "viewer-image" }, this.#image),
+      h("div", { class: "viewer-about" },
+        h("button", { type: "button", class: "quiet close", onclick: () => this.#dialog.close() }, "Close"),
+        this.#text, this.#facts,
+        h("div", { class: "viewer-use" },
+          this.#download,
+          act("Use as input", () => begin("image-to-image")),
+          act("Paint on it", () => begin("inpaint-image")),
+          act("Use these again", () => use(this.#job))),
+        h("div", { class: "row" }, this.#previous, this.#place, this.#next)));
+    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
+    document.body.append(this.#dialog);
+  }
+
+  open(job, index) {
+    this.#job = job;
+    this.#index = index;
+    this.#show();
+    this.#dialog.showModal();
+  }
+
+  get #url() {
+    return this.#job.imageUrls[this.#index];
+  }
+
+  #turn(step) {
+    const count = this.#job.imageUrls.length;
+    this.#index = (this.#index + step + count) % count;
+    this.#show();
+  }
+
+  #key({ key }) {
+    if (key === "ArrowLeft") this.#turn(-1);
+    if (key === "ArrowRight") this.#turn(1);
+  }
+
+  #show() {
+    const { imageUrls, type, resultUrl } = this.#job;
+    const several = imageUrls.length > 1;
+    this.#image.src = this.#url;
+    this.#image.alt = title(this.#job);
+    this.#text.textContent = title(this.#job);
+    this.#download.href = this.#url;
+    this.#download.download = `${type}-${resultUrl.slice(-8)}-${this.#index + 1}.png`;
+    this.#place.textContent = several ? `${this.#index + 1} of ${total(this.#job)}` : "";
+    this.#previous.hidden = this.#next.hidden = !several;
+    this.#facts.replaceChildren(
+      ...facts(this.#job).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    );
+  }
+}

@@ -1,0 +1,43 @@
+// Numbers and names as people say them.
+
+/** "batchSize" becomes "Batch size". */
+export function label(name) {
+  const spaced = name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+  return spaced[0].toUpperCase() + spaced.slice(1);
+}
+
+/** "text-to-image" becomes "Text to image". */
+export function typeName(type) {
+  const spaced = type.replaceAll("-", " ");
+  return spaced[0].toUpperCase() + spaced.slice(1);
+}
+
+/** 1 becomes "1 picture", 3 becomes "3 pictures". */
+export const pictures = (count) => `${count} picture${count === 1 ? "" : "s"}`;
+
+/** A place in the queue, counted from 1. */
+export function place(position) {
+  if (!position) return "Waiting";
+  if (position === 1) return "Next in line";
+  return `Number ${position} in line`;
+}
+
+/** Seconds as a rough time: "5 s", "2 min". */
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** A time of the past as "3 minutes ago". */
+export function ago(time, now = Date.now()) {
+  const seconds = (now - Date.parse(time)) / 1000;
+  if (!(seconds >= 45)) return "just now";
+  if (seconds < 2700) return relative.format(-Math.round(seconds / 60), "minute");
+  if (seconds < 79_200) return relative.format(-Math.round(seconds / 3600), "hour");
+  return relative.format(-Math.round(seconds / 86_400), "day");
+}
+
+export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;

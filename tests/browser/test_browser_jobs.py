@@ -1,0 +1,131 @@
+"""What becomes of jobs: cancelled, tried again, deleted, and found again after any break."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, Route, expect
+
+from tests.support.page import PLAIN, Studio, studio
+from tests.support.server import Serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AWAY = "net::ERR_"
+
+
+async def begin(opened: Studio, prompt: str, *, pictures: int) -> None:
+    """Ask for small pictures."""
+    await opened.small()
+    await opened.enter(Prompt=prompt, Iterations=pictures, Steps=50)
+    await opened.make()
+
+
+async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a long job", pictures=100)
+        running = opened.under_way.filter(has_text="a long job")
+        await expect(running).to_contain_text(re.compile("Picture [0-9]+ of 100"))
+        await begin(opened, "a short job", pictures=1)
+        waiting = opened.under_way.filter(has_text="a short job")
+        await expect(waiting).to_contain_text("Next in line")
+        await begin(opened, "another one", pictures=1)
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text(
+            "Number 2 in line"
+        )
+        await waiting.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="a short job")).to_contain_text("Cancelled")
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text("Next in line")
+        await running.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="a long job")).to_contain_text("Cancelled")
+        await opened.hears("Done: 1 picture, another one")
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Try again")
+            .click()
+        )
+        await opened.hears("Done: 1 picture, a short job")
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Delete")
+            .click()
+        )
+        question = opened.page.get_by_role("dialog")
+        await expect(question).to_contain_text("Delete “a short job” and its 1 picture for good?")
+        await question.get_by_role("button", name="Keep it").click()
+        await expect(opened.gallery).to_have_count(3)
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Delete")
+            .click()
+        )
+        await question.get_by_role("button", name="Delete").click()
+        await expect(opened.gallery).to_have_count(2)
+        await opened.page.reload()
+        await expect(opened.gallery).to_have_count(2)
+
+
+async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 12")
+        await opened.page.reload()
+        await expect(opened.under_way).to_contain_text("of 12")
+        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value("a boat")
+        await opened.hears("Done: 12 pictures")
+
+
+async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
+    browser: Browser, serve: Serve
+) -> None:
+    async with (
+        serve(PLAIN, "--grace", "0") as server,
+        studio(browser, server, AWAY) as opened,
+    ):
+        await opened.open()
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 12")
+        await server.stop()
+        await expect(opened.page.get_by_text("Server away")).to_be_visible()
+        await opened.page.get_by_role("button", name="Make picture").click()
+        await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
+        async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
+            await opened.connected()
+            await opened.hears("Done: 12 pictures")
+
+
+async def test_without_a_stream_the_page_asks_every_second(
+    browser: Browser, serve: Serve
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
+        await opened.page.route("**/events", refuse)
+        await opened.page.goto(opened.root)
+        await expect(opened.page.get_by_text("Asking every second")).to_be_visible()
+        await begin(opened, "a boat", pictures=1)
+        await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
+
+
+async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> None:
+    async with (
+        serve(PLAIN, "--token", "correct-horse-battery") as server,
+        studio(browser, server, "status of 401") as opened,
+    ):
+        await opened.page.goto(opened.root)
+        question = opened.page.get_by_role("dialog", name="Token")
+        await question.get_by_label("This server wants its token").fill("wrong")
+        await question.get_by_role("button", name="Come in").click()
+        await expect(question.get_by_role("alert")).not_to_be_empty()
+        await question.get_by_label("This server wants its token").fill("correct-horse-battery")
+        await question.get_by_role("button", name="Come in").click()
+        await opened.connected()
+        await begin(opened, "a boat", pictures=1)
+        await expect(opened.pictures(opened.gallery)).to_have_count(1)
+        await opened.page.reload()
+        await opened.connected()
+        await expect(question).to_have_count(0)

@@ -1,0 +1,1 @@
+"""A fuzzer of all routes: bad requests of every shape against a real server."""

@@ -1,0 +1,201 @@
+"""The page as a person has it: a tab of a real browser, what is on it and what it must not do."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    async_playwright,
+    expect,
+)
+from playwright.async_api import Request as BrowserRequest
+from yarl import URL
+
+from tests.support.server import Server
+
+SECONDS = 20.0
+"""No step in the browser takes longer."""
+
+PLAIN = "--plain-http"
+"""How the servers serve here: browsers do without their TLS connections' farewell at the end."""
+
+_MISSING = (
+    "The browser tests need Chromium. Debian, Ubuntu: apt install chromium; "
+    "macOS and others: .venv/bin/playwright install chromium"
+)
+_PAINTED = """(mask) => {
+  const copy = new OffscreenCanvas(mask.width, mask.height).getContext("2d");
+  copy.drawImage(mask, 0, 0);
+  const { data } = copy.getImageData(0, 0, mask.width, mask.height);
+  return data.filter((value, place) => place % 4 === 3 && value > 0).length / (data.length / 4);
+}"""
+_GIVE = """(body, [kind, carrier, name, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  const event = kind === "drop"
+    ? new DragEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true })
+    : new ClipboardEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true });
+  body.dispatchEvent(event);
+}"""
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start the system's Chromium, or the one that Playwright has installed."""
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        try:
+            browser = await playwright.chromium.launch(executable_path=program, args=flags)
+        except Error as error:
+            pytest.fail(f"{_MISSING}\n{error}" if program else _MISSING)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Studio:
+    """A tab with the page of `server`. `complaints` is what went wrong in it unseen.
+
+    `provoked` are texts of complaints that the test itself gives reason for.
+    """
+
+    page: Page
+    server: Server
+    complaints: list[str] = field(default_factory=list)
+    provoked: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> str:
+        return self.server.url.replace("0.0.0.0", "127.0.0.1")
+
+    async def open(self) -> None:
+        """Go to the page and wait until it is connected."""
+        await self.page.goto(self.root)
+        await self.connected()
+
+    async def connected(self) -> None:
+        states = ('[data-state="live"]', '[data-state="polling"]')
+        await self.page.locator(", ".join(states)).wait_for()
+
+    async def tab(self, name: str) -> None:
+        await self.page.get_by_role("tab", name=name).click()
+
+    async def enter(self, **fields: str | int) -> None:
+        """Fill in fields by their labels, e.g. `Prompt="a boat", Steps=8`."""
+        for name, value in fields.items():
+            role: Any = "textbox" if name == "Prompt" else "spinbutton"
+            await self.page.get_by_role(role, name=name, exact=True).fill(str(value))
+
+    async def small(self) -> None:
+        """Ask for the smallest pictures."""
+        await self.enter(Width=256, Height=256)
+
+    async def make(self) -> None:
+        """Press the button; returns when the server has answered."""
+        await self.page.get_by_role("button", name="Make picture").click()
+        await self.page.get_by_role("button", name="Make picture").wait_for()
+
+    @property
+    def under_way(self) -> Locator:
+        return self.page.get_by_role("region", name="Under way").get_by_role("article")
+
+    @property
+    def gallery(self) -> Locator:
+        return self.page.get_by_role("region", name="Gallery").get_by_role("article")
+
+    @property
+    def start(self) -> Locator:
+        """The picture that was given."""
+        return self.page.get_by_alt_text("The picture to start from")
+
+    @property
+    def mask(self) -> Locator:
+        return self.page.get_by_role("application", name="Mask over the picture")
+
+    async def stroke(self, *points: tuple[float, float]) -> None:
+        """Draw through points, given as fractions of the picture's sides."""
+        await self.mask.scroll_into_view_if_needed()
+        box = await self.mask.bounding_box()
+        assert box
+        where = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+        await self.page.mouse.move(*where[0])
+        await self.page.mouse.down()
+        for point in where[1:]:
+            await self.page.mouse.move(*point, steps=5)
+        await self.page.mouse.up()
+
+    async def painted(self) -> float:
+        """Return which part of the mask is painted, from 0 to 1."""
+        return float(await self.mask.evaluate(_PAINTED))
+
+    async def drop(self, name: str, content: bytes) -> None:
+        """Drop a file on the page."""
+        await self._give("drop", "dataTransfer", name, content)
+
+    async def paste(self, name: str, content: bytes) -> None:
+        """Paste a file."""
+        await self._give("paste", "clipboardData", name, content)
+
+    async def _give(self, event: str, carrier: str, name: str, content: bytes) -> None:
+        given = [event, carrier, name, list(content)]
+        await self.page.locator("body").evaluate(_GIVE, given)
+
+    def pictures(self, card: Locator) -> Locator:
+        """The buttons that open a card's pictures."""
+        return card.get_by_role("button", name=re.compile("^Picture [0-9]"))
+
+    async def hears(self, text: str) -> None:
+        """Wait until a screen reader has been told."""
+        await self.page.locator("#announcer", has_text=text).wait_for(state="attached")
+
+    def watch(self) -> None:
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        self.page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        provoked = any(text in message.text for text in self.provoked)
+        no_stream = message.location["url"].endswith("/events") and "404" in message.text
+        if message.type in {"error", "warning"} and not (provoked or no_stream):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: BrowserRequest) -> None:
+        url = URL(request.url)
+        if url.scheme not in {"blob", "data"} and url.origin() != URL(self.root).origin():
+            self.complaints.append(f"foreign request: {url}")
+
+
+@asynccontextmanager
+async def studio(
+    browser: Browser, server: Server, *provoked: str, **options: Any
+) -> AsyncIterator[Studio]:
+    """Give a new tab for the page; afterwards there must have been nothing to complain about."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(SECONDS * 1000)
+    expect.set_options(timeout=SECONDS * 1000)
+    opened = Studio(await context.new_page(), server, provoked=provoked)
+    opened.watch()
+    try:
+        async with asyncio.timeout(2 * SECONDS):
+            yield opened
+    except BaseException as error:
+        error.add_note("\n".join(["the browser's complaints:", *opened.complaints]))
+        raise
+    finally:
+        await context.close()
+    assert opened.complaints == [], opened.complaints

@@ -14,16 +14,20 @@ from sdrest.jobs.queue import Submission
 from sdrest.jobs.store import may_be_asked_again
 from sdrest.params import JobType, validate
 from sdrest.web import keys
-from sdrest.web.conditional import body_etag, is_fresh
-from sdrest.web.forms import expect, read_form
+from sdrest.web.conditional import is_fresh
+from sdrest.web.forms import Text, expect, read_form, read_text
 from sdrest.web.images import send_image
 from sdrest.web.multipart import Form
 from sdrest.web.negotiation import preferred
-from sdrest.web.render import JSON, job_body
+from sdrest.web.recent import Answers, Recent
+from sdrest.web.render import JSON
 from sdrest.web.spool import Spool
 
 JOB = "/{id:[0-9a-f]{32}}"
 _IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
+
+_SMALL = 4096
+"""Bytes of the largest body that is remembered with the job that it asked for."""
 
 _REDIRECT_TYPES = ("text/plain", "text/html")
 
@@ -33,6 +37,8 @@ class JobRoutes:
 
     def __init__(self, job_type: JobType) -> None:
         self.type = job_type
+        self._answers = Answers()
+        self._known: Recent[Text, JobKey] = Recent()
 
     @property
     def prefixes(self) -> tuple[str, str]:
@@ -52,21 +58,30 @@ class JobRoutes:
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
         settings = request.app[keys.SETTINGS]
+        text = await read_text(request)
+        if text is not None:
+            same = self._known.get(text)
+            if same is not None and request.app[keys.QUEUE].is_settled(same):
+                return self.redirect(request, same)
         async with Spool(request.app[keys.FOLDERS].spool) as spool:
-            form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
+            if text is not None:
+                form = await text.parse()
+            else:
+                form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
             self._require_uploads(form)
             digests = {name: upload.sha256 for name, upload in form.uploads.items()}
             values = server_values(self.type, settings, digests)
             key = JobKey(self.type, job_id(form.fields, values))
             if not (form.uploads and await _is_settled(request, key)):
                 await self._submit(request, key, form, spool)
+        if text is not None and len(text.body) <= _SMALL:
+            self._known.put(text, key)
         return self.redirect(request, key)
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
         key = self.key(request)
-        body = job_body(await request.app[keys.QUEUE].get(key))
-        etag = body_etag(body)
+        body, etag = self._answers.of(await request.app[keys.QUEUE].get(key))
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})

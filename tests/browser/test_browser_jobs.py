@@ -97,9 +97,7 @@ async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
             await opened.hears("Done: 12 pictures")
 
 
-async def test_without_a_stream_the_page_asks_every_second(
-    browser: Browser, serve: Serve
-) -> None:
+async def test_without_a_stream_the_page_asks_every_second(browser: Browser, serve: Serve) -> None:
     async def refuse(route: Route) -> None:
         await route.abort()
 

@@ -16,6 +16,7 @@ from sdrest.commands import certificate
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
+from sdrest.commands.loop import loop_factory
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
@@ -45,7 +46,8 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
             os.environ.pop(flag.variable, None)  # scripts shall not inherit it
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     logging.getLogger("sdrest").setLevel(settings.log_level.upper())
-    asyncio.run(_serve(settings, terminal, list(notes)))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve(settings, terminal, list(notes)))
     return 0
 
 

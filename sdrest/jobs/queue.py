@@ -113,11 +113,15 @@ class Queue:
         `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
-        if submission.inputs is None and not self._runtime.stopping.is_set():
-            known = self._store.remembered(submission.key)
-            if known is not None and not may_be_asked_again(known.status):
+        if submission.inputs is None:
+            known = self._settled(submission.key)
+            if known is not None:
                 return known  # without a task and a transaction: clients ask again and again
         return await self._whole(self._submit(submission))
+
+    def is_settled(self, key: JobKey) -> bool:
+        """Whether a job is known to need nothing more for its request; False: one has to look."""
+        return self._settled(key) is not None
 
     async def find(self, key: JobKey) -> Snapshot | None:
         """Return a job as it is now; a folder of images without a row is a job of the original.
@@ -188,6 +192,10 @@ class Queue:
             if snapshot is None or snapshot.job.images < number:
                 raise NotFoundError
         return results.image(self._folders, key, number)
+
+    def _settled(self, key: JobKey) -> Job | None:
+        known = None if self._runtime.stopping.is_set() else self._store.remembered(key)
+        return None if known is None or may_be_asked_again(known.status) else known
 
     async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end, whether its caller stays or goes; a stop waits for it."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -20,6 +21,9 @@ MAX_BODY = 102_400
 _QUICK = 4096
 """Longer urlencoded bodies are read off the event loop: the worst 100 kB take most of a second."""
 
+_JSON = "application/json"
+_URLENCODED = "application/x-www-form-urlencoded"
+
 PATIENCE = 300.0
 """Seconds that a client has to send its body, as node's servers give it."""
 
@@ -34,10 +38,36 @@ async def expect(request: web.Request) -> web.Response | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body without files as it came, with its media type and charset."""
+
+    kind: str
+    charset: str
+    body: bytes
+
+    async def parse(self) -> Form:
+        """Return what it says."""
+        if self.kind == _JSON:
+            return Form(parse_json(self.body, self.charset))
+        if len(self.body) <= _QUICK:
+            return Form(parse_urlencoded(self.body, self.charset))
+        return Form(await asyncio.to_thread(parse_urlencoded, self.body, self.charset))
+
+
+async def read_text(request: web.Request) -> Text | None:
+    """Read a JSON or urlencoded body; None stands for any other, which is not touched."""
+    if request.content_type not in {_JSON, _URLENCODED}:
+        return None
+    async with _patience(request):
+        body = await _body(request)
+    return Text(request.content_type, request.charset or "utf-8", body)
+
+
 async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
-    """Read the body of a request for a job; files of at most `max_upload` MiB go to the spool."""
+    """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
     async with _patience(request):
         return await _read(request, job_type, spool, max_upload=max_upload)
 
@@ -45,7 +75,7 @@ async def read_form(
 async def read_json(request: web.Request) -> Fields:
     """Read a body that is to be a JSON object."""
     async with _patience(request):
-        if request.content_type != "application/json":
+        if request.content_type != _JSON:
             raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
         return parse_json(await _body(request), request.charset or "utf-8")
 
@@ -69,13 +99,6 @@ async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_up
         case "multipart/form-data":
             _check_length(request, max_body(job_type.uploads, max_upload))
             return await read_multipart(request, job_type.uploads, spool, max_upload=max_upload)
-        case "application/json":
-            return Form(parse_json(await _body(request), request.charset or "utf-8"))
-        case "application/x-www-form-urlencoded":
-            body, charset = await _body(request), request.charset or "utf-8"
-            if len(body) <= _QUICK:
-                return Form(parse_urlencoded(body, charset))
-            return Form(await asyncio.to_thread(parse_urlencoded, body, charset))
         case _ if not request.can_read_body:
             return Form()
         case _:

@@ -11,17 +11,18 @@ from aiohttp import hdrs, web
 from sdrest import pictures
 from sdrest.errors import FieldError, GoneError, InvalidRequestError
 from sdrest.jobs.ids import job_id, server_values
-from sdrest.jobs.model import JobKey
+from sdrest.jobs.model import JobKey, Snapshot
 from sdrest.jobs.queue import Submission
 from sdrest.jobs.store import may_be_asked_again
 from sdrest.params import JobType, validate
 from sdrest.web import keys
-from sdrest.web.conditional import body_etag, is_fresh
-from sdrest.web.forms import expect, read_form
+from sdrest.web.conditional import is_fresh
+from sdrest.web.forms import Text, expect, read_form, read_text
 from sdrest.web.images import send_image
 from sdrest.web.multipart import Form
 from sdrest.web.negotiation import preferred
-from sdrest.web.render import JSON, job_body
+from sdrest.web.recent import Answers, Recent
+from sdrest.web.render import JSON
 from sdrest.web.spool import Spool
 
 JOB = "/{id:[0-9a-f]{32}}"
@@ -31,6 +32,9 @@ _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _LONGEST_WAIT = 60.0
 """Most seconds that an answer is held back; proxies give up after about as long."""
 
+_SMALL = 4096
+"""Bytes of the largest body that is remembered with the job that it asked for."""
+
 _REDIRECT_TYPES = ("text/plain", "text/html")
 
 
@@ -39,6 +43,8 @@ class JobRoutes:
 
     def __init__(self, job_type: JobType) -> None:
         self.type = job_type
+        self._answers = Answers()
+        self._known: Recent[Text, JobKey] = Recent()
 
     @property
     def prefixes(self) -> tuple[str, str]:
@@ -58,42 +64,51 @@ class JobRoutes:
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
         settings = request.app[keys.SETTINGS]
+        text = await read_text(request)
+        if text is not None:
+            same = self._known.get(text)
+            if same is not None and request.app[keys.QUEUE].is_settled(same):
+                return self.redirect(request, same)
         async with Spool(request.app[keys.FOLDERS].spool) as spool:
-            form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
+            if text is not None:
+                form = await text.parse()
+            else:
+                form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
             self._require_uploads(form)
             digests = {name: upload.sha256 for name, upload in form.uploads.items()}
             values = server_values(self.type, settings, digests)
             key = JobKey(self.type, job_id(form.fields, values))
             if not (form.uploads and await _is_settled(request, key)):
                 await self._submit(request, key, form, spool)
+        if text is not None and len(text.body) <= _SMALL:
+            self._known.put(text, key)
         return self.redirect(request, key)
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
-        body = await self._body(request, self.key(request))
-        etag = body_etag(body)
+        body, etag = self._answers.of(await self._snapshot(request, self.key(request)))
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
-    async def _body(self, request: web.Request, key: JobKey) -> bytes:
-        """Return the job's JSON: at once, or with `?wait=SECONDS` when it is another one."""
+    async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:
+        """Return where the job stands: at once, or with `?wait=SECONDS` when that has changed."""
         queue = request.app[keys.QUEUE]
         seconds = _seconds(request)
         if not seconds:
-            return job_body(await queue.get(key))
+            return await queue.get(key)
         with request.app[keys.FEEDS].listener(key) as listener:
             snapshot = await queue.get(key)
-            body = job_body(snapshot)
             if snapshot.job.status.final:
-                return body
+                return snapshot
+            body, _ = self._answers.of(snapshot)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     while await listener.next() is not None:
-                        changed = job_body(await queue.get(key))
-                        if changed != body:
+                        changed = await queue.get(key)
+                        if self._answers.of(changed)[0] != body:
                             return changed
-        return body
+        return snapshot
 
     async def get_image(self, request: web.Request) -> web.StreamResponse:
         """Send an image of a job."""

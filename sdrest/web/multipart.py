@@ -25,7 +25,7 @@ from sdrest.web.spool import Spool, Upload
 MAX_FIELD = 1024 * 1024 - 1
 """Most bytes of a text field; busboy counts a field of 1 MiB as cut off."""
 
-MAX_TEXT = 8 * 1024 * 1024
+MAX_TEXT = 2 * 1024 * 1024
 """Most bytes of all text fields together."""
 
 MAX_PARTS = 1000

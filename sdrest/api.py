@@ -30,7 +30,7 @@ from sdrest.engine.local import LocalExecutor
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
-from sdrest.params import MODELS, JobType, Params, Sampler, validate
+from sdrest.params import JobType, Params, Sampler, picture_fields, validate
 from sdrest.settings import FLAGS, Settings
 
 _StrPath = str | os.PathLike[str]
@@ -145,7 +145,7 @@ def _start(
     places = {name: options[name] for name in Places.__annotations__ if name in options}
     fields = {name: value for name, value in options.items() if name not in places}
     for name in fields:
-        if name not in MODELS[job_type].model_fields:
+        if name not in picture_fields(job_type):
             raise TypeError(f"{job_type} has no option {name!r}")
     params = validate(job_type, {to_camel(name): value for name, value in fields.items()})
     return generate(params, _settings(places), files)

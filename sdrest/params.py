@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.settings import Duration
@@ -323,6 +324,12 @@ Params = TextToImage | ImageToImage | InpaintImage
 MODELS: Mapping[JobType, type[TextToImage | ImageToImage | InpaintImage]] = {
     model.type: model for model in (TextToImage, ImageToImage, InpaintImage)
 }
+
+
+def picture_fields(job_type: JobType) -> Mapping[str, FieldInfo]:
+    """Return the fields that a picture depends on, by name; `keep_alive` is a server's matter."""
+    fields = MODELS[job_type].model_fields
+    return {name: info for name, info in fields.items() if name != "keep_alive"}
 
 
 def validate(

@@ -19,6 +19,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_SIDE = 16_384
 """Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
 
+_MOST_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
+"""More pixels than `script_input` adds to any picture."""
+
 THRESHOLD = 128
 """Mask pixels from this on are repainted; inpaint.py draws the line at 0.5 of 255."""
 
@@ -119,7 +122,9 @@ def _pad(picture: Image.Image) -> Image.Image:
 
 def _read(path: Path, background: str, *, max_pixels: int) -> Image.Image:
     """Decode an upload, upright and opaque; size and format are known before any pixel is."""
-    Image.MAX_IMAGE_PIXELS = max_pixels  # decoders such as GIF's reserve memory when they open
+    # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
+    # later pads a picture that was just small enough.
+    Image.MAX_IMAGE_PIXELS = max_pixels + _MOST_PADDING
     try:
         with Image.open(path, formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)

@@ -18,7 +18,7 @@ from sdrest.commands.options import option, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
-from sdrest.params import MODELS, JobType, Params, validate
+from sdrest.params import JobType, Params, picture_fields, validate
 from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
@@ -50,11 +50,11 @@ def command() -> click.Command:
 def _parameters() -> list[click.Parameter]:
     """Return an option for each parameter of any job type; values are judged by `validate`."""
     described: dict[str, list[str]] = {}
-    for model in MODELS.values():
-        for name, info in model.model_fields.items():
+    for job_type in JobType:
+        for name, info in picture_fields(job_type).items():
             if name != "prompt":
                 texts = described.setdefault(name, [info.description or ""])
-                texts.append(f"{model.type}: {info.default}")
+                texts.append(f"{job_type}: {info.default}")
     return [
         click.Option([_option(name), name], metavar="VALUE", help=f"{text} [{', '.join(defaults)}]")
         for name, (text, *defaults) in described.items()
@@ -78,8 +78,8 @@ def _run(context: click.Context, /, **_: Any) -> int:
 
 def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
     """Return what was typed, by the parameters' names; refuse what this type does not know."""
-    known = MODELS[job_type].model_fields
-    names = {name: _option(name) for model in MODELS.values() for name in model.model_fields}
+    known = picture_fields(job_type)
+    names = {name: _option(name) for other in JobType for name in picture_fields(other)}
     given = {
         name: context.params[name]
         for name in names
@@ -94,7 +94,7 @@ def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
 
 
 def _validated(job_type: JobType, given: Mapping[str, Any]) -> Params:
-    fields = MODELS[job_type].model_fields
+    fields = picture_fields(job_type)
     aliases = {name: fields[name].alias or name for name in fields}
     values = {aliases[name]: value for name, value in given.items()}
     if values.get("seed") in {"random", "false", "null"}:

@@ -40,7 +40,6 @@ _AUDIENCES: Mapping[str, Audience] = {
     "GET /TYPE/{id}/events": CLIENTS,
     "GET /": VISITORS,
     "GET /static": VISITORS,
-    "GET /docs": VISITORS,
     "POST /session": VISITORS,
 }
 """The routes that are not the owner's alone."""

@@ -14,7 +14,7 @@ from tests.fuzz.run import fuzz
 from tests.support.server import running
 
 _COUNT = 20_000
-_MOST_GROWTH = 48 * 1024 * 1024
+_MOST_GROWTH = 16 * 1024 * 1024
 
 
 async def _main(count: int, seed: int) -> int:

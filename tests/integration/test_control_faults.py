@@ -103,7 +103,7 @@ async def test_a_folder_that_cannot_be_written_fails_a_job(site: Served) -> None
 async def test_a_silent_script_is_ended(tmp_path: Path) -> None:
     lifeline = Lifeline(tmp_path / "lifeline")
     try:
-        async with served(tmp_path, stall_timeout=1.0) as site:
+        async with served(tmp_path, stall_timeout=1.0, keep_alive=0.0) as site:
             form = {"prompt": f"hang lifeline={lifeline.path}", **SIZE}
             job = await site.job("/text-to-image", json=form)
             failed = await status(site, job)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import sdrest
 from sdrest import api
-from sdrest.params import MODELS, JobType
+from sdrest.params import JobType, picture_fields
 from sdrest.settings import Settings
 from tests.fakes.running import FORK, collect, failure, images
 
@@ -79,7 +79,7 @@ def test_options_are_the_declared_parameters(job_type: JobType) -> None:
     hints = get_type_hints(OPTIONS[job_type])
     places = get_type_hints(api.Places).keys()
     assert places <= set(Settings.__dataclass_fields__)
-    fields = MODELS[job_type].model_fields
+    fields = picture_fields(job_type)
     assert hints.keys() - places == fields.keys() - {"prompt"}
     for name in hints.keys() - places - {"seed"}:
         assert hints[name] is fields[name].annotation

@@ -205,7 +205,10 @@ def test_a_killed_download_goes_on_where_it_was(machine: Machine, mirror: Mirror
     mirror.whole.set()
     status, _, err = machine.run(source=mirror.url)
     assert status == 0, err
-    assert mirror.ranges == [None, f"bytes={len(CHECKPOINT) // 2}-"]
+    first, second = mirror.ranges
+    assert first is None
+    start = int(str(second).removeprefix("bytes=").removesuffix("-"))
+    assert 0 < start <= len(CHECKPOINT) // 2  # what had come by the kill, as far as it was written
     machine.assert_complete()
 
 

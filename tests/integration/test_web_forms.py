@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import random
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -411,6 +412,27 @@ async def test_what_is_no_http_is_answered_in_json(
     head, _, body = answer.partition(b"\r\n\r\n")
     assert int(head.split()[1]) == status
     assert json.loads(body)["error"]["code"] == "malformed_request"
+
+
+async def test_a_body_with_no_http_behind_it_is_read_once(site: Served) -> None:
+    """Each read of the body made another error of what follows, which held what was read."""
+    skipped = part("Content-Disposition: attachment", b"x" * 200)
+    body = skipped * 900 + b"--B--\r\n"
+    form_ = b"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: %d"
+    tracemalloc.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(head(form_ % len(body)) + body + b"\0 no HTTP \0\r\n\r\n" * 3)
+        async with asyncio.timeout(60):
+            answers = await reader.read()
+        writer.transport.abort()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert answers.startswith(b"HTTP/1.1 422 ")
+    assert answers.count(b"HTTP/1.0 400 Bad Request") == 1
+    assert peak < 20 * len(body)
 
 
 async def test_an_old_client_is_not_told_to_go_on(site: Served) -> None:

@@ -178,7 +178,6 @@ async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
         "/%2esdrest/jobs.sqlite3",
         "/own.html",
         "/link.txt",
-        "/",
         "/nope",
     ],
 )

@@ -298,3 +298,21 @@ def test_written_pictures_carry_no_metadata(tmp_path: Path) -> None:
     content = encoded(gradient(), "JPEG", exif=exif, comment=b"secret")
 
     assert image_of(prepared(tmp_path, image=content)).info == {}
+
+
+def test_padding_may_go_beyond_the_limit_of_uploads(tmp_path: Path) -> None:
+    size = (65, 65)
+    mask = Image.new("L", size, 255)
+    folder = prepared(
+        tmp_path, max_pixels=65 * 65, image=encoded(gradient(size)), mask=encoded(mask)
+    )
+    pair = tmp_path / "pair"
+    pair.mkdir()
+    path = pictures.script_input(folder / pictures.IMAGE_NAME, folder / pictures.MASK_NAME, pair)
+    with Image.open(path) as padded:
+        assert padded.size == (128, 128)
+    pictures.restore_inpainted(
+        path, folder / pictures.IMAGE_NAME, folder / pictures.MASK_NAME, tmp_path / "out.png"
+    )
+    with Image.open(tmp_path / "out.png") as restored:
+        assert restored.size == size

@@ -1,8 +1,10 @@
 """The server's certificate: the files that were given, or ones made for this machine."""
 
+import os
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ HOSTS = LOOPBACK_NAMES
 """The names that a certificate is made for."""
 
 _MKCERT_SECONDS = 30
+_CHILD_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +107,27 @@ def _make_with_mkcert(pair: Pair) -> str | None:
 
 
 def _make_self_signed(pair: Pair) -> str:
-    from sdrest.commands import self_signed  # noqa: PLC0415 (needed once in a lifetime)
+    """Make the files in a process of its own: what it imports is needed once.
 
-    self_signed.write(pair.cert, pair.key, hosts=HOSTS)
+    Where that process fails they are made in this one, which then tells why it cannot.
+    """
+    paths = os.pathsep.join(filter(None, sys.path))  # the child sees the packages that we see
+    command = [sys.executable, "-P", "-m", "sdrest.commands.self_signed"]
+    try:
+        subprocess.run(  # noqa: S603 (this very Python)
+            [*command, str(pair.cert), str(pair.key), *HOSTS],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_CHILD_SECONDS,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+    except (OSError, subprocess.SubprocessError):
+        from sdrest.commands import self_signed  # noqa: PLC0415 (hardly ever needed)
+
+        for path in (pair.cert, pair.key):
+            path.unlink(missing_ok=True)
+        self_signed.write(pair.cert, pair.key, hosts=HOSTS)
     return (
         "self-signed: tell clients to trust cert.pem (export CURL_CA_BUNDLE=$PWD/cert.pem). For "
         "one that browsers trust, install mkcert, run `mkcert -install`, delete both and restart."

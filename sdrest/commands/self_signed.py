@@ -2,11 +2,14 @@
 
 It holds what browsers, curl and Python's strict checks ask for: names in subjectAltName, an end
 of life within 825 days, serverAuth, and no authority to sign others.
+
+`python -m sdrest.commands.self_signed CERT KEY HOST...` writes one.
 """
 
 import datetime as dt
 import ipaddress
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -84,3 +87,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), Path(sys.argv[2]), hosts=sys.argv[3:])

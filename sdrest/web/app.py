@@ -22,9 +22,13 @@ from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
 from sdrest.web.feeds import Feeds
 from sdrest.web.handlers import JobRoutes
+from sdrest.web.recent import RecentBytes
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
+
+_IMAGE_BYTES = 32 * 2**20
+"""Most bytes of images that are kept in memory."""
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
@@ -51,6 +55,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
     app[keys.FEEDS] = Feeds(app[keys.BUS])
+    app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)

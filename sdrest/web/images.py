@@ -1,7 +1,8 @@
 """Published images over HTTP: whole, in part, or not at all if the client has them.
 
 aiohttp's FileResponse is not used: its validators are others than the original's, and over TLS it
-sends 16 KiB at a time.
+sends 16 KiB at a time. Images that were asked for lately are kept in memory; they are written in
+slices, so that TLS holds a slice for each connection and not the image.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from sdrest.errors import NotFoundError
+from sdrest.web import keys
 from sdrest.web.conditional import (
     Range,
     UnsatisfiableRangeError,
@@ -31,8 +33,17 @@ from sdrest.web.errors import (
     RangeNotSatisfiableError,
     request_error_response,
 )
+from sdrest.web.recent import RecentBytes
 
 _CHUNK = 1024 * 1024
+"""Bytes of a larger image that are read at once."""
+
+_WHOLE = 4 * _CHUNK
+"""Bytes of the largest image that is read at once, and kept."""
+
+_SLICE = 128 * 1024
+"""Bytes that are written at once."""
+
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -44,6 +55,8 @@ class _Image:
     size: int
     etag: str
     modified: int
+    identity: tuple[int, ...]
+    """What differs for another file, and for other bytes in the same one."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,18 +96,36 @@ async def _send(
     if request.method == hdrs.METH_HEAD:
         headers[hdrs.CONTENT_LENGTH] = str(length)
         return web.Response(status=status, headers=headers)
-    if length <= _CHUNK:
-        body = await asyncio.to_thread(image.read, part.start, length)
-        return web.Response(status=status, body=body, headers=headers)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
+    if image.size <= _WHOLE:
+        content = await _content(request.app[keys.IMAGES], image)
+        await response.prepare(request)
+        with suppress(ConnectionError):  # a client may leave in mid-image
+            await _write(response, memoryview(content)[part.start : part.end + 1])
+            await response.write_eof()
+        return response
     await response.prepare(request)
-    with suppress(ConnectionError):  # a client may leave in mid-image
+    with suppress(ConnectionError):
         for start in range(part.start, part.end + 1, _CHUNK):
             size = min(_CHUNK, part.end + 1 - start)
-            await response.write(await asyncio.to_thread(image.read, start, size))
+            await _write(response, memoryview(await asyncio.to_thread(image.read, start, size)))
         await response.write_eof()
     return response
+
+
+async def _content(kept: RecentBytes[tuple[int, ...]], image: _Image) -> bytes:
+    """Return an image from memory, or read it and keep it."""
+    content = kept.get(image.identity)
+    if content is None:
+        content = await asyncio.to_thread(image.read, 0, image.size)
+        kept.put(image.identity, content)
+    return content
+
+
+async def _write(response: web.StreamResponse, data: memoryview) -> None:
+    for start in range(0, len(data), _SLICE):
+        await response.write(data[start : start + _SLICE])
 
 
 def _unsatisfiable(image: _Image) -> web.Response:
@@ -121,6 +152,7 @@ def _open(path: Path) -> Iterator[_Image]:
             status.st_size,
             file_etag(status.st_size, status.st_mtime_ns),
             status.st_mtime_ns // 1_000_000_000,
+            (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
         )
     finally:
         os.close(descriptor)

@@ -11,6 +11,7 @@ from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
 from sdrest.web.access import Guard
 from sdrest.web.feeds import Feeds
+from sdrest.web.recent import RecentBytes
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
@@ -21,3 +22,5 @@ QUEUE = web.AppKey("queue", Queue)
 FEEDS = web.AppKey("feeds", Feeds)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""
+IMAGES = web.AppKey[RecentBytes[tuple[int, ...]]]("images", RecentBytes)
+"""The bytes of images that were asked for lately, by what identifies a file's content."""

@@ -37,6 +37,30 @@ class Recent(Generic[K, V]):
             self._entries.popitem(last=False)
 
 
+class RecentBytes(Generic[K]):
+    """A mapping to bytes of at most `limit` in all; what was not used for longest is forgotten."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._total = 0
+        self._entries: OrderedDict[K, bytes] = OrderedDict()
+
+    def get(self, key: K) -> bytes | None:
+        """Return an entry, which counts as a use of it."""
+        found = self._entries.get(key)
+        if found is not None:
+            self._entries.move_to_end(key)
+        return found
+
+    def put(self, key: K, value: bytes) -> None:
+        """Add or replace an entry; one that is larger than all may be is not kept."""
+        self._total += len(value) - len(self._entries.pop(key, b""))
+        self._entries[key] = value
+        while self._total > self._limit:
+            _, forgotten = self._entries.popitem(last=False)
+            self._total -= len(forgotten)
+
+
 class Answers:
     """The bytes of status answers with their validators.
 

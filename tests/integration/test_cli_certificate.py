@@ -235,3 +235,30 @@ def test_an_encrypted_key_is_an_error_and_asks_nobody(folder: Path) -> None:
     )
     with pytest.raises(UsageError, match="is encrypted"):
         context(pair)
+
+
+def test_a_server_that_makes_a_certificate_does_not_keep_what_made_it(folder: Path) -> None:
+    program = (
+        "import sys\n"
+        "from sdrest.commands.certificate import provide\n"
+        "from sdrest.settings import Settings\n"
+        "provide(Settings())\n"
+        "print('cryptography' in sys.modules)\n"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout == "False\n"
+    assert names(folder / "cert.pem") == set(HOSTS)
+
+
+def test_where_no_process_can_be_started_the_certificate_is_made_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+
+    provide(Settings())
+
+    assert names(folder / "cert.pem") == set(HOSTS)

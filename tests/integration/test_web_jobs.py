@@ -231,6 +231,20 @@ async def test_a_large_image_comes_whole_and_in_part(site: Served) -> None:
     assert part == content[5:2_500_001]
 
 
+async def test_an_image_that_is_replaced_is_sent_anew(site: Served) -> None:
+    path = site.output / JOB.lstrip("/") / "3.png"
+    path.write_bytes(b"a" * 300_000)
+    before = path.stat()
+    bodies = [(await answer(site, "GET", f"{JOB}/3.png"))[2] for _ in range(2)]
+
+    path.with_suffix(".new").write_bytes(b"b" * 300_000)
+    path.with_suffix(".new").replace(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    bodies.append((await answer(site, "GET", f"{JOB}/3.png"))[2])
+
+    assert bodies == [b"a" * 300_000, b"a" * 300_000, b"b" * 300_000]
+
+
 async def test_a_client_that_leaves_in_mid_image_harms_nobody(
     site: Served, caplog: pytest.LogCaptureFixture
 ) -> None:

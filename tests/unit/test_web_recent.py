@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web.conditional import body_etag
-from sdrest.web.recent import Answers, Recent
+from sdrest.web.recent import Answers, Recent, RecentBytes
 from sdrest.web.render import job_body
 
 JOBS = [
@@ -67,3 +67,22 @@ def test_the_entry_that_was_not_used_for_longest_goes_first() -> None:
     assert recent.get("a") == 1
     recent.put("c", 3)
     assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, None, 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=12)), max_size=40))
+def test_bytes_are_kept_up_to_a_total(puts: list[tuple[int, bytes]]) -> None:
+    recent: RecentBytes[int] = RecentBytes(16)
+    last: dict[int, bytes] = {}
+    for key, value in puts:
+        recent.put(key, value)
+        last[key] = value
+        kept = {name: found for name in last if (found := recent.get(name)) is not None}
+        assert sum(map(len, kept.values())) <= 16
+        assert kept[key] == value
+        assert all(last[name] == found for name, found in kept.items())
+
+
+def test_bytes_that_are_more_than_all_may_be_are_not_kept() -> None:
+    recent: RecentBytes[str] = RecentBytes(4)
+    recent.put("a", b"12345")
+    assert recent.get("a") is None

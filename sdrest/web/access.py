@@ -40,6 +40,8 @@ _AUDIENCES: Mapping[str, Audience] = {
     "GET /TYPE/{id}/events": CLIENTS,
     "GET /": VISITORS,
     "GET /static": VISITORS,
+    "GET /docs": VISITORS,
+    "GET /openapi.json": VISITORS,
     "POST /session": VISITORS,
 }
 """The routes that are not the owner's alone."""
@@ -47,15 +49,23 @@ _AUDIENCES: Mapping[str, Audience] = {
 _OWN_SITES = {"same-origin", "none"}
 
 
-def audience(method: str, path: str) -> Audience:
-    """Return whom a route is for, by its method and its path with names for what varies."""
+def route_name(method: str, path: str) -> str:
+    """Return the name of a route, e.g. `GET /TYPE/{id}`: one for all types, and for HEAD and GET.
+
+    `path` has names for what varies, as aiohttp's `canonical` has.
+    """
     first, *others = path.removeprefix("/").removesuffix("{slash}").split("/")
     if first in {*JobType, "{name}", "{type}"}:
         first = "TYPE"
     if first == "static":
         others = []
     method = hdrs.METH_GET if method == hdrs.METH_HEAD else method
-    return _AUDIENCES.get(f"{method} /{'/'.join([first, *others])}", OWNER)
+    return f"{method} /{'/'.join([first, *others])}"
+
+
+def audience(method: str, path: str) -> Audience:
+    """Return whom a route is for, by its method and its path with names for what varies."""
+    return _AUDIENCES.get(route_name(method, path), OWNER)
 
 
 def require_lock(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import control, cors, events, health, keys, page, security, session
+from sdrest.web import control, cors, docs, events, health, keys, page, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
 from sdrest.web.feeds import Feeds
@@ -63,6 +63,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     events.add_to(app.router)
     health.add_to(app.router)
     page.add_to(app.router)
+    docs.add_to(app.router)
     session.add_to(app.router)
     guard.watch(app.router)
     cors.enable(app, settings)

@@ -41,6 +41,27 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.STORAGE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+MEANINGS: Mapping[ErrorCode, str] = {
+    ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
+    ErrorCode.UNAUTHORIZED: "The server has a token, and the request does not send it.",
+    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this; `--cors-origin` lets it.",
+    ErrorCode.UNKNOWN_HOST: "The `Host` is no name of this machine; `--cors-origin` adds one.",
+    ErrorCode.NOT_FOUND: "There is no such job, image or address.",
+    ErrorCode.GONE: "The job was deleted; its request may be sent again.",
+    ErrorCode.CONFLICT: "The job is not in a state that allows this.",
+    ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` names those.",
+    ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
+    ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
+    ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "The range lies outside of the image.",
+    ErrorCode.QUEUE_FULL: "Too many jobs wait; `Retry-After` says when to try again.",
+    ErrorCode.STOPPING: "The server is stopping.",
+    ErrorCode.STORAGE_UNAVAILABLE: "The output folder cannot be written; nothing was kept.",
+    ErrorCode.INTERNAL: "A mistake of the server; its log has more.",
+}
+"""What each code means, for the API's description and the README."""
+
 _CODES = {status: code for code, status in STATUS.items()}
 
 _MESSAGES = {

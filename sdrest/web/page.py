@@ -43,13 +43,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def add_to(router: web.UrlDispatcher) -> None:
     """Register `/` and one route for each file: there is no path that could lead elsewhere."""
     schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
-    router.add_get(PARAMETERS, _sender(json_body(schemas), JSON))
+    router.add_get(PARAMETERS, sender(json_body(schemas), JSON))
     for path in sorted(STATIC.iterdir()):
-        handler = _sender(path.read_bytes(), _TYPES[path.suffix])
+        handler = sender(path.read_bytes(), _TYPES[path.suffix])
         router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)
 
 
-def _sender(body: bytes, content_type: str) -> Handler:
+def sender(body: bytes, content_type: str) -> Handler:
+    """Return a handler that sends `body`, under the page's rules."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {hdrs.ETAG: etag, **_HEADERS}
 

@@ -20,7 +20,7 @@ MACHINE = socket.gethostname()
 ALLOWED = "Access-Control-Allow-Origin"
 OWNERS = [("GET", "/jobs"), ("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry"), ("DELETE", JOB)]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
-VISITORS = [("GET", "/"), ("GET", "/static/app.js"), ("GET", "/healthz")]
+VISITORS = [("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs"), ("GET", "/healthz")]
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ async def test_every_answer_has_the_headers_of_security(
     assert headers["Server"] == "sdrest"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    private = (method, path) in OWNERS or path in {"/", "/static/app.js"}
+    private = (method, path) in OWNERS or path in {"/", "/docs", "/static/app.js"}
     policy = "same-origin" if private else "cross-origin"
     assert headers["Cross-Origin-Resource-Policy"] == policy
 

@@ -10,7 +10,13 @@ from sdrest.web import keys
 from sdrest.web.access import is_loopback, require_lock
 from sdrest.web.app import create_app
 
-PUBLIC = {"GET /": False, "POST /session": False, "GET /healthz": True}
+PUBLIC = {
+    "GET /": False,
+    "GET /docs": False,
+    "GET /openapi.json": False,
+    "POST /session": False,
+    "GET /healthz": True,
+}
 FOREIGN = {
     "GET /TYPE/{id}",
     "GET /TYPE/{id}/events",

@@ -1,7 +1,7 @@
 """Jobs as Server-Sent Events: `GET /TYPE/ID/events`, and `GET /events` for all of them.
 
 The present state comes first, so whoever comes back has missed nothing that matters. A stream of
-one job ends with the job. Why no library: docs/adr/0010-event-streams.md.
+one job ends with the job. Why no library: docs/adr/0007-event-streams.md.
 """
 
 from collections.abc import Sequence

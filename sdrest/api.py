@@ -27,6 +27,7 @@ from pydantic.alias_generators import to_camel
 from sdrest import pictures
 from sdrest.engine.base import Event, ImageReady, Task
 from sdrest.engine.local import LocalExecutor
+from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
@@ -113,6 +114,7 @@ async def generate(
     """
     workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
     output = workspace.parent
+    await asyncio.to_thread(sweep_orphans)
     executor = LocalExecutor(locate(settings))
     try:
         if uploads:

@@ -13,7 +13,7 @@ from sdrest.engine.hosts import Host, Result
 from sdrest.engine.outdir import OutDir
 from sdrest.engine.pool import Keeping, Pool
 from sdrest.engine.preload import preload
-from sdrest.engine.process import GRACE, sweep_orphans
+from sdrest.engine.process import GRACE
 from sdrest.engine.progress import ProgressParser
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, model_flag, problem
@@ -55,11 +55,9 @@ class LocalExecutor:
         self._keeping = keeping or Keeping()
         self._pool = Pool(repository, self._keeping, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
-        self._orphans_swept = False
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""
-        await self._sweep_once()
         prepared = await asyncio.to_thread(_prepare, task, self._repository)
         if isinstance(prepared, Failure):
             yield Finished(prepared)
@@ -144,11 +142,6 @@ class LocalExecutor:
             total_images=run.task.params.total_images,
         )
         return classify(ending, _surroundings(run.task, self._repository))
-
-    async def _sweep_once(self) -> None:
-        if not self._orphans_swept:
-            self._orphans_swept = True
-            await asyncio.to_thread(sweep_orphans)
 
 
 class _UnreadableImageError(Exception):

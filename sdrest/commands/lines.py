@@ -69,9 +69,15 @@ class Line:
 
     def _pieces(self, *, colours: bool) -> Iterator[str]:
         for span in (Span(self.level, self.level.colour), Span(" "), *self.spans):
-            text = "".join(c if c.isprintable() else " " for c in span.text)
+            text = _printable(span.text)
             paint = colours and span.colour
             yield f"\x1b[{paint.value}m{text}\x1b[39m" if paint else text
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def serving(url: str) -> Line:

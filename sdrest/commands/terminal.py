@@ -18,6 +18,9 @@ from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line
 _BACKLOG = 10_000
 """Lines that wait for a slow reader; further ones are dropped."""
 
+_GATHER = 0.01
+"""Seconds between two writes of a stream: what comes meanwhile is written at once."""
+
 _LAST_WORDS = 1.0
 """Seconds that a slow reader has for the last lines when the program ends."""
 
@@ -47,6 +50,8 @@ class Stream:
         self._dropped = 0
         self._closing = False
         self._writing = False
+        self._idle = False
+        self._hurrying = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -65,25 +70,31 @@ class Stream:
                 name = f"stream-{self._descriptor}"
                 self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if self._idle:
+                self._changed.notify()
 
     def flush(self) -> None:
         """Wait until what was written so far is out, but not for long."""
         with self._changed:
+            self._hurrying = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not (self._waiting or self._writing), _LAST_WORDS)
+            self._hurrying = False
 
     def close(self) -> None:
         """Wait until all is written, but not for long."""
         with self._changed:
-            self._closing = True
-            self._changed.notify()
+            self._closing = self._hurrying = True
+            self._changed.notify_all()
         if self._thread:
             self._thread.join(_LAST_WORDS)
 
     def _write_all(self) -> None:
         while True:
             with self._changed:
+                self._idle = True
                 self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._idle = False
                 if not self._waiting:
                     return
                 text = "".join(self._waiting)
@@ -93,6 +104,7 @@ class Stream:
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+                self._changed.wait_for(lambda: self._hurrying, _GATHER)
 
     def _write(self, data: bytes) -> None:
         while data:

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
 
@@ -18,7 +19,23 @@ _BUGS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityErro
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+V = TypeVar("V")
 Operation = Callable[[sqlite3.Connection], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Generic[V, T]):
+    """An operation on a value that costs less on many: `run` returns a result for each, in order.
+
+    `run` is a function of a module, by which operations of a kind are known.
+    """
+
+    run: Callable[[sqlite3.Connection, Sequence[V]], Sequence[T]]
+    value: V
+
+    def __call__(self, connection: sqlite3.Connection) -> T:
+        """Do it for this value alone."""
+        return self.run(connection, [self.value])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +193,27 @@ class Connection:
             self._loop.call_soon_threadsafe(_tell_all, outcomes)
         except RuntimeError:
             _log.debug("The event loop is closed; nobody waits any more.")
+
+
+def run_all(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Outcome]:
+    """Run calls in their order, neighbours of a kind together; raises what one of them raises."""
+    outcomes: list[Outcome] = []
+    for run_together, group in groupby(calls, key=_run_together):
+        members = list(group)
+        if run_together is None:
+            results: Sequence[Any] = [call.operation(connection) for call in members]
+        else:
+            results = run_together(connection, [_value(call) for call in members])
+        outcomes += map(Outcome, members, results)
+    return outcomes
+
+
+def _run_together(call: Call) -> Callable[..., Sequence[Any]] | None:
+    return call.operation.run if isinstance(call.operation, Each) else None
+
+
+def _value(call: Call) -> Any:
+    return call.operation.value if isinstance(call.operation, Each) else None
 
 
 def told(error: BaseException) -> BaseException:

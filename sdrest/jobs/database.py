@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
-from sdrest.jobs.connection import Call, Connection, Operation, Outcome, told
+from sdrest.jobs.connection import Call, Connection, Operation, Outcome, run_all, told
 
 _APPLICATION_ID = 0x73647265
 """Marks a database as ours; the first migration sets it."""
@@ -110,7 +110,7 @@ def _write_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> li
     """Run all calls in one transaction; where that fails, each in its own, to tell whose fault."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [Outcome(call, call.operation(connection)) for call in calls]
+        outcomes = run_all(connection, calls)
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 (told to the caller)
         if connection.in_transaction:  # SQLite may have undone it already: a full disk

@@ -56,7 +56,7 @@ class Folders:
 
     def published(self, key: JobKey) -> Path:
         """Return the folder of a job's images."""
-        return self.output / key.type / _checked_id(key)
+        return self.output.joinpath(key.type, _checked_id(key))
 
     def workdir(self, key: JobKey, attempt: int) -> Path:
         """Return the work folder of a job's run number `attempt`, counted from 1."""

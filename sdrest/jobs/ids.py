@@ -73,6 +73,8 @@ def stringify(value: Any) -> str:
 
 def _ordered(keys: Mapping[str, Any]) -> list[str]:
     """Put keys into JavaScript's order: array indices first, by value, then the rest as given."""
+    if not any(key[:1].isdigit() for key in keys):
+        return list(keys)
     return sorted(keys, key=lambda key: int(key) if _is_array_index(key) else math.inf)
 
 
@@ -81,7 +83,10 @@ def _is_array_index(key: str) -> bool:
 
 
 def _string(text: str) -> str:
-    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):x}", _quote(text))
+    quoted = _quote(text)
+    if quoted.isascii():
+        return quoted
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match[0]):x}", quoted)
 
 
 def _number(value: float) -> str:

@@ -15,6 +15,10 @@ class KeyLocks:
         self._locks: dict[JobKey, asyncio.Lock] = {}
         self._users: Counter[JobKey] = Counter()
 
+    def is_held(self, key: JobKey) -> bool:
+        """Whether somebody works on a job's files, or waits for that."""
+        return key in self._locks
+
     @asynccontextmanager
     async def hold(self, key: JobKey) -> AsyncGenerator[None, None]:
         """Hold the lock of `key`."""

@@ -25,6 +25,7 @@ from sdrest.errors import (
     StorageUnavailableError,
 )
 from sdrest.jobs import inputs, results
+from sdrest.jobs.adding import Added, Addition, may_be_asked_again
 from sdrest.jobs.bus import Bus, Change
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
@@ -32,7 +33,7 @@ from sdrest.jobs.recovery import recover
 from sdrest.jobs.removal import Retention, remove
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.slot import Slot
-from sdrest.jobs.store import Added, Page, Store, may_be_asked_again
+from sdrest.jobs.store import Page, Store
 from sdrest.params import MODELS, JobType, Params
 
 T = TypeVar("T")
@@ -117,6 +118,9 @@ class Queue:
             known = self._settled(submission.key)
             if known is not None:
                 return known  # without a task and a transaction: clients ask again and again
+            if not self._runtime.locks.is_held(submission.key):
+                self._require_open()
+                return (await self._add(submission)).job  # it is one change of the table
         return await self._whole(self._submit(submission))
 
     def is_settled(self, key: JobKey) -> bool:
@@ -232,8 +236,7 @@ class Queue:
             await self._cancel(key)
 
     async def _retry(self, key: JobKey) -> Job:
-        if self._runtime.stopping.is_set():
-            raise StoppingError
+        self._require_open()
         async with self._runtime.locks.hold(key):
             job = (await self.get(key)).job
             if not may_be_asked_again(job.status):
@@ -249,8 +252,7 @@ class Queue:
     async def _submit(self, submission: Submission) -> Job:
         pictures = submission.inputs
         try:
-            if self._runtime.stopping.is_set():
-                raise StoppingError
+            self._require_open()
             async with self._runtime.locks.hold(submission.key):
                 added = await self._admit(submission)
         finally:
@@ -279,19 +281,29 @@ class Queue:
         return added
 
     async def _add(self, submission: Submission) -> Added:
+        """Write the row. A caller that goes away changes nothing, once this was called."""
         key, params = submission.key, submission.params
-        added = await self._store.add(
+        addition = Addition(
             key,
-            params,
+            params.dump(),
+            params.total_images,
             seed=secrets.randbelow(2**32) if params.seed is None else params.seed,
             limit=self._max_waiting,
-            retry_after=self._runtime.pace.retry_after(len(self._slots)),
             instead=self._originals(submission),
         )
-        if added.fresh:  # told before anything else happens: a slot may have claimed it already
-            self._runtime.tell(Change.QUEUED, added.job)
-            self._runtime.work.set()
-        return added
+        return await self._store.add(
+            addition,
+            retry_after=self._runtime.pace.retry_after(len(self._slots)),
+            tell=self._tell_queued,
+        )
+
+    def _tell_queued(self, job: Job) -> None:
+        self._runtime.tell(Change.QUEUED, job)
+        self._runtime.work.set()
+
+    def _require_open(self) -> None:
+        if self._runtime.stopping.is_set():
+            raise StoppingError
 
     def _originals(self, submission: Submission) -> Job | None:
         """Return the job of the original that answers a request, if there is one."""

@@ -59,10 +59,13 @@ def count(folders: Folders, key: JobKey) -> int:
 
 def original(folders: Folders, key: JobKey) -> Job | None:
     """Return the job of a folder that the original wrote: COMPLETE, with unknown parameters."""
+    folder = folders.published(key)
+    if not os.path.lexists(folder):
+        return None
     images = count(folders, key)
     if not images:
         return None
-    written = folders.published(key).lstat().st_mtime
+    written = folder.lstat().st_mtime
     return Job(
         key=key,
         status=Status.COMPLETE,

@@ -14,16 +14,23 @@ WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
 
 COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
 
+LAST_NUMBER = "SELECT coalesce(max(number), 0) FROM jobs"
+
 ADD = """
 INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
-SELECT :type, :id, :target, :params, :total_images, :seed, :now
-WHERE :limit > coalesce((SELECT jobs FROM counts WHERE status = :target), 0)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), :target,
+    json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'), :now
+FROM json_each(:jobs) WHERE true ORDER BY key
 ON CONFLICT (type, id) DO UPDATE SET
-    number = (SELECT max(number) + 1 FROM jobs), status = :target, params = :params,
-    total_images = :total_images, images = 0, seed = :seed, attempts = 0, created_at = :now,
-    started_at = NULL, finished_at = NULL, failure = NULL, bytes = 0
+    number = (SELECT max(number) + 1 FROM jobs), status = excluded.status,
+    params = excluded.params, total_images = excluded.total_images, images = 0,
+    seed = excluded.seed, attempts = 0, created_at = excluded.created_at, started_at = NULL,
+    finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL
 WHERE status IN (SELECT value FROM json_each(:sources))
-RETURNING *
+"""
+
+ADDED = """
+SELECT json_group_array(json_array(type, id, number)) FROM jobs WHERE number > :last
 """
 
 CLAIM = """

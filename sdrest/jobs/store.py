@@ -5,20 +5,20 @@ import json
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from sdrest.errors import Failure, QueueFullError
 from sdrest.jobs import rows, sql
+from sdrest.jobs.adding import Added, Addition, add_all
+from sdrest.jobs.connection import Each
 from sdrest.jobs.database import Database
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.line import Line
 from sdrest.jobs.lock import FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
-from sdrest.params import JobType, Params
-
-_AGAIN = frozenset(status for status in sources(Status.QUEUED) if status.final)
+from sdrest.params import JobType
 
 _MAX_RECENT = 256
 """Rows kept in memory, since clients ask for the same few again and again."""
@@ -28,19 +28,6 @@ _MAX_RECENT_TEXT = 4096
 
 _ABOVE_ALL = 2**63 - 1
 """No job's number is higher."""
-
-
-def may_be_asked_again(status: Status) -> bool:
-    """Whether the request of a job that stands so lets it wait again."""
-    return status in _AGAIN
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """The row of a submission; `fresh` if it waits because of this one."""
-
-    job: Job
-    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,48 +129,22 @@ class Store:
         return await self._database.read(lambda connection: _count(connection, status))
 
     async def add(
-        self,
-        key: JobKey,
-        params: Params,
-        *,
-        seed: int,
-        limit: int,
-        retry_after: int,
-        instead: Job | None,
+        self, addition: Addition, *, retry_after: int, tell: Callable[[Job], None]
     ) -> Added:
         """Let a job wait, unless it is there and may not be asked for again.
 
-        Where there is no row, `instead` is taken for the job, if given. Raises `QueueFullError`
-        where `limit` jobs wait already.
+        `tell` gets a job that waits because of this, even if the caller is cancelled meanwhile.
+        Raises `QueueFullError` where there is no room.
         """
-        values = {
-            **rows.names(key),
-            "target": Status.QUEUED,
-            "sources": json.dumps(list(_AGAIN)),
-            "params": json.dumps(params.dump(), ensure_ascii=False, separators=(",", ":")),
-            "total_images": params.total_images,
-            "seed": seed,
-            "limit": limit,
-            "now": time.time(),
-        }
-
-        def add(connection: sqlite3.Connection) -> Added | None:
-            if instead is not None and _look(connection, key) == (None, False):
-                return Added(instead, fresh=False)
-            if (job := rows.one(connection, sql.ADD, values)) is not None:
-                return Added(job, fresh=True)
-            known = rows.one(connection, sql.FIND, rows.names(key))
-            if known is None or may_be_asked_again(known.status):
-                return None  # there is no room
-            return Added(known, fresh=False)
 
         def remember(added: Added | None) -> None:
             if added is not None and added.fresh:
                 self._wrote(added.job)
+                tell(added.job)
 
-        added = await self._database.write(add, then=remember)
+        added = await self._database.write(Each(add_all, addition), then=remember)
         if added is None:
-            raise QueueFullError(limit=limit, retry_after=retry_after)
+            raise QueueFullError(limit=addition.limit, retry_after=retry_after)
         return added
 
     async def claim(self) -> Job | None:

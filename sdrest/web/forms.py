@@ -59,8 +59,14 @@ async def read_text(request: web.Request) -> Text | None:
     """Read a JSON or urlencoded body; None stands for any other, which is not touched."""
     if request.content_type not in {_JSON, _URLENCODED}:
         return None
-    async with _patience(request):
-        body = await _body(request)
+    _require_plain(request)
+    if request.content.is_eof():  # it came with the head, as small ones do
+        body = request.content.read_nowait()
+        if len(body) > MAX_BODY:
+            raise _too_large(MAX_BODY)
+    else:
+        async with _patience():
+            body = await _body(request)
     return Text(request.content_type, request.charset or "utf-8", body)
 
 
@@ -68,23 +74,28 @@ async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
     """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
-    async with _patience(request):
+    _require_plain(request)
+    async with _patience():
         return await _read(request, job_type, spool, max_upload=max_upload)
 
 
 async def read_json(request: web.Request) -> Fields:
     """Read a body that is to be a JSON object."""
-    async with _patience(request):
+    _require_plain(request)
+    async with _patience():
         if request.content_type != _JSON:
             raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
         return parse_json(await _body(request), request.charset or "utf-8")
 
 
-@asynccontextmanager
-async def _patience(request: web.Request) -> AsyncIterator[None]:
-    """Bound the reading of a body, and say what is wrong with how it came."""
+def _require_plain(request: web.Request) -> None:
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("A compressed body is not accepted.")
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Bound the reading of a body, and say what is wrong with how it came."""
     try:
         async with asyncio.timeout(PATIENCE):
             yield

@@ -10,10 +10,10 @@ from aiohttp import hdrs, web
 
 from sdrest import pictures
 from sdrest.errors import FieldError, GoneError, InvalidRequestError
+from sdrest.jobs.adding import may_be_asked_again
 from sdrest.jobs.ids import job_id, server_values
 from sdrest.jobs.model import JobKey, Snapshot
 from sdrest.jobs.queue import Submission
-from sdrest.jobs.store import may_be_asked_again
 from sdrest.params import JobType, validate
 from sdrest.web import keys
 from sdrest.web.conditional import is_fresh
@@ -63,26 +63,43 @@ class JobRoutes:
 
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
-        settings = request.app[keys.SETTINGS]
         text = await read_text(request)
-        if text is not None:
-            same = self._known.get(text)
-            if same is not None and request.app[keys.QUEUE].is_settled(same):
-                return self.redirect(request, same)
+        if text is None:
+            key = await self._post_form(request)
+        else:
+            key = await self._post_text(request, text)
+        return self.redirect(request, key)
+
+    async def _post_text(self, request: web.Request, text: Text) -> JobKey:
+        """Take a request without files; the same one again needs no look at what it says."""
+        queue = request.app[keys.QUEUE]
+        known = self._known.get(text)
+        if known is not None and queue.is_settled(known):
+            return known
+        form = await text.parse()
+        self._require_uploads(form)
+        key = self._requested(request, form)
+        await queue.submit(Submission(key, validate(self.type, form.fields)))
+        if len(text.body) <= _SMALL:
+            self._known.put(text, key)
+        return key
+
+    async def _post_form(self, request: web.Request) -> JobKey:
+        """Take a request that may bring files."""
+        max_upload = request.app[keys.SETTINGS].max_upload
         async with Spool(request.app[keys.FOLDERS].spool) as spool:
-            if text is not None:
-                form = await text.parse()
-            else:
-                form = await read_form(request, self.type, spool, max_upload=settings.max_upload)
+            form = await read_form(request, self.type, spool, max_upload=max_upload)
             self._require_uploads(form)
-            digests = {name: upload.sha256 for name, upload in form.uploads.items()}
-            values = server_values(self.type, settings, digests)
-            key = JobKey(self.type, job_id(form.fields, values))
+            key = self._requested(request, form)
             if not (form.uploads and await _is_settled(request, key)):
                 await self._submit(request, key, form, spool)
-        if text is not None and len(text.body) <= _SMALL:
-            self._known.put(text, key)
-        return self.redirect(request, key)
+        return key
+
+    def _requested(self, request: web.Request, form: Form) -> JobKey:
+        """Return the key of the job that a form asks for."""
+        digests = {name: upload.sha256 for name, upload in form.uploads.items()}
+        values = server_values(self.type, request.app[keys.SETTINGS], digests)
+        return JobKey(self.type, job_id(form.fields, values))
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""

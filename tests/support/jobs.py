@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.jobs.adding import Addition
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey
+from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.queue import Queue, Submission
 from sdrest.jobs.store import Store
 from sdrest.params import JobType, TextToImage
@@ -29,6 +30,20 @@ def text(name: str, *, images: int = 1, seed: int | None = 42) -> Submission:
     """A text-to-image submission; the same name is the same job."""
     params = TextToImage(prompt=name, iterations=images, seed=seed)
     return Submission(text_key(name), params)
+
+
+def addition(
+    name: str,
+    *,
+    images: int = 1,
+    seed: int = 7,
+    limit: int = 1000,
+    instead: Job | None = None,
+) -> Addition:
+    """What the store is told of the submission `text(name)`."""
+    submission = text(name, images=images, seed=None)
+    params = submission.params.dump()
+    return Addition(submission.key, params, images, seed=seed, limit=limit, instead=instead)
 
 
 def picture(task: Task, index: int) -> ImageReady:

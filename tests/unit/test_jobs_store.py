@@ -20,11 +20,12 @@ from sdrest.errors import (
     UsageError,
 )
 from sdrest.jobs import sql
+from sdrest.jobs.adding import Added
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import TRANSITIONS, Job, Status
-from sdrest.jobs.store import Added, Store
+from sdrest.jobs.store import Store
 from sdrest.params import JobType
-from tests.support.jobs import SECONDS, text, text_key
+from tests.support.jobs import SECONDS, addition, text_key
 
 FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said ä.", {"exitCode": 1, "stderr": ["a", "b"]})
 
@@ -41,14 +42,8 @@ async def store(folders: Folders) -> AsyncIterator[Store]:
 
 
 async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Added:
-    submission = text(name, images=images)
     return await store.add(
-        submission.key,
-        submission.params,
-        seed=7,
-        limit=limit,
-        retry_after=9,
-        instead=None,
+        addition(name, limit=limit, images=images), retry_after=9, tell=lambda _: None
     )
 
 
@@ -196,6 +191,17 @@ async def test_counts_follow_every_change(store: Store) -> None:
     await store.delete_incomplete()
     assert await counts() == [0, 0, 1, 0, 0]
     assert await store.find(text_key("d")) is None
+
+
+async def test_who_waits_is_told_though_the_caller_went_away(store: Store) -> None:
+    told: list[Job] = []
+    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, tell=told.append))
+    await asyncio.sleep(0)  # it has begun
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert not (await store.add(addition("a"), retry_after=9, tell=told.append)).fresh
+    assert [job.key for job in told] == [text_key("a")]
 
 
 async def test_the_limit_holds_in_a_burst(store: Store) -> None:

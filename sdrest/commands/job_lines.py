@@ -7,8 +7,11 @@ from typing import assert_never
 from sdrest.commands.lines import Colour, Level, Line, Span
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Status
+from sdrest.params import JobType
 
 _TYPE_WIDTH = 15
+_PATHS = {job_type: Span(f"/{job_type}".ljust(_TYPE_WIDTH), Colour.YELLOW) for job_type in JobType}
+_SPACE = Span(" ")
 _BAR_WIDTH = 10
 
 
@@ -66,5 +69,6 @@ def _end(job: Job) -> Line:
 
 
 def _line(job: Job, text: str, level: Level = Level.INFO) -> Line:
-    path = Span(f"/{job.key.type}".ljust(_TYPE_WIDTH), Colour.YELLOW)
-    return Line.of(level, path, " ", Span(job.key.id, Colour.GRAY), " ", text)
+    return Line(
+        level, (_PATHS[job.key.type], _SPACE, Span(job.key.id, Colour.GRAY), _SPACE, Span(text))
+    )

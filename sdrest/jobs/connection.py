@@ -16,6 +16,9 @@ from sdrest.errors import StorageUnavailableError, UsageError
 
 _BUGS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
 
+_GATHER = 0.005
+"""Seconds for which calls of a busy event loop are gathered: a group costs little more than one."""
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -87,7 +90,8 @@ class Connection:
         self._connect = connect
         self._reconnect = reconnect
         self._run = run
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._gathered: list[Call] = []
+        self._calls: SimpleQueue[Sequence[Call] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -111,6 +115,7 @@ class Connection:
         """Finish what was asked for, then close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._put()
             self._calls.put(None)
             await asyncio.to_thread(thread.join)
 
@@ -123,8 +128,22 @@ class Connection:
         if self._thread is None:
             raise StorageUnavailableError
         future: asyncio.Future[T] = self._loop.create_future()
-        self._calls.put(Call(operation, then, future))
+        self._gathered.append(Call(operation, then, future))
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._hand_over, 0, self._loop.time() + _GATHER)
         return await future
+
+    def _hand_over(self, before: int, latest: float) -> None:
+        """Give the thread what has come, as soon as a turn of the loop brings no more."""
+        count = len(self._gathered)
+        if count > before and self._loop.time() < latest:
+            self._loop.call_soon(self._hand_over, count, latest)
+        else:
+            self._put()
+
+    def _put(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._calls.put(gathered)
 
     # Everything below runs on the thread.
 
@@ -145,12 +164,12 @@ class Connection:
     def _next_group(self) -> tuple[list[Call], bool]:
         """Wait for a call; return it with those that wait behind it, and whether to go on."""
         group: list[Call] = []
-        call = self._calls.get()
+        calls = self._calls.get()
         with suppress(Empty):
-            while call is not None:
-                group.append(call)
-                call = self._calls.get_nowait()
-        return group, call is not None
+            while calls is not None:
+                group += calls
+                calls = self._calls.get_nowait()
+        return group, calls is not None
 
     def _outcomes(self, group: Sequence[Call]) -> list[Outcome]:
         try:

@@ -137,6 +137,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone does not reach the disk
         connection.execute("PRAGMA journal_size_limit = 16777216")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what undoes a large insert is no file
         _migrate(connection, path)
     except BaseException:
         connection.close()

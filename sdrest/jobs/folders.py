@@ -1,5 +1,6 @@
 """Where everything lies below the output folder."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,11 @@ class Folders:
 
     def published(self, key: JobKey) -> Path:
         """Return the folder of a job's images."""
-        return self.output.joinpath(key.type, _checked_id(key))
+        return self.output / key.type / _checked_id(key)
+
+    def is_taken(self, key: JobKey) -> bool:
+        """Whether something lies at `published`; asked for each new request, so without a Path."""
+        return os.path.lexists(f"{self.output}/{key.type}/{_checked_id(key)}")
 
     def workdir(self, key: JobKey, attempt: int) -> Path:
         """Return the work folder of a job's run number `attempt`, counted from 1."""

@@ -18,6 +18,7 @@ from sdrest.settings import Settings
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ARRAY_INDEX = re.compile("0|[1-9][0-9]{0,9}")
 _MAX_ARRAY_INDEX = 2**32 - 2
+_MAX_SAFE_INTEGER = 2**53 - 1
 _MAX_PLAIN_EXPONENT = 21
 _MIN_PLAIN_EXPONENT = -6
 
@@ -64,8 +65,8 @@ def stringify(value: Any) -> str:
             return _quote(value)
         case int() | float():
             return _number(value)
-        case Mapping():
-            members = (f"{_string(key)}:{stringify(value[key])}" for key in _ordered(value))
+        case dict():
+            members = [f"{_string(key)}:{stringify(value[key])}" for key in _ordered(value)]
             return "{" + ",".join(members) + "}"
         case _:
             return "[" + ",".join(map(stringify, value)) + "]"
@@ -91,6 +92,8 @@ def _string(text: str) -> str:
 
 def _number(value: float) -> str:
     """Write a number as JavaScript's `Number.prototype.toString` does (ECMA-262, 6.1.6.1.20)."""
+    if isinstance(value, int) and abs(value) <= _MAX_SAFE_INTEGER:
+        return str(value)
     value = float(value)
     if not math.isfinite(value):
         return "null"

@@ -59,13 +59,12 @@ def count(folders: Folders, key: JobKey) -> int:
 
 def original(folders: Folders, key: JobKey) -> Job | None:
     """Return the job of a folder that the original wrote: COMPLETE, with unknown parameters."""
-    folder = folders.published(key)
-    if not os.path.lexists(folder):
+    if not folders.is_taken(key):
         return None
     images = count(folders, key)
     if not images:
         return None
-    written = folder.lstat().st_mtime
+    written = folders.published(key).lstat().st_mtime
     return Job(
         key=key,
         status=Status.COMPLETE,

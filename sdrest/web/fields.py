@@ -83,6 +83,8 @@ def parse_urlencoded(body: bytes, charset: str) -> Fields:
 
 def _check_depth(fields: Fields) -> None:
     """Make sure that whatever walks through `fields` by recursion comes to an end."""
+    if not any(isinstance(value, dict | list) for value in fields.values()):
+        return
     level: list[Any] = [fields]
     for _ in range(MAX_DEPTH):
         level = [child for value in level for child in _children(value)]

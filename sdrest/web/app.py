@@ -79,7 +79,10 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(Store(folders))
         await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
         executor = LocalExecutor(
-            app[keys.REPOSITORY], keeping=_keeping(settings), grace=_SCRIPT_GRACE
+            app[keys.REPOSITORY],
+            keeping=_keeping(settings),
+            grace=_SCRIPT_GRACE,
+            metadata=settings.metadata,
         )
         stack.push_async_callback(executor.close)
         if settings.preload:

@@ -12,7 +12,7 @@ Read = Callable[[int, int], bytes]
 """Returns the bytes from a position (first) on, as many as are asked for (second) and there."""
 
 
-class BrokenPngError(Exception):
+class BrokenPngError(ValueError):
     """The file is no PNG, or ends too early."""
 
 

@@ -20,7 +20,6 @@ from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, model_flag, problem
 from sdrest.engine.scripts import Invocation, plan
 from sdrest.errors import Failure, FailureCode
-from sdrest.png import BrokenPngError
 
 POLL = 0.05
 """Seconds between two looks for complete images while a script says nothing."""
@@ -243,7 +242,7 @@ class _Run:
             work = asyncio.to_thread(_finish, self.task, number, path, finished, self._model)
             try:
                 await until_done(asyncio.create_task(work))
-            except (OSError, pictures.PictureError, BrokenPngError, ValueError) as error:
+            except (OSError, pictures.PictureError, ValueError) as error:
                 raise _UnreadableImageError(_cannot_write(error)) from error
             path = finished
         return [ImageReady(number, path), *self._position(Progress(number, 1.0))]

@@ -125,7 +125,7 @@ def main() -> int:
             comparison = Comparison(folder, Bare(repository))
             servers = {
                 kind: stack.enter_context(
-                    running(kind, scene, sdrest_program(*_keep_alive(kind)), output=folder / kind)
+                    running(kind, scene, sdrest_program(*_flags_of(kind)), output=folder / kind)
                 )
                 for kind in GOALS
             }
@@ -163,10 +163,10 @@ def _flags(options: argparse.Namespace) -> dict[str, Path]:
     return {"repository": bundled_root(), "python": Path(sys.executable), **given}
 
 
-def _keep_alive(kind: str) -> list[str]:
-    """Return the flags that make a server cold; a warm one is the default."""
+def _flags_of(kind: str) -> list[str]:
+    """Return a server's flags: the script's bytes as they are; a warm one is the default."""
     known = any(flag.name == "keep_alive" for flag in FLAGS)
-    return ["--keep-alive", "0"] if known and kind == "cold" else []
+    return ["--no-metadata", *(["--keep-alive", "0"] if known and kind == "cold" else [])]
 
 
 def _option(name: str) -> str:

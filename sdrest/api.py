@@ -32,22 +32,23 @@ from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, picture_fields, validate
-from sdrest.settings import FLAGS, Settings
+from sdrest.settings import FLAGS, Flag, Settings
 
 _StrPath = str | os.PathLike[str]
 
 
-class Places(TypedDict, total=False):
-    """Where everything is; defaults as those of the server's flags of these names."""
+class Options(TypedDict, total=False):
+    """What all jobs share: the server's flags of these names, with the same defaults."""
 
     output: _StrPath
     repository: _StrPath
     python: _StrPath
     text_to_image_model: _StrPath
     inpaint_image_model: _StrPath
+    metadata: bool
 
 
-class PromptOptions(Places, total=False):
+class PromptOptions(Options, total=False):
     """What jobs with a prompt share; `seed=None` is a random one."""
 
     iterations: int
@@ -74,7 +75,7 @@ class ImageToImageOptions(PromptOptions, total=False):
     strength: float
 
 
-class InpaintImageOptions(Places, total=False):
+class InpaintImageOptions(Options, total=False):
     """Options of `inpaint_image`."""
 
     steps: int
@@ -115,7 +116,7 @@ async def generate(
     workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
     output = workspace.parent
     await asyncio.to_thread(sweep_orphans)
-    executor = LocalExecutor(locate(settings))
+    executor = LocalExecutor(locate(settings), metadata=settings.metadata)
     try:
         if uploads:
             await asyncio.to_thread(
@@ -144,19 +145,22 @@ def with_seed(params: Params) -> Params:
 def _start(
     job_type: JobType, options: Mapping[str, Any], files: Mapping[str, Path]
 ) -> AsyncGenerator[Event, None]:
-    places = {name: options[name] for name in Places.__annotations__ if name in options}
-    fields = {name: value for name, value in options.items() if name not in places}
+    flags = {name: options[name] for name in Options.__annotations__ if name in options}
+    fields = {name: value for name, value in options.items() if name not in flags}
     for name in fields:
         if name not in picture_fields(job_type):
             raise TypeError(f"{job_type} has no option {name!r}")
     params = validate(job_type, {to_camel(name): value for name, value in fields.items()})
-    return generate(params, _settings(places), files)
+    return generate(params, _settings(flags), files)
 
 
-def _settings(places: Mapping[str, _StrPath]) -> Settings:
-    flags = {flag.name: flag for flag in FLAGS}
-    values = {name: flags[name].parse(os.fspath(path)) for name, path in places.items()}
+def _settings(given: Mapping[str, Any]) -> Settings:
+    values = {flag.name: _value(flag, given[flag.name]) for flag in FLAGS if flag.name in given}
     return Settings(**values, given=frozenset(values))
+
+
+def _value(flag: Flag, value: Any) -> Any:
+    return bool(value) if flag.kind is bool else flag.parse(os.fspath(value))
 
 
 def _make_workspace(output: Path) -> Path:
@@ -174,7 +178,7 @@ def _make_workspace(output: Path) -> Path:
 
 def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
     return Task(
-        id=workspace.name,
+        id="",
         params=params,
         seed=params.seed or 0,
         workdir=workspace / "run",

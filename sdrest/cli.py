@@ -12,7 +12,7 @@ import click
 
 from sdrest import __version__
 from sdrest.commands.lines import Level, Line
-from sdrest.commands.options import option, settings
+from sdrest.commands.options import Command, option, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.errors import SdrestError
 from sdrest.settings import FLAGS, Flag
@@ -82,16 +82,13 @@ def _described(flag: Flag) -> str:
     return flag.help + (f"  (default {flag.default_text})" if flag.default_text else "")
 
 
-class _Command(click.Command):
-    """A command with the original's help and its two more ways to switch a flag."""
+class _Command(Command):
+    """A command with the original's help."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if _HELP_WORDS.intersection(args):
             _print_and_exit(ctx, help_text())
-        off = {f"--no-{flag.option[2:]}": flag.option for flag in FLAGS if flag.kind is bool}
-        return super().parse_args(
-            ctx, [f"{off[word]}=false" if word in off else word for word in args]
-        )
+        return super().parse_args(ctx, args)
 
 
 def _print_and_exit(context: click.Context, text: str) -> None:

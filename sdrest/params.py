@@ -34,6 +34,9 @@ DIFFUSION_STEPS = 1000
 SIZE_MULTIPLE = 64
 """Sides of pictures are multiples of this: 8 for the autoencoder times 8 for the network."""
 
+LARGEST_SIDE = 4096
+"""Most pixels to a side of a picture that a prompt alone makes."""
+
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
 
@@ -141,7 +144,7 @@ _Number = BeforeValidator(_refuse_bool)
 _Steps = Annotated[int, _Number, AfterValidator(_check_steps)]
 _Side = Annotated[
     int,
-    Field(ge=64, le=4096, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
+    Field(ge=64, le=LARGEST_SIDE, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
     _Number,
     AfterValidator(_check_side),
 ]

@@ -4,14 +4,17 @@ A picture is recognised by its content and opened by an explicit list of decoder
 wrong with it is a `PictureError` with a sentence for the client.
 """
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from sdrest.errors import FieldError, InvalidRequestError, SdrestError
-from sdrest.params import SIZE_MULTIPLE
+from sdrest.params import LARGEST_SIDE, SIZE_MULTIPLE
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """Pillow's decoders that an upload may reach; it has forty more, one of them a PostScript."""
@@ -98,6 +101,29 @@ def restore_inpainted(result: Path, image: Path, mask: Path, target: Path) -> No
     _write(Image.composite(painted, original, _open_prepared(mask)), target)
 
 
+def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
+    """Return a PNG of the one in `source`, no side of which has more than `side` pixels.
+
+    Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
+    or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
+    """
+    most = max(max_pixels, LARGEST_SIDE**2) + _MOST_PADDING
+    try:
+        with PngImageFile(source) as picture:
+            _check_size(picture.size, most)
+            picture.load()
+            small = _flatten(picture, "white")
+    except PictureError:
+        raise
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        raise PictureError("The image is damaged; it can only be had as it is.") from error
+    small = small.convert("L" if small.mode in {"1", "L"} else "RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    _write(small, written)
+    return written.getvalue()
+
+
 def _nearest(side: int) -> int:
     return max(1, (side + SIZE_MULTIPLE // 2) // SIZE_MULTIPLE) * SIZE_MULTIPLE
 
@@ -174,7 +200,7 @@ def _open_prepared(path: Path) -> Image.Image:
         return picture
 
 
-def _write(picture: Image.Image, path: Path) -> None:
+def _write(picture: Image.Image, path: Path | BinaryIO) -> None:
     """Write a PNG of pixels alone (no EXIF, no profile), quickly rather than small."""
     picture.info.clear()
     picture.save(path, format="PNG", compress_level=1)

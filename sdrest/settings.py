@@ -217,6 +217,9 @@ class Settings:
     )
     log_level: str = _flag(LogLevel.WARNING, "What is logged on stderr: debug, warning or error")
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
+    metadata: bool = _flag(
+        True, "Whether images carry their prompt, parameters, seed and model in text chunks"
+    )
     max_host_memory: int = _flag(
         0,
         "Memory in MiB that a script's process may keep; a larger one is replaced after its task "

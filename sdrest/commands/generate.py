@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
 from sdrest.commands.lines import Level, Line
-from sdrest.commands.options import option, options, settings
+from sdrest.commands.options import Command, option, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
@@ -23,7 +23,7 @@ from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
     *("repository", "python", "text_to_image_model", "inpaint_image_model"),
-    *("max_pixels", "job_timeout"),
+    *("max_pixels", "job_timeout", "metadata"),
 )
 _TYPES = {job_type.uploads: job_type for job_type in JobType}
 
@@ -31,7 +31,7 @@ _TYPES = {job_type.uploads: job_type for job_type in JobType}
 def command() -> click.Command:
     """Return the command."""
     output = next(flag for flag in FLAGS if flag.name == "output")
-    return click.Command(
+    return Command(
         "generate",
         params=[
             click.Argument(["prompt"], required=False),

@@ -21,6 +21,22 @@ class _Option(click.Option):
         return "" if secret and empty else super().resolve_envvar_value(ctx)
 
 
+class Command(click.Command):
+    """A command whose flags that are true or false have an opposite: `--no-cors`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `--no-x` as `--x=false`."""
+        known = {parameter.name for parameter in self.params}
+        off = {
+            f"--no-{flag.option[2:]}": flag.option
+            for flag in FLAGS
+            if flag.kind is bool and flag.name in known
+        }
+        return super().parse_args(
+            ctx, [f"{off[word]}=false" if word in off else word for word in args]
+        )
+
+
 def option(flag: Flag, *names: str) -> click.Option:
     """Return the option of a flag, with further `names` such as `-o`."""
 

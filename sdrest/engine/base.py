@@ -17,10 +17,10 @@ from sdrest.params import Params
 class Task:
     """One run of one script.
 
-    `workdir` is an empty folder of this run alone; the executor may leave anything in it and its
-    owner removes it. `image` and `mask` are RGB and L pictures of equal size, as `sdrest.pictures`
-    prepared them. `seed` is always a number. The executor calls `heard`, on the event loop,
-    whenever the script writes something.
+    `id` is the job's; it is empty where there is none. `workdir` is an empty folder of this run
+    alone; the executor may leave anything in it and its owner removes it. `image` and `mask` are
+    RGB and L pictures of equal size, as `sdrest.pictures` prepared them. `seed` is always a number.
+    The executor calls `heard`, on the event loop, whenever the script writes something.
     """
 
     id: str

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from sdrest import pictures
+from sdrest import metadata, pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.failures import Ending, Surroundings, classify, not_started
 from sdrest.engine.hosts import Host, Result
-from sdrest.engine.outdir import OutDir
+from sdrest.engine.outdir import OutDir, open_image
 from sdrest.engine.pool import Keeping, Pool
 from sdrest.engine.preload import preload
-from sdrest.engine.process import GRACE
+from sdrest.engine.process import GRACE, until_done
 from sdrest.engine.progress import ProgressParser
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, model_flag, problem
@@ -40,7 +41,8 @@ class LocalExecutor:
 
     `keeping` says how many there are and what stays in them between tasks: by default nothing. A
     failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
-    that is to end has `grace` seconds after SIGTERM.
+    that is to end has `grace` seconds after SIGTERM. With `metadata` images tell how they were
+    made (`sdrest.metadata`); else those of a prompt are the script's files as they are.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class LocalExecutor:
         keeping: Keeping | None = None,
         stderr_tail: int = 65536,
         grace: float = GRACE,
+        metadata: bool = False,
     ) -> None:
         self._repository = repository
+        self._metadata = metadata
         self._keeping = keeping or Keeping()
         self._pool = Pool(repository, self._keeping, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
@@ -62,7 +66,8 @@ class LocalExecutor:
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
-        run = _Run(task, prepared)
+        model = self._repository.model(task.params.type) if self._metadata else None
+        run = _Run(task, prepared, model)
         keep_alive = task.params.keep_alive
         if keep_alive is None:
             keep_alive = self._keeping.keep_alive
@@ -152,10 +157,14 @@ class _UnreadableImageError(Exception):
 
 
 class _Run:
-    """One task on its way: puts positions and images into one order of events."""
+    """One task on its way: puts positions and images into one order of events.
 
-    def __init__(self, task: Task, invocation: Invocation) -> None:
+    `model` is the checkpoint that images shall name, or None if they shall tell nothing.
+    """
+
+    def __init__(self, task: Task, invocation: Invocation, model: Path | None) -> None:
         self.task = task
+        self._model = model
         self.peak: int | None = None
         self._weighed = 0.0
         self._parser = ProgressParser(
@@ -226,14 +235,16 @@ class _Run:
         return news
 
     async def _image(self, number: int, path: Path) -> list[Event]:
-        image, mask = self.task.image, self.task.mask
-        if image and mask:
-            restored = self.task.workdir / f"{number}.png"
+        """Finish an image; what is begun is done before the run ends, so the workdir is at rest."""
+        finished = self.task.workdir / f"{number}.png"
+        restores = self.task.mask is not None
+        if restores or self._model:
+            work = asyncio.to_thread(_finish, self.task, number, path, finished, self._model)
             try:
-                await asyncio.to_thread(pictures.restore_inpainted, path, image, mask, restored)
+                await until_done(asyncio.create_task(work))
             except (OSError, pictures.PictureError, ValueError) as error:
                 raise _UnreadableImageError(_cannot_write(error)) from error
-            path = restored
+            path = finished
         return [ImageReady(number, path), *self._position(Progress(number, 1.0))]
 
     def _position(self, position: Progress) -> list[Event]:
@@ -260,6 +271,19 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
     except OSError as error:
         return _cannot_write(error)
     return invocation
+
+
+def _finish(task: Task, number: int, path: Path, target: Path, model: Path | None) -> None:
+    """Write the image that a client gets: in the size that was sent, with its metadata."""
+    if task.image and task.mask:
+        restored = target.with_suffix(".restored") if model else target
+        pictures.restore_inpainted(path, task.image, task.mask, restored)
+        path = restored
+    if model:
+        making = metadata.Making(task.params, task.seed, number, model, task.id)
+        with os.fdopen(open_image(path), "rb") as source, target.open("xb") as written:
+            metadata.embed(making, source, written)
+        path.unlink()  # room for the next one
 
 
 def _surroundings(task: Task, repository: Repository) -> Surroundings:

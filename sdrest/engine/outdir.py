@@ -9,9 +9,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CHUNK_HEAD = 8  # length (4 bytes, big-endian), then type
-_CHUNK_FRAME = 12  # the head, and the checksum behind the data
+from sdrest import png
 
 
 class OutDir:
@@ -42,8 +40,7 @@ class OutDir:
 def is_complete_png(path: Path) -> bool:
     """Whether a regular file lies at `path` and is a PNG to its end. Reads 8 bytes a chunk."""
     try:
-        # O_NOFOLLOW: no link out of the folder. O_NONBLOCK: a FIFO in its place does not hang us.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_image(path)
     except OSError:
         return False
     try:
@@ -53,18 +50,19 @@ def is_complete_png(path: Path) -> bool:
         os.close(descriptor)
 
 
+def open_image(path: Path) -> int:
+    """Return a descriptor of the file at `path`; raises `OSError`, also for a symbolic link."""
+    # O_NOFOLLOW: no link out of the folder. O_NONBLOCK: a FIFO in its place does not hang us.
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def _reaches_end(descriptor: int, size: int) -> bool:
-    if os.pread(descriptor, len(_SIGNATURE), 0) != _SIGNATURE:
+    def read(position: int, length: int) -> bytes:
+        return os.pread(descriptor, length, position)
+
+    try:
+        for _ in png.chunks(read, size):
+            pass
+    except png.BrokenPngError:
         return False
-    position = len(_SIGNATURE)
-    expected = b"IHDR"
-    while position + _CHUNK_FRAME <= size:
-        head = os.pread(descriptor, _CHUNK_HEAD, position)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if expected and kind != expected:
-            return False
-        position += _CHUNK_FRAME + length
-        if kind == b"IEND":
-            return position <= size
-        expected = b""
-    return False
+    return True

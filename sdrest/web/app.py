@@ -23,6 +23,7 @@ from sdrest.web.errors import error_middleware
 from sdrest.web.feeds import Feeds
 from sdrest.web.handlers import JobRoutes
 from sdrest.web.recent import RecentBytes
+from sdrest.web.thumbnails import Thumbnails
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
@@ -57,6 +58,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.FEEDS] = Feeds(app[keys.BUS])
     app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
+    app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)
     control.add_to(app.router)
@@ -79,7 +81,10 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(Store(folders))
         await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
         executor = LocalExecutor(
-            app[keys.REPOSITORY], keeping=_keeping(settings), grace=_SCRIPT_GRACE
+            app[keys.REPOSITORY],
+            keeping=_keeping(settings),
+            grace=_SCRIPT_GRACE,
+            metadata=settings.metadata,
         )
         stack.push_async_callback(executor.close)
         if settings.preload:

@@ -24,6 +24,7 @@ from sdrest.web.negotiation import preferred
 from sdrest.web.recent import Answers, Recent
 from sdrest.web.render import JSON
 from sdrest.web.spool import Spool
+from sdrest.web.thumbnails import requested_side
 
 JOB = "/{id:[0-9a-f]{32}}"
 _IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
@@ -128,10 +129,10 @@ class JobRoutes:
         return snapshot
 
     async def get_image(self, request: web.Request) -> web.StreamResponse:
-        """Send an image of a job."""
+        """Send an image of a job; with `?size=PIXELS` one that is no larger."""
         number = int(request.match_info["number"])
         path = await request.app[keys.QUEUE].image(self.key(request), number)
-        return await send_image(request, path)
+        return await send_image(request, path, requested_side(request))
 
     def redirect(self, request: web.Request, key: JobKey) -> web.Response:
         """Send the client to a job, by the spelling of the type that it used itself."""

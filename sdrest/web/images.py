@@ -1,4 +1,4 @@
-"""Published images over HTTP: whole, in part, or not at all if the client has them.
+"""Published images over HTTP: whole, in part, smaller, or not at all if the client has them.
 
 aiohttp's FileResponse is not used: its validators are others than the original's, and over TLS it
 sends 16 KiB at a time. Images that were asked for lately are kept in memory; they are written in
@@ -11,12 +11,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from sdrest import png
 from sdrest.errors import NotFoundError
 from sdrest.web import keys
 from sdrest.web.conditional import (
@@ -58,6 +59,9 @@ class _Image:
     identity: tuple[int, ...]
     """What differs for another file, and for other bytes in the same one."""
 
+    content: bytes | None = None
+    """What is sent in place of the file."""
+
     @property
     def headers(self) -> dict[str, str]:
         return {
@@ -70,23 +74,53 @@ class _Image:
     def read(self, start: int, size: int) -> bytes:
         return os.pread(self.descriptor, size, start)
 
-
-async def send_image(request: web.Request, path: Path) -> web.StreamResponse:
-    """Send the PNG at `path`, or the range of it that the request asks for."""
-    with _open(path) as image:
-        if is_precondition_failed(request.headers, image.etag, image.modified):
-            raise PreconditionFailedError
-        if is_fresh(request.headers, image.etag, image.modified):
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=image.headers)
+    def fits(self, side: int) -> bool:
+        """Whether no side has more than `side` pixels; False for a file that is no PNG."""
         try:
-            part = requested_range(request.headers, image.size, image.etag, image.modified)
-        except UnsatisfiableRangeError:
-            return _unsatisfiable(image)
-        headers = image.headers | {hdrs.CONTENT_TYPE: "image/png"}
-        if part is None:
-            return await _send(request, image, Range(0, image.size - 1), HTTPStatus.OK, headers)
-        headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.end}/{image.size}"
-        return await _send(request, image, part, HTTPStatus.PARTIAL_CONTENT, headers)
+            return max(png.size(self.read)) <= side
+        except png.BrokenPngError:
+            return False
+
+
+async def send_image(
+    request: web.Request, path: Path, side: int | None = None
+) -> web.StreamResponse:
+    """Send the PNG at `path`, or the range of it that the request asks for.
+
+    With `side`, a larger image is replaced by one whose longer side has that many pixels.
+    """
+    with _open(path) as image:
+        shrunk = None if side is None or image.fits(side) else side
+        shown = image if shrunk is None else replace(image, etag=f'{image.etag[:-1]}-{shrunk:x}"')
+        settled = _condition(request, shown)
+        if settled is not None:
+            return settled  # before anything is decoded
+        if shrunk is not None:
+            thumbnails = request.app[keys.THUMBNAILS]
+            content = await thumbnails.of(image.descriptor, image.identity, shrunk)
+            shown = replace(shown, content=content, size=len(content))
+        return await _send_part(request, shown)
+
+
+def _condition(request: web.Request, image: _Image) -> web.Response | None:
+    """Return the answer to a client that has the image; raises `PreconditionFailedError`."""
+    if is_precondition_failed(request.headers, image.etag, image.modified):
+        raise PreconditionFailedError
+    if is_fresh(request.headers, image.etag, image.modified):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=image.headers)
+    return None
+
+
+async def _send_part(request: web.Request, image: _Image) -> web.StreamResponse:
+    try:
+        part = requested_range(request.headers, image.size, image.etag, image.modified)
+    except UnsatisfiableRangeError:
+        return _unsatisfiable(image)
+    headers = image.headers | {hdrs.CONTENT_TYPE: "image/png"}
+    if part is None:
+        return await _send(request, image, Range(0, image.size - 1), HTTPStatus.OK, headers)
+    headers[hdrs.CONTENT_RANGE] = f"bytes {part.start}-{part.end}/{image.size}"
+    return await _send(request, image, part, HTTPStatus.PARTIAL_CONTENT, headers)
 
 
 async def _send(
@@ -98,8 +132,8 @@ async def _send(
         return web.Response(status=status, headers=headers)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
-    if image.size <= _WHOLE:
-        content = await _content(request.app[keys.IMAGES], image)
+    if image.content is not None or image.size <= _WHOLE:
+        content = image.content or await _content(request.app[keys.IMAGES], image)
         await response.prepare(request)
         with suppress(ConnectionError):  # a client may leave in mid-image
             await _write(response, memoryview(content)[part.start : part.end + 1])

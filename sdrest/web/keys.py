@@ -12,6 +12,7 @@ from sdrest.settings import Settings
 from sdrest.web.access import Guard
 from sdrest.web.feeds import Feeds
 from sdrest.web.recent import RecentBytes
+from sdrest.web.thumbnails import Thumbnails
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
@@ -24,3 +25,4 @@ DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""
 IMAGES = web.AppKey[RecentBytes[tuple[int, ...]]]("images", RecentBytes)
 """The bytes of images that were asked for lately, by what identifies a file's content."""
+THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

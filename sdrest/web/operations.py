@@ -8,6 +8,7 @@ from typing import Any
 from sdrest.errors import ErrorCode
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
+from sdrest.web.thumbnails import LARGEST, SMALLEST
 
 _OK = HTTPStatus.OK
 
@@ -96,8 +97,18 @@ OPERATIONS: Mapping[str, Operation] = {
             ),
             **_NOT_MODIFIED,
         },
-        (*_JOB, ErrorCode.PRECONDITION_FAILED, ErrorCode.RANGE_NOT_SATISFIABLE),
         (
+            *_JOB,
+            ErrorCode.INVALID_REQUEST,
+            ErrorCode.PRECONDITION_FAILED,
+            ErrorCode.RANGE_NOT_SATISFIABLE,
+        ),
+        (
+            Parameter(
+                "size",
+                {"type": "integer", "minimum": SMALLEST, "maximum": LARGEST},
+                "Most pixels of the longer side; a larger image is made smaller.",
+            ),
             _FRESH,
             Parameter("If-Match", _TEXT, "The ETag that the image should have.", "header"),
             Parameter("Range", _TEXT, "The bytes to send, as in `bytes=0-99`.", "header"),

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Locator, Request, Route, expect
 
 from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve
@@ -128,3 +128,61 @@ async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> No
         await opened.page.reload()
         await opened.connected()
         await expect(question).to_have_count(0)
+
+
+async def shown(tile: Locator) -> str:
+    """Return the query of the picture that a tile shows, once it is loaded."""
+    image = tile.locator("img")
+    await image.evaluate("(image) => image.decode()")
+    source = str(await image.evaluate("(image) => image.currentSrc"))
+    return source.partition(".png")[2]
+
+
+@pytest.mark.parametrize(("density", "alone", "of_four"), [(1, 512, 256), (2, 1024, 512)])
+async def test_the_gallery_loads_what_it_shows_and_the_viewer_whole_pictures(
+    browser: Browser, serve: Serve, density: int, alone: int, of_four: int
+) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if ".png" in request.url:
+            asked.append(request.url.partition(".png")[2])
+
+    async with (
+        serve(PLAIN) as server,
+        studio(browser, server, device_scale_factor=density) as opened,
+    ):
+        opened.page.on("request", note)
+        await opened.open()
+        for prompt, pictures in (("a boat", 1), ("a tree", 4)):
+            await opened.enter(Prompt=prompt, Iterations=pictures, Steps=2)
+            await opened.make()
+            await expect(opened.pictures(opened.gallery.filter(has_text=prompt))).to_have_count(
+                pictures
+            )
+        boat = opened.pictures(opened.gallery.filter(has_text="a boat"))
+        trees = opened.pictures(opened.gallery.filter(has_text="a tree"))
+        assert await shown(boat) == f"?size={alone}"
+        assert await shown(trees.first) == f"?size={of_four}"
+        assert "" not in asked
+        await boat.click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        assert await shown(viewer) == ""
+        download = viewer.get_by_role("link", name="Download")
+        assert (await download.get_attribute("href") or "").endswith("/1.png")
+
+
+async def test_a_picture_that_cannot_be_made_smaller_is_shown_whole(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server, "status of 422") as opened:
+        await opened.open()
+        await opened.enter(Prompt="a boat", Steps=2)
+        await opened.make()
+        tile = opened.pictures(opened.gallery)
+        await expect(tile).to_have_count(1)
+        (file,) = server.folder.glob("output/text-to-image/*/1.png")
+        content = file.read_bytes()
+        file.write_bytes(content[: len(content) // 2])
+        await opened.page.reload()
+        await expect(tile.locator("img:not([srcset])")).to_have_count(1)

@@ -77,11 +77,11 @@ def test_wrong_values_are_refused_at_the_call() -> None:
 @pytest.mark.parametrize("job_type", JobType)
 def test_options_are_the_declared_parameters(job_type: JobType) -> None:
     hints = get_type_hints(OPTIONS[job_type])
-    places = get_type_hints(api.Places).keys()
-    assert places <= set(Settings.__dataclass_fields__)
+    flags = get_type_hints(api.Options).keys()
+    assert flags <= set(Settings.__dataclass_fields__)
     fields = picture_fields(job_type)
-    assert hints.keys() - places == fields.keys() - {"prompt"}
-    for name in hints.keys() - places - {"seed"}:
+    assert hints.keys() - flags == fields.keys() - {"prompt"}
+    for name in hints.keys() - flags - {"seed"}:
         assert hints[name] is fields[name].annotation
 
 

@@ -66,5 +66,5 @@ export async function openSession(token) {
   if (!response.ok) throw await readError(response);
 }
 
-/** The address of a small version of an image. */
-export const thumbnail = (url) => `${url}?size=512`;
+/** The address of a version of an image whose longer side has at most `size` pixels. */
+export const thumbnail = (url, size) => `${url}?size=${size}`;

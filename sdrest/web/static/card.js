@@ -8,6 +8,7 @@ import { doneFraction, isActive } from "./store.js";
 import { ago, duration, label, percent, pictures, place, typeName } from "./words.js";
 
 const MOST_TILES = 9;
+const THUMBNAILS = [256, 512, 1024];
 const UNSAID = new Set(["prompt", "channels", "downsamplingFactor"]);
 const SAID_FIRST = ["steps", "seed", "strength"];
 
@@ -53,6 +54,12 @@ function state(job, pace) {
     default:
       return "";
   }
+}
+
+/** Shows a picture of which there is no smaller version. */
+function showWhole(image, url) {
+  image.removeAttribute("srcset");
+  image.src = url;
 }
 
 export class Card {
@@ -174,8 +181,10 @@ export class Card {
   #image(job, index, url) {
     if (!this.#tiles.has(url)) {
       const image = h("img", { alt: "", loading: "lazy", decoding: "async" });
-      image.addEventListener("error", () => (image.src = url), { once: true });
-      image.src = api.thumbnail(url);
+      image.addEventListener("error", () => showWhole(image, url), { once: true });
+      image.sizes = "auto, 320px"; // what browsers take that do not know the tile's size yet
+      image.srcset = THUMBNAILS.map((size) => `${api.thumbnail(url, size)} ${size}w`).join(", ");
+      image.src = api.thumbnail(url, 512);
       const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
       const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
       this.#tiles.set(url, tile);

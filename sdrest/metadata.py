@@ -1,0 +1,157 @@
+"""What an image tells of its making: text chunks beside the pixels, which stay as they are. Pure.
+
+The chunk `parameters` has the form that AUTOMATIC1111's web UI writes and many programs read: the
+prompt, then one line of `Name: value` pairs. The chunk `sdrest` has everything, as JSON.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL.PngImagePlugin import PngInfo, putchunk
+
+from sdrest import __version__, png
+from sdrest.params import ImageToImage, InpaintImage, Params, TextToImage, picture_fields
+
+PARAMETERS, RECORD = "parameters", "sdrest"
+"""The keywords of the chunks."""
+
+_KEYWORDS = {PARAMETERS.encode(), RECORD.encode()}
+_TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
+_LONGEST_KEYWORD = 79
+_COPIED_AT_ONCE = 256 * 1024
+_DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How an image was made: it is number `number` (from 1) of the job that `params` ask for.
+
+    `seed` is the job's, for all of its images. `job_id` is empty where there is no server.
+    """
+
+    params: Params
+    seed: int
+    number: int
+    model: Path
+    job_id: str = ""
+
+
+def infotext(making: Making, size: tuple[int, int]) -> str:
+    """Return the text of the chunk `parameters` for an image of `size` (width, height) pixels.
+
+    Only its last line is read as pairs, so a prompt cannot pretend to be them. Newlines stay;
+    what no text chunk can hold (NUL, halves of surrogate pairs) becomes U+FFFD.
+    """
+    pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(making, size))
+    prompt = "" if isinstance(making.params, InpaintImage) else making.params.prompt
+    return _clean(f"{prompt}\n{pairs}".strip())
+
+
+def record(making: Making) -> str:
+    """Return the text of the chunk `sdrest`: JSON in ASCII, with nothing of the prompt changed."""
+    names = {info.alias or name for name, info in picture_fields(making.params.type).items()}
+    params = {name: value for name, value in making.params.dump().items() if name in names}
+    return json.dumps(
+        {
+            "version": __version__,
+            "type": making.params.type,
+            "id": making.job_id or None,
+            "params": params,
+            "seed": making.seed,
+            "image": making.number,
+            "model": making.model.name,
+        }
+    )
+
+
+def embed(making: Making, source: BinaryIO, target: BinaryIO) -> None:
+    """Copy a PNG, with the chunks of its making behind IHDR; all others stay byte for byte.
+
+    Chunks of the same keywords are left out. Raises `BrokenPngError` where `source` is no PNG.
+    """
+
+    def read(position: int, length: int) -> bytes:
+        source.seek(position)
+        return source.read(length)
+
+    end = source.seek(0, io.SEEK_END)
+    start = 0
+    for chunk in png.chunks(read, end):
+        if chunk.kind == b"IHDR":
+            _copy(source, target, start, chunk.end)
+            target.write(_chunks(making, png.size(read)))
+            start = chunk.end
+        elif _is_ours(chunk, read):
+            _copy(source, target, start, chunk.start)
+            start = chunk.end
+    _copy(source, target, start, end)
+
+
+def _pairs(making: Making, size: tuple[int, int]) -> Iterator[tuple[str, str | float]]:
+    """Yield names and values as AUTOMATIC1111 calls and orders them."""
+    params = making.params
+    yield "Steps", params.steps
+    yield "Sampler", params.sampler.upper() if isinstance(params, TextToImage) else _DDIM
+    if not isinstance(params, InpaintImage):
+        yield "CFG scale", params.guidance_scale
+    yield "Seed", making.seed
+    yield "Size", f"{size[0]}x{size[1]}"
+    yield "Model", making.model.stem
+    if isinstance(params, ImageToImage):
+        yield "Denoising strength", params.strength
+    if not isinstance(params, InpaintImage):
+        if params.eta:
+            yield "Eta DDIM", params.eta
+        if params.batch_size > 1:
+            yield "Batch size", params.batch_size
+            yield "Batch pos", (making.number - 1) % params.batch_size
+        if params.iterations > 1:
+            yield "Batch count", params.iterations
+    if params.total_images > 1:
+        yield "Image number", making.number
+    yield "Version", f"sdrest {__version__}"  # a bare number would be taken for the web UI's own
+
+
+def _quoted(value: str | float) -> str:
+    """Return a value as a pair has it: as a string of JSON where its end would be unclear."""
+    text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    plain = text.isprintable() and text == text.strip() and not set(text) & set(',:"')
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _clean(text: str) -> str:
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\ufffd")
+
+
+def _chunks(making: Making, size: tuple[int, int]) -> bytes:
+    """Return both chunks: tEXt, or iTXt where the text is no Latin-1."""
+    texts = PngInfo()
+    texts.add_text(PARAMETERS, infotext(making, size))
+    texts.add_text(RECORD, record(making))
+    written = io.BytesIO()
+    for kind, data, _ in texts.chunks:
+        putchunk(written, kind, data)
+    return written.getvalue()
+
+
+def _is_ours(chunk: png.Chunk, read: png.Read) -> bool:
+    if chunk.kind not in _TEXT_CHUNKS:
+        return False
+    beginning = read(chunk.data_start, min(_LONGEST_KEYWORD + 1, chunk.data_end - chunk.data_start))
+    return beginning.partition(b"\0")[0] in _KEYWORDS
+
+
+def _copy(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
+    source.seek(start)
+    left = end - start
+    while left:
+        data = source.read(min(left, _COPIED_AT_ONCE))
+        if not data:
+            raise png.BrokenPngError  # it became shorter
+        target.write(data)
+        left -= len(data)

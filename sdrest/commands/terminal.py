@@ -104,7 +104,8 @@ class Stream:
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._hurrying, _GATHER)
+                if not self.is_terminal:  # there, both streams' lines shall keep their order
+                    self._changed.wait_for(lambda: self._hurrying, _GATHER)
 
     def _write(self, data: bytes) -> None:
         while data:

@@ -170,7 +170,8 @@ class Studio:
     def _console(self, message: ConsoleMessage) -> None:
         provoked = any(text in message.text for text in self.provoked)
         if message.type in {"error", "warning"} and not provoked:
-            self.complaints.append(f"{message.type}: {message.text}")
+            where = message.location.get("url", "")
+            self.complaints.append(f"{message.type}: {message.text} {where}")
 
     def _request(self, request: BrowserRequest) -> None:
         url = URL(request.url)

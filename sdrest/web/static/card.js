@@ -9,6 +9,7 @@ import { ago, duration, label, percent, pictures, place, typeName } from "./word
 
 const MOST_TILES = 9;
 const THUMBNAILS = [256, 512, 1024];
+const TILE = { one: 320, several: 160 };
 const UNSAID = new Set(["prompt", "channels", "downsamplingFactor"]);
 const SAID_FIRST = ["steps", "seed", "strength"];
 
@@ -56,10 +57,10 @@ function state(job, pace) {
   }
 }
 
-/** Shows a picture of which there is no smaller version. */
-function showWhole(image, url) {
-  image.removeAttribute("srcset");
-  image.src = url;
+/** Returns how large a small version has to be to look sharp on this screen. */
+function thumbnailSize(count) {
+  const shown = (count > 1 ? TILE.several : TILE.one) * window.devicePixelRatio;
+  return THUMBNAILS.find((size) => size >= shown) ?? THUMBNAILS.at(-1);
 }
 
 export class Card {
@@ -181,10 +182,8 @@ export class Card {
   #image(job, index, url) {
     if (!this.#tiles.has(url)) {
       const image = h("img", { alt: "", loading: "lazy", decoding: "async" });
-      image.addEventListener("error", () => showWhole(image, url), { once: true });
-      image.sizes = "auto, 320px"; // what browsers take that do not know the tile's size yet
-      image.srcset = THUMBNAILS.map((size) => `${api.thumbnail(url, size)} ${size}w`).join(", ");
-      image.src = api.thumbnail(url, 512);
+      image.addEventListener("error", () => (image.src = url), { once: true }); // none is smaller
+      image.src = api.thumbnail(url, thumbnailSize(total(job)));
       const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
       const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
       this.#tiles.set(url, tile);

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from sdrest.engine.base import Event, Finished, Started, Task
+from sdrest.errors import FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
-from tests.fakes.running import Lifeline, task
 from tests.fakes.running import Lifeline, run_alone, task
+from tests.support.jobs import Gate, ScriptedExecutor, house, picture, text, text_key
 from tests.support.web import Served, served
 
 SIZE = {"height": 256, "width": 256}

@@ -60,6 +60,11 @@ def chosen(options: argparse.Namespace) -> Iterator[Chosen]:
         sys.exit(str(error))
 
 
+def section(part: str, options: argparse.Namespace) -> str:
+    """Return the section of the results: those of another repository have one of their own."""
+    return f"{part}-repository" if options.repository else part
+
+
 def optional(name: str, *words: str) -> list[str]:
     """Return the words of a flag where this server has it."""
     return list(words) if any(flag.name == name for flag in FLAGS) else []

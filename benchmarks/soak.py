@@ -35,7 +35,7 @@ def main() -> int:
     ):
         sizes = _soak(server, options.jobs)
     head = document.heading(options.name)
-    document.publish("soak", f"{head}\n\n{render(sizes)}", dry=options.dry)
+    document.publish(chosen.section("soak", options), f"{head}\n\n{render(sizes)}", dry=options.dry)
     return 0
 
 

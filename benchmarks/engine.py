@@ -104,7 +104,9 @@ def main() -> int:
             for job_type in JobType:
                 comparison.measure(servers, job_type, seed=number)
     head = document.heading(f"{options.name}, medians of {options.rounds} rounds")
-    document.publish(chosen.section("engine", options), f"{head}\n\n{comparison.render()}", dry=options.dry)
+    document.publish(
+        chosen.section("engine", options), f"{head}\n\n{comparison.render()}", dry=options.dry
+    )
     return 0
 
 

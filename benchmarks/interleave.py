@@ -162,7 +162,9 @@ def main() -> int:
         with running(SDREST, scene, program, output=place.folder / "output") as server:
             tally = run(wanted, server, Bare(repository, place.folder), model)
     head = document.heading(options.name, f"{len(wanted)} jobs")
-    document.publish(chosen.section("interleave", options), f"{head}\n\n{tally.render()}", dry=options.dry)
+    document.publish(
+        chosen.section("interleave", options), f"{head}\n\n{tally.render()}", dry=options.dry
+    )
     return int(bool(tally.wrong))
 
 

@@ -2,25 +2,49 @@
 
 import os
 import subprocess
+import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchmarks import uploads
 from benchmarks.client import LoadError
 from sdrest import pictures
 from sdrest.engine import host
 from sdrest.engine.base import Task
 from sdrest.engine.repository import Repository
 from sdrest.engine.scripts import Invocation, environment, plan
+from sdrest.params import JobType, validate
 
 _SECONDS = 1800
+
+_SEEDED = """
+import contextlib, importlib, os, random, runpy, sys
+seed = int(sys.argv[1])
+del sys.argv[:2]
+sys.path[0] = os.path.dirname(sys.argv[0])
+random.seed(seed)
+with contextlib.suppress(ImportError):
+    importlib.import_module("numpy").random.seed(seed)
+with contextlib.suppress(ImportError):
+    importlib.import_module("torch").manual_seed(seed)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs a script that takes no seed after the random generators are seeded."""
+
+
+class ScriptFailedError(LoadError):
+    """The script ended with an exit code."""
 
 
 @dataclass(slots=True)
 class Bare:
-    """Runs scripts with the arguments that sdrest gives them."""
+    """Runs scripts with the arguments that sdrest gives them; what they need lies in `folder`."""
 
     repository: Repository
+    folder: Path
     _environment: dict[str, str] = field(init=False)
     _precision: tuple[str, ...] = field(init=False)
 
@@ -28,11 +52,21 @@ class Bare:
         self._environment = environment(os.environ, self.repository)
         self._precision = () if self._has_accelerator() else ("--precision", "full")
 
-    def run(self, task: Task) -> tuple[float, list[bytes] | None]:
-        """Return the script's wall time in seconds, and its PNGs where it takes a seed."""
+    def run(
+        self, job_type: JobType, values: Mapping[str, Any], size: uploads.Size = uploads.SIZE
+    ) -> tuple[float, list[bytes]]:
+        """Return a script's wall time in seconds, and the PNGs that a server should answer with.
+
+        `values` are the fields of a request with a seed; uploads have `size`. Raises
+        `ScriptFailedError`.
+        """
+        task = self._task(job_type, values, size)
         invocation = plan(task, self.repository)
         _lay_out(task, invocation)
-        command = [self._python, str(invocation.script), *invocation.arguments]
+        program = [str(invocation.script)]
+        if invocation.seed is not None:
+            program = ["-c", _SEEDED, str(invocation.seed), *program]
+        command = [str(self.repository.python), *program, *invocation.arguments]
         if invocation.takes_precision:
             command += self._precision
         start = time.monotonic()
@@ -46,22 +80,32 @@ class Bare:
         )
         seconds = time.monotonic() - start
         if done.returncode:
-            raise LoadError(f"{invocation.script.name} failed: {done.stderr.decode()[-2000:]}")
-        images = [path.read_bytes() for path in invocation.images]
-        return seconds, images if invocation.seed is None else None
+            words = done.stderr.decode(errors="replace")[-2000:]
+            raise ScriptFailedError(f"{invocation.script.name} failed: {words}")
+        return seconds, [_answered(path, task) for path in invocation.images]
 
-    @property
-    def _python(self) -> str:
-        return str(self.repository.python)
+    def _task(self, job_type: JobType, values: Mapping[str, Any], size: uploads.Size) -> Task:
+        workdir = Path(tempfile.mkdtemp(dir=self.folder))
+        sent: dict[str, Any] = uploads.write(job_type, workdir, size)
+        return Task(
+            id=workdir.name,
+            params=validate(job_type, values),
+            seed=int(values["seed"]),
+            workdir=workdir,
+            **sent,
+        )
 
     def _has_accelerator(self) -> bool:
         folder = str(Path(host.__file__).parent)
         code = (
             f"import sys; sys.path.append({folder!r}); import host; print(host.has_accelerator())"
         )
-        command = [self._python, "-c", code]
         done = subprocess.run(
-            command, check=True, capture_output=True, text=True, env=self._environment
+            [str(self.repository.python), "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=self._environment,
         )
         return done.stdout.strip() == "True"
 
@@ -73,3 +117,10 @@ def _lay_out(task: Task, invocation: Invocation) -> None:
     for place, target in invocation.links.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
+
+
+def _answered(path: Path, task: Task) -> bytes:
+    """Return the PNG that a job answers with: what is outside of a mask stays as it was sent."""
+    if task.image and task.mask:
+        pictures.restore_inpainted(path, task.image, task.mask, path)
+    return path.read_bytes()

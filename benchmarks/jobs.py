@@ -10,6 +10,10 @@ from benchmarks.client import Connection, LoadError, Request
 TEXT_TO_IMAGE = "/text-to-image"
 
 
+class BadEndError(LoadError):
+    """A job has failed or was cancelled."""
+
+
 def request(prompt: str, **fields: Any) -> Request:
     """Return the request of a text-to-image job."""
     return Request(TEXT_TO_IMAGE, json.dumps({"prompt": prompt, **fields}).encode())
@@ -35,7 +39,10 @@ def follow(
     seconds: float,
     pause: float = 0.005,
 ) -> None:
-    """Ask for a job until `seen` returns true for its JSON, which it gets when that changes."""
+    """Ask for a job until `seen` returns true for its JSON, which it gets when that changes.
+
+    Raises `BadEndError` where the job comes to such an end first.
+    """
     deadline = time.monotonic() + seconds
     before = b""
     with Connection(port) as connection:
@@ -47,8 +54,26 @@ def follow(
                 if seen(state):
                     return
                 if state["status"] in {"FAILED", "CANCELLED"}:
-                    raise LoadError(f"The job came to a bad end: {answer.decode()}")
+                    raise BadEndError(f"The job came to a bad end: {answer.decode()}")
             if time.monotonic() > deadline:
                 raise LoadError(f"Not done within {seconds:g} seconds: {answer.decode()}")
             if pause:
                 time.sleep(pause)
+
+
+def complete(port: int, wanted: Request, *, seconds: float, pause: float) -> list[str]:
+    """Send the request of a job, wait until it is COMPLETE and return its images' URLs."""
+    urls: list[str] = []
+
+    def seen(state: dict[str, Any]) -> bool:
+        urls[:] = state.get("imageUrls", [])
+        return bool(state["status"] == "COMPLETE")
+
+    follow(port, submit(port, wanted), seen, seconds=seconds, pause=pause)
+    return urls
+
+
+def fetch(port: int, urls: list[str]) -> list[bytes]:
+    """Return the bytes of images."""
+    with Connection(port) as connection:
+        return [connection.ask(Request(url)) for url in urls]

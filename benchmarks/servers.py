@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import psutil
 
 from benchmarks.client import Connection, LoadError, Request
 from sdrest.commands import self_signed
+from sdrest.engine import host
 
 ORIGINAL = "original"
 SDREST = "sdrest"
@@ -71,25 +72,33 @@ class Server:
     def memory(self) -> int:
         """Return the resident bytes of the server and all processes below it."""
         total = 0
-        for process in [self.process, *self.process.children(recursive=True)]:
-            try:
+        for process in [self.process, *self._below()]:
+            with suppress(psutil.NoSuchProcess):
                 total += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
         return total
+
+    def hosts(self) -> list[psutil.Process]:
+        """Return the processes that run the scripts."""
+        return [child for child in self._below() if _is_host(child)]
 
     def stop(self) -> None:
         """End the server and what it started, whatever it does."""
-        family = [self.process, *self.process.children(recursive=True)]
-        self.process.terminate()
+        family = [self.process, *self._below()]
+        with suppress(psutil.NoSuchProcess):
+            self.process.terminate()
         _, alive = psutil.wait_procs([self.process], timeout=20)
         for process in {*alive, *family[1:]}:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(family, timeout=20)
         self.process.wait(timeout=20)
+
+    def _below(self) -> list[psutil.Process]:
+        """Return what the server has started; nothing if it has ended."""
+        try:
+            return self.process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
 
 @contextmanager
@@ -115,6 +124,13 @@ def running(name: str, scene: Scene, program: list[str], *, output: Path) -> Ite
         yield server
     finally:
         server.stop()
+
+
+def _is_host(process: psutil.Process) -> bool:
+    try:
+        return host.__file__ in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def _await_answer(server: Server, start: float) -> None:

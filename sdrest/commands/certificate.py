@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdrest.commands.lines import Level, Line
+from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
 from sdrest.settings import LOOPBACK_NAMES, Settings
 
@@ -93,15 +94,7 @@ def _make_with_mkcert(pair: Pair) -> str | None:
     if program is None:
         return None
     command = [program, "-cert-file", str(pair.cert), "-key-file", str(pair.key), *HOSTS]
-    try:
-        subprocess.run(  # noqa: S603 (mkcert, found on the user's own PATH)
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=_MKCERT_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError):
+    if output_of(command, seconds=_MKCERT_SECONDS) is None:
         return None
     return "by mkcert. Where a client does not trust them, run `mkcert -install` once."
 

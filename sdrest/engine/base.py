@@ -59,6 +59,7 @@ class ImageReady:
 class Finished:
     """The end of the task, with success where `failure` is None: all images were ready.
 
+    The script has returned and nothing that it started is left; its own process may still end.
     `peak_rss` is the most memory in bytes that the script's process was seen with, if it was.
     """
 

@@ -45,6 +45,7 @@ class Host:
         self._accepted = False
         self._clean = False
         self._honest = True
+        self._settled = False
         self._ready = False
         self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
@@ -99,6 +100,7 @@ class Host:
         if self.submitted:  # else it may hold why the host does not come up
             self._tail = Tail(self._stderr_tail)
         self._told, self._accepted, self._clean = None, False, False
+        self._settled = False
         self.submitted += 1
         self._send(
             {
@@ -171,11 +173,14 @@ class Host:
                     await changed.wait()
 
     async def settle(self) -> None:
-        """End what the job has left running, and hear what it wrote to its end."""
+        """End what the job has left running, and hear what it wrote to its end; once is enough."""
+        if self._settled:
+            return
         if self._tree:
             await self._tree.prune()
         for pipe in self._pipes:
             pipe.drain()
+        self._settled = True
 
     async def end(self, *, grace: float = GRACE) -> None:
         """End the process and all that it started; see `ProcessTree.end`."""

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from sdrest import metadata, pictures
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.failures import Ending, Surroundings, classify, not_started
-from sdrest.engine.hosts import Host, Result
+from sdrest.engine.failures import not_started
+from sdrest.engine.hosts import Host
 from sdrest.engine.outdir import OutDir, open_image
 from sdrest.engine.pool import Keeping, Pool
 from sdrest.engine.preload import preload
 from sdrest.engine.process import GRACE, until_done
 from sdrest.engine.progress import ProgressParser
-from sdrest.engine.redaction import names_of_paths
-from sdrest.engine.repository import Repository, model_flag, problem
+from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import Invocation, plan
+from sdrest.engine.verdict import failure_of
 from sdrest.errors import Failure, FailureCode
 
 POLL = 0.05
@@ -89,10 +89,12 @@ class LocalExecutor:
             await host.settle()
             for event in await run.news():
                 yield event
-            failure = self._judge(run, host, result)
+            failure = None
+            if not run.complete:
+                failure = failure_of(host, result, task, self._repository, images=run.images_ready)
             taken = False
             sound = failure is None or failure.code not in _LASTING
-            await self._pool.give_back(host, keep_alive=keep_alive, reusable=sound)
+            self._pool.let_go(host, keep_alive=keep_alive, reusable=sound)
             yield Finished(failure, run.peak)
         except _UnreadableImageError as error:
             taken = False
@@ -134,19 +136,6 @@ class LocalExecutor:
             if first or host.accepted:
                 return host
             await self._pool.give_back(host, keep_alive=0, reusable=False)
-
-    def _judge(self, run: "_Run", host: Host, result: Result) -> Failure | None:
-        if run.complete:
-            return None
-        ending = Ending(
-            code=result.code,
-            raised=result.raised,
-            stderr=host.stderr,
-            ready=host.ready,
-            images=run.images_ready,
-            total_images=run.task.params.total_images,
-        )
-        return classify(ending, _surroundings(run.task, self._repository))
 
 
 class _UnreadableImageError(Exception):
@@ -284,27 +273,6 @@ def _finish(task: Task, number: int, path: Path, target: Path, model: Path | Non
         with os.fdopen(open_image(path), "rb") as source, target.open("xb") as written:
             metadata.embed(making, source, written)
         path.unlink()  # room for the next one
-
-
-def _surroundings(task: Task, repository: Repository) -> Surroundings:
-    python = repository.python or Path()
-    if python.is_relative_to(repository.root):
-        pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
-    else:
-        pip = f"{python.name} -m pip install"
-    return Surroundings(
-        model_flag=model_flag(task.params.type),
-        pip=pip,
-        names=names_of_paths(
-            {
-                "REPOSITORY": repository.root,
-                "MODEL": repository.model(task.params.type),
-                "VENV": python.parent.parent,
-                "OUTPUT": task.workdir / "output",
-                "WORKDIR": task.workdir,
-            }
-        ),
-    )
 
 
 def _cannot_write(error: Exception) -> Failure:

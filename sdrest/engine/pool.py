@@ -45,7 +45,7 @@ class Resident:
 
 
 class Pool:
-    """At most `keeping.concurrency` hosts. `take` one for a job, then `give_back` or `dismiss` it.
+    """At most `keeping.concurrency` hosts. `take` one for a job, then give it back or `dismiss` it.
 
     A failing job's host has `grace` seconds after SIGTERM where it does not obey otherwise.
     """
@@ -83,6 +83,10 @@ class Pool:
         Returns when all that the job started is gone. Its stderr is whole then.
         """
         await self._finish(self._give_back(host, keep_alive, reusable=reusable))
+
+    def let_go(self, host: Host, *, keep_alive: float, reusable: bool) -> None:
+        """Do what `give_back` does, while the caller goes on; whoever needs a host waits for it."""
+        self._in_background(self._give_back(host, keep_alive, reusable=reusable))
 
     async def dismiss(self, host: Host, *, keep_alive: float) -> None:
         """End the job of a host, and the host too if it does not obey; then take it back."""

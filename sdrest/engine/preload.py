@@ -9,6 +9,7 @@ from sdrest.engine.base import Task
 from sdrest.engine.pool import Pool
 from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import plan
+from sdrest.engine.verdict import failure_of
 from sdrest.params import JobType, TextToImage
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                 changed.clear()
                 await changed.wait()
             if host.result.code:
-                _log.warning("Nothing was loaded: %s", host.result.raised or host.stderr.strip())
+                await host.settle()
+                told = failure_of(host, host.result, task, repository)
+                _log.warning("Nothing was loaded: %s", told.message)
         finally:
             await pool.dismiss(host, keep_alive=keep_alive)

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from sdrest.engine.base import Event, Finished, ImageReady, Task
+from sdrest.engine.local import LocalExecutor
 from sdrest.engine.repository import Repository
 from sdrest.errors import Failure
 from sdrest.params import JobType, validate
@@ -50,6 +51,15 @@ def task(
     workdir.mkdir(exist_ok=True)
     params = validate(job_type, {"prompt": prompt, **size, **fields})
     return Task(id="job", params=params, seed=42, workdir=workdir, **given)
+
+
+async def run_alone(work: Task, **changes: Any) -> list[Event]:
+    """Return all events of a task that has an executor, with a changed fake fork, for itself."""
+    executor = LocalExecutor(fake_repository(**changes))
+    try:
+        return await collect(executor.run(work))
+    finally:
+        await executor.close()
 
 
 async def collect(events: AsyncGenerator[Event, None]) -> list[Event]:

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from sdrest.engine.base import Event, Finished, Started, Task
-from sdrest.engine.local import LocalExecutor
 from sdrest.errors import FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
-from tests.fakes.running import Lifeline, collect, fake_repository, task
+from tests.fakes.running import Lifeline, run_alone, task
 from tests.support.jobs import Gate, ScriptedExecutor, house, picture, text, text_key
 from tests.support.web import Served, served
 
@@ -135,7 +134,7 @@ async def test_a_script_that_writes_is_not_stuck(tmp_path: Path) -> None:
 async def test_a_script_is_heard(tmp_path: Path) -> None:
     heard: list[None] = []
     speaking = task(tmp_path / "work", heard=lambda: heard.append(None))
-    events = await collect(LocalExecutor(fake_repository()).run(speaking))
+    events = await run_alone(speaking)
     assert events[-1] == Finished()
     assert heard
 

@@ -2,7 +2,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,16 @@ from tests.fakes.running import (
     fake_repository,
     images,
     invocation,
+    run_alone,
     task,
 )
 
 
 @pytest.fixture
-def executor() -> LocalExecutor:
-    return LocalExecutor(fake_repository(), grace=0.2)
+async def executor() -> AsyncIterator[LocalExecutor]:
+    executor = LocalExecutor(fake_repository(), grace=0.2)
+    yield executor
+    await executor.close()
 
 
 @pytest.fixture
@@ -85,9 +88,8 @@ async def test_who_sees_an_image_done_can_fetch_it(executor: Executor, tmp_path:
 
 
 async def test_how_a_script_is_started(tmp_path: Path) -> None:
-    executor = LocalExecutor(fake_repository())
     work = task(tmp_path / "work", prompt="--skip_save $(touch x)", sampler="plms", seed=7)
-    assert (await collect(executor.run(work)))[-1] == Finished()
+    assert (await run_alone(work))[-1] == Finished()
     facts = invocation(work)
     script = str(FORK / "scripts" / "txt2img.py")
     assert facts["argv"][0] == facts["main"] == script
@@ -122,9 +124,8 @@ async def test_inpainting_gives_the_picture_back_in_its_own_size(
     model.write_text("my own model")
     folder = tmp_path / "out [1] *"  # what a glob pattern would not find
     folder.mkdir()
-    executor = LocalExecutor(fake_repository(inpaint_image_model=model))
     work = task(folder / "work", job_type=JobType.INPAINT_IMAGE, image=picture, mask=mask)
-    events = await collect(executor.run(work))
+    events = await run_alone(work, inpaint_image_model=model)
     assert images(events) == [1]
     result = next(event.path for event in events if isinstance(event, ImageReady))
     with Image.open(result) as painted, Image.open(picture) as original:
@@ -138,9 +139,8 @@ async def test_inpainting_gives_the_picture_back_in_its_own_size(
 async def test_a_result_that_is_no_picture(tmp_path: Path, picture: Path, mask: Path) -> None:
     model = tmp_path / "own.ckpt"
     model.write_text("broken")
-    executor = LocalExecutor(fake_repository(inpaint_image_model=model))
     work = task(tmp_path / "work", job_type=JobType.INPAINT_IMAGE, image=picture, mask=mask)
-    events = await collect(executor.run(work))
+    events = await run_alone(work, inpaint_image_model=model)
     assert images(events) == []
     assert failure(events).code is FailureCode.STORAGE_FAILED
 
@@ -289,8 +289,7 @@ async def test_several_at_once(executor: Executor, tmp_path: Path) -> None:
 
 
 async def test_what_is_missing_fails_without_a_process(tmp_path: Path) -> None:
-    executor = LocalExecutor(fake_repository(root=tmp_path / "nowhere"))
-    events = await collect(executor.run(task(tmp_path / "work")))
+    events = await run_alone(task(tmp_path / "work"), root=tmp_path / "nowhere")
     assert len(events) == 1
     assert failure(events).code is FailureCode.REPOSITORY_MISSING
 
@@ -302,8 +301,7 @@ async def test_a_python_that_does_not_start(tmp_path: Path, program: str) -> Non
     python = tmp_path / "python"
     python.write_text(program)
     python.chmod(0o755)
-    executor = LocalExecutor(fake_repository(python=python))
-    events = await collect(executor.run(task(tmp_path / "work")))
+    events = await run_alone(task(tmp_path / "work"), python=python)
     why = failure(events)
     assert why.code is FailureCode.PYTHON_MISSING
     assert why.details.get("stderr") in {None, "SyntaxError"}
@@ -330,8 +328,7 @@ async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None
     python = root / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
-    executor = LocalExecutor(fake_repository(root=root, python=python))
-    events = await collect(executor.run(task(tmp_path / "work", "missing_module")))
+    events = await run_alone(task(tmp_path / "work", "missing_module"), root=root, python=python)
     advice = "REPOSITORY/venv/bin/python -m pip install cv2-that-nobody-has"
     assert advice in failure(events).message
 

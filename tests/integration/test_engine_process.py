@@ -87,7 +87,9 @@ def test_a_whole_job_on_each_loop(runner: asyncio.Runner, tmp_path: Path) -> Non
         await line.pids(3)
         await deaf.aclose()
         assert await line.all_gone()
-        return images(await collect(executor.run(task(tmp_path / "work", iterations=2))))
+        events = await collect(executor.run(task(tmp_path / "work", iterations=2)))
+        await executor.close()
+        return images(events)
 
     line = Lifeline(tmp_path / "lifeline")
     with runner:

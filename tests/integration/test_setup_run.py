@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sdrest.commands.setup.run import STEPS
@@ -187,12 +188,29 @@ def test_a_dry_run_changes_nothing(machine: Machine) -> None:
 def test_killed_it_goes_on_at_the_next_run(machine: Machine, point: str) -> None:
     with machine.start(FAKE_PAUSE=point) as process:
         pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
+        child = psutil.Process(pid)
         process.kill()
-        os.kill(pid, signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
+    assert psutil.wait_procs([child], timeout=PATIENCE)[1] == []
     status, _, err = machine.run()
     assert status == 0, err
+    machine.assert_complete()
+
+
+def test_a_second_set_up_in_the_same_folder_says_so(machine: Machine) -> None:
+    with machine.start(FAKE_PAUSE="clone") as process:
+        try:
+            machine.fifo.read_text()
+            second = machine.run()
+            dry = machine.run("--dry-run")
+        finally:
+            process.kill()
+            process.communicate(timeout=PATIENCE)
+    assert second[:2] == (1, "")
+    assert "Another `sdrest setup` works in " in second[2]
+    assert dry[0] == 0
+    assert machine.run()[0] == 0
     machine.assert_complete()
 
 

@@ -71,13 +71,14 @@ def pid_of(events: list[Event]) -> int:
     return events[0].pid
 
 
-def gone(pid: int) -> bool:
-    """Wait for the end of a process."""
+async def gone(pid: int) -> bool:
+    """Wait for the end of a process; meanwhile the loop runs, which buries it."""
     try:
         process = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return True
-    return not psutil.wait_procs([process], timeout=PATIENCE)[1]
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [process], timeout=PATIENCE)
+    return not alive
 
 
 async def test_jobs_share_a_host(executor: LocalExecutor, tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ async def test_a_failed_job_leaves_the_host_as_it_was(jobs: Jobs, trouble: str) 
 )
 async def test_a_spoiled_host_is_replaced(jobs: Jobs, trouble: str) -> None:
     spoiled = await jobs.pid(trouble)
-    assert gone(spoiled)
+    assert await gone(spoiled)
     events = await jobs.run()
     assert pid_of(events) != spoiled
     assert events[-1] == Finished()
@@ -190,7 +191,7 @@ async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> N
     executor = LocalExecutor(fake_repository(), keeping=Keeping(keep_alive=0.05))
     jobs = Jobs(executor, tmp_path)
     first = await jobs.pid()
-    assert await asyncio.to_thread(gone, first)
+    assert await gone(first)
     assert await jobs.pid() != first
     await executor.close()
 
@@ -198,15 +199,15 @@ async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> N
 async def test_a_job_says_how_long_its_host_stays(jobs: Jobs) -> None:
     first = await jobs.pid()
     assert await jobs.pid(keepAlive=0) == first
-    assert gone(first)
+    assert await gone(first)
     second = await jobs.pid(keepAlive="0.05s")
-    assert await asyncio.to_thread(gone, second)
+    assert await gone(second)
 
 
 async def test_a_host_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
     keeping = Keeping(keep_alive=-1, max_memory=2**20)
     executor = LocalExecutor(fake_repository(), keeping=keeping)
-    assert gone(await Jobs(executor, tmp_path).pid())
+    assert await gone(await Jobs(executor, tmp_path).pid())
     await executor.close()
 
 
@@ -232,7 +233,7 @@ async def test_no_more_hosts_than_allowed(tmp_path: Path) -> None:
     pids = await asyncio.gather(*(jobs.pid() for _ in range(5)))
     assert len(set(pids)) <= 2
     await executor.close()
-    assert all(map(gone, pids))
+    assert all([await gone(pid) for pid in pids])
 
 
 async def test_a_job_goes_where_its_model_is(tmp_path: Path, lifeline: Lifeline) -> None:
@@ -268,6 +269,22 @@ async def test_preloading_leaves_a_host_with_the_imports(
     children = [child.pid for child in psutil.Process().children()]
     assert pid_of(events) in children
     assert events[-1] == Finished()
+
+
+async def test_preloading_that_fails_is_told_in_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "fork"
+    shutil.copytree(FORK, root)
+    (root / "scripts/txt2img.py").write_text("import no_such_package\n")
+    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER)
+    executor.preload()
+    assert failure(await Jobs(executor, tmp_path).run()).code is FailureCode.IMPORT_FAILED
+    await executor.close()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Nothing was loaded: ")
+    assert "no_such_package" in record.getMessage()
+    assert "Raised(" not in record.getMessage()
 
 
 async def test_preloading_what_is_not_there(

@@ -1,11 +1,13 @@
 """The options of `sdrest setup`."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
 
 from sdrest.commands.options import options, settings
+from sdrest.commands.setup.lock import locked
 from sdrest.commands.setup.run import STEPS, Sources, set_up, steps_of
 from sdrest.commands.terminal import Terminal
 
@@ -56,7 +58,9 @@ def command() -> click.Command:
 def _run(context: click.Context, /, **values: Any) -> int:
     terminal = context.ensure_object(Terminal)
     sources = Sources(**{item.name: values[item.name] for item in fields(Sources)})
-    chosen = [
-        step for step in steps_of(settings(context), sources) if step.name not in values["skip"]
-    ]
-    return set_up(chosen, terminal, dry_run=values["dry_run"])
+    flags = settings(context)
+    chosen = [step for step in steps_of(flags, sources) if step.name not in values["skip"]]
+    if values["dry_run"]:
+        return set_up(chosen, terminal, dry_run=True)
+    with locked(Path(flags.repository).absolute().parent):
+        return set_up(chosen, terminal, dry_run=False)

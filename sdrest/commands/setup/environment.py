@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from sdrest.commands.setup.step import StepError, output_of, run_program
+from sdrest.commands.programs import output_of
+from sdrest.commands.setup.step import StepError, run_program
 from sdrest.commands.terminal import Terminal
 
 USABLE_PYTHONS = ("3.11", "3.10")

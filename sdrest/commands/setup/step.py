@@ -1,14 +1,12 @@
-"""What a step of the set-up is, and how steps run other programs."""
+"""What a step of the set-up is, and how a step runs a program."""
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from sdrest.commands import programs
 from sdrest.commands.terminal import Terminal
 from sdrest.errors import SdrestError
-
-_STDERR = 2
 
 
 class StepError(SdrestError):
@@ -58,29 +56,8 @@ def run_program(
     terminal.flush()
     name = Path(command[0]).name
     try:
-        done = subprocess.run(  # noqa: S603 (git and the environment's own Python)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=_STDERR,
-            env=environment,
-            check=False,
-        )
+        code = programs.run(command, environment=environment)
     except OSError as error:
         raise StepError(f"Cannot start {name}: {error.strerror}. {remedy}") from error
-    if done.returncode:
-        raise StepError(f"{name} ended with exit code {done.returncode}, see above. {remedy}")
-
-
-def output_of(command: Sequence[str | Path], *, seconds: float) -> str | None:
-    """Return what a program prints; None where it fails or takes too long."""
-    try:
-        done = subprocess.run(  # noqa: S603 (the environment's own Python)
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=seconds,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode(errors="replace")
+    if code:
+        raise StepError(f"{name} ended with exit code {code}, see above. {remedy}")

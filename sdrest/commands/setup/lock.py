@@ -1,0 +1,32 @@
+"""One set-up for each folder."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdrest.errors import UsageError
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on the folder itself, which ends with this process however that ends.
+
+    Raises `UsageError` where another set-up has it, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"Cannot set up in {folder}: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"Another `sdrest setup` works in {folder}. Let it come to its end, then run again."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sdrest.web import keys
 from sdrest.web.openapi import document
 from sdrest.web.page import PREFIX, Handler, sender
 from sdrest.web.render import JSON, json_body
@@ -38,21 +39,25 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 
 async def _send_document(request: web.Request) -> web.StreamResponse:
-    return await _document_sender()(request)
+    return await _document_sender(_is_locked(request))(request)
 
 
 async def _send_page(request: web.Request) -> web.StreamResponse:
-    return await _page_sender()(request)
+    return await _page_sender(_is_locked(request))(request)
+
+
+def _is_locked(request: web.Request) -> bool:
+    return request.app[keys.GUARD].locked
 
 
 @cache
-def _document_sender() -> Handler:
-    return sender(json_body(document()), JSON)
+def _document_sender(locked: bool) -> Handler:  # noqa: FBT001 (`cache` takes what is given)
+    return sender(json_body(document(locked=locked)), JSON)
 
 
 @cache
-def _page_sender() -> Handler:
-    return sender(html(document()).encode(), _HTML)
+def _page_sender(locked: bool) -> Handler:  # noqa: FBT001
+    return sender(html(document(locked=locked)).encode(), _HTML)
 
 
 def html(described: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from sdrest.errors import (
     ErrorCode,
+    FailureCode,
     QueueFullError,
     RequestError,
     StorageUnavailableError,
@@ -42,7 +43,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 }
 
 MEANINGS: Mapping[ErrorCode, str] = {
-    ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
+    ErrorCode.MALFORMED_REQUEST: "The request cannot be read: no valid HTTP, broken JSON or form.",
     ErrorCode.UNAUTHORIZED: "The server has a token, and the request does not send it.",
     ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this; `--cors-origin` lets it.",
     ErrorCode.UNKNOWN_HOST: "The `Host` is no name of this machine; `--cors-origin` adds one.",
@@ -61,6 +62,25 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.INTERNAL: "A mistake of the server; its log has more.",
 }
 """What each code means, for the API's description and the README."""
+
+FAILURES: Mapping[FailureCode, str] = {
+    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
+    FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
+    FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
+    FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
+    FailureCode.KILLED: "A signal ended the script.",
+    FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
+    FailureCode.MODEL_MISSING: "The checkpoint is not there.",
+    FailureCode.MODEL_INVALID: "The file is no checkpoint for this script.",
+    FailureCode.REPOSITORY_MISSING: "The repository is not there.",
+    FailureCode.SCRIPT_MISSING: "The repository does not hold the script.",
+    FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
+    FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
+    FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
+    FailureCode.INTERNAL: "A mistake of the server; its log has more.",
+}
+"""What the codes of failed jobs mean."""
 
 _CODES = {status: code for code, status in STATUS.items()}
 

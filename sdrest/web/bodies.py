@@ -18,6 +18,7 @@ URLENCODED_TYPE = "application/x-www-form-urlencoded"
 PICTURE_TYPES = "image/png, image/jpeg, image/webp, image/gif, image/bmp"
 
 _NO_NUL = r"^[^\u0000]*$"
+_NAME = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]+$"
 _TOGETHER = (
     "Besides: height times width is at least {area}; with a downsamplingFactor other than 8, both "
     "are multiples of 8 times that, and what it leaves of the area counts."
@@ -42,13 +43,13 @@ def schemas() -> dict[str, Schema]:
 
 def content(job_type: JobType) -> Mapping[str, Schema]:
     """Return the media types of a request for a job, each with a reference to its schema."""
-    name = MODELS[job_type].__name__
-    form = {"$ref": f"#/components/schemas/{name}Form"}
-    multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"minLength": 1}}}
+    model = MODELS[job_type].__name__
+    form = {"$ref": f"#/components/schemas/{model}Form"}
+    multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
     if job_type.uploads:
-        multipart["encoding"] = dict.fromkeys(job_type.uploads, {"contentType": PICTURE_TYPES})
+        multipart["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in job_type.uploads}
         return {MULTIPART_TYPE: multipart}
-    json = {"$ref": f"#/components/schemas/{name}"}
+    json = {"$ref": f"#/components/schemas/{model}"}
     return {
         MULTIPART_TYPE: multipart,
         URLENCODED_TYPE: {"schema": form},

@@ -112,9 +112,10 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _event(status: Status, kind: str) -> str:
+def _event(status: Status, kind: str) -> dict[str, str]:
     entry = job_entry(_snapshot(status), params=kind == "status")
-    return f"id: 3f9c-7-0\nevent: {kind}\ndata: {json.dumps(entry, separators=(',', ':'))}\n\n"
+    data = json.dumps(entry, separators=(",", ":"))
+    return {"event": kind, "id": "3f9c2a61-7-0", "data": data}
 
 
 _JOBS: Mapping[str, Any] = {status: _parsed(job_body(_snapshot(status))) for status in Status}
@@ -122,7 +123,6 @@ _ENTRIES = [job_entry(_snapshot(status)) for status in (Status.QUEUED, Status.CO
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Job": _JOBS,
-    "JobCancelled": {Status.CANCELLED: _JOBS[Status.CANCELLED]},
     "Jobs": {
         "a page": {
             "counts": {status: int(status in {"QUEUED", "COMPLETE"}) for status in Status},
@@ -130,11 +130,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "nextCursor": None,
         }
     },
-    "Events": {
-        "a job": "retry: 1000\n\n"
-        + _event(Status.IN_PROGRESS, "status")
-        + _event(Status.IN_PROGRESS, "progress")
-        + _event(Status.COMPLETE, "status")
+    "Event": {
+        "status": _event(Status.QUEUED, "status"),
+        "progress": _event(Status.IN_PROGRESS, "progress"),
+        "image": _event(Status.IN_PROGRESS, "image"),
     },
     "Health": {"alive": {"status": "ok"}},
     "Readiness": {
@@ -155,6 +154,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "usable": [],
         },
     },
-    "Session": {"a token": {"token": "a secret of many letters"}},
+    "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
 """Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""

@@ -80,7 +80,7 @@ _STREAM = {
         "Events `status`, `progress` and `image`, each with the job as its data; `status` tells "
         "its `params` too. A comment comes at least every 15 seconds.",
         "text/event-stream",
-        "Events",
+        "Event",
     )
 }
 _IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")

@@ -83,7 +83,18 @@ def schemas() -> dict[str, Schema]:
         "Error": _object({"error": _object(_ERROR)}),
         "FailureCode": codes(FAILURES),
         "ErrorCode": codes(MEANINGS),
-        "Events": {"type": "string", "description": "Lines as of Server-Sent Events."},
+        "Event": _object(
+            {
+                "event": {"enum": ["status", "progress", "image"]},
+                "id": {"type": "string", "description": "For `Last-Event-ID`."},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": ref("EventData"),
+                },
+            }
+        ),
+        "EventData": {**_object(_MORE, "params"), "allOf": [ref("Job")]},
         "Health": _object({"status": {"const": "ok"}}),
         "Readiness": _object(_READINESS),
         "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),

@@ -98,7 +98,8 @@ def kind(schema: Mapping[str, Any]) -> str:
 def link_to_shape(reference: str) -> str:
     """Return a link to a shape of the page."""
     name = reference.rpartition("/")[2]
-    return link(f"shape-{name}", name)
+    places = {"ErrorCode": "errors", "FailureCode": "failures"}
+    return link(places.get(name, f"shape-{name}"), name)
 
 
 def _plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,11 +24,9 @@ async def _open(request: web.Request) -> web.Response:
     """Answer 204 with the cookie, or 401. Without a token of the server there is none to set."""
     guard = request.app[keys.GUARD]
     token = (await read_json(request)).get("token", "")
-    if not isinstance(token, str):
-        raise InvalidRequestError([FieldError("token", "Should be a text.")])
     answer = web.Response(status=HTTPStatus.NO_CONTENT)
     if guard.locked:
-        if not guard.knows(token):
+        if not (isinstance(token, str) and guard.knows(token)):
             raise UnauthorizedError("This is not the server's token.")
         answer.set_cookie(
             guard.cookie_name,
@@ -39,4 +37,6 @@ async def _open(request: web.Request) -> web.Response:
             httponly=True,
             samesite="Strict",
         )
+    elif not isinstance(token, str):
+        raise InvalidRequestError([FieldError("token", "Should be a text.")])
     return answer

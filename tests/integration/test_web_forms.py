@@ -182,6 +182,17 @@ async def test_a_second_picture_is_refused(site: Served) -> None:
     assert error["details"]["fields"] == [{"field": "image", "message": "Should come once only."}]
 
 
+async def test_a_picture_needs_no_name_of_a_file(site: Served) -> None:
+    """Some clients tell the type of a part alone."""
+    content = png()
+    head = 'Content-Disposition: form-data; name="image"'
+    typed = part(f"{head}\r\nContent-Type: image/png", content) + text("prompt") + b"--B--"
+    status, location = await multipart(site, typed, "/image-to-image")
+    assert status == 302, location
+    named = part(f'{head}; filename="a.png"', content) + text("prompt") + b"--B--"
+    assert await multipart(site, named, "/image-to-image") == (302, location)
+
+
 async def test_an_empty_file_input_is_no_file(site: Served) -> None:
     head = 'Content-Disposition: form-data; name="image"; filename=""\r\n'
     empty = part(head + "Content-Type: application/octet-stream")

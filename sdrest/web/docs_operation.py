@@ -97,7 +97,9 @@ class Operations:
                 named = f": {h.link_to_shape(ref)}" if ref else ""
                 parts.append(f"<code>{escape(media_type)}</code>{named}")
         if answer.get("headers"):
-            parts.append("With " + either([f"<code>{name}</code>" for name in answer["headers"]]))
+            parts.append(
+                "With " + either([f"<code>{name}</code>" for name in answer["headers"]], "and")
+            )
         return "<br>".join(parts)
 
     def _resolved(self, item: Described) -> Described:
@@ -151,9 +153,9 @@ def meaning(schema: Described, *, needed: bool = False, optional: bool = False) 
     return " ".join(filter(None, parts))
 
 
-def either(items: list[str]) -> str:
-    """Return HTML of alternatives."""
-    return " or ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
+def either(items: list[str], word: str = "or") -> str:
+    """Return HTML of items with commas, and `word` before the last."""
+    return f" {word} ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
 
 
 def _number(value: Any) -> str:

@@ -281,4 +281,7 @@ def _links(names: Iterable[str], job_type: JobType | None) -> Iterator[tuple[str
     for name in names:
         method, path = name.split(" ")
         target = operation_id(method, path, job_type)
-        yield target, {"operationId": target, "parameters": {"id": "$request.path.id"}}
+        parameters: Described = {"id": "$request.path.id"}
+        if "{number}" in path:
+            parameters["number"] = 1
+        yield target, {"operationId": target, "parameters": parameters}

@@ -55,6 +55,7 @@ class Operation:
 
 
 _STATUS, _EVENTS = "GET /TYPE/{id}", "GET /TYPE/{id}/events"
+_PNG = "GET /TYPE/{id}/{number}.png"
 _CANCEL, _RETRY, _DELETE = "POST /TYPE/{id}/cancel", "POST /TYPE/{id}/retry", "DELETE /TYPE/{id}"
 
 
@@ -124,7 +125,7 @@ OPERATIONS: Mapping[str, Operation] = {
     _STATUS: Operation(
         "See where a job stands",
         {
-            _OK: _json("The job.", "Job", _CANCEL, _EVENTS, _DELETE, headers=("ETag",)),
+            _OK: _json("The job.", "Job", _PNG, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)),
             **_NOT_MODIFIED,
         },
         (*_JOB, ErrorCode.INVALID_REQUEST),
@@ -137,7 +138,7 @@ OPERATIONS: Mapping[str, Operation] = {
             _FRESH,
         ),
     ),
-    "GET /TYPE/{id}/{number}.png": Operation(
+    _PNG: Operation(
         "Fetch an image of a job",
         {
             _OK: Answer("The image.", "image/png", headers=_IMAGE),

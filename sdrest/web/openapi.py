@@ -283,5 +283,5 @@ def _links(names: Iterable[str], job_type: JobType | None) -> Iterator[tuple[str
         target = operation_id(method, path, job_type)
         parameters: Described = {"id": "$request.path.id"}
         if "{number}" in path:
-            parameters["number"] = 1
+            parameters["number"] = "1"
         yield target, {"operationId": target, "parameters": parameters}

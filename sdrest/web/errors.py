@@ -34,6 +34,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.EXPECTATION_FAILED: HTTPStatus.EXPECTATION_FAILED,
     ErrorCode.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     ErrorCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
@@ -54,6 +55,7 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
     ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
+    ErrorCode.EXPECTATION_FAILED: "`Expect` may say `100-continue`, and nothing else.",
     ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
     ErrorCode.RANGE_NOT_SATISFIABLE: "The range lies outside of the image.",
     ErrorCode.QUEUE_FULL: "Too many jobs wait; `Retry-After` says when to try again.",
@@ -85,6 +87,8 @@ FAILURES: Mapping[FailureCode, str] = {
 _CODES = {status: code for code, status in STATUS.items()}
 
 _MESSAGES = {
+    ErrorCode.EXPECTATION_FAILED: "Only 100-continue can be expected.",
+    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this.",
     ErrorCode.NOT_FOUND: "There is nothing at this address.",
     ErrorCode.INTERNAL: "The server made a mistake; its log tells more.",
 }
@@ -115,7 +119,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except RequestError as error:
         return request_error_response(error)
     except web.HTTPException as error:
-        return _http_error_response(error)
+        return http_error_response(error)
     except ConnectionError:  # the client has gone, and will not see this
         return status_response(HTTPStatus.BAD_REQUEST)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is logged)
@@ -152,7 +156,7 @@ def status_response(status: HTTPStatus, message: str | None = None) -> web.Respo
     return _response(status, error_body(code, message or _MESSAGES.get(code, status.description)))
 
 
-def _http_error_response(error: web.HTTPException) -> web.Response:
+def http_error_response(error: web.HTTPException) -> web.Response:
     """Keep the status and the headers that matter of an error that aiohttp raises."""
     message = None
     if isinstance(error, web.HTTPMethodNotAllowed):

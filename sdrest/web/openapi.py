@@ -25,6 +25,7 @@ JSON = "application/json"
 ALWAYS = (
     ErrorCode.MALFORMED_REQUEST,
     ErrorCode.UNKNOWN_HOST,
+    ErrorCode.EXPECTATION_FAILED,
     ErrorCode.INTERNAL,
     ErrorCode.STORAGE_UNAVAILABLE,
 )

@@ -63,17 +63,21 @@ def _json(text: str, schema: str, *links: str, headers: tuple[str, ...] = ()) ->
     return Answer(text, "application/json", schema, headers=headers, links=links)
 
 
+_IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _FRESH = Parameter("If-None-Match", _TEXT, "The ETag of the answer that the client has.", "header")
 _LAST = Parameter("Last-Event-ID", _TEXT, "The id of the last event that was heard.", "header")
 _NOT_MODIFIED = {
     HTTPStatus.NOT_MODIFIED: Answer("The client has the current answer.", headers=("ETag",))
 }
+_UNCHANGED = {
+    HTTPStatus.NOT_MODIFIED: Answer("The client has the image.", headers=_IMAGE),
+}
 _FOUND = {
     HTTPStatus.FOUND: Answer(
         "The job's path is in `Location`; the body says so, in the type that `Accept` prefers.",
         "text/plain, text/html",
-        headers=("Location",),
+        headers=("Location", "Vary"),
     )
 }
 _STREAM = {
@@ -84,7 +88,6 @@ _STREAM = {
         "Event",
     )
 }
-_IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")
 _JOB = (ErrorCode.NOT_FOUND, ErrorCode.GONE)
 _BODY = (ErrorCode.TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.INVALID_REQUEST)
 
@@ -100,12 +103,24 @@ def _file(summary: str, text: str, media_type: str) -> Operation:
 PREFLIGHT = Operation(
     "Ask what pages of other origins may do (CORS)",
     {
-        _OK: Answer("The answer to a preflight.", headers=("Access-Control-Allow-Methods",)),
+        _OK: Answer(
+            "The answer to a preflight.",
+            headers=(
+                "Access-Control-Allow-Methods",
+                "Access-Control-Allow-Headers",
+                "Access-Control-Max-Age",
+            ),
+        ),
         HTTPStatus.NO_CONTENT: Answer(
-            "The answer to any other OPTIONS.", headers=("Access-Control-Allow-Methods",)
+            "The answer to any other OPTIONS.", headers=("Access-Control-Allow-Methods", "Vary")
         ),
     },
     (ErrorCode.FOREIGN_ORIGIN, ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED),
+    (
+        Parameter("Origin", _TEXT, "Whose page asks.", "header"),
+        Parameter("Access-Control-Request-Method", _TEXT, "What it would do.", "header"),
+        Parameter("Access-Control-Request-Headers", _TEXT, "What it would send.", "header"),
+    ),
     text="405 where the server runs with `--no-cors`.",
 )
 """OPTIONS, at every route that pages of other origins may use."""
@@ -147,7 +162,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 "image/png",
                 headers=(*_IMAGE, "Content-Range"),
             ),
-            **_NOT_MODIFIED,
+            **_UNCHANGED,
         },
         (*_JOB, ErrorCode.PRECONDITION_FAILED, ErrorCode.RANGE_NOT_SATISFIABLE),
         (

@@ -44,11 +44,17 @@ HEADERS: Mapping[str, Schema] = {
         "schema": {"const": 'Bearer realm="sdrest"'},
     },
     "Access-Control-Allow-Methods": {"description": "What may be done.", "schema": _TEXT},
+    "Access-Control-Allow-Headers": {
+        "description": "What may be sent, if that was asked.",
+        "schema": _TEXT,
+    },
+    "Access-Control-Max-Age": {"description": "Seconds for which this holds.", "schema": _TEXT},
+    "Vary": {"description": "Headers that the answer depends on.", "schema": _TEXT},
     "Allow": {"description": "The methods of this address.", "schema": _TEXT},
 }
 """The headers that answers are described with."""
 
-SOMETIMES = {"Set-Cookie"}
+SOMETIMES = {"Set-Cookie", "Access-Control-Allow-Headers"}
 """Headers that an answer may lack."""
 
 

@@ -413,6 +413,7 @@ async def test_a_client_that_leaves_in_mid_upload_leaves_nothing(
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 5000 + b"\r\n", 400),
         (head(b"Content-Type: application/json\r\nTransfer-Encoding: chunked") + b"zz\r\n", 400),
         (head(b"Expect: miracles\r\nContent-Length: 0"), 417),
+        (b"GET /none HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\n\r\n", 417),
     ],
 )
 async def test_what_is_no_http_is_answered_in_json(
@@ -422,7 +423,10 @@ async def test_what_is_no_http_is_answered_in_json(
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert int(head.split()[1]) == status
-    assert json.loads(body)["error"]["code"] == "malformed_request"
+    assert (
+        json.loads(body)["error"]["code"]
+        == {400: "malformed_request", 417: "expectation_failed"}[status]
+    )
 
 
 async def test_a_body_with_no_http_behind_it_is_read_once(site: Served) -> None:

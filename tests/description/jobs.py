@@ -11,7 +11,7 @@ from PIL import Image
 from sdrest.params import JobType
 from tests.support.server import PATIENCE
 
-_LONG = {"iterations": "100", "batchSize": "16"}
+_LONG = {"iterations": "20"}
 
 
 @dataclass(frozen=True, slots=True)

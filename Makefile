@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs fuzz bench chaos clean
+.PHONY: help run test lint format docs fuzz schemathesis bench chaos clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
@@ -37,6 +37,9 @@ docs: .venv/.dev ## write the README's tables anew
 
 fuzz: .venv/.dev ## send 20,000 bad requests (ARGS="COUNT SEED")
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+schemathesis: .venv/.dev ## let schemathesis doubt the API's description for ten minutes (ARGS="--seconds 60 --seed 1")
+	$(BIN)/python -m tests.description $(ARGS)
 
 bench: .venv/.dev ## measure (see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks

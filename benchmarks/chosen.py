@@ -65,10 +65,5 @@ def section(part: str, options: argparse.Namespace) -> str:
     return f"{part}-repository" if options.repository else part
 
 
-def optional(name: str, *words: str) -> list[str]:
-    """Return the words of a flag where this server has it."""
-    return list(words) if any(flag.name == name for flag in FLAGS) else []
-
-
 def _option(name: str) -> str:
     return next(flag.option for flag in FLAGS if flag.name == name)

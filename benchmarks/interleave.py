@@ -156,9 +156,7 @@ def main() -> int:
         scene = replace(
             place.scene, engine=(*place.scene.engine, "--text-to-image-model", str(model.link))
         )
-        program = sdrest_program(
-            "--keep-alive", "-1", *chosen.optional("metadata", "--no-metadata")
-        )
+        program = sdrest_program("--keep-alive", "-1", "--no-metadata")
         with running(SDREST, scene, program, output=place.folder / "output") as server:
             tally = run(wanted, server, Bare(repository, place.folder), model)
     head = document.heading(options.name, f"{len(wanted)} jobs")

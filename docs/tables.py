@@ -13,27 +13,9 @@ from typing import Any
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import MODELS
 from sdrest.settings import FLAGS, Flag
-from sdrest.web.errors import MEANINGS, STATUS
+from sdrest.web.errors import FAILURES, MEANINGS, STATUS
 
 README = Path(__file__).parent.parent / "README.md"
-
-_FAILURES: Mapping[FailureCode, str] = {
-    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
-    FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
-    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
-    FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
-    FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
-    FailureCode.KILLED: "A signal ended the script.",
-    FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
-    FailureCode.MODEL_MISSING: "The checkpoint is not there.",
-    FailureCode.MODEL_INVALID: "The file is no checkpoint for this script.",
-    FailureCode.REPOSITORY_MISSING: "The repository is not there.",
-    FailureCode.SCRIPT_MISSING: "The repository does not hold the script.",
-    FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
-    FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
-    FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
-    FailureCode.INTERNAL: "A mistake of the server; its log has more.",
-}
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -107,7 +89,7 @@ def _errors() -> str:
 
 
 def _failures() -> str:
-    return _table(["Code", "Meaning"], ([_code(code), _FAILURES[code]] for code in FailureCode))
+    return _table(["Code", "Meaning"], ([_code(code), FAILURES[code]] for code in FailureCode))
 
 
 _TABLES = {

@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     PRECONDITION_FAILED = "precondition_failed"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    EXPECTATION_FAILED = "expectation_failed"
     INVALID_REQUEST = "invalid_request"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     QUEUE_FULL = "queue_full"

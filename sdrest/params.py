@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from sdrest import spelling
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.settings import Duration
 
@@ -36,6 +37,9 @@ SIZE_MULTIPLE = 64
 
 LARGEST_SIDE = 4096
 """Most pixels to a side of a picture that a prompt alone makes."""
+
+LONGEST_KEEP = 10**9
+"""Most seconds for which a job may ask its model to stay."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -127,25 +131,34 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    return spelling.whole(value) if isinstance(value, str) else _refuse_bool(value)
+
+
+def _decimal(value: Any) -> Any:
+    return spelling.decimal(value) if isinstance(value, str) else _refuse_bool(value)
+
+
 def _random_seed(value: Any) -> Any:
-    return None if value is False else _refuse_bool(value)
+    return None if value is False else _whole(value)
 
 
 def _duration(value: Any) -> Any:
     if not isinstance(value, str):
         return _refuse_bool(value)
     try:
-        return float(Duration(value))
+        return float(Duration(value.strip())) if spelling.is_time(value) else _decimal(value)
     except ValueError:
         raise ValueError("Should be seconds, or a time such as 90s, 5m or 1h.") from None
 
 
-_Number = BeforeValidator(_refuse_bool)
-_Steps = Annotated[int, _Number, AfterValidator(_check_steps)]
+_Whole = BeforeValidator(_whole)
+_Decimal = BeforeValidator(_decimal)
+_Steps = Annotated[int, _Whole, AfterValidator(_check_steps)]
 _Side = Annotated[
     int,
     Field(ge=64, le=LARGEST_SIDE, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
-    _Number,
+    _Whole,
     AfterValidator(_check_side),
 ]
 
@@ -158,13 +171,13 @@ Prompt = Annotated[
 Iterations = Annotated[
     int,
     Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
-    _Number,
+    _Whole,
     Option("--n_iter"),
 ]
 BatchSize = Annotated[
     int,
     Field(ge=1, le=16, description="How many images to make at once in each batch."),
-    _Number,
+    _Whole,
     Option("--n_samples"),
 ]
 Seed = Annotated[
@@ -179,17 +192,17 @@ Seed = Annotated[
 GuidanceScale = Annotated[
     float,
     Field(ge=-100, le=100, description="How closely the picture follows the prompt."),
-    _Number,
+    _Decimal,
     Option("--scale"),
 ]
 Eta = Annotated[
     float,
     Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
-    _Number,
+    _Decimal,
     Option("--ddim_eta"),
 ]
 KeepAlive = Annotated[
-    Annotated[float, Field(ge=-1)] | None,
+    Annotated[float, Field(ge=-1, le=LONGEST_KEEP)] | None,
     BeforeValidator(_duration),
     Field(
         description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
@@ -261,13 +274,13 @@ class TextToImage(_PromptParams):
     channels: Annotated[
         int,
         Field(ge=4, le=4, description="Channels of the model's latent space."),
-        _Number,
+        _Whole,
         Option("--C"),
     ] = 4
     downsampling_factor: Annotated[
         int,
         Field(ge=1, le=64, description="Pixels to a side of one latent pixel."),
-        _Number,
+        _Whole,
         Option("--f"),
     ] = 8
     sampler: Annotated[
@@ -302,7 +315,7 @@ class ImageToImage(_PromptParams):
     strength: Annotated[
         float,
         Field(ge=0, le=1, description="How far to leave the image: 0 keeps it, 1 forgets it."),
-        _Number,
+        _Decimal,
         Option("--strength"),
     ] = 0.75
     keep_alive: KeepAlive = None

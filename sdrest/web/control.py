@@ -1,5 +1,6 @@
 """Routes that the original has not: list all jobs; cancel, retry and delete one."""
 
+import re
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -14,7 +15,9 @@ from sdrest.web.render import JSON, job_body, job_entry, json_body
 
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
-_MAX_CURSOR = 2**63 - 1
+_MAX_CURSOR = 10**18 - 1
+
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 
 T = TypeVar("T", Status, JobType)
 
@@ -81,9 +84,16 @@ class _Query:
         self._query = request.query
         self._wrong: list[FieldError] = []
 
+    def _text(self, name: str) -> str | None:
+        """Return the value of a parameter, which is to come once at most."""
+        texts = self._query.getall(name, [])
+        if len(texts) > 1:
+            self._wrong.append(FieldError(name, "Should come once only."))
+        return texts[0] if texts else None
+
     def one_of(self, name: str, kind: type[T]) -> T | None:
         """Return a member of `kind`; None if absent or wrong."""
-        text = self._query.get(name)
+        text = self._text(name)
         found = next((member for member in kind if member == text), None)
         if text is not None and found is None:
             self._wrong.append(FieldError(name, f"Should be one of {', '.join(kind)}."))
@@ -91,13 +101,11 @@ class _Query:
 
     def number(self, name: str, maximum: int, wants: str) -> int | None:
         """Return a number from 1 to `maximum`; None if absent or wrong."""
-        text = self._query.get(name)
+        text = self._text(name)
         if text is None:
             return None
-        if text.isascii() and text.isdecimal() and len(text) <= len(str(maximum)):
-            number = int(text)
-            if 1 <= number <= maximum:
-                return number
+        if _NUMBER.fullmatch(text) and (number := int(text)) <= maximum:
+            return number
         self._wrong.append(FieldError(name, f"Should be {wants}."))
         return None
 

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from sdrest.errors import (
     ErrorCode,
+    FailureCode,
     QueueFullError,
     RequestError,
     StorageUnavailableError,
@@ -33,6 +34,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.PRECONDITION_FAILED: HTTPStatus.PRECONDITION_FAILED,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.EXPECTATION_FAILED: HTTPStatus.EXPECTATION_FAILED,
     ErrorCode.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     ErrorCode.INVALID_REQUEST: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
@@ -42,7 +44,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 }
 
 MEANINGS: Mapping[ErrorCode, str] = {
-    ErrorCode.MALFORMED_REQUEST: "The body cannot be read: broken JSON, a broken multipart form.",
+    ErrorCode.MALFORMED_REQUEST: "The request cannot be read: no valid HTTP, broken JSON or form.",
     ErrorCode.UNAUTHORIZED: "The server has a token, and the request does not send it.",
     ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this; `--cors-origin` lets it.",
     ErrorCode.UNKNOWN_HOST: "The `Host` is no name of this machine; `--cors-origin` adds one.",
@@ -53,6 +55,7 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
     ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
+    ErrorCode.EXPECTATION_FAILED: "`Expect` may say `100-continue`, and nothing else.",
     ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
     ErrorCode.RANGE_NOT_SATISFIABLE: "The range lies outside of the image.",
     ErrorCode.QUEUE_FULL: "Too many jobs wait; `Retry-After` says when to try again.",
@@ -62,9 +65,30 @@ MEANINGS: Mapping[ErrorCode, str] = {
 }
 """What each code means, for the API's description and the README."""
 
+FAILURES: Mapping[FailureCode, str] = {
+    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
+    FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
+    FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
+    FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
+    FailureCode.KILLED: "A signal ended the script.",
+    FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
+    FailureCode.MODEL_MISSING: "The checkpoint is not there.",
+    FailureCode.MODEL_INVALID: "The file is no checkpoint for this script.",
+    FailureCode.REPOSITORY_MISSING: "The repository is not there.",
+    FailureCode.SCRIPT_MISSING: "The repository does not hold the script.",
+    FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
+    FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
+    FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
+    FailureCode.INTERNAL: "A mistake of the server; its log has more.",
+}
+"""What the codes of failed jobs mean."""
+
 _CODES = {status: code for code, status in STATUS.items()}
 
 _MESSAGES = {
+    ErrorCode.EXPECTATION_FAILED: "Only 100-continue can be expected.",
+    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this.",
     ErrorCode.NOT_FOUND: "There is nothing at this address.",
     ErrorCode.INTERNAL: "The server made a mistake; its log tells more.",
 }
@@ -95,7 +119,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     except RequestError as error:
         return request_error_response(error)
     except web.HTTPException as error:
-        return _http_error_response(error)
+        return http_error_response(error)
     except ConnectionError:  # the client has gone, and will not see this
         return status_response(HTTPStatus.BAD_REQUEST)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is logged)
@@ -132,7 +156,7 @@ def status_response(status: HTTPStatus, message: str | None = None) -> web.Respo
     return _response(status, error_body(code, message or _MESSAGES.get(code, status.description)))
 
 
-def _http_error_response(error: web.HTTPException) -> web.Response:
+def http_error_response(error: web.HTTPException) -> web.Response:
     """Keep the status and the headers that matter of an error that aiohttp raises."""
     message = None
     if isinstance(error, web.HTTPMethodNotAllowed):

@@ -31,7 +31,7 @@ PATIENCE = 300.0
 async def expect(request: web.Request) -> web.Response | None:
     """Tell a client that waits for it (`Expect: 100-continue`) to send its body."""
     if request.headers[hdrs.EXPECT].lower() != "100-continue":
-        return status_response(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+        return status_response(HTTPStatus.EXPECTATION_FAILED)
     if request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # the answer itself has not begun

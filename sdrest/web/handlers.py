@@ -29,7 +29,7 @@ from sdrest.web.thumbnails import requested_side
 JOB = "/{id:[0-9a-f]{32}}"
 _IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
 
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LONGEST_WAIT = 60.0
 """Most seconds that an answer is held back; proxies give up after about as long."""
 
@@ -167,8 +167,8 @@ class JobRoutes:
 
 def _seconds(request: web.Request) -> float:
     """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
-    text = request.query.get("wait", "0")
-    if not (text.isascii() and _SECONDS.fullmatch(text)):
+    text, *others = request.query.getall("wait", ["0"])
+    if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)
 

@@ -128,7 +128,7 @@ class _Reader:
             return
         name = parameters.get("name")
         filename = parameters.get("filename*") or parameters.get("filename")
-        if filename:
+        if filename or (name in self._expected and _content_type(part).startswith("image/")):
             await self._read_file(part, name or "")
         elif _content_type(part) == "application/octet-stream":  # a file input without a file
             await self._skip(part)

@@ -1,257 +1,288 @@
-"""The API's description in OpenAPI 3.1, made from what is declared elsewhere. Pure."""
+"""The API's description in OpenAPI 3.1, made from what is declared elsewhere. Pure.
 
-from collections.abc import Iterator, Mapping
-from http import HTTPStatus
+`operations.py` declares what each route does; bodies, answers and examples are those of
+`bodies.py`, `shapes.py` and `examples.py`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPMethod, HTTPStatus
+from itertools import groupby
 from typing import Any
 
 from sdrest import __version__
-from sdrest.errors import ErrorCode, FailureCode, FieldError, InvalidRequestError
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
-from sdrest.params import MODELS, JobType
+from sdrest.errors import ErrorCode
+from sdrest.params import JobType
+from sdrest.web import bodies, shapes
 from sdrest.web.access import audience
 from sdrest.web.errors import MEANINGS, STATUS
-from sdrest.web.operations import OPERATIONS, Answer, Operation
-from sdrest.web.render import job_entry
+from sdrest.web.examples import EXAMPLES, ID, JSON_REQUEST, REQUESTS, curl, error_example
+from sdrest.web.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
+from sdrest.web.shapes import ref
 
-_ALWAYS = (ErrorCode.UNKNOWN_HOST, ErrorCode.INTERNAL, ErrorCode.STORAGE_UNAVAILABLE)
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "application/json")
-_ID = "63dbe45efdadad3006feb71aa3e48b7d"
-_STRING = {"type": "string"}
-_TIME = {"type": ["string", "null"], "format": "date-time"}
-_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "id": {"type": "string", "pattern": "^[0-9a-f]{32}$", "examples": [_ID]},
-    "number": {"type": "integer", "minimum": 1, "maximum": 999_999, "examples": [1]},
-    "file": {"type": "string", "examples": ["theme.css"]},
+JSON = "application/json"
+
+ALWAYS = (
+    ErrorCode.MALFORMED_REQUEST,
+    ErrorCode.UNKNOWN_HOST,
+    ErrorCode.EXPECTATION_FAILED,
+    ErrorCode.INTERNAL,
+    ErrorCode.STORAGE_UNAVAILABLE,
+)
+"""What every route may answer."""
+
+_DESCRIPTION = """\
+Stable Diffusion as a REST API. A request for a picture is answered with the path of its job; ask \
+there until its `status` is `COMPLETE`, then fetch its `imageUrls`.
+
+`HEAD` is answered wherever `GET` is, with the headers alone. The case of a job's type and a slash \
+at the end of a path do not matter. Every error has the same shape; the codes tell them apart.
+"""
+
+_TAGS: Mapping[str, str] = {
+    **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
+    "jobs": "All jobs together.",
+    "server": "The server itself.",
 }
 
+_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The server's `--token`. A server without one lets everybody in.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sdrest-XXXXXXXX",
+        "description": "The cookie that `POST /session` sets; for X it has digits of its own.",
+    },
+}
 
-def document() -> dict[str, Any]:
-    """Return the description."""
-    paths: dict[str, dict[str, Any]] = {}
+_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "id": {
+        "description": "The id of the job.",
+        "schema": shapes.ID,
+        "example": ID,
+    },
+    "number": {
+        "description": "Which of the images, counted from 1.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999},
+        "example": 1,
+    },
+}
+
+_HEADERS = {
+    ErrorCode.UNAUTHORIZED: "WWW-Authenticate",
+    ErrorCode.QUEUE_FULL: "Retry-After",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "Content-Range",
+    ErrorCode.METHOD_NOT_ALLOWED: "Allow",
+}
+"""The header that an error comes with."""
+
+Described = dict[str, Any]
+
+
+def document(*, locked: bool = False) -> Described:
+    """Return the description of a server that has a token (`locked`) or none."""
+    paths: dict[str, Described] = {}
     for name, operation in OPERATIONS.items():
         method, path = name.split(" ")
-        for job_type in JobType if "/TYPE" in path else (None,):
+        for job_type in types(name):
             place = path.replace("TYPE", job_type or "")
-            place = f"{place}/{{file}}" if place == "/static" else place
-            described = _operation(method, path, operation, job_type)
-            described["parameters"][:0] = _path_parameters(place)
-            paths.setdefault(place, {})[method.lower()] = described
+            at = paths.setdefault(place, {})
+            at[method.lower()] = _operation(method, path, operation, job_type, locked=locked)
+            if method == HTTPMethod.GET:
+                at["head"] = _head(at["get"])
+            if audience(method, path).foreign:
+                at["options"] = _operation(
+                    HTTPMethod.OPTIONS, path, PREFLIGHT, job_type, locked=False
+                )
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "sdrest",
             "version": __version__,
-            "description": "Stable Diffusion as a REST API. HEAD is answered where GET is.",
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": bodies.schemas() | shapes.schemas(),
+            "responses": dict(_error_responses()),
+            "headers": dict(shapes.HEADERS),
+            "securitySchemes": _SCHEMES,
         },
     }
+
+
+def types(name: str) -> Iterable[JobType | None]:
+    """Return the job types for which an operation is there; None: it belongs to none."""
+    return JobType if "/TYPE" in name else (None,)
+
+
+def operation_id(method: str, path: str, job_type: JobType | None) -> str:
+    """Return the name of an operation for programs, e.g. `getTextToImageJobEvents`."""
+    place = path.replace("TYPE", job_type or "").replace("{id}", "job").replace("{number}", "")
+    words = re.findall("[a-z]+", place) or ["page"]
+    return method.lower() + "".join(word.title() for word in words)
 
 
 def _operation(
-    method: str, path: str, operation: Operation, job_type: JobType | None
-) -> dict[str, Any]:
-    whom = audience(method, path)
-    described: dict[str, Any] = {
+    method: str, path: str, operation: Operation, job_type: JobType | None, *, locked: bool
+) -> Described:
+    described: Described = {
+        "operationId": operation_id(method, path, job_type),
         "summary": operation.summary,
-        "tags": [job_type or "server"],
-        "security": [{"token": []}, {}] if whom.token else [],
-        "parameters": [
-            {
-                "name": parameter.name,
-                "in": parameter.place,
-                "description": parameter.text,
-                "schema": dict(parameter.schema),
-            }
-            for parameter in operation.parameters
-        ],
+        "tags": [job_type or ("jobs" if path in {"/jobs", "/events"} else "server")],
+        "security": [],
+        "parameters": [*_path_parameters(path), *map(_parameter, operation.parameters)],
     }
+    if operation.text:
+        described["description"] = operation.text
     if operation.body:
-        described["requestBody"] = _body(operation.body, job_type)
-    codes = {*operation.errors, *_ALWAYS}
-    if whom.token:
-        codes.add(ErrorCode.UNAUTHORIZED)
-    if not whom.foreign:
-        codes.add(ErrorCode.FOREIGN_ORIGIN)
+        described["requestBody"] = {"required": True, "content": _body(operation.body, job_type)}
+    if operation.body and job_type is not None:
+        described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": curl(job_type)}]
+    codes = {*ALWAYS, *operation.errors}
+    if method != HTTPMethod.OPTIONS:
+        whom = audience(method, path)
+        if whom.token:
+            codes.add(ErrorCode.UNAUTHORIZED)
+            schemes: list[Described] = [{name: []} for name in _SCHEMES]
+            described["security"] = schemes if locked else [*schemes, {}]
+        if not whom.foreign:
+            codes.add(ErrorCode.FOREIGN_ORIGIN)
     described["responses"] = _responses(operation.answers, codes)
+    for status, answer in operation.answers.items():
+        links = dict(_links(answer.links, job_type))
+        if links:
+            described["responses"][str(status.value)]["links"] = links
     return described
 
 
-def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
-    for name, schema in _PATH_PARAMETERS.items():
+def _head(get: Described) -> Described:
+    """Return the HEAD of a GET: the same without bodies."""
+    head = get | {
+        "operationId": get["operationId"].replace("get", "head", 1),
+        "summary": f"{get['summary']} (headers alone)",
+        "responses": {},
+    }
+    named = dict(_error_responses())
+    for status, response in get["responses"].items():
+        found = named[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        kept = {"description", "headers"} & found.keys()
+        head["responses"][status] = {key: found[key] for key in sorted(kept)}
+    return head
+
+
+def _path_parameters(path: str) -> Iterator[Described]:
+    for name, parameter in _PATH_PARAMETERS.items():
         if f"{{{name}}}" in path:
-            yield {"name": name, "in": "path", "required": True, "schema": dict(schema)}
+            yield {"name": name, "in": "path", "required": True, **parameter}
 
 
-def _body(name: str, job_type: JobType | None) -> dict[str, Any]:
-    schema = _ref(name if job_type is None else MODELS[job_type].__name__)
-    if job_type is None:
-        return {"required": True, "content": {"application/json": {"schema": schema}}}
-    if not job_type.uploads:
-        return {"required": True, "content": {form: {"schema": schema} for form in _FORMS}}
-    binary = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
-    uploads = {
-        "type": "object",
-        "required": list(job_type.uploads),
-        "properties": dict.fromkeys(job_type.uploads, binary),
+def _parameter(parameter: Parameter) -> Described:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.text,
+        "schema": dict(parameter.schema),
     }
-    return {"required": True, "content": {_FORMS[0]: {"schema": {"allOf": [schema, uploads]}}}}
 
 
-def _responses(answers: Mapping[HTTPStatus, Answer], codes: set[ErrorCode]) -> dict[str, Any]:
-    found = {str(status.value): _answer(answer) for status, answer in answers.items()}
-    for code in (code for code in ErrorCode if code in codes):
-        status = str(STATUS[code].value)
-        response = found.setdefault(status, {"description": ""})
-        response["description"] = f"{response['description']} {MEANINGS[code]}".strip()
-        media = response.setdefault("content", {}).setdefault("application/json", {})
-        error = _ref("Error")
-        schema = media.get("schema", error)
-        media["schema"] = schema if schema == error else {"anyOf": [schema, error]}
-        media.setdefault("examples", {})[code] = {"value": error_example(code)}
-    return dict(sorted(found.items()))
+def _body(name: str, job_type: JobType | None) -> Described:
+    if job_type is None:
+        return {JSON: {"schema": ref(name), "examples": _examples(name)}}
+    content = dict(bodies.content(job_type))
+    if not job_type.uploads:  # files are no JSON values: `x-codeSamples` has them
+        for media_type, media in content.items():
+            value: Any = JSON_REQUEST if media_type == JSON else REQUESTS[job_type]
+            content[media_type] = media | {"examples": {"landscape": {"value": value}}}
+    return content
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": answer.text}
+def _responses(answers: Mapping[HTTPStatus, Answer], codes: set[ErrorCode]) -> Described:
+    found = {status: _answer(answer) for status, answer in answers.items()}
+    for status, group in _by_status(codes):
+        if status not in found:
+            found[status] = {"$ref": f"#/components/responses/{_name(group)}"}
+            continue
+        mixed, error = found[status], _error_response(group)
+        mixed["description"] += f" Or: {error['description']}"
+        ours, theirs = mixed["content"][JSON], error["content"][JSON]
+        ours["schema"] = {"anyOf": [ours["schema"], theirs["schema"]]}
+        ours["examples"] |= theirs["examples"]
+    return {str(status.value): found[status] for status in sorted(found)}
+
+
+def _by_status(codes: Iterable[ErrorCode]) -> Iterator[tuple[HTTPStatus, list[ErrorCode]]]:
+    ordered = sorted(codes, key=[*STATUS].index)
+    for status, group in groupby(sorted(ordered, key=STATUS.__getitem__), STATUS.__getitem__):
+        yield status, list(group)
+
+
+def _name(group: Iterable[ErrorCode]) -> str:
+    return "Or".join(code.title().replace("_", "") for code in group)
+
+
+def _error_responses() -> Iterator[tuple[str, Described]]:
+    """Yield the answers to refused requests that operations share, by their names."""
+    for operation in (*OPERATIONS.values(), PREFLIGHT):
+        extra = {ErrorCode.UNAUTHORIZED, ErrorCode.FOREIGN_ORIGIN}
+        for _, group in _by_status({*operation.errors, *ALWAYS, *extra}):
+            yield _name(group), _error_response(group)
+
+
+def _error_response(group: list[ErrorCode]) -> Described:
+    only = {"properties": {"error": {"properties": {"code": {"enum": list(group)}}}}}
+    response: Described = {
+        "description": " ".join(MEANINGS[code] for code in group),
+        "content": {
+            JSON: {
+                "schema": {"allOf": [ref("Error"), only]},
+                "examples": {code: {"value": error_example(code)} for code in group},
+            }
+        },
+    }
+    if len(group) == 1 and group[0] in _HEADERS:
+        response["headers"] = _headers([_HEADERS[group[0]]])
+    return response
+
+
+def _headers(names: Iterable[str]) -> Described:
+    """Return headers as described; one that may be missing is told in its own words."""
+    return {
+        name: {"required": name not in shapes.SOMETIMES, **shapes.HEADERS[name]} for name in names
+    }
+
+
+def _answer(answer: Answer) -> Described:
+    described: Described = {"description": answer.text}
     if answer.headers:
-        described["headers"] = {name: {"schema": _STRING} for name in answer.headers}
-    if answer.schema:
-        examples = {name: {"value": value} for name, value in EXAMPLES[answer.schema].items()}
-        media = {"schema": _ref(answer.schema), "examples": examples}
-        described["content"] = {answer.media_type: media}
-    elif answer.media_type:
-        described["content"] = {answer.media_type: {}}
+        described["headers"] = _headers(answer.headers)
+    if answer.media_type:
+        media: Described = {}
+        if answer.schema:
+            media = {
+                "schema": ref(answer.schema),
+                "examples": _examples(answer.example or answer.schema),
+            }
+        described["content"] = {name: dict(media) for name in answer.media_type.split(", ")}
     return described
 
 
-def error_example(code: ErrorCode) -> dict[str, Any]:
-    """Return an answer with the code."""
-    message, details = MEANINGS[code], {}
-    if code is ErrorCode.INVALID_REQUEST:
-        error = InvalidRequestError([FieldError("prompt", "Is required.")])
-        message, details = error.message, error.details
-    return {"error": {"code": code, "message": message, "details": details}}
+def _examples(name: str) -> Described:
+    return {title: {"value": value} for title, value in EXAMPLES[name].items()}
 
 
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": dict(properties), "required": required}
-
-
-def _error(codes: list[str]) -> dict[str, Any]:
-    code = {"type": "string", "enum": codes}
-    return _object({"code": code, "message": _STRING, "details": {"type": "object"}})
-
-
-def _schemas() -> dict[str, Any]:
-    schemas: dict[str, Any] = {}
-    for model in MODELS.values():
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
-    fraction = {"type": "number", "minimum": 0, "maximum": 1}
-    count = {"type": "integer", "minimum": 0}
-    progress = _object(
-        {"currentImageIndex": count, "currentImageProgress": fraction, "totalImages": count}
-    )
-    job = {
-        "status": {"type": "string", "enum": [*Status]},
-        "resultUrl": _STRING,
-        "position": {"type": "integer", "minimum": 1},
-        "progress": progress,
-        "imageUrls": {"type": "array", "items": _STRING},
-        "seed": {"type": "integer"},
-        "error": _error([*FailureCode]),
-    }
-    more = {
-        "id": _STRING,
-        "type": {"type": "string", "enum": [*JobType]},
-        "createdAt": _TIME,
-        "startedAt": _TIME,
-        "finishedAt": _TIME,
-        "params": {"type": "object"},
-    }
-    problem = _object({"code": {"type": "string", "enum": [*FailureCode]}, "message": _STRING})
-    return schemas | {
-        "Job": _object(job, "position", "progress", "imageUrls", "seed", "error"),
-        "Entry": _object(job | more, "position", "progress", "imageUrls", "error"),
-        "Jobs": _object(
-            {
-                "counts": {"type": "object", "additionalProperties": count},
-                "jobs": {"type": "array", "items": _ref("Entry")},
-                "nextCursor": {"type": ["string", "null"]},
-            }
-        ),
-        "Error": _object({"error": _error([*ErrorCode])}),
-        "Health": _object({"status": {"const": "ok"}}),
-        "Readiness": _object(
-            {
-                "engine": _object(
-                    {"kind": {"enum": ["bundled", "repository"]}, "message": _STRING}
-                ),
-                "problems": {"type": "array", "items": problem},
-                "status": {"enum": ["ready", "not ready"]},
-                "usable": {"type": "array", "items": {"enum": [*JobType]}},
-            }
-        ),
-        "Session": _object({"token": _STRING}, "token"),
-    }
-
-
-def _example(status: Status) -> dict[str, Any]:
-    """Return an answer as the server itself would write it."""
-    ended = 1_760_000_012.5 if status.final else None
-    job = Job(
-        key=JobKey(JobType.TEXT_TO_IMAGE, _ID),
-        status=status,
-        params={"prompt": "a red fox in the snow", "seed": 42},
-        total_images=1,
-        images=int(status is Status.COMPLETE),
-        seed=42,
-        attempts=1,
-        created_at=1_760_000_000.0,
-        started_at=1_760_000_000.5,
-        finished_at=ended,
-    )
-    rank = 1 if status is Status.QUEUED else None
-    return job_entry(Snapshot(job, Position(1, 0.25), rank))
-
-
-def _short(entry: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("imageUrls", "position", "progress", "resultUrl", "status")
-    return {name: entry[name] for name in names if name in entry}
-
-
-_JOBS = {
-    status: _example(status) for status in (Status.QUEUED, Status.IN_PROGRESS, Status.COMPLETE)
-}
-
-EXAMPLES: Mapping[str, Mapping[str, Any]] = {
-    "Job": {status: _short(entry) for status, entry in _JOBS.items()},
-    "Jobs": {
-        "last": {
-            "counts": {status: int(status in _JOBS) for status in Status},
-            "jobs": [*_JOBS.values()],
-            "nextCursor": None,
-        }
-    },
-    "Health": {"alive": {"status": "ok"}},
-    "Readiness": {
-        "ready": {
-            "engine": {"kind": "repository", "message": "Jobs run in the repository."},
-            "problems": [],
-            "status": "ready",
-            "usable": [*JobType],
-        }
-    },
-}
-"""Answers, by the name of their shape and a name of their own."""
+def _links(names: Iterable[str], job_type: JobType | None) -> Iterator[tuple[str, Described]]:
+    for name in names:
+        method, path = name.split(" ")
+        target = operation_id(method, path, job_type)
+        parameters: Described = {"id": "$request.path.id"}
+        if "{number}" in path:
+            parameters["number"] = "1"
+        yield target, {"operationId": target, "parameters": parameters}

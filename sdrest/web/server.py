@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.web_protocol import _ErrInfo
 
 from sdrest.web.connections import Connections
-from sdrest.web.errors import status_response
+from sdrest.web.errors import Handler, http_error_response, status_response
 from sdrest.web.security import HEADERS
 
 _NOT_HTTP = "This is not a valid HTTP request."
@@ -29,11 +29,23 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         return _Server(
-            made.request_handler,
+            _in_json(made.request_handler),
             self._connections,
             request_factory=made.request_factory,
             **made._kwargs,  # noqa: SLF001 (what aiohttp's runner has made of its options)
         )
+
+
+def _in_json(handler: Handler) -> Handler:
+    """Return a handler that answers what aiohttp refuses before any middleware: an Expect."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return http_error_response(error)
+
+    return handle
 
 
 class _Server(web.Server):

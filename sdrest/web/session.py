@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sdrest.errors import UnauthorizedError
+from sdrest.errors import FieldError, InvalidRequestError, UnauthorizedError
 from sdrest.web import keys
 from sdrest.web.forms import read_json
 
@@ -23,10 +23,9 @@ def add_to(router: web.UrlDispatcher) -> None:
 async def _open(request: web.Request) -> web.Response:
     """Answer 204 with the cookie, or 401. Without a token of the server there is none to set."""
     guard = request.app[keys.GUARD]
-    fields = await read_json(request)
+    token = (await read_json(request)).get("token", "")
     answer = web.Response(status=HTTPStatus.NO_CONTENT)
     if guard.locked:
-        token = fields.get("token")
         if not (isinstance(token, str) and guard.knows(token)):
             raise UnauthorizedError("This is not the server's token.")
         answer.set_cookie(
@@ -38,4 +37,6 @@ async def _open(request: web.Request) -> web.Response:
             httponly=True,
             samesite="Strict",
         )
+    elif not isinstance(token, str):
+        raise InvalidRequestError([FieldError("token", "Should be a text.")])
     return answer

@@ -1,7 +1,8 @@
 """The API's description: valid, whole, and true of what the server answers."""
 
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,22 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from sdrest.errors import ErrorCode, FailureCode
+from sdrest.jobs.model import Status
+from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web import keys
 from sdrest.web.access import route_name
 from sdrest.web.app import create_app
-from sdrest.web.docs import html
+from sdrest.web.docs_page import html
+from sdrest.web.examples import curl
 from sdrest.web.openapi import document
-from sdrest.web.operations import OPERATIONS
+from sdrest.web.operations import OPERATIONS, UNDESCRIBED
 from tests.support.web import Served, served
 
 DOCUMENT = document()
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+JOB = "/text-to-image/{id}"
 
 
 @pytest.fixture
@@ -31,8 +38,23 @@ def check(value: Any, schema: dict[str, Any]) -> None:
     OAS31Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
 
 
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def resolved(item: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in item:
+        _, _, kind, name = item["$ref"].split("/")
+        item = DOCUMENT["components"][kind][name]
+    return item
+
+
 def test_it_is_valid_openapi() -> None:
-    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+    for described in (DOCUMENT, document(locked=True)):
+        assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
+        assert json.loads(json.dumps(described)) == described
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
@@ -42,35 +64,56 @@ def test_every_route_is_described_and_nothing_else() -> None:
         for route in app[keys.GUARD]._routes
         if route.resource is not None and route.method != "OPTIONS"
     }
-    assert names == set(OPERATIONS)
+    assert names == {*OPERATIONS, *UNDESCRIBED}
+
+
+def test_every_code_is_described_where_it_may_come() -> None:
+    told = {
+        code
+        for _, operation in operations()
+        for answer in operation["responses"].values()
+        for media in resolved(answer).get("content", {}).values()
+        for code in media.get("examples", {})
+    }
+    assert {*ErrorCode} - told == {ErrorCode.METHOD_NOT_ALLOWED} - told
+    codes = {
+        name: {option["const"]: option["description"] for option in schema["oneOf"]}
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        if name.endswith("Code")
+    }
+    assert {*codes["ErrorCode"]} == {*ErrorCode}
+    assert {*codes["FailureCode"]} == {*FailureCode}
+    assert all(text for meanings in codes.values() for text in meanings.values())
 
 
 def test_examples_have_the_shape_that_is_told() -> None:
-    checked = 0
-    for methods in DOCUMENT["paths"].values():
-        for operation in methods.values():
-            for answer in operation["responses"].values():
-                for media in answer.get("content", {}).values():
-                    for example in media.get("examples", {}).values():
-                        check(example["value"], media["schema"])
-                        checked += 1
-    assert checked > len(DOCUMENT["paths"])
+    checked = set()
+    for name, operation in operations():
+        bodies = [operation.get("requestBody", {})]
+        for body in [*bodies, *map(resolved, operation["responses"].values())]:
+            for media_type, media in body.get("content", {}).items():
+                for title, example in media.get("examples", {}).items():
+                    check(example["value"], media["schema"])
+                    checked.add((name, media_type, title))
+    told = {title for _, _, title in checked}
+    assert {*Status} <= told  # each state of a job
+    assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= told
 
 
-async def test_answers_are_as_described(site: Served) -> None:
-    job = await site.job("/text-to-image", json={"prompt": "a fox", "seed": False})
-    asked = [
-        (job, "/text-to-image/{id}", 200),
-        ("/jobs", "/jobs", 200),
-        ("/jobs?limit=0", "/jobs", 422),
-        ("/healthz", "/healthz", 200),
-        (f"/text-to-image/{'0' * 32}", "/text-to-image/{id}", 404),
-    ]
-    for url, path, status in asked:
-        async with site.client.get(url) as response:
-            assert response.status == status
-            described = DOCUMENT["paths"][path]["get"]["responses"][str(status)]
-            check(await response.json(), described["content"][response.content_type]["schema"])
+@pytest.mark.parametrize("job_type", JobType)
+def test_the_curl_examples_are_those_of_the_readme(job_type: JobType) -> None:
+    assert f"```sh\n{curl(job_type)}\n```" in README
+    sample = DOCUMENT["paths"][f"/{job_type}"]["post"]["x-codeSamples"][0]
+    assert sample["source"] == curl(job_type)
+
+
+def test_a_locked_server_says_what_wants_the_token() -> None:
+    paths = document(locked=True)["paths"]
+    assert paths["/jobs"]["get"]["security"] == [{"token": []}, {"session": []}]
+    assert paths["/healthz"]["get"]["security"] == []
+    assert {} in DOCUMENT["paths"]["/jobs"]["get"]["security"]
+    assert "401" in paths[JOB]["get"]["responses"]
+    assert "401" not in paths["/healthz"]["get"]["responses"]
 
 
 async def test_both_are_served(site: Served) -> None:
@@ -82,6 +125,26 @@ async def test_both_are_served(site: Served) -> None:
         assert "style-src 'self'" in response.headers["Content-Security-Policy"]
         text = await response.text()
     assert text == html(DOCUMENT)
-    assert re.findall(r"<script|\sstyle=|https?://", text) == []
-    for path in DOCUMENT["paths"]:
-        assert f" {path}</code>" in text
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_the_page_tells_all_and_needs_nobody(locked: bool) -> None:
+    text = html(document(locked=locked), locked=locked)
+    assert (
+        re.findall(r"<script(?! type=\"module\" src=\"/static/)|\sstyle=|\son[a-z]+=", text) == []
+    )
+    assert set(re.findall(r"(?:src|href)=\"(?!/|#)([^\"]*)", text)) == set()
+    places = re.findall(r"\bid=\"([^\"]+)\"", text)
+    assert len(places) == len(set(places))
+    assert set(re.findall(r"href=\"#([^\"]+)\"", text)) <= set(places)
+    for name in (
+        *ErrorCode,
+        *FailureCode,
+        *DOCUMENT["components"]["schemas"]["TextToImage"]["properties"],
+    ):
+        assert f"<code>{name}</code>" in text
+    for name in OPERATIONS:
+        path = name.split(" ")[1].replace("{id}", "ID")
+        shown = re.sub(r"<[^>]+>", "", text)
+        assert path.replace("TYPE", "text-to-image") in shown or path in shown
+    assert ("Authorization: Bearer $SDREST_TOKEN" in text) is locked

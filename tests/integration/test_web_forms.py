@@ -182,6 +182,17 @@ async def test_a_second_picture_is_refused(site: Served) -> None:
     assert error["details"]["fields"] == [{"field": "image", "message": "Should come once only."}]
 
 
+async def test_a_picture_needs_no_name_of_a_file(site: Served) -> None:
+    """Some clients tell the type of a part alone."""
+    content = png()
+    head = 'Content-Disposition: form-data; name="image"'
+    typed = part(f"{head}\r\nContent-Type: image/png", content) + text("prompt") + b"--B--"
+    status, location = await multipart(site, typed, "/image-to-image")
+    assert status == 302, location
+    named = part(f'{head}; filename="a.png"', content) + text("prompt") + b"--B--"
+    assert await multipart(site, named, "/image-to-image") == (302, location)
+
+
 async def test_an_empty_file_input_is_no_file(site: Served) -> None:
     head = 'Content-Disposition: form-data; name="image"; filename=""\r\n'
     empty = part(head + "Content-Type: application/octet-stream")
@@ -402,6 +413,7 @@ async def test_a_client_that_leaves_in_mid_upload_leaves_nothing(
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 5000 + b"\r\n", 400),
         (head(b"Content-Type: application/json\r\nTransfer-Encoding: chunked") + b"zz\r\n", 400),
         (head(b"Expect: miracles\r\nContent-Length: 0"), 417),
+        (b"GET /none HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\n\r\n", 417),
     ],
 )
 async def test_what_is_no_http_is_answered_in_json(
@@ -411,7 +423,10 @@ async def test_what_is_no_http_is_answered_in_json(
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert int(head.split()[1]) == status
-    assert json.loads(body)["error"]["code"] == "malformed_request"
+    assert (
+        json.loads(body)["error"]["code"]
+        == {400: "malformed_request", 417: "expectation_failed"}[status]
+    )
 
 
 async def test_a_body_with_no_http_behind_it_is_read_once(site: Served) -> None:

@@ -1,0 +1,25 @@
+// The commands on the API's page: they name this server, and a button copies them.
+
+const WRITTEN_FOR = "https://0.0.0.0:8888";
+const MOMENT = 2000;
+
+const said = document.querySelector("#said");
+
+async function copy(button, code) {
+  await navigator.clipboard.writeText(code.textContent);
+  button.textContent = "Copied";
+  said.textContent = "Copied";
+  setTimeout(() => {
+    button.textContent = "Copy";
+    said.textContent = "";
+  }, MOMENT);
+}
+
+for (const command of document.querySelectorAll(".command")) {
+  const [code, button] = [command.querySelector("code"), command.querySelector("button")];
+  code.textContent = code.textContent.replaceAll(WRITTEN_FOR, location.origin);
+  if (navigator.clipboard) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button, code));
+  }
+}

@@ -8,16 +8,16 @@ from sdrest.params import JobType
 
 FIND = "SELECT * FROM jobs WHERE type = :type AND id = :id"
 
-COUNTS = "SELECT status, jobs FROM counts"
+COUNTS = "SELECT status, type, jobs FROM counts"
 
 WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
 
-COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
+COUNT = "SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = :status"
 
 ADD = """
 INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
 SELECT :type, :id, :target, :params, :total_images, :seed, :now
-WHERE :limit > coalesce((SELECT jobs FROM counts WHERE status = :target), 0)
+WHERE :limit > (SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = :target)
 ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = :target, params = :params,
     total_images = :total_images, images = 0, seed = :seed, attempts = 0, created_at = :now,
@@ -39,14 +39,9 @@ WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
 
-WEIGH = """
-UPDATE jobs SET peak_rss = :peak_rss
-WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
-RETURNING *
-"""
-
 FINISH = """
-UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes
+UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes,
+    peak_rss = :peak_rss
 WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """

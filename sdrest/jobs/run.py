@@ -37,13 +37,16 @@ Outcome = End | Failure
 class Run:
     """A run of `job`, which its slot has claimed.
 
-    `peak_rss` is how much memory its script had, in bytes, once it is known.
+    `peak_rss` is how much memory its script had, in bytes, once it is known; `warm` whether the
+    script's process had run others before.
     """
 
     def __init__(self, runtime: Runtime, job: Job) -> None:
         self._runtime = runtime
         self._job = job
         self.peak_rss: int | None = None
+        self.warm = False
+        self._begun = False
         self._images = 0
         self._silence = asyncio.timeout(None)
 
@@ -120,11 +123,13 @@ class Run:
     async def _take(self, event: Event) -> Outcome | None:
         """Act on an event; return the outcome if it is the last one."""
         match event:
-            case Started():
+            case Started(warm=warm):
+                self.warm = warm
                 return None
             case Progress():
-                if self._advance(event):
-                    self._runtime.tell(Change.PROGRESS, self._job)
+                if self._advance(event) or not self._begun:
+                    self._begun = True
+                    self._runtime.tell(Change.PROGRESS, self._job, warm=self.warm)
                 return None
             case ImageReady(index=index, path=path):
                 return await self._list(event, index, path)
@@ -147,8 +152,9 @@ class Run:
             return End.INTERRUPTED
         self._job = job
         self._images = index
+        self._begun = True
         self._advance(event)
-        runtime.tell(Change.IMAGE, job)
+        runtime.tell(Change.IMAGE, job, warm=self.warm)
         return None
 
     def _advance(self, event: Progress | ImageReady) -> bool:

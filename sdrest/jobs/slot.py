@@ -73,7 +73,7 @@ class Slot:
             if runtime.stopping.is_set() or self._unwanted:
                 self._running.cancel()
             await asyncio.wait([self._running])
-            await self._conclude(job, self._outcome(self._running), run.peak_rss)
+            await self._conclude(job, self._outcome(self._running), run)
         finally:
             self._running = self._job = None
             runtime.positions.pop(job.key, None)
@@ -85,7 +85,7 @@ class Slot:
             return run.result()
         return End.CANCELLED if self._unwanted else End.INTERRUPTED
 
-    async def _conclude(self, job: Job, outcome: Outcome, peak_rss: int | None) -> None:
+    async def _conclude(self, job: Job, outcome: Outcome, run: Run) -> None:
         """Clean up behind a run and write down how it ended, then tell."""
         runtime = self._runtime
         workdir = runtime.folders.workdir(job.key, job.attempts)
@@ -94,11 +94,12 @@ class Slot:
         if outcome is not End.COMPLETE:
             kept.append(runtime.folders.inputs(job.key))
         size = await asyncio.to_thread(inputs.size, *kept)
-        ended = await runtime.insist(lambda: self._settle(job, outcome, size, peak_rss))
+        ended = await runtime.insist(lambda: self._settle(job, outcome, size, run.peak_rss))
         if ended is not None:
             if outcome is not End.CANCELLED:
                 runtime.pace.observe(ended)
-            runtime.tell(Change.FINISHED if ended.status.final else Change.REQUEUED, ended)
+            change = Change.FINISHED if ended.status.final else Change.REQUEUED
+            runtime.tell(change, ended, warm=run.warm)
 
     async def _settle(
         self, job: Job, outcome: Outcome, size: int, peak_rss: int | None

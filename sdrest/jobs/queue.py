@@ -177,6 +177,16 @@ class Queue:
             raise NotFoundError(f"There is no job {key.url}.")
         return snapshot
 
+    async def try_out(self) -> None:
+        """Raise what `submit` would raise of any request now, but for a queue that is full."""
+        if self._runtime.stopping.is_set():
+            raise StoppingError
+        await self._store.try_out()
+        try:
+            await asyncio.to_thread(self._folders.try_out)
+        except OSError as error:
+            raise StorageUnavailableError from error
+
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, all of them named."""
         return await self._store.counts()

@@ -94,6 +94,13 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def try_out(self) -> None:
+        """Return if a job could be added now: the file is there, and opens for writing.
+
+        Nothing is written, so the disk need not be waited for.
+        """
+        await self._database.write(lambda _: None)
+
     async def find(self, key: JobKey) -> Job | None:
         """Return a job's row."""
         return (await self.look(key))[0]

@@ -180,7 +180,8 @@ def _schemas() -> dict[str, Any]:
         "finishedAt": _TIME,
         "params": {"type": "object"},
     }
-    problem = _object({"code": {"type": "string", "enum": [*FailureCode]}, "message": _STRING})
+    codes = [*FailureCode, ErrorCode.STOPPING, ErrorCode.STORAGE_UNAVAILABLE]
+    problem = _object({"code": {"type": "string", "enum": codes}, "message": _STRING})
     return schemas | {
         "Job": _object(job, "position", "progress", "imageUrls", "seed", "error"),
         "Entry": _object(job | more, "position", "progress", "imageUrls", "error"),

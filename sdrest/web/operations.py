@@ -143,8 +143,14 @@ OPERATIONS: Mapping[str, Operation] = {
         "Could the server make a picture now?",
         {
             _OK: _json("It could.", "Readiness"),
-            HTTPStatus.SERVICE_UNAVAILABLE: _json("Every job would fail.", "Readiness"),
+            HTTPStatus.SERVICE_UNAVAILABLE: _json(
+                "Every job would be refused or fail; `problems` says why.", "Readiness"
+            ),
         },
+    ),
+    "GET /metrics": Operation(
+        "Metrics for Prometheus",
+        {_OK: Answer("The text format, or OpenMetrics if `Accept` prefers it.", "text/plain")},
     ),
     "POST /session": Operation(
         "Turn the token into a cookie",

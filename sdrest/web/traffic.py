@@ -44,8 +44,9 @@ class Traffic(AbstractAccessLogger):
 
     def __init__(self) -> None:
         super().__init__(logging.getLogger(__name__), "")
-        self._accounts = {OTHER: _Account(STATUS[code] for code in _OTHERS)}
-        self._routes: dict[web.AbstractRoute, _Account] = {}
+        self._other = _Account(STATUS[code] for code in _OTHERS)
+        self._accounts = {OTHER: self._other}
+        self._routes: dict[web.AbstractRoute | None, _Account] = {}
 
     def watch(self, router: web.UrlDispatcher) -> None:
         """Open an account for each route that `router` has by now."""
@@ -58,7 +59,8 @@ class Traffic(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Note an answer that took `time` seconds. Called for each request: every step counts."""
         match = getattr(request, "_match_info", None)  # what is no HTTP has none
-        account = (match and self._routes.get(match.route)) or self._accounts[OTHER]
+        route = None if match is None else match.route
+        account = self._routes.get(route) or self._other
         account.statuses[response.status] += 1
         account.seconds += time
         account.places[bisect_left(_SECONDS, time)] += 1

@@ -1,21 +1,25 @@
-"""Write the README's tables from the declarations: `make docs`.
+"""Write the tables of the README and of `docs/` from the declarations: `make docs`.
 
 Each table stands between `<!-- table: NAME -->` and `<!-- end -->`. With `--check` nothing is
-written; the exit status tells whether the README is up to date.
+written; the exit status tells whether all is up to date.
 """
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import Metric
+
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import MODELS
-from sdrest.settings import FLAGS, Flag
+from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.web import keys, scrape
+from sdrest.web.app import create_app
 from sdrest.web.errors import FAILURES, MEANINGS, STATUS
 
-README = Path(__file__).parent.parent / "README.md"
+_DOCS = Path(__file__).parent
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -92,33 +96,57 @@ def _failures() -> str:
     return _table(["Code", "Meaning"], ([_code(code), FAILURES[code]] for code in FailureCode))
 
 
-_TABLES = {
-    "original flags": lambda: _flags(original=True),
-    "new flags": lambda: _flags(original=False),
-    "parameters": _parameters,
-    "errors": _errors,
-    "failures": _failures,
+def _metrics() -> str:
+    app = create_app(Settings())
+    told = scrape.everything(app[keys.METRICS], app[keys.TRAFFIC], scrape.NOTHING)
+    families = [family for family in told if not family.name.startswith("python_")]
+
+    def row(family: Metric) -> list[str]:
+        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
+        labels = dict.fromkeys(name for sample in family.samples for name in sample.labels)
+        labels.pop("le", None)  # every histogram has it
+        return [
+            _code(family.name + suffix),
+            family.type,
+            ", ".join(map(_code, labels)),
+            family.documentation,
+        ]
+
+    return _table(["Metric", "Kind", "Labels", "Meaning"], map(row, families))
+
+
+_TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    _DOCS.parent / "README.md": {
+        "original flags": lambda: _flags(original=True),
+        "new flags": lambda: _flags(original=False),
+        "parameters": _parameters,
+        "errors": _errors,
+        "failures": _failures,
+    },
+    _DOCS / "metrics.md": {"metrics": _metrics},
 }
 
 
-def updated(text: str) -> str:
-    """Return the README with its tables made anew."""
-    for name, make in _TABLES.items():
+def updated(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return a text with its tables made anew."""
+    for name, make in tables.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         text, count = pattern.subn(lambda found, make=make: found[1] + make() + found[2], text)
         if count != 1:
-            raise ValueError(f"README.md has {count} places for the table {name}.")
+            raise ValueError(f"There are {count} places for the table {name}.")
     return text
 
 
 def main() -> int:
-    """Write or check the README; return the exit status."""
-    text = README.read_text(encoding="utf-8")
-    wanted = updated(text)
-    if "--check" in sys.argv[1:]:
-        return int(text != wanted)
-    README.write_text(wanted, encoding="utf-8")
-    return 0
+    """Write or check the files; return the exit status."""
+    stale = 0
+    for path, tables in _TABLES.items():
+        text = path.read_text(encoding="utf-8")
+        wanted = updated(text, tables)
+        stale |= text != wanted
+        if "--check" not in sys.argv[1:]:
+            path.write_text(wanted, encoding="utf-8")
+    return stale if "--check" in sys.argv[1:] else 0
 
 
 if __name__ == "__main__":

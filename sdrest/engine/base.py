@@ -34,14 +34,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The script's process runs."""
+    """The script's process runs; `warm` where it has run other scripts before."""
 
     pid: int
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Image `index` (from 1) is done to `fraction` (0 to 1)."""
+    """Image `index` (from 1) is done to `fraction` (0 to 1).
+
+    The first one, where nothing is done, comes when the script's first bar does: it has loaded its
+    model. A script without bars has none.
+    """
 
     index: int
     fraction: float

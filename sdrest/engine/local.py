@@ -12,7 +12,7 @@ from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, T
 from sdrest.engine.failures import not_started
 from sdrest.engine.hosts import Host
 from sdrest.engine.outdir import OutDir, open_image
-from sdrest.engine.pool import Keeping, Pool
+from sdrest.engine.pool import Keeping, Occupancy, Pool
 from sdrest.engine.preload import preload
 from sdrest.engine.process import GRACE, until_done
 from sdrest.engine.progress import ProgressParser
@@ -78,7 +78,7 @@ class LocalExecutor:
             return
         taken = True
         try:
-            yield Started(host.pid)
+            yield Started(host.pid, warm=host.submitted > 1)
             while host.result is None:
                 await run.wait()
                 run.weigh(host)
@@ -109,6 +109,10 @@ class LocalExecutor:
         self._preloading = asyncio.create_task(
             preload(self._pool, self._repository, keep_alive=self._keeping.keep_alive)
         )
+
+    async def occupancy(self) -> Occupancy:
+        """Return how many hosts there are, and what they hold."""
+        return await self._pool.occupancy()
 
     async def close(self) -> None:
         """End every process that is still there."""
@@ -164,7 +168,7 @@ class _Run:
         self._images = OutDir(invocation.images)
         self._changed = asyncio.Event()
         self._positions: list[Progress] = []
-        self._shown = Progress(1, 0.0)
+        self._shown = Progress(1, -1.0)
 
     @property
     def images_ready(self) -> int:

@@ -44,6 +44,15 @@ class Resident:
     expiry: asyncio.TimerHandle | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How many hosts run a script, how many wait for one, and what all hold, in bytes (RSS)."""
+
+    busy: int
+    idle: int
+    memory: int
+
+
 class Pool:
     """At most `keeping.concurrency` hosts. `take` one for a job, then give it back or `dismiss` it.
 
@@ -91,6 +100,15 @@ class Pool:
     async def dismiss(self, host: Host, *, keep_alive: float) -> None:
         """End the job of a host, and the host too if it does not obey; then take it back."""
         await self._finish(self._dismiss(host, keep_alive))
+
+    async def occupancy(self) -> Occupancy:
+        """Look at the hosts, off the event loop."""
+        busy, idle = [*self._busy], [resident.host for resident in self._idle]
+
+        def weigh() -> int:
+            return sum(host.memory() or 0 for host in (*busy, *idle))
+
+        return Occupancy(len(busy), len(idle), await asyncio.to_thread(weigh))
 
     async def close(self) -> None:
         """End all hosts."""

@@ -17,6 +17,7 @@ class Change(StrEnum):
     QUEUED = auto()
     STARTED = auto()
     PROGRESS = auto()
+    """The first one, where nothing is done, says that the script has loaded its model."""
     IMAGE = auto()
     FINISHED = auto()
     """Came to an end; the snapshot's status tells which."""
@@ -26,10 +27,14 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A change, and the job as it is after it."""
+    """A change, and the job as it is after it.
+
+    `warm` tells of a job that runs or ran whether its script's process had run others before.
+    """
 
     change: Change
     snapshot: Snapshot
+    warm: bool = False
 
 
 Listener = Callable[[JobEvent], None]

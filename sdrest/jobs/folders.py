@@ -1,7 +1,9 @@
 """Where everything lies below the output folder."""
 
+import errno
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from sdrest.jobs.model import JobKey
 from sdrest.params import JobType
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_TRIED = 4096
+"""Bytes of a file that is written to see whether there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,15 @@ class Folders:
             folder.mkdir(mode=0o700, exist_ok=True)
         for job_type in JobType:
             (self.output / job_type).mkdir(exist_ok=True)
+
+    def try_out(self) -> None:
+        """Raise `OSError` where uploads or images cannot be written now. May block."""
+        with tempfile.TemporaryFile(dir=self.spool) as file:
+            file.write(bytes(_TRIED))
+        for folder in (self.all_inputs, self.work, *map(self.output.joinpath, JobType)):
+            # What is no folder has no "." in it, which a `Path` would leave away.
+            if not os.access(os.path.join(folder, "."), os.W_OK | os.X_OK):  # noqa: PTH118
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _name(key: JobKey) -> str:

@@ -11,7 +11,7 @@ await executor.close()
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -180,6 +180,20 @@ class Queue:
         if snapshot is None:
             raise NotFoundError(f"There is no job {key.url}.")
         return snapshot
+
+    async def try_out(self) -> None:
+        """Raise what `submit` would raise of any request now, but for a queue that is full."""
+        if self._runtime.stopping.is_set():
+            raise StoppingError
+        await self._store.try_out()
+        try:
+            await asyncio.to_thread(self._folders.try_out)
+        except OSError as error:
+            raise StorageUnavailableError from error
+
+    async def counts(self) -> Mapping[tuple[Status, JobType], int]:
+        """Return how many jobs there are of each status and type, all of them named."""
+        return await self._store.counts()
 
     async def waiting(self) -> int:
         """Return how many jobs wait."""

@@ -35,11 +35,18 @@ Outcome = End | Failure
 
 
 class Run:
-    """A run of `job`, which its slot has claimed."""
+    """A run of `job`, which its slot has claimed.
+
+    `peak_rss` is how much memory its script had, in bytes, once it is known; `warm` whether the
+    script's process had run others before.
+    """
 
     def __init__(self, runtime: Runtime, job: Job) -> None:
         self._runtime = runtime
         self._job = job
+        self.peak_rss: int | None = None
+        self.warm = False
+        self._begun = False
         self._images = 0
         self._silence = asyncio.timeout(None)
 
@@ -68,17 +75,17 @@ class Run:
         await _finish(self._prepare)
         async with aclosing(self._runtime.executor.run(self._task())) as events:
             async for event in events:
-                if isinstance(event, Finished) and event.peak_rss is not None:
-                    await self._weigh(event.peak_rss)
+                if isinstance(event, Finished):
+                    self._weigh(event.peak_rss)
                 outcome = await self._take(event)
                 if outcome is not None:
                     return outcome
         raise RuntimeError("The executor ended without a result")
 
-    async def _weigh(self, peak_rss: int) -> None:
-        runtime, key = self._runtime, self._job.key
-        _log.debug("Job %s: its host had %d MiB.", key.id, peak_rss // 2**20)
-        await runtime.insist(lambda: runtime.store.weigh(key, peak_rss))
+    def _weigh(self, peak_rss: int | None) -> None:
+        self.peak_rss = peak_rss
+        if peak_rss is not None:
+            _log.debug("Job %s: its host had %d MiB.", self._job.key.id, peak_rss // 2**20)
 
     def _prepare(self) -> None:
         """Make the work folder, look for the inputs, remove images that are listed no more."""
@@ -116,11 +123,13 @@ class Run:
     async def _take(self, event: Event) -> Outcome | None:
         """Act on an event; return the outcome if it is the last one."""
         match event:
-            case Started():
+            case Started(warm=warm):
+                self.warm = warm
                 return None
             case Progress():
-                if self._advance(event):
-                    self._runtime.tell(Change.PROGRESS, self._job)
+                if self._advance(event) or not self._begun:
+                    self._begun = True
+                    self._runtime.tell(Change.PROGRESS, self._job, warm=self.warm)
                 return None
             case ImageReady(index=index, path=path):
                 return await self._list(event, index, path)
@@ -143,8 +152,9 @@ class Run:
             return End.INTERRUPTED
         self._job = job
         self._images = index
+        self._begun = True
         self._advance(event)
-        runtime.tell(Change.IMAGE, job)
+        runtime.tell(Change.IMAGE, job, warm=self.warm)
         return None
 
     def _advance(self, event: Progress | ImageReady) -> bool:

@@ -68,9 +68,9 @@ class Runtime:
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, change: Change, job: Job) -> None:
+    def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position."""
-        self.bus.publish(JobEvent(change, self.snapshot(job)))
+        self.bus.publish(JobEvent(change, self.snapshot(job), warm))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""

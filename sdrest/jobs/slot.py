@@ -68,11 +68,12 @@ class Slot:
         try:
             runtime.positions[job.key] = BEGINNING
             runtime.tell(Change.STARTED, job)
-            self._running = asyncio.create_task(Run(runtime, job).outcome())
+            run = Run(runtime, job)
+            self._running = asyncio.create_task(run.outcome())
             if runtime.stopping.is_set() or self._unwanted:
                 self._running.cancel()
             await asyncio.wait([self._running])
-            await self._conclude(job, self._outcome(self._running))
+            await self._conclude(job, self._outcome(self._running), run)
         finally:
             self._running = self._job = None
             runtime.positions.pop(job.key, None)
@@ -84,7 +85,7 @@ class Slot:
             return run.result()
         return End.CANCELLED if self._unwanted else End.INTERRUPTED
 
-    async def _conclude(self, job: Job, outcome: Outcome) -> None:
+    async def _conclude(self, job: Job, outcome: Outcome, run: Run) -> None:
         """Clean up behind a run and write down how it ended, then tell."""
         runtime = self._runtime
         workdir = runtime.folders.workdir(job.key, job.attempts)
@@ -93,29 +94,34 @@ class Slot:
         if outcome is not End.COMPLETE:
             kept.append(runtime.folders.inputs(job.key))
         size = await asyncio.to_thread(inputs.size, *kept)
-        ended = await runtime.insist(lambda: self._settle(job, outcome, size))
+        ended = await runtime.insist(lambda: self._settle(job, outcome, size, run.peak_rss))
         if ended is not None:
             if outcome is not End.CANCELLED:
                 runtime.pace.observe(ended)
-            runtime.tell(Change.FINISHED if ended.status.final else Change.REQUEUED, ended)
+            change = Change.FINISHED if ended.status.final else Change.REQUEUED
+            runtime.tell(change, ended, warm=run.warm)
 
-    async def _settle(self, job: Job, outcome: Outcome, size: int) -> Job | None:
+    async def _settle(
+        self, job: Job, outcome: Outcome, size: int, peak_rss: int | None
+    ) -> Job | None:
         """Try once to write how a run ended; the job's lock is held for no longer than that."""
         runtime, key = self._runtime, job.key
         async with runtime.locks.hold(key):
-            ended = await self._write(key, outcome, size)
+            ended = await self._write(key, outcome, size, peak_rss)
             if ended is None or ended.status is Status.COMPLETE:
                 await asyncio.to_thread(inputs.remove, runtime.folders.inputs(key))
             return ended
 
-    async def _write(self, key: JobKey, outcome: Outcome, size: int) -> Job | None:
+    async def _write(
+        self, key: JobKey, outcome: Outcome, size: int, peak_rss: int | None
+    ) -> Job | None:
         store = self._runtime.store
         match outcome:
             case End.COMPLETE:
-                return await store.complete(key, size=size)
+                return await store.complete(key, size=size, peak_rss=peak_rss)
             case End.CANCELLED:
-                return await store.cancel(key, Status.IN_PROGRESS, size=size)
+                return await store.cancel(key, Status.IN_PROGRESS, size=size, peak_rss=peak_rss)
             case End.INTERRUPTED:
                 return await store.release(key)
             case failure:
-                return await store.fail(key, failure, size=size)
+                return await store.fail(key, failure, size=size, peak_rss=peak_rss)

@@ -8,11 +8,11 @@ from sdrest.params import JobType
 
 FIND = "SELECT * FROM jobs WHERE type = :type AND id = :id"
 
-COUNTS = "SELECT status, jobs FROM counts"
+COUNTS = "SELECT status, type, jobs FROM counts"
 
 WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
 
-COUNT = "SELECT coalesce((SELECT jobs FROM counts WHERE status = :status), 0)"
+COUNT = "SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = :status"
 
 LAST_NUMBER = "SELECT coalesce(max(number), 0) FROM jobs"
 
@@ -46,14 +46,9 @@ WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
 
-WEIGH = """
-UPDATE jobs SET peak_rss = :peak_rss
-WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
-RETURNING *
-"""
-
 FINISH = """
-UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes
+UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes,
+    peak_rss = :peak_rss
 WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """

@@ -81,6 +81,13 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def try_out(self) -> None:
+        """Return if a job could be added now: the file is there, and opens for writing.
+
+        Nothing is written, so the disk need not be waited for.
+        """
+        await self._database.write(lambda _: None)
+
     async def find(self, key: JobKey) -> Job | None:
         """Return a job's row."""
         return (await self.look(key))[0]
@@ -115,10 +122,10 @@ class Store:
 
         def page(connection: sqlite3.Connection) -> Page:
             jobs = [rows.job(row) for row in connection.execute(statement, values)]
-            counts = dict(connection.execute(sql.COUNTS).fetchall())
+            counts = _counts(connection)
             return Page(
                 jobs[:limit],
-                {status: counts.get(status, 0) for status in Status},
+                {status: sum(counts[status, one] for one in JobType) for status in Status},
                 jobs[limit - 1].number if len(jobs) > limit else None,
             )
 
@@ -127,6 +134,10 @@ class Store:
     async def count(self, status: Status) -> int:
         """Return how many jobs have a status."""
         return await self._database.read(lambda connection: _count(connection, status))
+
+    async def counts(self) -> Mapping[tuple[Status, JobType], int]:
+        """Return how many jobs there are of each status and type, all of them named."""
+        return await self._database.read(_counts)
 
     async def add(
         self, addition: Addition, *, retry_after: int, tell: Callable[[Job], None]
@@ -158,25 +169,29 @@ class Store:
             lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
         )
 
-    async def weigh(self, key: JobKey, peak_rss: int) -> Job | None:
-        """Note how much memory a running job's script had, in bytes."""
-        values = rows.names(key) | {"peak_rss": peak_rss}
-        return await self._database.write(
-            lambda connection: rows.one(connection, sql.WEIGH, values), then=self._wrote
+    async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
+        """End a running job well. What is kept of it takes `size` bytes.
+
+        `peak_rss` is how much memory its script had, in bytes, if that is known.
+        """
+        origins = sources(Status.COMPLETE)
+        return await self._finish(key, Status.COMPLETE, origins, size=size, peak_rss=peak_rss)
+
+    async def fail(
+        self, key: JobKey, failure: Failure, *, size: int, peak_rss: int | None = None
+    ) -> Job | None:
+        """End a running job badly."""
+        origins = sources(Status.FAILED)
+        return await self._finish(
+            key, Status.FAILED, origins, size=size, peak_rss=peak_rss, failure=failure
         )
 
-    async def complete(self, key: JobKey, *, size: int) -> Job | None:
-        """End a running job well; what is kept of it takes `size` bytes."""
-        return await self._finish(key, Status.COMPLETE, sources(Status.COMPLETE), size)
-
-    async def fail(self, key: JobKey, failure: Failure, *, size: int) -> Job | None:
-        """End a running job badly."""
-        return await self._finish(key, Status.FAILED, sources(Status.FAILED), size, failure)
-
-    async def cancel(self, key: JobKey, status: Status, *, size: int) -> Job | None:
+    async def cancel(
+        self, key: JobKey, status: Status, *, size: int, peak_rss: int | None = None
+    ) -> Job | None:
         """End a job that is wanted no more, if it has this status, QUEUED or IN_PROGRESS."""
         origins = sources(Status.CANCELLED) & {status}
-        return await self._finish(key, Status.CANCELLED, origins, size)
+        return await self._finish(key, Status.CANCELLED, origins, size=size, peak_rss=peak_rss)
 
     async def release(self, key: JobKey) -> Job | None:
         """Put a running job back in its old place of the queue; the attempt does not count."""
@@ -199,6 +214,7 @@ class Store:
                         "now": time.time(),
                         "failure": rows.dump_failure(failure),
                         "bytes": 0,
+                        "peak_rss": None,
                     }
                     change = sql.FINISH, _moved(Status.FAILED, values)
                 jobs.append(rows.one(connection, *change))
@@ -278,7 +294,9 @@ class Store:
         key: JobKey,
         target: Status,
         origins: frozenset[Status],
+        *,
         size: int,
+        peak_rss: int | None,
         failure: Failure | None = None,
     ) -> Job | None:
         values = rows.names(key) | {
@@ -287,6 +305,7 @@ class Store:
             "now": time.time(),
             "failure": None if failure is None else rows.dump_failure(failure),
             "bytes": size,
+            "peak_rss": peak_rss,
         }
         return await self._database.write(
             lambda connection: rows.one(connection, sql.FINISH, values), then=self._wrote
@@ -335,6 +354,11 @@ def _moved(target: Status, values: dict[str, Any]) -> dict[str, Any]:
 def _count(connection: sqlite3.Connection, status: Status) -> int:
     (count,) = connection.execute(sql.COUNT, {"status": status}).fetchone()
     return int(count)
+
+
+def _counts(connection: sqlite3.Connection) -> dict[tuple[Status, JobType], int]:
+    found = {(status, kind): jobs for status, kind, jobs in connection.execute(sql.COUNTS)}
+    return {(status, kind): found.get((status, kind), 0) for status in Status for kind in JobType}
 
 
 def _waiting(connection: sqlite3.Connection) -> list[int]:

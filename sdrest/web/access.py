@@ -38,6 +38,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "GET /TYPE/{id}": CLIENTS,
     "GET /TYPE/{id}/{number}.png": CLIENTS,
     "GET /TYPE/{id}/events": CLIENTS,
+    "GET /readyz": VISITORS,
     "GET /": VISITORS,
     "GET /static": VISITORS,
     "GET /docs": VISITORS,

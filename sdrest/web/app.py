@@ -17,13 +17,15 @@ from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.settings import Settings
-from sdrest.web import control, cors, docs, events, health, keys, page, security, session
+from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
 from sdrest.web.feeds import Feeds
 from sdrest.web.handlers import JobRoutes
+from sdrest.web.metrics import Metrics
 from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
+from sdrest.web.traffic import Traffic
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
@@ -56,6 +58,8 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
     app[keys.FEEDS] = Feeds(app[keys.BUS])
+    app[keys.METRICS] = Metrics(app[keys.BUS])
+    app[keys.TRAFFIC] = Traffic()
     app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
@@ -64,10 +68,12 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     control.add_to(app.router)
     events.add_to(app.router)
     health.add_to(app.router)
+    scrape.add_to(app.router)
     page.add_to(app.router)
     docs.add_to(app.router)
     session.add_to(app.router)
     guard.watch(app.router)
+    app[keys.TRAFFIC].watch(app.router)
     cors.enable(app, settings)
     app.on_response_prepare.append(security.secure)
     app.on_shutdown.append(events.close)
@@ -86,6 +92,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             grace=_SCRIPT_GRACE,
             metadata=settings.metadata,
         )
+        app[keys.EXECUTOR] = executor
         stack.push_async_callback(executor.close)
         if settings.preload:
             executor.preload()

@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from sdrest.engine.local import LocalExecutor
 from sdrest.engine.repository import Repository
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
@@ -11,8 +12,10 @@ from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
 from sdrest.web.access import Guard
 from sdrest.web.feeds import Feeds
+from sdrest.web.metrics import Metrics
 from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
+from sdrest.web.traffic import Traffic
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
@@ -20,6 +23,9 @@ GUARD = web.AppKey("guard", Guard)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)
+EXECUTOR = web.AppKey("executor", LocalExecutor)
+METRICS = web.AppKey("metrics", Metrics)
+TRAFFIC = web.AppKey("traffic", Traffic)
 FEEDS = web.AppKey("feeds", Feeds)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""

@@ -233,9 +233,16 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             _OK: _json("It could.", "Readiness"),
             HTTPStatus.SERVICE_UNAVAILABLE: Answer(
-                "Every job would fail.", "application/json", "Readiness", example="NotReady"
+                "Every job would be refused or fail; `problems` says why.",
+                "application/json",
+                "Readiness",
+                example="NotReady",
             ),
         },
+    ),
+    "GET /metrics": Operation(
+        "Metrics for Prometheus",
+        {_OK: Answer("The text format, or OpenMetrics if `Accept` prefers it.", "text/plain")},
     ),
     "POST /session": Operation(
         "Turn the token into a cookie",

@@ -5,8 +5,10 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_protocol import _ErrInfo
 
+from sdrest.web import keys
 from sdrest.web.connections import Connections
 from sdrest.web.errors import Handler, http_error_response, status_response
 from sdrest.web.security import HEADERS
@@ -31,6 +33,7 @@ class Runner(web.AppRunner):
         return _Server(
             _in_json(made.request_handler),
             self._connections,
+            self.app[keys.TRAFFIC],
             request_factory=made.request_factory,
             **made._kwargs,  # noqa: SLF001 (what aiohttp's runner has made of its options)
         )
@@ -49,12 +52,21 @@ def _in_json(handler: Handler) -> Handler:
 
 
 class _Server(web.Server):
-    def __init__(self, handler: Any, watched: Connections, **options: Any) -> None:
+    def __init__(
+        self,
+        handler: Any,
+        watched: Connections,
+        traffic: AbstractAccessLogger,
+        **options: Any,
+    ) -> None:
         super().__init__(handler, **options)
         self._watched = watched
+        self._traffic = traffic
 
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, self._watched, loop=self._loop, **self._kwargs)
+        made = _Connection(self, self._watched, loop=self._loop, **self._kwargs)
+        made.account_to(self._traffic)
+        return made
 
 
 class _Connection(web.RequestHandler):
@@ -64,6 +76,10 @@ class _Connection(web.RequestHandler):
         super().__init__(server, **options)
         self._watched = watched
         self._broken = False
+
+    def account_to(self, traffic: AbstractAccessLogger) -> None:
+        """Tell `traffic` of each answer; aiohttp would make one of a class for each connection."""
+        self.access_logger, self._logging_enabled = traffic, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and be watched until the transport has ended, which may be after the answer."""

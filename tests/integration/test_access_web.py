@@ -18,9 +18,15 @@ ID = "0" * 32
 JOB = f"/text-to-image/{ID}"
 MACHINE = socket.gethostname()
 ALLOWED = "Access-Control-Allow-Origin"
-OWNERS = [("GET", "/jobs"), ("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry"), ("DELETE", JOB)]
+OWNERS = [
+    *(("GET", "/jobs"), ("GET", "/metrics"), ("DELETE", JOB)),
+    *(("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry")),
+]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
-VISITORS = [("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs"), ("GET", "/healthz")]
+VISITORS = [
+    *(("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs")),
+    *(("GET", "/healthz"), ("GET", "/readyz")),
+]
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ async def test_a_proxy_s_name_passes(locked: Served) -> None:
     assert await status(locked, "GET", "/jobs", Host="pictures.example", **BEARER) == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [*OWNERS, *CLIENTS, ("GET", "/readyz")])
+@pytest.mark.parametrize(("method", "path"), [*OWNERS, *CLIENTS])
 async def test_without_the_token_nobody_comes_in(locked: Served, method: str, path: str) -> None:
     for value in ("", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):
         headers = {"Authorization": value} if value else {}
@@ -219,7 +225,7 @@ async def test_every_answer_has_the_headers_of_security(
     assert headers["Server"] == "sdrest"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    private = (method, path) in OWNERS or path in {"/", "/docs", "/static/app.js"}
+    private = (method, path) in [*OWNERS, *VISITORS] and path != "/healthz"
     policy = "same-origin" if private else "cross-origin"
     assert headers["Cross-Origin-Resource-Policy"] == policy
 

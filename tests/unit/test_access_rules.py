@@ -16,6 +16,7 @@ PUBLIC = {
     "GET /openapi.json": False,
     "POST /session": False,
     "GET /healthz": True,
+    "GET /readyz": False,
 }
 FOREIGN = {
     "GET /TYPE/{id}",

@@ -88,8 +88,7 @@ async def test_those_that_failed_wait_again_behind_all_others(folders: Folders) 
             await store.add(addition(name), retry_after=9, tell=lambda _: None)
         for name in ("a", "b"):
             assert await store.claim()
-            await store.weigh(text_key(name), 4096)
-            assert await store.fail(text_key(name), FAILURE, size=1)
+            assert await store.fail(text_key(name), FAILURE, size=1, peak_rss=4096)
         wanted = [addition("c"), addition("b", seed=1), addition("d"), addition("a", seed=2)]
         added = await asyncio.gather(
             *(store.add(each, retry_after=9, tell=lambda _: None) for each in wanted)

@@ -95,14 +95,22 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
         assert await reopened.find(added.key) == failed
 
 
-async def test_a_running_job_is_weighed(store: Store) -> None:
-    job = await bring(store, "a", Status.IN_PROGRESS)
-    weighed = await store.weigh(job.key, 2**33)
-    assert weighed == replace(job, peak_rss=2**33)
-    ended = await store.complete(job.key, size=0)
-    assert ended is not None
-    assert ended.peak_rss == 2**33
-    assert await store.weigh(job.key, 1) is None
+async def test_the_end_of_a_job_tells_the_memory_of_its_run(store: Store) -> None:
+    for name in "abc":
+        await add(store, name)
+        await store.claim()
+    keys = [text_key(name) for name in "abc"]
+    ended = [
+        await store.complete(keys[0], size=0, peak_rss=2**33),
+        await store.fail(keys[1], FAILURE, size=0, peak_rss=2**34),
+        await store.cancel(keys[2], Status.IN_PROGRESS, size=0, peak_rss=2**35),
+    ]
+    assert [job.peak_rss for job in ended if job] == [2**33, 2**34, 2**35]
+    await add(store, "b")  # runs again, and nobody knows how much memory that takes
+    await store.claim()
+    again = await store.fail(keys[1], FAILURE, size=0)
+    assert again is not None
+    assert again.peak_rss is None
 
 
 async def test_a_key_is_a_type_and_an_id(store: Store) -> None:

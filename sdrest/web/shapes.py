@@ -194,11 +194,13 @@ _MORE: Schema = {
     "finishedAt": _TIME,
     "params": {"type": "object", "description": "The request's fields, with their defaults."},
 }
+_REFUSALS = (ErrorCode.STOPPING, ErrorCode.STORAGE_UNAVAILABLE)
+
 _READINESS: Schema = {
     "engine": _object({"kind": {"enum": ["bundled", "repository"]}, "message": _TEXT}),
     "problems": {
         "type": "array",
-        "items": _object({"code": {"enum": [*FailureCode]}, "message": _TEXT}),
+        "items": _object({"code": {"enum": [*FailureCode, *_REFUSALS]}, "message": _TEXT}),
     },
     "status": {"enum": ["ready", "not ready"]},
     "usable": {"type": "array", "items": {"enum": [*JobType]}},

@@ -22,14 +22,20 @@ class Change(StrEnum):
     """Came to an end; the snapshot's status tells which."""
     REQUEUED = auto()
     """Was interrupted and waits again."""
+    DELETED = auto()
+    """Is gone for good; the snapshot is the last that there was."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A change, and the job as it is after it."""
+    """A change, and the job as it is after it.
+
+    `leaving`: the job is being deleted, which will be told as soon as it is done.
+    """
 
     change: Change
     snapshot: Snapshot
+    leaving: bool = False
 
 
 Listener = Callable[[JobEvent], None]

@@ -47,7 +47,7 @@ class Stream(asyncio.Protocol):
         self.heard.append((time.monotonic(), data))
         if not self.opened.done() and b"event: " in data:
             self.opened.set_result(None)
-        if data.endswith(b"\r\n0\r\n\r\n") and self._transport:
+        if data.endswith(b"0\r\n\r\n") and self._transport:
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:

@@ -14,7 +14,8 @@ from sdrest.jobs.model import Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
-from sdrest.web.listeners import Frame, Message, Stream, ended_at
+from sdrest.web.listeners import Stream
+from sdrest.web.messages import Frame, Message, ended_at
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -131,10 +132,9 @@ class _Connection:
     def unread(self) -> int:
         return self._transport.get_write_buffer_size()
 
-    def write(self, frames: Sequence[Frame]) -> None:
-        chunks = [frame.chunk if self._chunked else frame.plain for frame in frames]
-        if chunks:
-            self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+    def write(self, frame: Frame) -> None:
+        if frame.plain:
+            self._transport.write(frame.chunk if self._chunked else frame.plain)
 
     def abort(self) -> None:
         self._transport.abort()

@@ -9,7 +9,9 @@ from typing import TypeVar
 
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.web.listeners import Listener, Message, Rounds, Stream, Waiter
+from sdrest.web.listeners import Listener, Stream, Topic, Waiter
+from sdrest.web.messages import Message
+from sdrest.web.rounds import Rounds
 
 HEARTBEAT_SECONDS = 15.0
 """How often a silent stream says that it is alive."""
@@ -32,8 +34,9 @@ class Feeds:
         self._heartbeat = heartbeat
         self._server = secrets.token_hex(4)
         self._recent: deque[Message] = deque(maxlen=_KEPT)
-        self._everywhere: set[Listener] = set()
-        self._jobs: dict[JobKey, set[Listener]] = {}
+        self._everywhere = Topic(0, one_job=False)
+        self._jobs: dict[JobKey, Topic] = {}
+        self._listeners: set[Listener] = set()
         self._rounds = Rounds()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -62,15 +65,13 @@ class Feeds:
     @contextmanager
     def stream(self, key: JobKey | None) -> Iterator[Stream]:
         """Listen to a job, or to all of them, inside the block."""
-        with self._listening(
-            key, Stream(once=key is not None, wants_turn=self._rounds.add)
-        ) as stream:
+        with self._listening(key, Stream(self._topic(key), self._rounds.add)) as stream:
             yield stream
 
     @contextmanager
     def waiter(self, key: JobKey) -> Iterator[Waiter]:
         """Wait for news of a job inside the block."""
-        with self._listening(key, Waiter()) as waiter:
+        with self._listening(key, Waiter(self._topic(key))) as waiter:
             yield waiter
 
     def close(self) -> None:
@@ -79,32 +80,40 @@ class Feeds:
         if self._timer is not None:
             self._timer.cancel()
         self._rounds.close()
-        for listener in self._all():
+        for listener in self._listeners:
             listener.stop()
+
+    def _topic(self, key: JobKey | None) -> Topic:
+        if key is None:
+            return self._everywhere
+        return self._jobs.setdefault(key, Topic(self.number, one_job=True))
 
     @contextmanager
     def _listening(self, key: JobKey | None, listener: SomeListener) -> Iterator[SomeListener]:
+        topic = listener.topic
         if self._closed:
             listener.stop()
-        listeners = self._everywhere if key is None else self._jobs.setdefault(key, set())
-        listeners.add(listener)
+        topic.listeners.add(listener)
+        self._listeners.add(listener)
         self._keep_beating()
         try:
             yield listener
         finally:
-            listeners.discard(listener)
-            if key is not None and not listeners and self._jobs.get(key) is listeners:
+            topic.listeners.discard(listener)
+            self._listeners.discard(listener)
+            if key is not None and not topic.listeners and self._jobs.get(key) is topic:
                 del self._jobs[key]
 
     def _take(self, event: JobEvent) -> None:
         self.number += 1
         message = Message(self._server, self.number, event)
         self._recent.append(message)
-        if self._closed:
-            return
-        for listener in (*self._everywhere, *self._jobs.get(message.key, ())):
-            listener.hear(message)
-            self._rounds.add(listener)
+        for topic in filter(None, (self._everywhere, self._jobs.get(message.key))):
+            topic.hear(message)
+            if not self._closed:
+                self._rounds.add_all(topic)
+            if topic.closed:
+                del self._jobs[message.key]  # who asks for the job again, begins anew
 
     def _keep_beating(self) -> None:
         if self._timer is None and not self._closed:
@@ -113,11 +122,8 @@ class Feeds:
 
     def _beat(self) -> None:
         self._timer = None
-        for listener in self._all():
+        for listener in self._listeners:
             listener.beat()
-            self._rounds.add(listener)
-        if self._everywhere or self._jobs:
+        self._rounds.add(*self._listeners)
+        if self._listeners:
             self._keep_beating()
-
-    def _all(self) -> list[Listener]:
-        return [listener for each in (self._everywhere, *self._jobs.values()) for listener in each]

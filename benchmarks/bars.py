@@ -37,7 +37,7 @@ def latencies(port: int) -> list[float]:
         wanted = jobs.request(f"bars {log}", iterations=_IMAGES, steps=100)
         job = jobs.submit(port, wanted)
         jobs.follow(port, job, look, seconds=_SECONDS, pause=0)
-        drawn = [_moment(line) for line in log.read_text(encoding="ascii").splitlines()]
+        drawn = read(log)
     return [1000 * delay for delay in delays(drawn, seen)]
 
 
@@ -53,6 +53,11 @@ def delays(drawn: Iterable[Moment], seen: Sequence[Moment]) -> list[float]:
             position += 1
         result.append(seen[position][2] - start)
     return result
+
+
+def read(log: Path) -> list[Moment]:
+    """Return the bars that the stand-in's script has drawn, in the order of time."""
+    return [_moment(line) for line in log.read_text(encoding="ascii").splitlines()]
 
 
 def _moment(line: str) -> Moment:

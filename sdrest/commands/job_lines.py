@@ -41,6 +41,8 @@ class JobLines:
             case Change.FINISHED:
                 self._told.pop(job.key, None)
                 yield _end(job)
+            case Change.DELETED:
+                yield _line(job, "Deleted")
             case _:
                 assert_never(event.change)
 

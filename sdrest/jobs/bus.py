@@ -23,6 +23,8 @@ class Change(StrEnum):
     """Came to an end; the snapshot's status tells which."""
     REQUEUED = auto()
     """Was interrupted and waits again."""
+    DELETED = auto()
+    """Is gone for good; the snapshot is the last that there was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,13 @@ class JobEvent:
     """A change, and the job as it is after it.
 
     `warm` tells of a job that runs or ran whether its script's process had run others before.
+    `leaving`: the job is being deleted, which will be told as soon as it is done.
     """
 
     change: Change
     snapshot: Snapshot
     warm: bool = False
+    leaving: bool = False
 
 
 Listener = Callable[[JobEvent], None]

@@ -245,9 +245,13 @@ class Queue:
             return await self._store.cancel(key, status, size=size)
 
     async def _delete(self, key: JobKey) -> None:
-        await self._cancel(key)
-        while not await remove(self._runtime, key):  # it was asked for again in between
+        self._runtime.leaving.add(key)
+        try:
             await self._cancel(key)
+            while not await remove(self._runtime, key):  # it was asked for again in between
+                await self._cancel(key)
+        finally:
+            self._runtime.leaving.discard(key)
 
     async def _retry(self, key: JobKey) -> Job:
         self._require_open()

@@ -27,8 +27,11 @@ async def remove(runtime: Runtime, key: JobKey) -> bool:
     the next start. An image that is being sent is sent to its end.
     """
     async with runtime.locks.hold(key):
+        job = await runtime.store.find(key) or results.original(runtime.folders, key)
         if not await runtime.store.delete(key):
             return False
+        if job is not None:  # None: somebody else has deleted it by now
+            runtime.tell(Change.DELETED, job)
         try:
             await asyncio.to_thread(discard, runtime.folders, key)
         except OSError as error:

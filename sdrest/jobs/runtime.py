@@ -52,7 +52,8 @@ class Runtime:
     """The tools and the state of all slots.
 
     `claims` is held from the claim of a row until its slot is known to have it. `positions` holds
-    how far each running job is; `work` is set while a job may be waiting.
+    how far each running job is, `leaving` the jobs that are being deleted; `work` is set while a
+    job may be waiting.
     """
 
     store: Store
@@ -65,12 +66,14 @@ class Runtime:
     pace: Pace = field(default_factory=Pace)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
     positions: dict[JobKey, Position] = field(default_factory=dict)
+    leaving: set[JobKey] = field(default_factory=set)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position."""
-        self.bus.publish(JobEvent(change, self.snapshot(job), warm))
+        leaving = job.key in self.leaving and change is not Change.DELETED
+        self.bus.publish(JobEvent(change, self.snapshot(job), warm=warm, leaving=leaving))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""

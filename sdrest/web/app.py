@@ -20,7 +20,7 @@ from sdrest.settings import Settings
 from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
-from sdrest.web.feeds import Feeds
+from sdrest.web.feeds import HEARTBEAT_SECONDS, Feeds
 from sdrest.web.handlers import JobRoutes
 from sdrest.web.metrics import Metrics
 from sdrest.web.recent import RecentBytes
@@ -42,10 +42,13 @@ _HANDLER_ARGS = {
 }
 
 
-def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application:
+def create_app(
+    settings: Settings, *, bus: Bus | None = None, heartbeat: float = HEARTBEAT_SECONDS
+) -> web.Application:
     """Return the application. Its jobs run from its start-up to its cleanup.
 
-    `bus` is told of every change of a job. Start-up raises `UsageError` for an output folder that
+    `bus` is told of every change of a job; silent event streams say every `heartbeat` seconds that
+    they are alive. Start-up raises `UsageError` for an output folder that
     cannot be used.
     """
     guard = Guard(settings)
@@ -57,7 +60,7 @@ def create_app(settings: Settings, *, bus: Bus | None = None) -> web.Application
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
-    app[keys.FEEDS] = Feeds(app[keys.BUS])
+    app[keys.FEEDS] = Feeds(app[keys.BUS], heartbeat=heartbeat)
     app[keys.METRICS] = Metrics(app[keys.BUS])
     app[keys.TRAFFIC] = Traffic()
     app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)

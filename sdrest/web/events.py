@@ -4,22 +4,24 @@ The present state comes first, so whoever comes back has missed nothing that mat
 one job ends with the job. Why no library: docs/adr/0007-event-streams.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.jobs.model import Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.feeds import Listener, Message, ended_at
 from sdrest.web.handlers import JOB, JobRoutes
+from sdrest.web.listeners import Stream
+from sdrest.web.messages import Frame, Message, ended_at
 
 LAST_EVENT_ID = "Last-Event-ID"
 
 _RETRY = b"retry: 1000\n\n"
 _PAGE = 1000
+
 _HEADERS = {
     hdrs.CONTENT_TYPE: "text/event-stream",
     hdrs.CACHE_CONTROL: "no-store",
@@ -53,24 +55,36 @@ class _JobEvents:
         A client that has seen the end is answered 204, which keeps it from coming again.
         """
         key, feeds = self._routes.key(request), request.app[keys.FEEDS]
-        with feeds.listener(key) as listener:
+        with feeds.stream(key) as stream:
+            number = feeds.number
             snapshot = await request.app[keys.QUEUE].get(key)
             end = ended_at(snapshot.job)
             if end and request.headers.get(LAST_EVENT_ID, "").rpartition("-")[2] == str(end):
                 return web.Response(status=HTTPStatus.NO_CONTENT)
             if end:
-                listener.end()
-            return await _stream(request, listener, [feeds.present(snapshot)])
+                stream.end()
+            return await _send(request, stream, _frames([feeds.present(snapshot, number)]))
 
 
 async def _all(request: web.Request) -> web.StreamResponse:
-    """Send what happens to any job; first what was missed, or all jobs that wait or run."""
+    """Send what happens to any job; first what was missed, or all jobs that wait or run.
+
+    A client whose id is not known, be it old or of another server, is told so by `reset`.
+    """
     feeds = request.app[keys.FEEDS]
-    with feeds.listener(None) as listener:
-        missed = feeds.missed(request.headers.get(LAST_EVENT_ID, ""))
+    last_id = request.headers.get(LAST_EVENT_ID, "")
+    with feeds.stream(None) as stream:
+        number, mark = feeds.number, feeds.mark().encode()
+        missed = feeds.missed(last_id)
+        first = [Frame(b"id: %b\n\n" % mark)]
+        if missed is not None:
+            first = _frames(missed)
+        elif last_id:
+            first = [Frame(b"id: %b\nevent: reset\ndata: {}\n\n" % mark)]
         if missed is None:
-            missed = [feeds.present(snapshot) for snapshot in await _active(request)]
-        return await _stream(request, listener, list(missed))
+            active = await _active(request)
+            first += _frames(feeds.present(snapshot, number) for snapshot in active)
+        return await _send(request, stream, first)
 
 
 async def _active(request: web.Request) -> Sequence[Snapshot]:
@@ -81,16 +95,46 @@ async def _active(request: web.Request) -> Sequence[Snapshot]:
     return [*running, *waiting]
 
 
-async def _stream(
-    request: web.Request, listener: Listener, first: Sequence[Message]
-) -> web.StreamResponse:
+def _frames(messages: Iterable[Message]) -> list[Frame]:
+    return [message.frame for message in messages]
+
+
+async def _send(request: web.Request, stream: Stream, first: Sequence[Frame]) -> web.StreamResponse:
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=_HEADERS)
     response = web.StreamResponse(headers=_HEADERS)
+    if request.version >= HttpVersion11:
+        response.enable_chunked_encoding()
     await response.prepare(request)
     with suppress(ConnectionError):  # a client may leave at any time
-        await response.write(_RETRY + b"".join([message.encoded for message in first]))
-        while (batch := await listener.next()) is not None:
-            await response.write(batch)
+        await response.write(_RETRY)
+        stream.open(_Connection(request, response), first)
+        await stream.ended()
         await response.write_eof()
     return response
+
+
+class _Connection:
+    """A client's connection, after the headers: written to directly, since that needs no task."""
+
+    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError
+        self._transport = transport
+        self._chunked = response.chunked
+
+    @property
+    def gone(self) -> bool:
+        return self._transport.is_closing()
+
+    @property
+    def unread(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def write(self, frame: Frame) -> None:
+        if frame.plain:
+            self._transport.write(frame.chunk if self._chunked else frame.plain)
+
+    def abort(self) -> None:
+        self._transport.abort()

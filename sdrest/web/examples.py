@@ -114,6 +114,8 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 def _event(status: Status, kind: str) -> dict[str, str]:
     entry = job_entry(_snapshot(status), params=kind == "status")
+    if kind == "deleted":
+        entry = {name: entry[name] for name in ("id", "resultUrl", "type")}
     data = json.dumps(entry, separators=(",", ":"))
     return {"event": kind, "id": "3f9c2a61-7-0", "data": data}
 
@@ -134,6 +136,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "status": _event(Status.QUEUED, "status"),
         "progress": _event(Status.IN_PROGRESS, "progress"),
         "image": _event(Status.IN_PROGRESS, "image"),
+        "deleted": _event(Status.COMPLETE, "deleted"),
     },
     "Health": {"alive": {"status": "ok"}},
     "Readiness": {

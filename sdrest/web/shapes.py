@@ -91,16 +91,17 @@ def schemas() -> dict[str, Schema]:
         "ErrorCode": codes(MEANINGS),
         "Event": _object(
             {
-                "event": {"enum": ["status", "progress", "image"]},
+                "event": {"enum": ["status", "progress", "image", "deleted"]},
                 "id": {"type": "string", "description": "For `Last-Event-ID`."},
                 "data": {
                     "type": "string",
                     "contentMediaType": "application/json",
-                    "contentSchema": ref("EventData"),
+                    "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion")]},
                 },
             }
         ),
         "EventData": {**_object(_MORE, "params"), "allOf": [ref("Job")]},
+        "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
         "Health": _object({"status": {"const": "ok"}}),
         "Readiness": _object(_READINESS),
         "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),

@@ -185,3 +185,15 @@ async def test_a_picture_that_cannot_be_made_smaller_is_shown_whole(
         await opened.open()
         whole = opened.pictures(opened.gallery).locator("img:not([src*=size])")
         await expect(whole).to_have_count(1)
+
+
+async def test_what_another_client_deletes_leaves_the_page(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.connected()
+        fields = {"prompt": "a boat", "steps": 2, "width": 256, "height": 256}
+        async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
+            await expect(opened.pictures(opened.gallery)).to_have_count(1)
+            async with client.delete(answer.url.path) as deleted:
+                assert deleted.status == 204
+        await expect(opened.gallery).to_have_count(0)

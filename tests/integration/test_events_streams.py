@@ -95,6 +95,52 @@ async def test_all_jobs_are_heard_and_what_was_missed_is_told(site: Served) -> N
     assert missed.entry["status"] == "COMPLETE"
 
 
+async def test_a_deletion_is_the_last_that_is_heard_of_a_job(site: Served) -> None:
+    url = await ask(site, prompt="a slow one", iterations="50", steps="50")
+    stream = await site.client.get(f"{url}/events")
+    everything = await site.client.get("/events")
+    heard = events(stream)
+    await anext(heard)
+    waiting = asyncio.create_task(_wait(site, url))
+    async with site.client.delete(url) as response:
+        assert response.status == 204
+    *_, last = [event async for event in heard]  # it ends
+    assert (last.kind, last.entry["resultUrl"]) == ("deleted", url)
+    assert await waiting == 410
+    async for event in events(everything):
+        assert event.entry["resultUrl"] == url
+        if event.kind == "deleted":
+            break
+    everything.close()
+    async with site.client.get(f"{url}/events", headers={"Last-Event-ID": last.id}) as response:
+        assert response.status == 410  # EventSource does not come again
+
+
+async def _wait(site: Served, url: str) -> int:
+    while True:
+        async with site.client.get(url, params={"wait": "20"}) as response:
+            if response.status != 200:
+                return response.status
+
+
+async def test_a_silent_stream_says_that_it_is_alive(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, heartbeat=0.05) as site,
+        site.client.get("/events") as response,
+    ):
+        lines = [line async for line in _lines(response, b": still here\n", times=3)]
+    assert lines.count(b": still here\n") == 3
+
+
+async def _lines(
+    response: aiohttp.ClientResponse, last: bytes, *, times: int
+) -> AsyncIterator[bytes]:
+    while times:
+        line = await response.content.readline()
+        times -= line == last
+        yield line
+
+
 async def test_head_opens_no_stream(site: Served) -> None:
     async with site.client.head("/events") as response:
         assert response.status == 200

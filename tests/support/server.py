@@ -65,7 +65,7 @@ class Output:
         def ends() -> bool:
             told = [line for line in self.lines if job in line]
             return bool(told) and (told[-1].startswith(("success ", "error ")) or
-                                   told[-1].endswith(" Cancelled"))  # fmt: skip
+                                   told[-1].endswith((" Cancelled", " Deleted")))  # fmt: skip
 
         async with asyncio.timeout(PATIENCE), self._changed:
             await self._changed.wait_for(lambda: self._ended or ends())

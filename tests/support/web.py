@@ -16,6 +16,7 @@ from aiohttp import web
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.feeds import HEARTBEAT_SECONDS
 from sdrest.web.server import Runner
 
 FORK = Path(__file__).parents[1] / "fakes" / "fork"
@@ -62,10 +63,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, *, heartbeat: float = HEARTBEAT_SECONDS, **flags: Any
+) -> AsyncIterator[Served]:
     """Serve an application over plain HTTP, with its output in `folder`.
 
-    `repository=None` leaves that flag away: the bundled engine draws.
+    `repository=None` leaves that flag away: the bundled engine draws. `heartbeat` is in seconds.
     """
     fork = {"repository": str(FORK), "python": sys.executable}
     flags = {"output": str(folder / "output"), **fork, **flags}
@@ -77,7 +80,7 @@ async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
         changes[event.snapshot.job.key.url, event.change].set()
 
     bus.subscribe(note)
-    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus)
+    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus, heartbeat=heartbeat)
     runner = Runner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -1,9 +1,28 @@
 """What waits for a listener is bounded, and what is left of it is the newest."""
 
+from dataclasses import dataclass, field
+
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web.feeds import Feeds
+from sdrest.web.listeners import Stream
+from sdrest.web.messages import Frame
+
+
+@dataclass
+class SlowClient:
+    """A client that has not taken `unread` bytes yet."""
+
+    unread: int = 0
+    gone: bool = False
+    written: list[bytes] = field(default_factory=list)
+
+    def write(self, frame: Frame) -> None:
+        self.written.append(frame.plain)
+
+    def abort(self) -> None:
+        self.gone = True
 
 
 def progress(number: int, fraction: float) -> JobEvent:
@@ -12,28 +31,53 @@ def progress(number: int, fraction: float) -> JobEvent:
     return JobEvent(Change.PROGRESS, Snapshot(job, Position(1, fraction)))
 
 
+def opened(stream: Stream, client: SlowClient) -> None:
+    stream.open(client, [Frame(b"")])
+    assert stream.flush()
+    client.written.clear()
+
+
 async def test_a_slow_listener_gets_the_last_state_of_each_job() -> None:
-    bus = Bus()
+    bus, client = Bus(), SlowClient()
     feeds = Feeds(bus)
-    with feeds.listener(None) as listener:
+    with feeds.stream(None) as stream:
+        opened(stream, client)
+        client.unread = 10**6
         for step in range(1, 1001):
             bus.publish(progress(step % 2, step / 1001))
-        batch = await listener.next()
-    assert batch is not None
-    assert batch.count(b"event: progress") <= 32
-    assert batch.rstrip().splitlines()[0].startswith(b"id: ")
+            assert not stream.flush()
+        assert client.written == []
+        client.unread = 0
+        assert stream.flush()
+    (batch,) = client.written
+    assert 2 <= batch.count(b"event: progress") <= 32
     assert b"-1000-0" in batch.splitlines()[-4]
+    feeds.close()
 
 
 async def test_a_listener_that_misses_too_many_jobs_has_to_come_again() -> None:
-    bus = Bus()
+    bus, client = Bus(), SlowClient()
     feeds = Feeds(bus)
-    with feeds.listener(None) as listener:
-        for number in range(2000):
+    with feeds.stream(None) as stream:
+        opened(stream, client)
+        for number in range(5000):
             bus.publish(progress(number, 0.5))
-            if listener._closed:
-                break
-        assert await listener.next() is None
+        assert stream.flush()
+        assert client.written == []
+        await stream.ended()
+    feeds.close()
+
+
+async def test_a_client_that_is_behind_does_not_hold_up_a_stop() -> None:
+    bus, client = Bus(), SlowClient()
+    feeds = Feeds(bus)
+    with feeds.stream(None) as stream:
+        opened(stream, client)
+        client.unread = 10**6
+        bus.publish(progress(1, 0.5))
+        feeds.close()
+        await stream.ended()
+    assert client.gone
 
 
 async def test_an_id_of_another_server_or_of_long_ago_is_unknown() -> None:

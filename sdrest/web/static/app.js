@@ -127,6 +127,7 @@ function hear(news) {
 const feed = new Feed({
   load,
   hear,
+  forget: ({ resultUrl }) => store.remove(resultUrl),
   tell: (state) => {
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);

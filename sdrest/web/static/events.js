@@ -16,10 +16,10 @@ export class Feed {
 
   /**
    * `load` gets everything anew and throws where the server does not answer; `hear` gets the news
-   * of one job; `tell` gets the state of the connection: "live", "polling" or "lost".
+   * of one job, `forget` a job that was deleted; `tell` gets the state of the connection: "live", "polling" or "lost".
    */
-  constructor({ load, hear, tell }) {
-    Object.assign(this, { load, hear, tell });
+  constructor({ load, hear, forget, tell }) {
+    Object.assign(this, { load, hear, forget, tell });
     addEventListener("online", () => this.#hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
   }
@@ -31,8 +31,9 @@ export class Feed {
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("error", () => this.#broke());
     for (const kind of KINDS) {
-      this.#source.addEventListener(kind, (event) => this.#heard(JSON.parse(event.data)));
+      this.#source.addEventListener(kind, (event) => this.#take(() => this.hear(JSON.parse(event.data))));
     }
+    this.#source.addEventListener("deleted", (event) => this.#take(() => this.forget(JSON.parse(event.data))));
   }
 
   /** Whatever happened while there was no connection is in the list. */
@@ -77,13 +78,13 @@ export class Feed {
       return false;
     } finally {
       if (this.#held === held) this.#held = null;
-      held.forEach(this.hear);
+      held.forEach((action) => action());
     }
   }
 
-  #heard(news) {
-    if (this.#held) this.#held.push(news);
-    else this.hear(news);
+  #take(action) {
+    if (this.#held) this.#held.push(action);
+    else action();
   }
 
   #later(action, wait) {

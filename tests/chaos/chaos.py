@@ -135,7 +135,8 @@ class Chaos:
             if connection.execute("PRAGMA user_version").fetchone() == (0,):
                 return
             counted = dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))
-            kept = dict(connection.execute("SELECT status, jobs FROM counts WHERE jobs > 0"))
+            totals = "SELECT status, sum(jobs) FROM counts WHERE jobs > 0 GROUP BY status"
+            kept = dict(connection.execute(totals))
             assert counted == kept
 
     def _check_folder(self) -> None:

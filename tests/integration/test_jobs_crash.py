@@ -88,11 +88,8 @@ def check_integrity(output: Path) -> None:
     with contextlib.closing(sqlite3.connect(output / ".sdrest" / "jobs.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         counted = dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))
-        kept = dict(
-            connection.execute(
-                "SELECT status, sum(jobs) FROM counts WHERE jobs > 0 GROUP BY status"
-            )
-        )
+        totals = "SELECT status, sum(jobs) FROM counts WHERE jobs > 0 GROUP BY status"
+        kept = dict(connection.execute(totals))
         assert counted == kept
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator
@@ -20,6 +21,8 @@ from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import Invocation, plan
 from sdrest.engine.verdict import failure_of
 from sdrest.errors import Failure, FailureCode
+
+_log = logging.getLogger(__name__)
 
 POLL = 0.05
 """Seconds between two looks for complete images while a script says nothing."""
@@ -229,15 +232,12 @@ class _Run:
 
     async def _image(self, number: int, path: Path) -> list[Event]:
         """Finish an image; what is begun is done before the run ends, so the workdir is at rest."""
-        finished = self.task.workdir / f"{number}.png"
-        restores = self.task.mask is not None
-        if restores or self._model:
-            work = asyncio.to_thread(_finish, self.task, number, path, finished, self._model)
+        if self._model or self.task.mask:
+            work = asyncio.to_thread(_finish, self.task, number, path, self._model)
             try:
-                await until_done(asyncio.create_task(work))
+                path = await until_done(asyncio.create_task(work))
             except (OSError, pictures.PictureError, ValueError) as error:
                 raise _UnreadableImageError(_cannot_write(error)) from error
-            path = finished
         return [ImageReady(number, path), *self._position(Progress(number, 1.0))]
 
     def _position(self, position: Progress) -> list[Event]:
@@ -266,17 +266,30 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
     return invocation
 
 
-def _finish(task: Task, number: int, path: Path, target: Path, model: Path | None) -> None:
-    """Write the image that a client gets: in the size that was sent, with its metadata."""
+def _finish(task: Task, number: int, path: Path, model: Path | None) -> Path:
+    """Return the image that a client gets: in the size that was sent, with its metadata."""
     if task.image and task.mask:
-        restored = target.with_suffix(".restored") if model else target
+        restored = task.workdir / f"{number}.restored"
         pictures.restore_inpainted(path, task.image, task.mask, restored)
         path = restored
-    if model:
-        making = metadata.Making(task.params, task.seed, number, model, task.id)
-        with os.fdopen(open_image(path), "rb") as source, target.open("xb") as written:
-            metadata.embed(making, source, written)
+    return _tell(task, number, path, model) if model else path
+
+
+def _tell(task: Task, number: int, path: Path, model: Path) -> Path:
+    """Return a copy with metadata; where that cannot be made, the image that tells nothing."""
+    told = task.workdir / f"{number}.png"
+    making = metadata.Making(task.params, task.seed, number, model, task.id)
+    try:
+        with os.fdopen(open_image(path), "rb") as source, told.open("xb") as target:
+            metadata.embed(making, source, target)
+    except (OSError, ValueError) as error:
+        _log.warning("Image %d has no metadata: %s", number, error)
+        with contextlib.suppress(OSError):
+            told.unlink()  # what there is of it takes room
+        return path
+    with contextlib.suppress(OSError):
         path.unlink()  # room for the next one
+    return told
 
 
 def _cannot_write(error: Exception) -> Failure:

@@ -14,8 +14,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 MARK = "SDREST_RUN"
 """The variable that marks all processes of one tree: `NODE/PID/START/UNIQUE` of server and tree."""
@@ -188,8 +191,8 @@ class ProcessTree:
             os.killpg(self.pid, number)
 
 
-async def until_done(task: "asyncio.Task[None]") -> None:
-    """Wait for a task to its end; a cancellation of the caller waits as well."""
+async def until_done(task: "asyncio.Task[T]") -> T:
+    """Wait for a task to its end, and return its result; a cancellation of the caller waits too."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -198,7 +201,7 @@ async def until_done(task: "asyncio.Task[None]") -> None:
             cancelled = error
     if cancelled:
         raise cancelled
-    await task
+    return await task
 
 
 def sweep_orphans() -> None:

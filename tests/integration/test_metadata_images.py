@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import sdrest
-from sdrest.engine.base import ImageReady
+from sdrest.engine.base import Finished, ImageReady
 from sdrest.engine.local import LocalExecutor
+from sdrest.params import JobType
 from tests.fakes.running import FORK, collect, fake_repository, task
 from tests.support.pngs import bare, infotext
 from tests.support.server import PATIENCE, Serve
@@ -129,3 +130,23 @@ async def test_the_scripts_own_files_make_room(tmp_path: Path) -> None:
     ]
     await executor.close()
     assert sorted(given.workdir.rglob("*.png")) == paths
+
+
+@pytest.mark.parametrize("job_type", [JobType.TEXT_TO_IMAGE, JobType.INPAINT_IMAGE])
+async def test_an_image_whose_metadata_cannot_be_written_is_ready_nevertheless(
+    tmp_path: Path, job_type: JobType
+) -> None:
+    given: dict[str, Any] = {}
+    if job_type is JobType.INPAINT_IMAGE:
+        for name, mode in (("image", "RGB"), ("mask", "L")):
+            given[name] = tmp_path / f"{name}.png"
+            Image.new(mode, (64, 64), "white").save(given[name])
+    executor = LocalExecutor(fake_repository(), metadata=True)
+    run = task(tmp_path / "work", job_type=job_type, **given)
+    (run.workdir / "1.png").mkdir()  # nothing can be written there
+    events = await collect(executor.run(run))
+    await executor.close()
+    assert isinstance(events[-1], Finished)
+    assert events[-1].failure is None
+    (path,) = [event.path for event in events if isinstance(event, ImageReady)]
+    assert path.read_bytes() == bare(path.read_bytes())

@@ -144,6 +144,19 @@ async def test_what_is_not_there_is_not_there_in_small(site: Served) -> None:
         assert status == 404
 
 
+async def test_deleted_images_have_no_thumbnails(site: Served) -> None:
+    url = await site.job("/text-to-image", json={"prompt": "paint", "width": 256, "height": 256})
+    query = f"{url}/1.png?size=64"
+    async with site.client.get(query) as response:
+        assert response.status == 200
+        etag = response.headers["ETag"]
+    async with site.client.delete(url) as response:
+        assert response.status == 204
+    for headers in ({}, {"If-None-Match": etag}):
+        async with site.client.get(query, headers=headers) as response:
+            assert response.status == 410
+
+
 async def test_pages_of_other_origins_may_have_them(site: Served) -> None:
     status, headers, _ = await answer(site, "?size=64", Origin="https://example.org")
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")

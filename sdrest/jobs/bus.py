@@ -24,13 +24,15 @@ class Change(StrEnum):
     """Was interrupted and waits again."""
     DELETED = auto()
     """Is gone for good; the snapshot is the last that there was."""
+    KEPT = auto()
+    """Should have been deleted, which failed; the snapshot's status tells how it is now."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
     """A change, and the job as it is after it.
 
-    `leaving`: the job is being deleted, which will be told as soon as it is done.
+    `leaving`: the job is being deleted; DELETED or KEPT will tell how that ended.
     """
 
     change: Change

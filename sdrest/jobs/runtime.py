@@ -72,7 +72,8 @@ class Runtime:
 
     def tell(self, change: Change, job: Job) -> None:
         """Publish an event with the job's position."""
-        self.bus.publish(JobEvent(change, self.snapshot(job), job.key in self.leaving))
+        leaving = job.key in self.leaving and change is not Change.DELETED
+        self.bus.publish(JobEvent(change, self.snapshot(job), leaving=leaving))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""

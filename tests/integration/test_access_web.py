@@ -19,7 +19,9 @@ JOB = f"/text-to-image/{ID}"
 MACHINE = socket.gethostname()
 ALLOWED = "Access-Control-Allow-Origin"
 OWNERS = [("GET", "/jobs"), ("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry"), ("DELETE", JOB)]
+OWNERS += [("GET", "/events")]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
+CLIENTS += [("GET", f"{JOB}/events")]
 VISITORS = [("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs"), ("GET", "/healthz")]
 
 

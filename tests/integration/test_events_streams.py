@@ -2,9 +2,8 @@
 
 import asyncio
 import itertools
-import json
+import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,8 @@ import aiohttp
 import pytest
 
 from sdrest.jobs.bus import Change
+from tests.support.streams import events
 from tests.support.web import Served, served
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    id: str
-    kind: str
-    entry: dict[str, Any]
 
 
 @pytest.fixture
@@ -33,18 +26,6 @@ async def ask(site: Served, **form: str) -> str:
     async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
         assert response.status == 302, await response.text()
         return response.headers["Location"]
-
-
-async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
-    """Read events until the stream ends."""
-    fields: dict[str, str] = {}
-    async for line in response.content:
-        name, _, value = line.decode().rstrip("\n").partition(": ")
-        if name:
-            fields[name] = value
-        elif "data" in fields:
-            yield Event(fields["id"], fields["event"], json.loads(fields["data"]))
-            fields = {}
 
 
 async def test_a_stream_tells_a_job_to_its_end(site: Served) -> None:
@@ -93,6 +74,63 @@ async def test_all_jobs_are_heard_and_what_was_missed_is_told(site: Served) -> N
         missed = await anext(events(response))
     assert missed.entry["resultUrl"] == second
     assert missed.entry["status"] == "COMPLETE"
+
+
+async def test_who_has_heard_nothing_yet_is_told_what_was_missed(site: Served) -> None:
+    async with site.client.get("/events") as response:
+        await response.content.readuntil(b"id: ")
+        mark = (await response.content.readline()).decode().strip()
+    url = await site.job("/text-to-image", data={"prompt": "a hill"})
+    async with site.client.get("/events", headers={"Last-Event-ID": mark}) as response:
+        stream = events(response)
+        missed = await anext(stream)
+        assert (missed.kind, missed.entry["resultUrl"]) == ("status", url)
+        second = await ask(site, prompt="a house")
+        assert (await anext(stream)).entry["resultUrl"] == second  # and so it goes on
+
+
+@pytest.mark.parametrize("last_id", ["1", "x-1-0", "00000000-5-0", "0-" + "9" * 5000])
+async def test_who_comes_from_another_server_is_told_to_begin_anew(
+    site: Served, last_id: str
+) -> None:
+    await site.job("/text-to-image", data={"prompt": "a hill"})
+    async with site.client.get("/events", headers={"Last-Event-ID": last_id}) as response:
+        reset = await anext(events(response))
+    assert (reset.kind, reset.entry) == ("reset", {})
+    async with site.client.get("/events", headers={"Last-Event-ID": reset.id}) as response:
+        stream = events(response)
+        url = await ask(site, prompt="a house")
+        assert (await anext(stream)).entry["resultUrl"] == url
+
+
+async def test_a_silent_stream_says_that_it_is_alive(tmp_path: Path) -> None:
+    async with served(tmp_path, heartbeat=0.02) as site:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        url = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
+        await site.until(url, Change.IMAGE)
+        for path in ("/events", f"{url}/events"):
+            async with site.client.get(path) as response:
+                for _ in range(3):
+                    await response.content.readuntil(b": still here\n\n")
+        async with site.client.get(f"{url}/events") as response:
+            await response.content.readuntil(b": still here\n\n")
+            await asyncio.to_thread(gate.write_text, "")
+            heard = [event async for event in events(response)]
+        assert heard[-1].entry["status"] == "COMPLETE"
+
+
+async def test_an_old_client_gets_events_without_chunks(site: Served) -> None:
+    url = await site.job("/text-to-image", data={"prompt": "a lake"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(f"GET {url}/events HTTP/1.0\r\n\r\n".encode())
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert body.startswith(b"retry: ")
+    assert body.endswith(b"}\n\n")
 
 
 async def test_head_opens_no_stream(site: Served) -> None:

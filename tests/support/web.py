@@ -16,6 +16,7 @@ from aiohttp import web
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
+from sdrest.web.feeds import HEARTBEAT_SECONDS
 from sdrest.web.server import Runner
 
 FORK = Path(__file__).parents[1] / "fakes" / "fork"
@@ -24,9 +25,13 @@ PATIENCE = 30.0
 
 @dataclass
 class Served:
-    """A served application: a client whose paths are relative to it, and its folder of output."""
+    """A served application: a client whose paths are relative to it, and its folder of output.
+
+    What is published on `bus` is told as if it had happened.
+    """
 
     client: aiohttp.ClientSession
+    bus: Bus
     port: int
     output: Path
     changes: defaultdict[tuple[str, Change], asyncio.Event]
@@ -62,7 +67,13 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
+async def served(
+    folder: Path,
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    shutdown_timeout: float = 1,
+    **flags: Any,
+) -> AsyncIterator[Served]:
     """Serve an application over plain HTTP, with its output in `folder`.
 
     `repository=None` leaves that flag away: the bundled engine draws.
@@ -77,14 +88,14 @@ async def served(folder: Path, **flags: Any) -> AsyncIterator[Served]:
         changes[event.snapshot.job.key.url, event.change].set()
 
     bus.subscribe(note)
-    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus)
-    runner = Runner(app, access_log=None, shutdown_timeout=1)
+    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus, heartbeat=heartbeat)
+    runner = Runner(app, access_log=None, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
         timeout = aiohttp.ClientTimeout(PATIENCE)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as client:
-            yield Served(client, port, Path(flags["output"]), changes)
+            yield Served(client, bus, port, Path(flags["output"]), changes)
     finally:
         await runner.cleanup()

@@ -43,6 +43,8 @@ class JobLines:
                 yield _end(job)
             case Change.DELETED:
                 yield _line(job, "Deleted")
+            case Change.KEPT:
+                yield _line(job, "Could not be deleted", Level.ERROR)
             case _:
                 assert_never(event.change)
 

@@ -25,6 +25,8 @@ class Change(StrEnum):
     """Was interrupted and waits again."""
     DELETED = auto()
     """Is gone for good; the snapshot is the last that there was."""
+    KEPT = auto()
+    """Should have been deleted, which failed; the snapshot's status tells how it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class JobEvent:
     """A change, and the job as it is after it.
 
     `warm` tells of a job that runs or ran whether its script's process had run others before.
-    `leaving`: the job is being deleted, which will be told as soon as it is done.
+    `leaving`: the job is being deleted; DELETED or KEPT will tell how that ended.
     """
 
     change: Change

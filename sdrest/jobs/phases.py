@@ -66,7 +66,7 @@ class Stopwatch:
             case Change.IMAGE:
                 if run:
                     yield from _image(run, now)
-            case Change.REQUEUED | Change.DELETED:
+            case Change.REQUEUED | Change.DELETED | Change.KEPT:
                 self._runs.pop(job.key, None)
             case Change.FINISHED:
                 self._runs.pop(job.key, None)

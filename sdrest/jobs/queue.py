@@ -245,13 +245,18 @@ class Queue:
             return await self._store.cancel(key, status, size=size)
 
     async def _delete(self, key: JobKey) -> None:
-        self._runtime.leaving.add(key)
+        leaving = self._runtime.leaving
+        leaving.add(key)
         try:
             await self._cancel(key)
             while not await remove(self._runtime, key):  # it was asked for again in between
                 await self._cancel(key)
-        finally:
-            self._runtime.leaving.discard(key)
+        except BaseException:
+            leaving.discard(key)
+            if (job := self._store.remembered(key)) is not None:
+                self._runtime.tell(Change.KEPT, job)
+            raise
+        leaving.discard(key)
 
     async def _retry(self, key: JobKey) -> Job:
         self._require_open()

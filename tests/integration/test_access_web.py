@@ -19,10 +19,11 @@ JOB = f"/text-to-image/{ID}"
 MACHINE = socket.gethostname()
 ALLOWED = "Access-Control-Allow-Origin"
 OWNERS = [
-    *(("GET", "/jobs"), ("GET", "/metrics"), ("DELETE", JOB)),
+    *(("GET", "/jobs"), ("GET", "/metrics"), ("GET", "/events"), ("DELETE", JOB)),
     *(("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry")),
 ]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
+CLIENTS += [("GET", f"{JOB}/events")]
 VISITORS = [
     *(("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs")),
     *(("GET", "/healthz"), ("GET", "/readyz")),

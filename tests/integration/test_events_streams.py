@@ -2,9 +2,8 @@
 
 import asyncio
 import itertools
-import json
+import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,8 @@ import aiohttp
 import pytest
 
 from sdrest.jobs.bus import Change
+from tests.support.streams import events
 from tests.support.web import Served, served
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    id: str
-    kind: str
-    entry: dict[str, Any]
 
 
 @pytest.fixture
@@ -33,18 +26,6 @@ async def ask(site: Served, **form: str) -> str:
     async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
         assert response.status == 302, await response.text()
         return response.headers["Location"]
-
-
-async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
-    """Read events until the stream ends."""
-    fields: dict[str, str] = {}
-    async for line in response.content:
-        name, _, value = line.decode().rstrip("\n").partition(": ")
-        if name:
-            fields[name] = value
-        elif "data" in fields:
-            yield Event(fields["id"], fields["event"], json.loads(fields["data"]))
-            fields = {}
 
 
 async def test_a_stream_tells_a_job_to_its_end(site: Served) -> None:
@@ -95,50 +76,61 @@ async def test_all_jobs_are_heard_and_what_was_missed_is_told(site: Served) -> N
     assert missed.entry["status"] == "COMPLETE"
 
 
-async def test_a_deletion_is_the_last_that_is_heard_of_a_job(site: Served) -> None:
-    url = await ask(site, prompt="a slow one", iterations="50", steps="50")
-    stream = await site.client.get(f"{url}/events")
-    everything = await site.client.get("/events")
-    heard = events(stream)
-    await anext(heard)
-    waiting = asyncio.create_task(_wait(site, url))
-    async with site.client.delete(url) as response:
-        assert response.status == 204
-    *_, last = [event async for event in heard]  # it ends
-    assert (last.kind, last.entry["resultUrl"]) == ("deleted", url)
-    assert await waiting == 410
-    async for event in events(everything):
-        assert event.entry["resultUrl"] == url
-        if event.kind == "deleted":
-            break
-    everything.close()
-    async with site.client.get(f"{url}/events", headers={"Last-Event-ID": last.id}) as response:
-        assert response.status == 410  # EventSource does not come again
+async def test_who_has_heard_nothing_yet_is_told_what_was_missed(site: Served) -> None:
+    async with site.client.get("/events") as response:
+        await response.content.readuntil(b"id: ")
+        mark = (await response.content.readline()).decode().strip()
+    url = await site.job("/text-to-image", data={"prompt": "a hill"})
+    async with site.client.get("/events", headers={"Last-Event-ID": mark}) as response:
+        stream = events(response)
+        missed = await anext(stream)
+        assert (missed.kind, missed.entry["resultUrl"]) == ("status", url)
+        second = await ask(site, prompt="a house")
+        assert (await anext(stream)).entry["resultUrl"] == second  # and so it goes on
 
 
-async def _wait(site: Served, url: str) -> int:
-    while True:
-        async with site.client.get(url, params={"wait": "20"}) as response:
-            if response.status != 200:
-                return response.status
+@pytest.mark.parametrize("last_id", ["1", "x-1-0", "00000000-5-0", "0-" + "9" * 5000])
+async def test_who_comes_from_another_server_is_told_to_begin_anew(
+    site: Served, last_id: str
+) -> None:
+    await site.job("/text-to-image", data={"prompt": "a hill"})
+    async with site.client.get("/events", headers={"Last-Event-ID": last_id}) as response:
+        reset = await anext(events(response))
+    assert (reset.kind, reset.entry) == ("reset", {})
+    async with site.client.get("/events", headers={"Last-Event-ID": reset.id}) as response:
+        stream = events(response)
+        url = await ask(site, prompt="a house")
+        assert (await anext(stream)).entry["resultUrl"] == url
 
 
 async def test_a_silent_stream_says_that_it_is_alive(tmp_path: Path) -> None:
-    async with (
-        served(tmp_path, heartbeat=0.05) as site,
-        site.client.get("/events") as response,
-    ):
-        lines = [line async for line in _lines(response, b": still here\n", times=3)]
-    assert lines.count(b": still here\n") == 3
+    async with served(tmp_path, heartbeat=0.02) as site:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        url = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
+        await site.until(url, Change.IMAGE)
+        for path in ("/events", f"{url}/events"):
+            async with site.client.get(path) as response:
+                for _ in range(3):
+                    await response.content.readuntil(b": still here\n\n")
+        async with site.client.get(f"{url}/events") as response:
+            await response.content.readuntil(b": still here\n\n")
+            await asyncio.to_thread(gate.write_text, "")
+            heard = [event async for event in events(response)]
+        assert heard[-1].entry["status"] == "COMPLETE"
 
 
-async def _lines(
-    response: aiohttp.ClientResponse, last: bytes, *, times: int
-) -> AsyncIterator[bytes]:
-    while times:
-        line = await response.content.readline()
-        times -= line == last
-        yield line
+async def test_an_old_client_gets_events_without_chunks(site: Served) -> None:
+    url = await site.job("/text-to-image", data={"prompt": "a lake"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(f"GET {url}/events HTTP/1.0\r\n\r\n".encode())
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert body.startswith(b"retry: ")
+    assert body.endswith(b"}\n\n")
 
 
 async def test_head_opens_no_stream(site: Served) -> None:
@@ -159,7 +151,7 @@ async def test_an_answer_is_held_until_the_job_changes(site: Served) -> None:
         assert (await response.json())["status"] == "COMPLETE"
 
 
-@pytest.mark.parametrize("wait", ["x", "-1", "1e", ""])
+@pytest.mark.parametrize("wait", ["x", "-1", "1e3", ""])
 async def test_what_is_no_number_of_seconds_is_refused(site: Served, wait: str) -> None:
     async with site.client.get(f"/text-to-image/{'0' * 32}", params={"wait": wait}) as response:
         assert response.status == 422

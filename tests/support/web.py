@@ -25,9 +25,13 @@ PATIENCE = 30.0
 
 @dataclass
 class Served:
-    """A served application: a client whose paths are relative to it, and its folder of output."""
+    """A served application: a client whose paths are relative to it, and its folder of output.
+
+    What is published on `bus` is told as if it had happened.
+    """
 
     client: aiohttp.ClientSession
+    bus: Bus
     port: int
     output: Path
     changes: defaultdict[tuple[str, Change], asyncio.Event]
@@ -64,11 +68,15 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, heartbeat: float = HEARTBEAT_SECONDS, **flags: Any
+    folder: Path,
+    *,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    shutdown_timeout: float = 1,
+    **flags: Any,
 ) -> AsyncIterator[Served]:
     """Serve an application over plain HTTP, with its output in `folder`.
 
-    `repository=None` leaves that flag away: the bundled engine draws. `heartbeat` is in seconds.
+    `repository=None` leaves that flag away: the bundled engine draws.
     """
     fork = {"repository": str(FORK), "python": sys.executable}
     flags = {"output": str(folder / "output"), **fork, **flags}
@@ -81,13 +89,13 @@ async def served(
 
     bus.subscribe(note)
     app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus, heartbeat=heartbeat)
-    runner = Runner(app, access_log=None, shutdown_timeout=1)
+    runner = Runner(app, access_log=None, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
         timeout = aiohttp.ClientTimeout(PATIENCE)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as client:
-            yield Served(client, port, Path(flags["output"]), changes)
+            yield Served(client, bus, port, Path(flags["output"]), changes)
     finally:
         await runner.cleanup()

@@ -1,91 +1,102 @@
 """What waits for a listener is bounded, and what is left of it is the newest."""
 
-from dataclasses import dataclass, field
+import re
 
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web.feeds import Feeds
 from sdrest.web.listeners import Stream
-from sdrest.web.messages import Frame
+
+IDS = re.compile(rb"^id: [0-9a-f]+-([0-9]+)-", re.MULTILINE)
 
 
-@dataclass
-class SlowClient:
-    """A client that has not taken `unread` bytes yet."""
-
-    unread: int = 0
-    gone: bool = False
-    written: list[bytes] = field(default_factory=list)
-
-    def write(self, frame: Frame) -> None:
-        self.written.append(frame.plain)
-
-    def abort(self) -> None:
-        self.gone = True
-
-
-def progress(number: int, fraction: float) -> JobEvent:
+def event(
+    number: int, change: Change = Change.PROGRESS, status: Status = Status.IN_PROGRESS
+) -> JobEvent:
     key = JobKey(JobType.TEXT_TO_IMAGE, f"{number:032x}")
-    job = Job(key, Status.IN_PROGRESS, {}, 1, 0, 42, 1, created_at=1.0, started_at=2.0)
-    return JobEvent(Change.PROGRESS, Snapshot(job, Position(1, fraction)))
+    job = Job(key, status, {}, 1, 0, 42, 1, created_at=1.0, started_at=2.0)
+    return JobEvent(change, Snapshot(job, Position(1, 0.5)))
 
 
-def opened(stream: Stream, client: SlowClient) -> None:
-    stream.open(client, [Frame(b"")])
-    assert stream.flush()
-    client.written.clear()
+def heard(stream: Stream) -> list[int]:
+    """Return the numbers of the messages that a stream has yet to send."""
+    news = stream.topic.after(stream.number)
+    return [int(number) for number in IDS.findall(news.plain)] if news else []
+
+
+def has_ended(stream: Stream) -> bool:
+    return stream.topic.closed
 
 
 async def test_a_slow_listener_gets_the_last_state_of_each_job() -> None:
-    bus, client = Bus(), SlowClient()
+    bus = Bus()
+    with Feeds(bus).stream(None) as stream:
+        for step in range(1000):
+            bus.publish(event(step % 2))
+        numbers = heard(stream)
+    assert len(numbers) <= 64
+    assert numbers[-2:] == [999, 1000]
+
+
+async def test_steps_of_a_job_are_one_for_a_listener_that_has_not_heard_them() -> None:
+    bus = Bus()
+    with Feeds(bus).stream(None) as stream:
+        for change in (Change.STARTED, Change.PROGRESS, Change.PROGRESS, Change.IMAGE):
+            bus.publish(event(1, change))
+        assert heard(stream) == [1, 3, 4]
+        stream.number = 2  # it had the first step
+        assert heard(stream) == [3, 4]
+
+
+async def test_listeners_at_different_places_get_what_each_has_not_heard() -> None:
+    bus = Bus()
     feeds = Feeds(bus)
-    with feeds.stream(None) as stream:
-        opened(stream, client)
-        client.unread = 10**6
-        for step in range(1, 1001):
-            bus.publish(progress(step % 2, step / 1001))
-            assert not stream.flush()
-        assert client.written == []
-        client.unread = 0
-        assert stream.flush()
-    (batch,) = client.written
-    assert 2 <= batch.count(b"event: progress") <= 32
-    assert b"-1000-0" in batch.splitlines()[-4]
-    feeds.close()
+    with feeds.stream(None) as first:
+        bus.publish(event(1))
+        with feeds.stream(None) as second:
+            assert heard(second) == []
+            bus.publish(event(2))
+            assert (heard(first), heard(second)) == ([1, 2], [2])
 
 
 async def test_a_listener_that_misses_too_many_jobs_has_to_come_again() -> None:
-    bus, client = Bus(), SlowClient()
-    feeds = Feeds(bus)
-    with feeds.stream(None) as stream:
-        opened(stream, client)
-        for number in range(5000):
-            bus.publish(progress(number, 0.5))
-        assert stream.flush()
-        assert client.written == []
-        await stream.ended()
-    feeds.close()
+    bus = Bus()
+    with Feeds(bus).stream(None) as stream:
+        for number in range(1024):
+            bus.publish(event(number))
+        assert not stream.topic.has_lost(stream.number)
+        for number in range(1024, 10_000):
+            bus.publish(event(number))
+        assert stream.topic.has_lost(stream.number)
+        assert len(heard(stream)) <= 2 * 1024 + 1
 
 
-async def test_a_client_that_is_behind_does_not_hold_up_a_stop() -> None:
-    bus, client = Bus(), SlowClient()
+async def test_who_follows_a_job_hears_of_its_deletion_and_not_of_its_end_on_the_way() -> None:
+    bus = Bus()
     feeds = Feeds(bus)
-    with feeds.stream(None) as stream:
-        opened(stream, client)
-        client.unread = 10**6
-        bus.publish(progress(1, 0.5))
-        feeds.close()
-        await stream.ended()
-    assert client.gone
+    started = event(1, Change.STARTED)
+    key = started.snapshot.job.key
+    end = event(1, Change.FINISHED, Status.CANCELLED)
+    with feeds.stream(key) as one, feeds.stream(None) as everybody:
+        bus.publish(JobEvent(end.change, end.snapshot, leaving=True))
+        assert not has_ended(one)
+        bus.publish(event(1, Change.DELETED, Status.CANCELLED))
+        assert has_ended(one)
+        assert (heard(one), heard(everybody)) == ([2], [1, 2])
+        bus.publish(started)  # it was asked for again
+        assert heard(one) == [2]
+        with feeds.stream(key) as again:
+            bus.publish(event(1))
+            assert heard(again) == [4]
 
 
 async def test_an_id_of_another_server_or_of_long_ago_is_unknown() -> None:
     bus = Bus()
     feeds = Feeds(bus)
     for number in range(2000):
-        bus.publish(progress(number, 0.5))
-    server = feeds._server
+        bus.publish(event(number))
+    server = feeds.mark().partition("-")[0]
     assert feeds.missed("other-1-0") is None
     assert feeds.missed(f"{server}-1-0") is None
     assert feeds.missed("") is None

@@ -151,7 +151,7 @@ async def test_an_answer_is_held_until_the_job_changes(site: Served) -> None:
         assert (await response.json())["status"] == "COMPLETE"
 
 
-@pytest.mark.parametrize("wait", ["x", "-1", "1e3", ""])
+@pytest.mark.parametrize("wait", ["x", "-1", "1e", ""])
 async def test_what_is_no_number_of_seconds_is_refused(site: Served, wait: str) -> None:
     async with site.client.get(f"/text-to-image/{'0' * 32}", params={"wait": wait}) as response:
         assert response.status == 422

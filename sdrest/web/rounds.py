@@ -8,6 +8,9 @@ from sdrest.web.listeners import Listener, Topic
 _SLICE = 0.001
 """Seconds of a round after which other work of the server has its turn."""
 
+_REST = 0.5
+"""How long nobody has a turn after a round, as a part of the round's time."""
+
 _LOOK_SECONDS = 0.1
 """How often it is looked whether a client that was slow takes bytes again."""
 
@@ -16,9 +19,9 @@ class Rounds:
     """Gives listeners their turns, so that neither many of them nor slow ones hold up the server.
 
     In a round each of those for whom there is something new has one turn. A round goes on in
-    slices, between which the server does other work; after it there is a rest, as long as the
-    round took. What happens meanwhile waits for the next round, where steps of a job are one:
-    thousands of listeners get fewer steps, and never take more than half of the processor.
+    slices, between which the server does other work; after it there is a rest, half as long as
+    the round. What happens meanwhile waits for the next round, where steps of a job are one:
+    thousands of listeners get fewer steps, and never take more than two thirds of the processor.
     """
 
     def __init__(self) -> None:
@@ -78,7 +81,7 @@ class Rounds:
         if self._round:
             self._handle = loop.call_soon(self._slice)
             return
-        self._rests_until = now + self._spent
+        self._rests_until = now + _REST * self._spent
         if self._single or self._topics:
             self._begin_soon()
 

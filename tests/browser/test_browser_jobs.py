@@ -66,6 +66,30 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
         await expect(opened.gallery).to_have_count(2)
 
 
+async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
+    browser: Browser, serve: Serve
+) -> None:
+    async with (
+        serve(PLAIN) as server,
+        studio(browser, server) as here,
+        studio(browser, server) as there,
+    ):
+        await here.open()
+        await there.open()
+        for prompt in ("a boat", "a hill"):
+            await begin(here, prompt, pictures=1)
+        await expect(there.gallery).to_have_count(2)
+        boat = here.gallery.filter(has_text="a boat")
+        await boat.get_by_role("button", name="Delete").click()
+        await here.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        for opened in (here, there):
+            await opened.hears("Deleted: a boat")
+            await expect(opened.gallery).to_have_count(1)
+            await expect(opened.gallery).to_contain_text("a hill")
+        await expect(here.page.locator("#jobs")).to_be_focused()
+        await expect(there.page.locator("body")).to_be_focused()
+
+
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:

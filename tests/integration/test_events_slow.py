@@ -16,7 +16,7 @@ from tests.support.streams import events
 from tests.support.web import PATIENCE, Served, served
 
 SEED = re.compile(rb'"seed":([0-9]+)')
-EVENTS, BYTES = 600, 50_000
+EVENTS, BYTES = 300, 100_000
 MOST = EVENTS * BYTES // 2
 """Bytes that both kernels' buffers and the server's together never hold."""
 

@@ -34,7 +34,7 @@ function guarded(action) {
     try {
       await action(...given);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 410) store.remove(given[0].resultUrl);
+      if (error instanceof ApiError && error.status === 410) forget(given[0]);
       say(sentence(error));
     }
   };
@@ -60,15 +60,21 @@ const jobs = new Jobs(document.getElementById("jobs"), store, {
     const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
     if (!(await confirm(`Delete “${title(job)}”${what} for good?`, "Delete"))) return;
     await api.remove(job.resultUrl);
-    store.remove(job.resultUrl);
-    announce("Deleted.");
-    document.getElementById("jobs").focus({ preventScroll: true });
+    forget(job);
   }),
   use,
   view: (job, index) => viewer.open(job, index),
   more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
   suggest: (prompt) => compose.suggest(prompt),
 });
+
+/** Takes a deleted job away, be it here or elsewhere that it was deleted. */
+function forget({ resultUrl }) {
+  const hadFocus = jobs.element(resultUrl)?.contains(document.activeElement);
+  const job = store.remove(resultUrl);
+  if (job) announce(`Deleted: ${title(job)}`);
+  if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
+}
 
 function submitted(job, values) {
   const [, type] = job.resultUrl.split("/");
@@ -84,8 +90,12 @@ let settling = null;
 function refreshQueue() {
   clearTimeout(settling);
   settling = setTimeout(async () => {
-    const { jobs: waiting } = await api.list({ status: "QUEUED", limit: PAGE });
-    waiting.forEach((job) => store.merge(job));
+    try {
+      const { jobs: waiting } = await api.list({ status: "QUEUED", limit: PAGE });
+      waiting.forEach((job) => store.merge(job));
+    } catch {
+      // the feed sees to a lost server, and loads everything when it is back
+    }
   }, SETTLE);
 }
 
@@ -127,7 +137,7 @@ function hear(news) {
 const feed = new Feed({
   load,
   hear,
-  forget: ({ resultUrl }) => store.remove(resultUrl),
+  forget,
   tell: (state) => {
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);

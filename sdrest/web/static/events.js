@@ -16,7 +16,8 @@ export class Feed {
 
   /**
    * `load` gets everything anew and throws where the server does not answer; `hear` gets the news
-   * of one job, `forget` a job that was deleted; `tell` gets the state of the connection: "live", "polling" or "lost".
+   * of one job, `forget` the job that was deleted; `tell` gets the state of the connection:
+   * "live", "polling" or "lost".
    */
   constructor({ load, hear, forget, tell }) {
     Object.assign(this, { load, hear, forget, tell });
@@ -31,9 +32,9 @@ export class Feed {
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("error", () => this.#broke());
     for (const kind of KINDS) {
-      this.#source.addEventListener(kind, (event) => this.#take(() => this.hear(JSON.parse(event.data))));
+      this.#source.addEventListener(kind, ({ data }) => this.#heard(() => this.hear(JSON.parse(data))));
     }
-    this.#source.addEventListener("deleted", (event) => this.#take(() => this.forget(JSON.parse(event.data))));
+    this.#source.addEventListener("deleted", ({ data }) => this.#heard(() => this.forget(JSON.parse(data))));
   }
 
   /** Whatever happened while there was no connection is in the list. */
@@ -78,13 +79,13 @@ export class Feed {
       return false;
     } finally {
       if (this.#held === held) this.#held = null;
-      held.forEach((action) => action());
+      held.forEach((tell) => tell());
     }
   }
 
-  #take(action) {
-    if (this.#held) this.#held.push(action);
-    else action();
+  #heard(tell) {
+    if (this.#held) this.#held.push(tell);
+    else tell();
   }
 
   #later(action, wait) {

@@ -49,8 +49,11 @@ export class Store extends EventTarget {
     this.#changed();
   }
 
+  /** Forgets a job; returns it, if it was there. */
   remove(url) {
+    const job = this.#jobs.get(url);
     if (this.#jobs.delete(url)) this.#changed();
+    return job;
   }
 
   #tell(job, before) {

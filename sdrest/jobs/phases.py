@@ -14,9 +14,9 @@ class Phase(StrEnum):
     """A part of a job's life."""
 
     QUEUED = auto()
-    """From the request to the start of the run."""
+    """From the request to the start of the first run."""
     LOADING = auto()
-    """From there to the script's first bar: pictures laid out, imports, the model."""
+    """From the start of a run to the script's first bar: pictures laid out, imports, the model."""
     SAMPLING = auto()
     """One image's part of the time from a batch's beginning to its last image's publication."""
     RUN = auto()
@@ -58,7 +58,8 @@ class Stopwatch:
                 pass
             case Change.STARTED:
                 self._runs[job.key] = _Run(now, int(job.params.get("batchSize", 1)))
-                yield from _lap(Phase.QUEUED, job.created_at, job.started_at)
+                if job.attempts == 1 and not job.images:  # else it ran before, which is no waiting
+                    yield from _lap(Phase.QUEUED, job.created_at, job.started_at)
             case Change.PROGRESS:
                 if run and run.batch_began is None and not run.images:
                     run.batch_began = now

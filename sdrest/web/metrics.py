@@ -25,7 +25,7 @@ _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 1200, 1800
 _HISTOGRAMS = {
     Phase.QUEUED: (
         "sdrest_job_queued_seconds",
-        "Seconds from a job's request to the start of its run.",
+        "Seconds from a job's request to the start of its first run.",
     ),
     Phase.LOADING: (
         "sdrest_job_loading_seconds",

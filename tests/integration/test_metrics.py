@@ -194,6 +194,7 @@ async def test_after_a_restart_gauges_are_the_table_s_and_counters_begin_anew(
         assert page("sdrest_jobs", type=TEXT, status="IN_PROGRESS") == 1
         assert page("sdrest_jobs_finished_total", type=TEXT, status="COMPLETE") == 0
         assert page("sdrest_images_total", type=TEXT) == 1  # of this life
+        assert page("sdrest_job_queued_seconds_count", type=TEXT) == 0  # it ran, and waited before
         await asyncio.to_thread((tmp_path / "gate").write_text, "go on")
         await site.until(waiting, Change.FINISHED)
         page = await scrape(site)

@@ -89,6 +89,13 @@ def test_an_interrupted_run_is_forgotten() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "job", [replace(JOB, attempts=2), replace(JOB, images=1)], ids=["died", "stopped"]
+)
+def test_a_run_that_was_interrupted_is_no_waiting(job: Job) -> None:
+    assert laps([START, BAR], job=job) == [LOADING]
+
+
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 def test_only_a_good_end_tells_how_long_jobs_take(status: Status) -> None:
     failure = Failure(FailureCode.KILLED, "Why.") if status is Status.FAILED else None

@@ -33,7 +33,7 @@ class Feeds:
         """How many messages there were."""
         self._heartbeat = heartbeat
         self._server = secrets.token_hex(4)
-        self._recent: deque[Message] = deque(maxlen=_KEPT)
+        self._recent: deque[tuple[int, JobEvent]] = deque(maxlen=_KEPT)
         self._everywhere = Topic(0, one_job=False)
         self._jobs: dict[JobKey, Topic] = {}
         self._listeners: set[Listener] = set()
@@ -57,10 +57,11 @@ class Feeds:
         if server != self._server or not (number.isascii() and number.isdecimal()):
             return None
         last = int(number[:18])
-        if last < self.number and (not self._recent or self._recent[0].number > last + 1):
+        if last < self.number and (not self._recent or self._recent[0][0] > last + 1):
             return None
-        later = {message.key: message for message in self._recent if message.number > last}
-        return sorted(later.values(), key=lambda message: message.number)
+        later = {event.snapshot.job.key: (n, event) for n, event in self._recent if n > last}
+        ordered = sorted(later.values(), key=lambda numbered: numbered[0])
+        return [Message(self._server, n, event) for n, event in ordered]
 
     @contextmanager
     def stream(self, key: JobKey | None) -> Iterator[Stream]:
@@ -107,7 +108,7 @@ class Feeds:
     def _take(self, event: JobEvent) -> None:
         self.number += 1
         message = Message(self._server, self.number, event)
-        self._recent.append(message)
+        self._recent.append((self.number, event))  # without the bytes, which are seldom needed
         for topic in filter(None, (self._everywhere, self._jobs.get(message.key))):
             topic.hear(message)
             if not self._closed:

@@ -71,13 +71,15 @@ class Rounds:
     def _slice(self) -> None:
         loop = asyncio.get_running_loop()
         start = now = loop.time()
-        while self._round and now - start < _SLICE:
-            listener = self._round.popleft()
-            if not listener.flush():
-                self._wait_for(listener)
-            now = loop.time()
+        try:
+            while self._round and now - start < _SLICE:
+                listener = self._round.popleft()
+                if not listener.flush():
+                    self._wait_for(listener)
+                now = loop.time()
+        finally:  # a turn that failed, which the loop logs, is no reason for having no more of them
+            self._handle = None
         self._spent += now - start
-        self._handle = None
         if self._round:
             self._handle = loop.call_soon(self._slice)
             return

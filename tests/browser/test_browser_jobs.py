@@ -79,6 +79,9 @@ async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
         for prompt in ("a boat", "a hill"):
             await begin(here, prompt, pictures=1)
         await expect(there.gallery).to_have_count(2)
+        await there.pictures(there.gallery.filter(has_text="a boat")).click()
+        viewer = there.page.get_by_role("dialog", name="Picture")
+        await expect(viewer).to_be_visible()
         boat = here.gallery.filter(has_text="a boat")
         await boat.get_by_role("button", name="Delete").click()
         await here.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -86,8 +89,23 @@ async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
             await opened.hears("Deleted: a boat")
             await expect(opened.gallery).to_have_count(1)
             await expect(opened.gallery).to_contain_text("a hill")
-        await expect(here.page.locator("#jobs")).to_be_focused()
-        await expect(there.page.locator("body")).to_be_focused()
+        await expect(viewer).to_be_hidden()
+        for opened in (here, there):
+            await expect(opened.page.locator("#jobs")).to_be_focused()
+
+
+async def test_a_picture_that_is_looked_at_is_followed_by_those_to_come(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a boat", pictures=5)
+        await opened.pictures(opened.under_way).first.click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        await expect(viewer).to_contain_text("1 of 5")
+        await opened.hears("Done: 5 pictures")
+        await viewer.get_by_role("button", name="Previous").click()
+        await expect(viewer).to_contain_text("5 of 5")
 
 
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(

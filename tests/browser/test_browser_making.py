@@ -184,6 +184,21 @@ async def test_a_picture_is_dropped_and_what_is_none_is_refused(
         await expect(opened.start).to_be_visible()
 
 
+async def test_a_picture_finds_its_form(browser: Browser, serve: Serve, tmp_path: Path) -> None:
+    picture = drawn(tmp_path).read_bytes()
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.page.get_by_role("textbox", name="Prompt").focus()
+        await opened.paste("text.png", picture, text="a boat")  # as word processors do
+        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Text to image")
+        await opened.paste("start.png", picture)
+        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Image to image")
+        await expect(opened.start).to_be_visible()
+        await opened.tab("Inpaint image")
+        await opened.drop("start.png", picture)
+        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Inpaint image")
+
+
 async def test_a_large_picture_is_made_smaller_unless_that_is_not_wanted(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:

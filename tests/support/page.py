@@ -40,13 +40,14 @@ _PAINTED = """(mask) => {
   const { data } = copy.getImageData(0, 0, mask.width, mask.height);
   return data.filter((value, place) => place % 4 === 3 && value > 0).length / (data.length / 4);
 }"""
-_GIVE = """(body, [kind, carrier, name, bytes]) => {
+_GIVE = """(body, [kind, carrier, name, bytes, text]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  if (text) transfer.setData("text/plain", text);
   const event = kind === "drop"
     ? new DragEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true })
     : new ClipboardEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true });
-  body.dispatchEvent(event);
+  (text ? document.activeElement : body).dispatchEvent(event);
 }"""
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -146,12 +147,14 @@ class Studio:
         """Drop a file on the page."""
         await self._give("drop", "dataTransfer", name, content)
 
-    async def paste(self, name: str, content: bytes) -> None:
-        """Paste a file."""
-        await self._give("paste", "clipboardData", name, content)
+    async def paste(self, name: str, content: bytes, text: str = "") -> None:
+        """Paste a file; or a text, into what has the focus, with a file as its picture."""
+        await self._give("paste", "clipboardData", name, content, text)
 
-    async def _give(self, event: str, carrier: str, name: str, content: bytes) -> None:
-        given = [event, carrier, name, list(content)]
+    async def _give(
+        self, event: str, carrier: str, name: str, content: bytes, text: str = ""
+    ) -> None:
+        given = [event, carrier, name, list(content), text]
         await self.page.locator("body").evaluate(_GIVE, given)
 
     def pictures(self, card: Locator) -> Locator:

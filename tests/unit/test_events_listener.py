@@ -1,12 +1,14 @@
 """What waits for a listener is bounded, and what is left of it is the newest."""
 
+import asyncio
 import re
 
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web.feeds import Feeds
-from sdrest.web.listeners import Stream
+from sdrest.web.listeners import Listener, Stream, Topic
+from sdrest.web.rounds import Rounds
 
 IDS = re.compile(rb"^id: [0-9a-f]+-([0-9]+)-", re.MULTILINE)
 
@@ -101,3 +103,35 @@ async def test_an_id_of_another_server_or_of_long_ago_is_unknown() -> None:
     assert feeds.missed(f"{server}-1-0") is None
     assert feeds.missed("") is None
     assert [message.number for message in feeds.missed(f"{server}-1998-0") or ()] == [1999, 2000]
+
+
+class Turn(Listener):
+    """Somebody whose turn is a future, which fails if it is told to."""
+
+    def __init__(self, topic: Topic, *, fails: bool) -> None:
+        super().__init__(topic)
+        self.had = asyncio.get_running_loop().create_future()
+        self._fails = fails
+
+    def flush(self) -> bool:
+        if self._fails:
+            raise ZeroDivisionError
+        self.had.set_result(None)
+        return True
+
+    def beat(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+async def test_a_turn_that_fails_harms_nobody_and_is_logged() -> None:
+    loop = asyncio.get_running_loop()
+    logged: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: logged.append(context["exception"]))
+    rounds, topic = Rounds(), Topic(0, one_job=False)
+    rounds.add(Turn(topic, fails=True))
+    sound = Turn(topic, fails=False)
+    loop.call_soon(rounds.add, sound)
+    async with asyncio.timeout(10):
+        await sound.had
+    assert [type(error) for error in logged] == [ZeroDivisionError]

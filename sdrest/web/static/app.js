@@ -70,6 +70,7 @@ const jobs = new Jobs(document.getElementById("jobs"), store, {
 
 /** Takes a deleted job away, be it here or elsewhere that it was deleted. */
 function forget({ resultUrl }) {
+  viewer.forget({ resultUrl });
   const hadFocus = jobs.element(resultUrl)?.contains(document.activeElement);
   const job = store.remove(resultUrl);
   if (job) announce(`Deleted: ${title(job)}`);
@@ -102,6 +103,7 @@ function refreshQueue() {
 store.addEventListener("job", ({ detail: { job, before } }) => {
   if (before?.status === "QUEUED" && job.status !== "QUEUED") refreshQueue();
   if (before) tell(job, before);
+  viewer.update(job);
 });
 
 /** Says what happened, for those who do not see it. */

@@ -77,7 +77,7 @@ export class Compose {
     this.#mask = new Mask(this.#upload.stage);
     this.#upload.element.append(this.#mask.tools);
     this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
-    this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type));
+    this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
       name: type, title: typeName(type), panel: element,
     })), (type) => this.#opened(type));

@@ -6,6 +6,10 @@ import { ACCEPTED, openPicture } from "./picture.js";
 
 const imageFile = (transfer) => [...transfer.files].find(({ type }) => type.startsWith("image/"));
 
+/** Whether what is pasted is text for a field; word processors put a picture of it beside it. */
+const isText = ({ clipboardData, target }) =>
+  clipboardData.types.includes("text/plain") && target.matches("textarea, input");
+
 export class Upload extends EventTarget {
   #input;
   #preview = h("img", { alt: "The picture to start from" });
@@ -41,24 +45,27 @@ export class Upload extends EventTarget {
     this.clear();
   }
 
-  /** Takes pictures that are dropped on `area`, or pasted while `isOpen()`. */
-  listen(area, isOpen) {
+  /** Takes pictures that are dropped on `area` or pasted; before that `open()` shows where they go. */
+  listen(area, open) {
     area.addEventListener("dragover", (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
-      area.classList.toggle("dragging", isOpen());
+      area.classList.add("dragging");
     });
     area.addEventListener("dragleave", () => area.classList.remove("dragging"));
     area.addEventListener("drop", (event) => {
       event.preventDefault();
       area.classList.remove("dragging");
       const file = imageFile(event.dataTransfer);
-      if (file && isOpen()) this.take(file);
+      if (!file) return;
+      open();
+      this.take(file);
     });
     document.addEventListener("paste", (event) => {
       const file = imageFile(event.clipboardData);
-      if (!file || !isOpen()) return;
+      if (!file || isText(event)) return;
       event.preventDefault();
+      open();
       this.take(file);
     });
   }

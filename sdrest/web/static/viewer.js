@@ -1,6 +1,6 @@
 // One picture, large, with everything about it.
 
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { facts, title, total } from "./card.js";
 
 export class Viewer {
@@ -11,6 +11,7 @@ export class Viewer {
   #download = h("a", { class: "primary", download: "" }, "Download");
   #previous;
   #next;
+  #turns;
   #dialog;
   #job;
   #index = 0;
@@ -22,6 +23,7 @@ export class Viewer {
     const begin = (type) => useImage(type, this.#url, this.#job.params.prompt);
     this.#previous = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(-1) }, "Previous");
     this.#next = h("button", { type: "button", class: "quiet", onclick: () => this.#turn(1) }, "Next");
+    this.#turns = h("div", { class: "row" }, this.#previous, this.#place, this.#next);
     this.#dialog = h("dialog", { class: "viewer", "aria-label": "Picture", onkeydown: (event) => this.#key(event) },
       h("div", { class: "viewer-image" }, this.#image),
       h("div", { class: "viewer-about" },
@@ -32,7 +34,7 @@ export class Viewer {
           act("Use as input", () => begin("image-to-image")),
           act("Paint on it", () => begin("inpaint-image")),
           act("Use these again", () => use(this.#job))),
-        h("div", { class: "row" }, this.#previous, this.#place, this.#next)));
+        this.#turns));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
     document.body.append(this.#dialog);
   }
@@ -42,6 +44,22 @@ export class Viewer {
     this.#index = index;
     this.#show();
     this.#dialog.showModal();
+  }
+
+  /** Shows what has become of the job meanwhile: more pictures to turn to. */
+  update(job) {
+    if (!this.#shows(job)) return;
+    this.#job = job;
+    this.#showPlace();
+  }
+
+  /** Closes where the job is the one that was deleted. */
+  forget(job) {
+    if (this.#shows(job)) this.#dialog.close();
+  }
+
+  #shows({ resultUrl }) {
+    return this.#dialog.open && this.#job.resultUrl === resultUrl;
   }
 
   get #url() {
@@ -60,17 +78,22 @@ export class Viewer {
   }
 
   #show() {
-    const { imageUrls, type, resultUrl } = this.#job;
-    const several = imageUrls.length > 1;
+    const { type, resultUrl } = this.#job;
     this.#image.src = this.#url;
     this.#image.alt = title(this.#job);
     this.#text.textContent = title(this.#job);
     this.#download.href = this.#url;
     this.#download.download = `${type}-${resultUrl.slice(-8)}-${this.#index + 1}.png`;
-    this.#place.textContent = several ? `${this.#index + 1} of ${total(this.#job)}` : "";
-    this.#previous.hidden = this.#next.hidden = !several;
+    this.#showPlace();
     this.#facts.replaceChildren(
       ...facts(this.#job).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     );
+  }
+
+  #showPlace() {
+    const count = total(this.#job);
+    setText(this.#place, `${this.#index + 1} of ${count}`);
+    this.#previous.hidden = this.#next.hidden = this.#job.imageUrls.length < 2;
+    this.#turns.hidden = count < 2;
   }
 }

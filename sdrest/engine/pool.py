@@ -74,10 +74,14 @@ class Pool:
     async def take(self, model: Path) -> Host:
         """Return an idle host, best one that has the model, or start one; wait while all are busy.
 
-        Raises OSError where none can be started.
+        Who asks first is first. Raises OSError where none can be started.
         """
-        name = await asyncio.to_thread(os.path.realpath, model)
         await self._permits.acquire()
+        try:
+            name = await asyncio.to_thread(os.path.realpath, model)
+        except BaseException:
+            self._permits.release()
+            raise
         resident = self._choose(name) or Resident(Host(stderr_tail=self._stderr_tail), [])
         self._busy[resident.host] = resident
         resident.models = [*(known for known in resident.models if known != name), name]

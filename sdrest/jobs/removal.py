@@ -61,18 +61,20 @@ class Retention:
         self._keep_seconds = keep_days * _DAY
         self._keep_bytes = keep_bytes
         self._finished = asyncio.Event()
+        self._stopped = False
 
     async def serve(self) -> None:
-        """Remove jobs until the slots are stopping, and once more then."""
+        """Remove jobs until `stop` is called, and once more then."""
         if not (self._keep_seconds or self._keep_bytes):
             return
         unsubscribe = self._runtime.bus.subscribe(self._note)
         try:
             while True:
                 self._finished.clear()
+                is_last = self._stopped  # not later: a job may come to its end meanwhile
                 with suppress(StorageUnavailableError):
                     await self._remove_all()
-                if self._runtime.stopping.is_set():
+                if is_last:
                     return
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
@@ -81,7 +83,8 @@ class Retention:
             unsubscribe()
 
     def stop(self) -> None:
-        """Let `serve` look whether the slots are stopping."""
+        """Let `serve` end, now that no job comes to its end any more."""
+        self._stopped = True
         self._finished.set()
 
     def _note(self, event: JobEvent) -> None:

@@ -109,7 +109,7 @@ class Lifeline:
         self._let_go()
         while await self._read():
             pass
-        return not any(map(_lives, map(int, self._text.split())))
+        return all([await _is_gone(int(pid)) for pid in self._text.split()])
 
     def close(self) -> None:
         """Forget the FIFO."""
@@ -140,14 +140,19 @@ class Lifeline:
                 return data
 
 
-def _lives(pid: int) -> bool:
+async def _is_gone(pid: int) -> bool:
+    """Wait until a process is no more, or a zombie that init has yet to reap.
+
+    The end of the FIFO comes from the kernel's teardown, an instant before, or from a host that has
+    let go of its job and is being ended; that is the loop's work, which goes on here.
+    """
     try:
         process = psutil.Process(pid)
-        # The end of the FIFO comes from the kernel's teardown, an instant before the process ends.
-        return process.status() != psutil.STATUS_ZOMBIE and _outlasts(process)
+        async with asyncio.timeout(PATIENCE):
+            while await asyncio.to_thread(process.status) != psutil.STATUS_ZOMBIE:
+                pass
     except psutil.NoSuchProcess:
+        return True
+    except TimeoutError:
         return False
-
-
-def _outlasts(process: psutil.Process) -> bool:
-    return bool(psutil.wait_procs([process], timeout=PATIENCE)[1])
+    return True

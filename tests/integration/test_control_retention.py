@@ -1,5 +1,6 @@
 """How long finished jobs are kept."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ async def test_the_oldest_jobs_go_when_there_are_too_many_bytes(tmp_path: Path) 
         assert size == (await home.queue.image(text_key("a"), 1)).stat().st_size
     async with house(tmp_path, keep_bytes=2 * size) as home:
         await run(home, "b", "c", "d")
+    async with house(tmp_path) as home:
+        assert await kept(home, "abcd") == "cd"
+
+
+async def test_a_job_that_ends_while_an_older_one_is_removed_counts(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await run(home, "a", "b")
+        (job,) = (await home.queue.page(limit=1))[0]
+    async with house(tmp_path, keep_bytes=2 * job.job.size) as home:
+        async with home.queue._runtime.locks.hold(text_key("a")):
+            await run(home, "c", "d")
+            stop = asyncio.create_task(home.queue.stop())
+            await home.queue._runtime.stopping.wait()
+        await stop
     async with house(tmp_path) as home:
         assert await kept(home, "abcd") == "cd"
 

@@ -40,8 +40,22 @@ def path(template: str) -> str:
     return f'<code class="path">{marked}</code>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, ids: Iterable[str] = ()) -> str:
-    """Return a table of HTML; the first cell names its row, `ids` are places to link to."""
+def breakable(name: str) -> str:
+    """Return the HTML of a long name, which may go on in the next line after a dot."""
+    return escape(name).replace(".", ".<wbr>")
+
+
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    ids: Iterable[str] = (),
+    narrow: bool = False,
+) -> str:
+    """Return a table of HTML; the first cell names its row, `ids` are places to link to.
+
+    In a `narrow` one all columns but the last are as wide as what they hold.
+    """
     lines = [list(row) for row in rows]
     if not lines:
         return ""
@@ -51,7 +65,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, ids: Iterable[s
         f'<tr{_id(name)}><th scope="row">{first}</th>{_cells(rest)}</tr>\n'
         for name, (first, *rest) in zip(named, lines, strict=False)
     )
-    return f"<table><thead><tr>{titles}</tr></thead>\n<tbody>{body}</tbody></table>\n"
+    kind_ = ' class="narrow"' if narrow else ""
+    return f"<table{kind_}><thead><tr>{titles}</tr></thead>\n<tbody>{body}</tbody></table>\n"
 
 
 def _cells(cells: Iterable[str]) -> str:

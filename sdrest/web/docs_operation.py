@@ -10,7 +10,7 @@ from sdrest.params import JobType
 from sdrest.web import docs_html as h
 from sdrest.web.access import audience
 from sdrest.web.errors import STATUS
-from sdrest.web.examples import ID, curl
+from sdrest.web.examples import ID, continued, curl
 from sdrest.web.openapi import ALWAYS, operation_id
 
 BASE = "https://0.0.0.0:8888"
@@ -78,7 +78,7 @@ class Operations:
                 for name, example in media.get("examples", {}).items():
                     title = f"{status}: {escape(str(name).replace('_', ' '))}"
                     examples.append(h.details(title, h.code(example["value"])))
-        yield h.table(("Status", "Name", "Answer"), own)
+        yield h.table(("Status", "Name", "Answer"), own, narrow=True)
         links = [h.link(f"code-{code}", f"<code>{code}</code>") for code in shared]
         yield f'<p class="hint">As any route: {either(links)}.</p>\n'
         if examples:
@@ -114,18 +114,18 @@ class Operations:
     def _curl(self, verb: str, place: str, example: JobType | None, described: Described) -> str:
         token = [HEADER] if self._locked and audience(verb, place).token else []
         if place == "/TYPE" and example is not None:
-            return " \\\n  ".join([curl(example), *token])
+            return continued(curl(example), *token)
         place = place.replace("TYPE", example or "").replace("{id}", ID).replace("{number}", "1")
         words = [f"curl {BASE}{place}"]
         if verb != "GET":
-            words.append(f"--request {verb}")
+            words[0] += f" --request {verb}"
         if "requestBody" in described:
             words += ['--header "Content-Type: application/json"', '--data \'{"token": "TOKEN"}\'']
         if place.endswith(".png"):
             words.append("--output 1.png")
         if place.endswith("/events"):
             words.append("--no-buffer")
-        return " ".join([*words, *token])
+        return continued(*words, *token)
 
 
 def target(name: str, job_type: JobType | None) -> str:
@@ -141,13 +141,11 @@ def shown(name: str, job_type: JobType | None) -> str:
     return f"{h.method(verb)} {h.path(place)}"
 
 
-def meaning(schema: Described, *, needed: bool = False, optional: bool = False) -> str:
+def meaning(schema: Described, *, needed: bool = False) -> str:
     """Return what a field or parameter means, as HTML."""
     parts = [h.text(schema.get("description", ""))]
     if needed:
         parts.append("<strong>Required.</strong>")
-    if optional:
-        parts.append("Not always there.")
     if "default" in schema:
         parts.append(f"Default: <code>{escape(_number(schema['default']))}</code>.")
     return " ".join(filter(None, parts))

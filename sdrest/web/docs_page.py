@@ -7,7 +7,7 @@ from sdrest.errors import ErrorCode
 from sdrest.web import docs_html as h
 from sdrest.web.docs_operation import BASE, HEADER, Operations, either, meaning, shown, target
 from sdrest.web.errors import FAILURES, MEANINGS, STATUS
-from sdrest.web.examples import ID
+from sdrest.web.examples import ID, continued
 from sdrest.web.openapi import types
 from sdrest.web.operations import OPERATIONS
 from sdrest.web.page import PREFIX
@@ -97,7 +97,8 @@ class _Page:
         yield "</body>\n</html>\n"
 
     def _contents(self) -> Iterator[str]:
-        yield '<nav class="contents" aria-label="Contents">\n<ul>\n'
+        yield '<nav class="contents" aria-label="Contents">\n'
+        yield "<details open><summary>Contents</summary>\n<ul>\n"
         for group, (title, names) in self._groups.items():
             yield f"<li>{h.link(group, title)}<ul>\n"
             for name in names:
@@ -110,7 +111,7 @@ class _Page:
             ("failures", "Failures"),
         ):
             yield f"<li>{h.link(place, title)}</li>\n"
-        yield "</ul>\n</nav>\n"
+        yield "</ul>\n</details>\n</nav>\n"
 
     def _shapes(self) -> Iterator[str]:
         yield h.heading(2, "shapes", "Answers")
@@ -125,18 +126,21 @@ class _Page:
             for part in schema.get("allOf", ()):
                 yield f"<p>What {h.kind(part)} has, and besides:</p>\n"
             rows = [
-                (f"<code>{name}</code>", h.kind(field), meaning(field, optional=not always))
-                for name, field, always in _flat(schema)
+                (f"<code>{h.breakable(name)}</code>", h.kind(field), meaning(field))
+                for name, field in _flat(schema)
             ]
             yield h.table(("Name", "Type", "Meaning"), rows)
             yield "</section>\n"
 
     def _first(self) -> str:
-        token = f"{HEADER} " if self._locked else ""
-        return (
-            f'curl {BASE}/text-to-image {token}--form prompt="a red fox in the snow" --location\n'
-            f"curl {BASE}/text-to-image/{ID} {token}".rstrip()
-            + f"\ncurl {BASE}/text-to-image/{ID}/1.png {token}--output 1.png"
+        token = [HEADER] if self._locked else []
+        ask = f"curl {BASE}/text-to-image"
+        return "\n\n".join(
+            (
+                continued(ask, *token, '--form prompt="a red fox in the snow"', "--location"),
+                continued(f"{ask}/{ID}", *token),
+                continued(f"{ask}/{ID}/1.png", *token, "--output 1.png"),
+            )
         )
 
 
@@ -159,13 +163,10 @@ def _is_of_answers(name: str) -> bool:
     )
 
 
-def _flat(schema: Described, prefix: str = "") -> Iterator[tuple[str, Described, bool]]:
-    """Yield the properties of a shape, and whether they are required.
-
-    Those inside of objects have the names of both.
-    """
+def _flat(schema: Described, prefix: str = "") -> Iterator[tuple[str, Described]]:
+    """Yield the properties of a shape; those inside of objects have the names of both."""
     for name, field in schema.get("properties", {}).items():
-        yield f"{prefix}{name}", field, name in schema.get("required", ())
+        yield f"{prefix}{name}", field
         yield from _flat(field, f"{prefix}{name}.")
 
 

@@ -15,7 +15,7 @@ from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
 from sdrest.web.listeners import Stream
-from sdrest.web.messages import Frame, Message, ended_at
+from sdrest.web.messages import EventKind, Frame, Message, ended_at, told
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -74,13 +74,13 @@ async def _all(request: web.Request) -> web.StreamResponse:
     feeds = request.app[keys.FEEDS]
     last_id = request.headers.get(LAST_EVENT_ID, "")
     with feeds.stream(None) as stream:
-        number, mark = feeds.number, feeds.mark().encode()
+        number, mark = feeds.number, feeds.mark()
         missed = feeds.missed(last_id)
-        first = [Frame(b"id: %b\n\n" % mark)]
+        first = [Frame(b"id: %b\n\n" % mark.encode())]
         if missed is not None:
             first = _frames(missed)
         elif last_id:
-            first = [Frame(b"id: %b\nevent: reset\ndata: {}\n\n" % mark)]
+            first = [told(mark, EventKind.RESET, b"{}")]
         if missed is None:
             active = await _active(request)
             first += _frames(feeds.present(snapshot, number) for snapshot in active)

@@ -16,6 +16,7 @@ from sdrest.errors import (
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web.errors import MEANINGS
+from sdrest.web.messages import EventKind
 from sdrest.web.render import error_body, job_body, job_entry
 
 ID = "63dbe45efdadad3006feb71aa3e48b7d"
@@ -62,6 +63,11 @@ _FAILURE = Failure(
 )
 
 
+def continued(*words: str) -> str:
+    """Return a command of which each part has a line of its own."""
+    return " \\\n  ".join(words)
+
+
 def curl(job_type: JobType) -> str:
     """Return the README's command that asks for a job of this type."""
     form = (
@@ -69,7 +75,7 @@ def curl(job_type: JobType) -> str:
         for name, value in REQUESTS[job_type].items()
     )
     end = ('--header "Content-Type: multipart/form-data"', "--location")
-    return " \\\n  ".join([f"curl https://0.0.0.0:8888/{job_type}", *form, *end])
+    return continued(f"curl https://0.0.0.0:8888/{job_type}", *form, *end)
 
 
 def error_example(code: ErrorCode) -> dict[str, Any]:
@@ -112,10 +118,12 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _event(status: Status, kind: str) -> dict[str, str]:
-    entry = job_entry(_snapshot(status), params=kind == "status")
-    if kind == "deleted":
+def _event(status: Status, kind: EventKind) -> dict[str, str]:
+    entry = job_entry(_snapshot(status), params=kind is EventKind.STATUS)
+    if kind is EventKind.DELETED:
         entry = {name: entry[name] for name in ("id", "resultUrl", "type")}
+    elif kind is EventKind.RESET:
+        entry = {}
     data = json.dumps(entry, separators=(",", ":"))
     return {"event": kind, "id": "3f9c2a61-7-0", "data": data}
 
@@ -133,10 +141,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         }
     },
     "Event": {
-        "status": _event(Status.QUEUED, "status"),
-        "progress": _event(Status.IN_PROGRESS, "progress"),
-        "image": _event(Status.IN_PROGRESS, "image"),
-        "deleted": _event(Status.COMPLETE, "deleted"),
+        kind: _event(Status.QUEUED if kind is EventKind.STATUS else Status.IN_PROGRESS, kind)
+        for kind in EventKind
     },
     "Health": {"alive": {"status": "ok"}},
     "Readiness": {

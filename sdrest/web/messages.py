@@ -5,13 +5,29 @@ take the place of an earlier one. A message is encoded once, whoever listens.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from functools import cached_property
 
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey
 from sdrest.web.render import job_entry, json_body
 
-_KINDS = {Change.PROGRESS: "progress", Change.IMAGE: "image", Change.DELETED: "deleted"}
+
+class EventKind(StrEnum):
+    """What an event of a stream is about: the `event` of its message."""
+
+    STATUS = "status"
+    PROGRESS = "progress"
+    IMAGE = "image"
+    DELETED = "deleted"
+    RESET = "reset"
+
+
+_KINDS = {
+    Change.PROGRESS: EventKind.PROGRESS,
+    Change.IMAGE: EventKind.IMAGE,
+    Change.DELETED: EventKind.DELETED,
+}
 
 
 class Frame:
@@ -56,14 +72,17 @@ class Message:
     @cached_property
     def frame(self) -> Frame:
         """The event; one of a change of status tells the parameters too."""
-        kind = _KINDS.get(self.event.change, "status")
-        if kind == "deleted":
+        kind = _KINDS.get(self.event.change, EventKind.STATUS)
+        if kind is EventKind.DELETED:
             entry = {"id": self.key.id, "resultUrl": self.key.url, "type": self.key.type}
         else:
-            entry = job_entry(self.event.snapshot, params=kind == "status")
-        return Frame(
-            b"id: %b\nevent: %b\ndata: %b\n\n" % (self.id.encode(), kind.encode(), json_body(entry))
-        )
+            entry = job_entry(self.event.snapshot, params=kind is EventKind.STATUS)
+        return told(self.id, kind, json_body(entry))
+
+
+def told(id_: str, kind: EventKind, data: bytes) -> Frame:
+    """Return an event as the bytes of a stream."""
+    return Frame(b"id: %b\nevent: %b\ndata: %b\n\n" % (id_.encode(), kind.encode(), data))
 
 
 def ended_at(job: Job) -> int:

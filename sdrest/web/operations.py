@@ -84,8 +84,8 @@ _FOUND = {
 _STREAM = {
     _OK: Answer(
         "Events `status`, `progress` and `image`, each with the job as its data; `status` tells "
-        "its `params` too. `deleted` is the last of a job. A comment comes at least every 15 "
-        "seconds.",
+        "its `params` too. `deleted` is the last of a job; `reset` says that what was missed is no "
+        "longer known. A comment comes at least every 15 seconds.",
         "text/event-stream",
         "Event",
     )

@@ -7,6 +7,7 @@ from sdrest.errors import ErrorCode, FailureCode
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web.errors import FAILURES, MEANINGS
+from sdrest.web.messages import EventKind
 
 Schema = dict[str, Any]
 
@@ -91,16 +92,16 @@ def schemas() -> dict[str, Schema]:
         "ErrorCode": codes(MEANINGS),
         "Event": _object(
             {
-                "event": {"enum": ["status", "progress", "image", "deleted"]},
+                "event": {"enum": [*EventKind]},
                 "id": {"type": "string", "description": "For `Last-Event-ID`."},
                 "data": {
                     "type": "string",
                     "contentMediaType": "application/json",
-                    "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion")]},
+                    "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion"), _NOTHING]},
                 },
             }
         ),
-        "EventData": {**_object(_MORE, "params"), "allOf": [ref("Job")]},
+        "EventData": {**_object(_MORE | {"params": _TOLD}, "params"), "allOf": [ref("Job")]},
         "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
         "Health": _object({"status": {"const": "ok"}}),
         "Readiness": _object(_READINESS),
@@ -162,9 +163,18 @@ _FAILURE = _object(
         "details": {
             "type": "object",
             "properties": {
-                "exitCode": {"type": "integer"},
-                "signal": {"type": "string"},
-                "stderr": {"type": "string", "description": "The last lines of the script."},
+                "exitCode": {
+                    "type": "integer",
+                    "description": "Where the script ended by itself: with which exit code.",
+                },
+                "signal": {
+                    "type": "string",
+                    "description": "Where a signal ended the script: its name.",
+                },
+                "stderr": {
+                    "type": "string",
+                    "description": "Where the script wrote something: its last lines.",
+                },
             },
         },
     }
@@ -181,8 +191,10 @@ _ERROR: Schema = {
                 "items": _WRONG_FIELD,
                 "description": f"With `{ErrorCode.INVALID_REQUEST}`: each wrong field.",
             },
-            "limit": _COUNT | {"description": "What was exceeded, in the unit of the message."},
-            "retryAfter": _RANK | {"description": "Seconds until it may work."},
+            "limit": _COUNT
+            | {"description": "Where something is too much: the limit, in the message's unit."},
+            "retryAfter": _RANK
+            | {"description": "Where waiting helps: seconds until it may work."},
         },
     },
 }
@@ -195,6 +207,10 @@ _MORE: Schema = {
     "finishedAt": _TIME,
     "params": {"type": "object", "description": "The request's fields, with their defaults."},
 }
+_TOLD = _MORE["params"] | {
+    "description": "In `status` events: the request's fields, with their defaults."
+}
+_NOTHING: Schema = {"type": "object", "maxProperties": 0, "description": "That of `reset`."}
 _REFUSALS = (ErrorCode.STOPPING, ErrorCode.STORAGE_UNAVAILABLE)
 
 _READINESS: Schema = {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, ViewportSize, expect
 
 from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve
@@ -12,7 +12,7 @@ from tests.support.server import Serve
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AXE = (Path(__file__).parents[1] / "data" / "axe.min.js").read_text(encoding="utf-8")
-DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
 
 
 async def violations(opened: Studio) -> list[str]:
@@ -78,6 +78,29 @@ async def test_a_command_of_the_description_names_this_server_and_is_copied(
         await expect(section.get_by_role("button", name="Copied")).to_be_visible()
         copied = await opened.page.evaluate("navigator.clipboard.readText()")
         assert copied == f"curl {opened.root}jobs"
+
+
+async def test_the_contents_of_the_description_open_on_demand_on_a_phone(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server, viewport=PHONE) as opened:
+        await opened.page.goto(f"{opened.root}docs")
+        link = opened.page.get_by_role("navigation", name="Contents").get_by_role("link")
+        errors, press = link.get_by_text("Errors", exact=True), opened.page.keyboard.press
+        await expect(errors).to_be_hidden()
+        await press("Tab")
+        await expect(
+            opened.page.get_by_role("link", name="Skip to the description")
+        ).to_be_focused()
+        for _ in range(3):  # two links of the header, and the contents
+            await press("Tab")
+        await press("Enter")
+        await errors.focus()
+        await press("Enter")
+        await expect(opened.page.get_by_role("heading", name="Errors")).to_be_in_viewport()
+        await expect(errors).to_be_hidden()
+        await opened.page.set_viewport_size(DESKTOP)
+        await expect(errors).to_be_visible()
 
 
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:

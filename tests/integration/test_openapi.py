@@ -19,6 +19,7 @@ from sdrest.web.access import route_name
 from sdrest.web.app import create_app
 from sdrest.web.docs_page import html
 from sdrest.web.examples import curl
+from sdrest.web.messages import EventKind
 from sdrest.web.openapi import document
 from sdrest.web.operations import OPERATIONS, UNDESCRIBED
 from tests.support.web import Served, served
@@ -26,6 +27,7 @@ from tests.support.web import Served, served
 DOCUMENT = document()
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 JOB = "/text-to-image/{id}"
+SHAPES = DOCUMENT["components"]["schemas"]
 
 
 @pytest.fixture
@@ -95,9 +97,24 @@ def test_examples_have_the_shape_that_is_told() -> None:
                 for title, example in media.get("examples", {}).items():
                     check(example["value"], media["schema"])
                     checked.add((name, media_type, title))
+                    if "event" in example["value"]:
+                        data = SHAPES["Event"]["properties"]["data"]["contentSchema"]
+                        check(json.loads(example["value"]["data"]), data)
     told = {title for _, _, title in checked}
+    assert {*EventKind} <= told
     assert {*Status} <= told  # each state of a job
     assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= told
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_what_may_be_missing_says_when_it_is_there(shape: str) -> None:
+    def look(schema: dict[str, Any]) -> None:
+        for name, field in schema.get("properties", {}).items():
+            if name not in schema.get("required", ()):
+                assert field.get("description") or "properties" in field, name
+            look(field)
+
+    look(SHAPES[shape])
 
 
 @pytest.mark.parametrize("job_type", JobType)

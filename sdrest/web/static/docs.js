@@ -3,6 +3,8 @@
 const WRITTEN_FOR = "https://0.0.0.0:8888";
 const MOMENT = 2000;
 
+const NARROW = matchMedia("(max-width: 939px)");
+
 const said = document.querySelector("#said");
 
 async function copy(button, code) {
@@ -23,3 +25,16 @@ for (const command of document.querySelectorAll(".command")) {
     button.addEventListener("click", () => copy(button, code));
   }
 }
+
+// Beside the text the contents are always open; above it, on demand.
+const contents = document.querySelector(".contents details");
+
+function fold() {
+  contents.open = !NARROW.matches;
+}
+
+fold();
+NARROW.addEventListener("change", fold);
+contents.addEventListener("click", (event) => {
+  if (NARROW.matches && event.target.closest("a")) contents.open = false;
+});

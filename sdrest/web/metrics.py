@@ -16,6 +16,10 @@ from sdrest.jobs.model import Status
 from sdrest.jobs.phases import Phase, Stopwatch
 from sdrest.params import JobType
 
+PLAIN = "text/plain"
+OPENMETRICS = "application/openmetrics-text"
+"""The media types of the formats in which they are exposed."""
+
 HOSTS = {False: "cold", True: "warm"}
 """The label `host`: whether the script's process had run others before."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from sdrest.errors import ErrorCode
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
+from sdrest.web.metrics import OPENMETRICS, PLAIN
 from sdrest.web.thumbnails import LARGEST, SMALLEST
 
 _OK = HTTPStatus.OK
@@ -243,7 +244,13 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "GET /metrics": Operation(
         "Metrics for Prometheus",
-        {_OK: Answer("The text format, or OpenMetrics if `Accept` prefers it.", "text/plain")},
+        {
+            _OK: Answer(
+                "The text format, or OpenMetrics if `Accept` prefers it.",
+                f"{PLAIN}, {OPENMETRICS}",
+                headers=("Vary",),
+            )
+        },
     ),
     "POST /session": Operation(
         "Turn the token into a cookie",

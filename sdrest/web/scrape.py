@@ -19,12 +19,9 @@ from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.metrics import Metrics
+from sdrest.web.metrics import OPENMETRICS, PLAIN, Metrics
 from sdrest.web.negotiation import preferred
 from sdrest.web.traffic import Traffic
-
-PLAIN = "text/plain"
-OPENMETRICS = "application/openmetrics-text"
 
 _DETAILS = re.compile(r";\s*(?!q\s*=)[^;,=]*=\s*(?:\"[^\"]*\"|[^;,]*)", re.IGNORECASE)
 """Parameters of a media type other than its quality: versions and ways of escaping."""

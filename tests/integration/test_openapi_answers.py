@@ -13,6 +13,7 @@ from openapi_schema_validator import OAS31Validator
 from sdrest.errors import ErrorCode
 from sdrest.params import JobType
 from sdrest.web.errors import STATUS
+from sdrest.web.metrics import OPENMETRICS
 from sdrest.web.openapi import document
 from sdrest.web.security import HEADERS
 from tests.description.jobs import Made, make
@@ -136,6 +137,8 @@ ASKED: list[Asked] = [
     ("GET", "/healthz", "/healthz", 200, {}),
     ("GET", "/healthz", "/healthz", 421, {"headers": {"Host": "example.org"}}),
     ("GET", "/readyz", "/readyz", 200, {}),
+    ("GET", "/metrics", "/metrics", 200, {}),
+    ("GET", "/metrics", "/metrics", 200, {"headers": {"Accept": OPENMETRICS}}),
     ("POST", "/session", "/session", 204, {"json": {"token": "x"}}),
     ("POST", "/session", "/session", 422, {"json": {"token": 1}}),
     *(("GET", path, path, 200, {}) for path in ("/", "/docs", "/openapi.json")),

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,6 +17,11 @@ from tests.support.server import Serve, Server, running
 def _no_flags_of_the_developer() -> None:
     for name in [name for name in os.environ if name.startswith("SDREST_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_as_in_a_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 
 
 @pytest.fixture(scope="session")

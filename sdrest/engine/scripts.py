@@ -133,6 +133,8 @@ def _options(params: Params, *, seed: int | None = None) -> Iterator[str]:
             value = seed
         elif name == "strength":
             value = usable_strength(value, params.steps)
+        elif value == "--":  # argparse of Python 3.11 drops it even behind =; CLIP strips spaces
+            value = "-- "
         yield f"{option.name}={value}"
     if isinstance(params, TextToImage) and params.sampler is Sampler.PLMS:
         yield "--plms"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdrest.engine.base import Task
@@ -93,12 +93,28 @@ def test_inpainting_runs_in_a_folder_of_its_own() -> None:
     assert not planned.takes_precision
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
-def test_argparse_reads_any_prompt_as_it_was_sent(prompt: str) -> None:
+def prompt_that_argparse_reads(prompt: str) -> str | None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompt", nargs="?", default="another")  # as in txt2img.py
     arguments = plan(task(JobType.TEXT_TO_IMAGE, prompt=prompt), REPOSITORY).arguments
-    assert parser.parse_known_args(arguments)[0].prompt == prompt
+    read: str | None = parser.parse_known_args(arguments)[0].prompt
+    return read
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(
+        lambda prompt: prompt != "--"
+    )
+)
+@example("")
+@example("--prompt=x")
+@example("-- ")
+def test_argparse_reads_any_prompt_as_it_was_sent(prompt: str) -> None:
+    assert prompt_that_argparse_reads(prompt) == prompt
+
+
+def test_argparse_reads_a_prompt_of_two_dashes_with_a_space_that_clip_strips() -> None:
+    assert prompt_that_argparse_reads("--") == "-- "
 
 
 @given(st.floats(0, 1), st.integers(1, 1000).filter(usable_steps))

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AXE = (Path(__file__).parents[1] / "data" / "axe.min.js").read_text(encoding="utf-8")
 DESKTOP, PHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
+LOOKS = (("light", DESKTOP), ("dark", PHONE))  # colours do not depend on the size
 
 
 async def violations(opened: Studio) -> list[str]:
@@ -25,9 +26,8 @@ async def violations(opened: Studio) -> list[str]:
 
 
 async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
-    looks = [(scheme, viewport) for scheme in ("light", "dark") for viewport in (DESKTOP, PHONE)]
     async with serve(PLAIN) as server:
-        for scheme, viewport in looks:
+        for scheme, viewport in LOOKS:
             options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
             async with studio(browser, server, **options) as opened:
                 await opened.open()
@@ -49,9 +49,8 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
 
 
 async def test_the_description_is_for_everybody_too(browser: Browser, serve: Serve) -> None:
-    looks = [(scheme, viewport) for scheme in ("light", "dark") for viewport in (DESKTOP, PHONE)]
     async with serve(PLAIN) as server:
-        for scheme, viewport in looks:
+        for scheme, viewport in LOOKS:
             options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
             async with studio(browser, server, **options) as opened:
                 await opened.page.goto(f"{opened.root}docs")

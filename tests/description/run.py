@@ -63,7 +63,7 @@ async def examine(server: Server, *flags: str, token: str = "") -> str:
     process = await asyncio.create_subprocess_exec(
         *(str(PROGRAM), "--config-file", str(config), "run", f"{url}openapi.json", *sent, *flags),
         cwd=server.folder,
-        env=environment(PYTHONPATH=str(ROOT), COLUMNS="200"),
+        env=environment(PYTHONPATH=str(ROOT), COLUMNS="200", COVERAGE_PROCESS_CONFIG=""),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

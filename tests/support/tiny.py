@@ -25,7 +25,14 @@ _BAR = re.compile(
     r"(?P<down>\n*)\r(?P<name>[A-Za-z ]+: +)?(?:\d+%\|[^|]*\| *)?"
     r"(?P<done>\d+)(?:/(?P<total>\d+)|it) \[[^\]]*\](?P<up>(?:\x1b\[A)*)"
 )
-_FOREIGN = ("COLUMNS", "LINES", "PYTHONPATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_FOREIGN = (
+    "COLUMNS",
+    "LINES",
+    "PYTHONPATH",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "COVERAGE_PROCESS_CONFIG",  # the engine is no part of what coverage measures
+)
 
 
 def command(script: str, *args: str | Path) -> list[str]:

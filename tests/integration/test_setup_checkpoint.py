@@ -1,5 +1,5 @@
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +11,24 @@ from sdrest.commands.setup.step import StepError
 from sdrest.commands.terminal import Terminal
 
 
+@pytest.fixture
+def terminal(capfd: pytest.CaptureFixture[str]) -> Iterator[Terminal]:
+    """A terminal whose lines go nowhere."""
+    with Terminal() as opened:
+        yield opened
+    capfd.readouterr()
+
+
 def step(tmp_path: Path, source: Path) -> Checkpoint:
     return Checkpoint(tmp_path / "models/m.ckpt", str(source), "--inpaint-image-model", "inpaint")
 
 
-def test_torchs_own_archives_stay_as_they_are(tmp_path: Path) -> None:
+def test_torchs_own_archives_stay_as_they_are(tmp_path: Path, terminal: Terminal) -> None:
     source = tmp_path / "source"
     with zipfile.ZipFile(source, "w") as archive:
         archive.writestr("archive/data.pkl", b"weights")
     made = step(tmp_path, source)
-    made.run(Terminal())
+    made.run(terminal)
     assert made.done()
     assert made.target.read_bytes() == source.read_bytes()
 
@@ -41,12 +49,12 @@ def _damaged_archive(path: Path) -> None:
     ],
 )
 def test_what_is_no_checkpoint_is_not_kept(
-    tmp_path: Path, write: Callable[[Path], None], text: str
+    tmp_path: Path, terminal: Terminal, write: Callable[[Path], None], text: str
 ) -> None:
     write(tmp_path / "source")
     made = step(tmp_path, tmp_path / "source")
     with pytest.raises(StepError, match=text):
-        made.run(Terminal())
+        made.run(terminal)
     assert not made.target.exists()
     assert not made.target.with_name("m.ckpt.part").exists()
 

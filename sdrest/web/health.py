@@ -17,8 +17,8 @@ from sdrest.web import keys
 from sdrest.web.render import JSON, json_body
 
 _BUNDLED = (
-    "The bundled engine draws simple scenes; it is no Stable Diffusion. For that, clone "
-    "https://github.com/bfirsh/stable-diffusion and start the server with --repository."
+    "The bundled engine draws simple scenes; it is no Stable Diffusion. For that, run "
+    "sdrest setup: it gets https://github.com/bfirsh/stable-diffusion and its models."
 )
 _OWN = "Jobs run in the repository that --repository names."
 

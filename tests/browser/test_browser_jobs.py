@@ -205,7 +205,7 @@ async def test_the_gallery_loads_what_it_shows_and_the_viewer_whole_pictures(
         boat = opened.pictures(opened.gallery.filter(has_text="a boat"))
         trees = opened.pictures(opened.gallery.filter(has_text="a tree"))
         assert await shown(boat) == f"?size={alone}"
-        assert await shown(trees.first) == f"?size={of_four}"
+        assert await shown(trees.last) == f"?size={of_four}"
         assert "" not in asked
         await boat.click()
         viewer = opened.page.get_by_role("dialog", name="Picture")

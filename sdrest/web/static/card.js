@@ -57,9 +57,9 @@ function state(job, pace) {
   }
 }
 
-/** Returns how large a small version has to be to look sharp on this screen. */
-function thumbnailSize(count) {
-  const shown = (count > 1 ? TILE.several : TILE.one) * window.devicePixelRatio;
+/** Returns how large a small version has to be to look sharp; the first of several may span tiles, one of a pair does. */
+function thumbnailSize(index, count) {
+  const shown = (index > 0 && count > 2 ? TILE.several : TILE.one) * window.devicePixelRatio;
   return THUMBNAILS.find((size) => size >= shown) ?? THUMBNAILS.at(-1);
 }
 
@@ -183,7 +183,7 @@ export class Card {
     if (!this.#tiles.has(url)) {
       const image = h("img", { alt: "", loading: "lazy", decoding: "async" });
       image.addEventListener("error", () => (image.src = url), { once: true }); // none is smaller
-      image.src = api.thumbnail(url, thumbnailSize(total(job)));
+      image.src = api.thumbnail(url, thumbnailSize(index, total(job)));
       const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
       const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
       this.#tiles.set(url, tile);

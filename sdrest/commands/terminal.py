@@ -24,6 +24,9 @@ _GATHER = 0.01
 _LAST_WORDS = 1.0
 """Seconds that a slow reader has for the last lines when the program ends."""
 
+_NO_NEWS = frozenset({("asyncio", "SSL connection is closed")})
+"""What is said of each piece that is still written to a client that has left."""
+
 _LEVELS = ((logging.ERROR, Level.ERROR), (logging.WARNING, Level.WARNING))
 
 
@@ -179,7 +182,9 @@ class LogHandler(logging.Handler):
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record."""
+        """Write a record, unless it says that a client has left: they do."""
+        if (record.name, record.msg) in _NO_NEWS:
+            return
         worst = next((level for least, level in _LEVELS if record.levelno >= least), Level.INFO)
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
         line = Line.of(worst, f"{record.name}: {record.getMessage()}")

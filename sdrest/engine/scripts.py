@@ -38,7 +38,7 @@ Its matrix products are many and small: threads for each cost more than they sav
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "__PYVENV_LAUNCHER__")
-_FOREIGN_PREFIXES = ("TQDM_", "SDREST_")
+_FOREIGN_PREFIXES = ("TQDM_", "SDREST_", "COVERAGE_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,7 +391,7 @@ async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
 
     assert status == 200
     assert json.loads(body)["engine"]["kind"] == "bundled"
-    assert "--repository" in json.loads(body)["engine"]["message"]
+    assert "sdrest setup" in json.loads(body)["engine"]["message"]
 
 
 async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:

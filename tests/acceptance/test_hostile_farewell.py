@@ -1,7 +1,5 @@
 """A client that leaves while it is being answered is nothing for the log."""
 
-import asyncio
-import ssl
 from pathlib import Path
 
 from tests.support.hostile import target
@@ -17,11 +15,6 @@ async def test_clients_that_leave_in_the_middle_of_an_image(serve: Serve, tmp_pa
         image = tmp_path / "output" / job["imageUrls"][0].removeprefix("/")
         image.write_bytes(image.read_bytes() + bytes(SIZE))
         request = f"GET {job['imageUrls'][0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-        port = int(it.server.url.rstrip("/").rpartition(":")[2])
-        trust = ssl.create_default_context(cafile=it.server.cert)
         for _ in range(100):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
-            writer.write(request)
-            await reader.read(65_536)
-            writer.transport.abort()
+            await it.raw(request)
         await it.is_well()

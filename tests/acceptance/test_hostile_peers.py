@@ -5,7 +5,6 @@ import gzip
 import io
 import os
 import pickle
-import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.fuzz.values import png_of
-from tests.support.hostile import Target, target
+from tests.support.hostile import target
 from tests.support.server import PATIENCE, Serve, environment
 
 EVIL = "https://evil.example"
@@ -55,19 +54,6 @@ def upload(content: bytes, filename: str = "a.png", media: str = "image/png") ->
     form.add_field("prompt", "paint")
     form.add_field("image", io.BytesIO(content), filename=filename, content_type=media)
     return form
-
-
-async def raw(it: Target, request: bytes) -> bytes:
-    """Send bytes over TLS; return all of the answer's head and the beginning of its body."""
-    port = int(it.server.url.rstrip("/").rpartition(":")[2])
-    trust = ssl.create_default_context(cafile=it.server.cert)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
-    try:
-        writer.write(request)
-        async with asyncio.timeout(PATIENCE):
-            return await reader.read(65_536)
-    finally:
-        writer.transport.abort()
 
 
 async def test_what_is_no_picture_is_never_stored_nor_opened(serve: Serve, tmp_path: Path) -> None:
@@ -122,7 +108,7 @@ async def test_addresses_lead_nowhere_else(serve: Serve, tmp_path: Path) -> None
     async with target(serve, tmp_path) as it:
         for path in RAW_PATHS:
             head = b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            answer = await raw(it, head)
+            answer = await it.raw(head)
             assert answer.split(b" ", 2)[1] in {b"400", b"404"}, path
             assert b"root:" not in answer
             assert b"SQLite" not in answer
@@ -290,7 +276,7 @@ async def test_gaps_of_the_libraries_are_closed(serve: Serve, tmp_path: Path) ->
         image.write_bytes(picture() + bytes(20_000_000))
         head = f"GET {job['imageUrls'][0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         for _ in range(5):
-            assert b" 200 " in (await raw(it, head)).partition(b"\r\n")[0]
+            assert b" 200 " in (await it.raw(head)).partition(b"\r\n")[0]
         await it.is_well()
 
 

@@ -1,17 +1,20 @@
 """A server with a fake fork that writes down how its scripts were started."""
 
+import asyncio
 import json
 import shutil
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.support.server import Serve, Server
+from tests.support.server import PATIENCE, Serve, Server
 
 FORK = Path(__file__).parents[1] / "fakes" / "fork"
 
@@ -32,6 +35,22 @@ class Target:
     server: Server
     client: aiohttp.ClientSession
     repository: Path
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """What makes TLS connections to the server. To make it takes time, in which none ends."""
+        return ssl.create_default_context(cafile=self.server.cert)
+
+    async def raw(self, request: bytes) -> bytes:
+        """Send bytes over TLS; return all of the answer's head and the beginning of its body."""
+        port = int(self.server.url.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=self.trust)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(PATIENCE):
+                return await reader.read(65_536)
+        finally:
+            writer.transport.abort()
 
     async def post(self, kind: str = "text-to-image", **form: Any) -> tuple[int, str]:
         """Send a request for a job; return the status, and its path or the error's code."""

@@ -20,8 +20,8 @@ from sdrest.settings import Settings
 from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware
-from sdrest.web.feeds import HEARTBEAT_SECONDS, Feeds
 from sdrest.web.handlers import JobRoutes
+from sdrest.web.hub import HEARTBEAT_SECONDS, EventHub
 from sdrest.web.metrics import Metrics
 from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
@@ -60,7 +60,7 @@ def create_app(
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
-    app[keys.FEEDS] = Feeds(app[keys.BUS], heartbeat=heartbeat)
+    app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[keys.METRICS] = Metrics(app[keys.BUS])
     app[keys.TRAFFIC] = Traffic()
     app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)

@@ -1,6 +1,6 @@
 """Jobs as Server-Sent Events: `GET /TYPE/ID/events`, and `GET /events` for all of them.
 
-The present state comes first, so whoever comes back has missed nothing that matters. A stream of
+The present state comes first, so a client that reconnects misses nothing that matters. A stream of
 one job ends with the job. Why no library: docs/adr/0007-event-streams.md.
 """
 
@@ -14,8 +14,8 @@ from sdrest.jobs.model import Snapshot, Status
 from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
-from sdrest.web.listeners import Stream
-from sdrest.web.messages import EventKind, Frame, Message, ended_at, told
+from sdrest.web.hub import Subscription
+from sdrest.web.messages import HEARTBEAT, EventKind, Message, ended_at, format_event
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -37,8 +37,8 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 
 async def close(app: web.Application) -> None:
-    """End every stream, so that they do not hold up a stop; for `on_shutdown`."""
-    app[keys.FEEDS].close()
+    """End every stream, so that streams do not delay a stop; for `on_shutdown`."""
+    app[keys.HUB].close()
 
 
 class _JobEvents:
@@ -54,37 +54,35 @@ class _JobEvents:
 
         A client that has seen the end is answered 204, which keeps it from coming again.
         """
-        key, feeds = self._routes.key(request), request.app[keys.FEEDS]
-        with feeds.stream(key) as stream:
-            number = feeds.number
+        key, hub = self._routes.key(request), request.app[keys.HUB]
+        with hub.subscribe(key) as subscription:
+            number = hub.number
             snapshot = await request.app[keys.QUEUE].get(key)
             end = ended_at(snapshot.job)
             if end and request.headers.get(LAST_EVENT_ID, "").rpartition("-")[2] == str(end):
                 return web.Response(status=HTTPStatus.NO_CONTENT)
             if end:
-                stream.end()
-            return await _send(request, stream, _frames([feeds.present(snapshot, number)]))
+                subscription.end()
+            return await _send(request, subscription, hub.present(snapshot, number).data)
 
 
 async def _all(request: web.Request) -> web.StreamResponse:
     """Send what happens to any job; first what was missed, or all jobs that wait or run.
 
-    A client whose id is not known, be it old or of another server, is told so by `reset`.
+    A client whose id is not known, because it is old or of another server, receives `reset`.
     """
-    feeds = request.app[keys.FEEDS]
+    hub = request.app[keys.HUB]
     last_id = request.headers.get(LAST_EVENT_ID, "")
-    with feeds.stream(None) as stream:
-        number, mark = feeds.number, feeds.mark()
-        missed = feeds.missed(last_id)
-        first = [Frame(b"id: %b\n\n" % mark.encode())]
+    with hub.subscribe(None) as subscription:
+        number, mark = hub.number, hub.mark()
+        missed = hub.missed(last_id)
         if missed is not None:
-            first = _frames(missed)
-        elif last_id:
-            first = [told(mark, EventKind.RESET, b"{}")]
-        if missed is None:
-            active = await _active(request)
-            first += _frames(feeds.present(snapshot, number) for snapshot in active)
-        return await _send(request, stream, first)
+            return await _send(request, subscription, b"", missed)
+        first = b"id: %b\n\n" % mark.encode()
+        if last_id:
+            first = format_event(mark, EventKind.RESET, b"{}")
+        active = [hub.present(snapshot, number) for snapshot in await _active(request)]
+        return await _send(request, subscription, first, active)
 
 
 async def _active(request: web.Request) -> Sequence[Snapshot]:
@@ -95,46 +93,26 @@ async def _active(request: web.Request) -> Sequence[Snapshot]:
     return [*running, *waiting]
 
 
-def _frames(messages: Iterable[Message]) -> list[Frame]:
-    return [message.frame for message in messages]
+async def _send(
+    request: web.Request, subscription: Subscription, first: bytes, more: Iterable[Message] = ()
+) -> web.StreamResponse:
+    """Send `first` and `more`, then what the subscription receives, until it ends.
 
-
-async def _send(request: web.Request, stream: Stream, first: Sequence[Frame]) -> web.StreamResponse:
+    A client that does not read what it was sent is disconnected when the server stops.
+    """
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=_HEADERS)
     response = web.StreamResponse(headers=_HEADERS)
     if request.version >= HttpVersion11:
         response.enable_chunked_encoding()
     await response.prepare(request)
+    heartbeat = request.app[keys.HUB].heartbeat
+    subscription.transport = request.transport
     with suppress(ConnectionError):  # a client may leave at any time
-        await response.write(_RETRY)
-        stream.open(_Connection(request, response), first)
-        await stream.ended()
+        await response.write(b"".join([_RETRY, first, *(message.data for message in more)]))
+        while not subscription.ended:
+            news = await subscription.take(heartbeat)
+            if news or not subscription.ended:
+                await response.write(b"".join(message.data for message in news) or HEARTBEAT)
         await response.write_eof()
     return response
-
-
-class _Connection:
-    """A client's connection, after the headers: written to directly, since that needs no task."""
-
-    def __init__(self, request: web.Request, response: web.StreamResponse) -> None:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError
-        self._transport = transport
-        self._chunked = response.chunked
-
-    @property
-    def gone(self) -> bool:
-        return self._transport.is_closing()
-
-    @property
-    def unread(self) -> int:
-        return self._transport.get_write_buffer_size()
-
-    def write(self, frame: Frame) -> None:
-        if frame.plain:
-            self._transport.write(frame.chunk if self._chunked else frame.plain)
-
-    def abort(self) -> None:
-        self._transport.abort()

@@ -115,14 +115,14 @@ class JobRoutes:
         seconds = _seconds(request)
         if not seconds:
             return await queue.get(key)
-        with request.app[keys.FEEDS].waiter(key) as waiter:
+        with request.app[keys.HUB].subscribe(key) as subscription:
             snapshot = await queue.get(key)
             if snapshot.job.status.final:
                 return snapshot
             body, _ = self._answers.of(snapshot)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    while await waiter.changed():
+                    while await subscription.take():
                         changed = await queue.get(key)
                         if self._answers.of(changed)[0] != body:
                             return changed

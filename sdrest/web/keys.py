@@ -11,7 +11,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
 from sdrest.web.access import Guard
-from sdrest.web.feeds import Feeds
+from sdrest.web.hub import EventHub
 from sdrest.web.metrics import Metrics
 from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
@@ -26,7 +26,7 @@ QUEUE = web.AppKey("queue", Queue)
 EXECUTOR = web.AppKey("executor", LocalExecutor)
 METRICS = web.AppKey("metrics", Metrics)
 TRAFFIC = web.AppKey("traffic", Traffic)
-FEEDS = web.AppKey("feeds", Feeds)
+HUB = web.AppKey("hub", EventHub)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""
 IMAGES = web.AppKey[RecentBytes[tuple[int, ...]]]("images", RecentBytes)

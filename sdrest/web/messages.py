@@ -1,10 +1,9 @@
-"""What event streams say, as bytes.
+"""The messages of event streams, as bytes.
 
-Every message tells all that a client may want to know of a job, so a later one of the same job can
-take the place of an earlier one. A message is encoded once, whoever listens.
+Every message has the whole state of its job, so a later one of the same job replaces an earlier
+one. A message is encoded once, for all clients.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
 
@@ -30,20 +29,8 @@ _KINDS = {
 }
 
 
-class Frame:
-    """Bytes of a stream, as they are and as an HTTP chunk; made once for all that get them."""
-
-    def __init__(self, plain: bytes) -> None:
-        self.plain = plain
-        self.chunk = b"%x\r\n%b\r\n" % (len(plain), plain) if plain else b""
-
-    @classmethod
-    def of(cls, frames: Sequence["Frame"]) -> "Frame":
-        """Return frames as one."""
-        return frames[0] if len(frames) == 1 else cls(b"".join([each.plain for each in frames]))
-
-
-HEARTBEAT = Frame(b": still here\n\n")
+HEARTBEAT = b": still here\n\n"
+"""A comment, which clients ignore."""
 
 
 class Message:
@@ -61,28 +48,23 @@ class Message:
 
     @property
     def final(self) -> bool:
-        """Whether there will be no more of the job, unless it is asked for again."""
+        """Whether nothing more happens to the job, unless it is requeued."""
         return self.event.snapshot.job.status.final or self.event.change is Change.DELETED
 
-    def replaces(self, other: "Message") -> bool:
-        """Whether nobody who gets this needs `other`, which came before: a step of the same job."""
-        steps = self.event.change is other.event.change is Change.PROGRESS
-        return steps and self.key == other.key
-
     @cached_property
-    def frame(self) -> Frame:
-        """The event; one of a change of status tells the parameters too."""
+    def data(self) -> bytes:
+        """The message as bytes of a stream; a change of status has the job's parameters too."""
         kind = _KINDS.get(self.event.change, EventKind.STATUS)
         if kind is EventKind.DELETED:
             entry = {"id": self.key.id, "resultUrl": self.key.url, "type": self.key.type}
         else:
             entry = job_entry(self.event.snapshot, params=kind is EventKind.STATUS)
-        return told(self.id, kind, json_body(entry))
+        return format_event(self.id, kind, json_body(entry))
 
 
-def told(id_: str, kind: EventKind, data: bytes) -> Frame:
-    """Return an event as the bytes of a stream."""
-    return Frame(b"id: %b\nevent: %b\ndata: %b\n\n" % (id_.encode(), kind.encode(), data))
+def format_event(id_: str, kind: EventKind, data: bytes) -> bytes:
+    """Return an event as bytes of a stream, as the HTML standard describes them."""
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (id_.encode(), kind.encode(), data)
 
 
 def ended_at(job: Job) -> int:

@@ -98,7 +98,7 @@ def _failures() -> str:
 
 def _metrics() -> str:
     app = create_app(Settings())
-    told = scrape.everything(app[keys.METRICS], app[keys.TRAFFIC], scrape.NOTHING)
+    told = scrape.everything(app[keys.METRICS], scrape.NOTHING)
     families = [family for family in told if not family.name.startswith("python_")]
 
     def row(family: Metric) -> list[str]:

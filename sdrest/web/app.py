@@ -62,7 +62,7 @@ def create_app(
     app[keys.BUS] = bus or Bus()
     app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[keys.METRICS] = Metrics(app[keys.BUS])
-    app[keys.TRAFFIC] = Traffic()
+    app[keys.TRAFFIC] = Traffic(app[keys.METRICS].registry)
     app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)

@@ -48,28 +48,28 @@ _BY_HOST = {Phase.LOADING, Phase.RUN}
 
 
 class Metrics:
-    """Counts what `bus` tells."""
+    """Counts the events of `bus` in `registry`, where others may count as well."""
 
     def __init__(self, bus: Bus) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._stopwatch = Stopwatch()
         self._finished = Counter(
             "sdrest_jobs_finished",
             "Jobs that came to their end, by the status that they have then.",
             ["type", "status"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._failures = Counter(
             "sdrest_job_failures",
             "Jobs that FAILED, by the code of their error.",
             ["code"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._images = Counter(
             "sdrest_images",
             "Images that were made and published.",
             ["type"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self._seconds = {
             phase: Histogram(
@@ -77,18 +77,18 @@ class Metrics:
                 text,
                 ["type", "host"] if phase in _BY_HOST else ["type"],
                 buckets=_SECONDS,
-                registry=self._registry,
+                registry=self.registry,
             )
             for phase, (name, text) in _HISTOGRAMS.items()
         }
         self._begin_at_zero()
-        PlatformCollector(self._registry)
-        GCCollector(self._registry)
+        PlatformCollector(self.registry)
+        GCCollector(self.registry)
         bus.subscribe(self._note)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families. The times at which each began are left out: nobody asks for them."""
-        for family in self._registry.collect():
+        for family in self.registry.collect():
             family.samples = [one for one in family.samples if not one.name.endswith("_created")]
             yield family
 

@@ -246,7 +246,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Metrics for Prometheus",
         {
             _OK: Answer(
-                "The text format, or OpenMetrics if `Accept` prefers it.",
+                "The text format, or OpenMetrics if `Accept` names it.",
                 f"{PLAIN}, {OPENMETRICS}",
                 headers=("Vary",),
             )

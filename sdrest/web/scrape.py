@@ -1,17 +1,15 @@
 """`GET /metrics`: what has happened since the start, and how things stand, for Prometheus."""
 
 import asyncio
-import re
 import resource
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psutil
 from aiohttp import hdrs, web
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics import exposition as openmetrics
 
 from sdrest import __version__
 from sdrest.engine.pool import Occupancy
@@ -19,12 +17,7 @@ from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.metrics import OPENMETRICS, PLAIN, Metrics
-from sdrest.web.negotiation import preferred
-from sdrest.web.traffic import Traffic
-
-_DETAILS = re.compile(r";\s*(?!q\s*=)[^;,=]*=\s*(?:\"[^\"]*\"|[^;,]*)", re.IGNORECASE)
-"""Parameters of a media type other than its quality: versions and ways of escaping."""
+from sdrest.web.metrics import Metrics
 
 Counts = Mapping[tuple[Status, JobType], int]
 
@@ -67,8 +60,11 @@ async def _send(request: web.Request) -> web.Response:
         _jobs(app), app[keys.EXECUTOR].occupancy(), asyncio.to_thread(_process)
     )
     standing = Standing(jobs, hosts, process)
-    families = list(everything(app[keys.METRICS], app[keys.TRAFFIC], standing))
-    write, content_type = _format(", ".join(request.headers.getall(hdrs.ACCEPT, ())))
+    families = list(everything(app[keys.METRICS], standing))
+    try:
+        write, content_type = choose_encoder(", ".join(request.headers.getall(hdrs.ACCEPT, ())))
+    except TypeError:  # prometheus_client 0.23 compares a version that is no number
+        write, content_type = choose_encoder("")
     body = await asyncio.to_thread(write, _Families(families))
     headers = {
         hdrs.CONTENT_TYPE: content_type,
@@ -78,13 +74,12 @@ async def _send(request: web.Request) -> web.Response:
     return web.Response(body=body, headers=headers)
 
 
-def everything(metrics: Metrics, traffic: Traffic, standing: Standing) -> Iterator[Metric]:
-    """Yield all families. Pure, but for what the first two have counted."""
+def everything(metrics: Metrics, standing: Standing) -> Iterator[Metric]:
+    """Yield all families. Pure, but for what `metrics` has counted."""
     yield InfoMetricFamily("sdrest_build", "The version of sdrest.", {"version": __version__})
     yield from _of_jobs(standing.jobs)
     yield from metrics.collect()
     yield from _of_hosts(standing.hosts)
-    yield from traffic.collect()
     yield from _of_process(standing.process)
 
 
@@ -96,14 +91,6 @@ class _Families:
 
     def collect(self) -> Iterable[Metric]:
         return self.families
-
-
-def _format(accept: str) -> tuple[Callable[[_Families], bytes], str]:
-    """Return the format that a client likes best; the old text if it says nothing of either."""
-    wanted = preferred(_DETAILS.sub("", accept), (PLAIN, OPENMETRICS))
-    if wanted == OPENMETRICS:
-        return openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST
-    return generate_latest, CONTENT_TYPE_PLAIN_0_0_4
 
 
 async def _jobs(app: web.Application) -> Counts | None:

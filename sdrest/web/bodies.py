@@ -28,6 +28,9 @@ _UPLOADS = {
     "mask": "A picture of the same size; what is white in it is painted anew.",
 }
 
+_EXAMPLES = {"prompt": "a red fox in the snow", "keepAlive": "5m"}
+"""What forms made from the description begin with, for fields without a default."""
+
 Schema = dict[str, Any]
 
 
@@ -90,6 +93,8 @@ def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema
     field |= ways[0] if len(ways) == 1 else {"anyOf": ways}
     if declared.get("default") is not None:
         field["default"] = declared["default"]
+    elif name in _EXAMPLES:
+        field["examples"] = [_EXAMPLES[name]]
     return field
 
 

@@ -63,11 +63,6 @@ _FAILURE = Failure(
 )
 
 
-def continued(*words: str) -> str:
-    """Return a command of which each part has a line of its own."""
-    return " \\\n  ".join(words)
-
-
 def curl(job_type: JobType) -> str:
     """Return the README's command that asks for a job of this type."""
     form = (
@@ -75,7 +70,7 @@ def curl(job_type: JobType) -> str:
         for name, value in REQUESTS[job_type].items()
     )
     end = ('--header "Content-Type: multipart/form-data"', "--location")
-    return continued(f"curl https://0.0.0.0:8888/{job_type}", *form, *end)
+    return " \\\n  ".join((f"curl https://0.0.0.0:8888/{job_type}", *form, *end))
 
 
 def error_example(code: ErrorCode) -> dict[str, Any]:

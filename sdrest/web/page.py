@@ -1,6 +1,7 @@
 """The page at `/`: plain files, read once, sent from memory."""
 
 import hashlib
+import importlib.resources
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,7 +19,10 @@ PREFIX = "/static/"
 PARAMETERS = f"{PREFIX}parameters.json"
 """The JSON schemas of the three requests, by job type: what the page makes its forms from."""
 
-_INDEX = "index.html"
+_INDEX, _DOCS = "index.html", "docs.html"
+_SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
+"""The files of Swagger UI that `docs.html` needs, from the package swagger-ui-bundle-v2."""
+
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -45,8 +49,11 @@ def add_to(router: web.UrlDispatcher) -> None:
     schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
     router.add_get(PARAMETERS, sender(json_body(schemas), JSON))
     for path in sorted(STATIC.iterdir()):
-        handler = sender(path.read_bytes(), _TYPES[path.suffix])
-        router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)
+        if path.name != _DOCS:
+            handler = sender(path.read_bytes(), _TYPES[path.suffix])
+            router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)
+    for name in _SWAGGER_UI:
+        router.add_get(PREFIX + name, _file_sender(_swagger_ui() / name))
 
 
 def sender(body: bytes, content_type: str) -> Handler:
@@ -58,5 +65,21 @@ def sender(body: bytes, content_type: str) -> Handler:
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers=headers)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type, **headers})
+
+    return send
+
+
+def _swagger_ui() -> Path:
+    """Return the folder of Swagger UI's files; its name holds their version."""
+    package = Path(str(importlib.resources.files("swagger_ui_bundle")))
+    return next(package.glob("vendor/swagger-ui-*"))
+
+
+def _file_sender(path: Path) -> Handler:
+    """Return a handler that sends a large file from the disk, under the page's rules."""
+    headers = {hdrs.CONTENT_TYPE: _TYPES[path.suffix], **_HEADERS}
+
+    async def send(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(path, headers=headers)
 
     return send

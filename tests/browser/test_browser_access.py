@@ -50,60 +50,6 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 assert width <= viewport["width"]
 
 
-async def test_the_description_is_for_everybody_too(browser: Browser, serve: Serve) -> None:
-    async with serve(PLAIN) as server:
-        for scheme, viewport in LOOKS:
-            options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
-            async with studio(browser, server, **options) as opened:
-                await opened.page.goto(f"{opened.root}docs")
-                for closed in await opened.page.locator("details").all():
-                    await closed.evaluate("(element) => (element.open = true)")
-                await opened.page.evaluate(AXE)
-                assert await violations(opened) == []
-                width = await opened.page.evaluate("document.documentElement.scrollWidth")
-                assert width <= viewport["width"]
-
-
-async def test_a_command_of_the_description_names_this_server_and_is_copied(
-    browser: Browser, serve: Serve
-) -> None:
-    granted = ["clipboard-read", "clipboard-write"]
-    async with serve(PLAIN) as server, studio(browser, server, permissions=granted) as opened:
-        await opened.open()
-        await opened.page.get_by_role("link", name="API").click()
-        contents = opened.page.get_by_role("navigation", name="Contents")
-        await contents.get_by_role("link", name="GET /jobs").click()
-        section = opened.page.get_by_role("region", name="GET /jobs")
-        await expect(section).to_be_in_viewport()
-        await section.get_by_role("button", name="Copy").click()
-        await expect(section.get_by_role("button", name="Copied")).to_be_visible()
-        copied = await opened.page.evaluate("navigator.clipboard.readText()")
-        assert copied == f"curl {opened.root}jobs"
-
-
-async def test_the_contents_of_the_description_open_on_demand_on_a_phone(
-    browser: Browser, serve: Serve
-) -> None:
-    async with serve(PLAIN) as server, studio(browser, server, viewport=PHONE) as opened:
-        await opened.page.goto(f"{opened.root}docs")
-        link = opened.page.get_by_role("navigation", name="Contents").get_by_role("link")
-        errors, press = link.get_by_text("Errors", exact=True), opened.page.keyboard.press
-        await expect(errors).to_be_hidden()
-        await press("Tab")
-        await expect(
-            opened.page.get_by_role("link", name="Skip to the description")
-        ).to_be_focused()
-        for _ in range(3):  # two links of the header, and the contents
-            await press("Tab")
-        await press("Enter")
-        await errors.focus()
-        await press("Enter")
-        await expect(opened.page.get_by_role("heading", name="Errors")).to_be_in_viewport()
-        await expect(errors).to_be_hidden()
-        await opened.page.set_viewport_size(DESKTOP)
-        await expect(errors).to_be_visible()
-
-
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:
     async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from sdrest.web import keys
 from sdrest.web.connections import Connections
@@ -32,7 +33,7 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
             raise
 
     app = web.Application()
-    app[keys.TRAFFIC] = Traffic()
+    app[keys.TRAFFIC] = Traffic(CollectorRegistry())
     app.router.add_get("/", send)
     runner = Runner(app, access_log=None, shutdown_timeout=1, unread_seconds=0.2)
     await runner.setup()

@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from sdrest.web import keys
 from sdrest.web.errors import Handler, error_middleware
@@ -107,7 +108,7 @@ async def test_a_mistake_of_the_server_is_told_to_the_log_alone(
         return await handler(request)
 
     app = web.Application(middlewares=[spoil, error_middleware])
-    app[keys.TRAFFIC] = Traffic()
+    app[keys.TRAFFIC] = Traffic(CollectorRegistry())
     app.router.add_get("/fail", fail)
     app.router.add_get("/gone", gone)
     runner = Runner(app, access_log=None)

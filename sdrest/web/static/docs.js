@@ -1,40 +1,11 @@
-// The commands on the API's page: they name this server, and a button copies them.
+// The API's description, shown by Swagger UI. It asks this server and nobody else.
 
-const WRITTEN_FOR = "https://0.0.0.0:8888";
-const MOMENT = 2000;
-
-const NARROW = matchMedia("(max-width: 939px)");
-
-const said = document.querySelector("#said");
-
-async function copy(button, code) {
-  await navigator.clipboard.writeText(code.textContent);
-  button.textContent = "Copied";
-  said.textContent = "Copied";
-  setTimeout(() => {
-    button.textContent = "Copy";
-    said.textContent = "";
-  }, MOMENT);
-}
-
-for (const command of document.querySelectorAll(".command")) {
-  const [code, button] = [command.querySelector("code"), command.querySelector("button")];
-  code.textContent = code.textContent.replaceAll(WRITTEN_FOR, location.origin);
-  if (navigator.clipboard) {
-    button.hidden = false;
-    button.addEventListener("click", () => copy(button, code));
-  }
-}
-
-// Beside the text the contents are always open; above it, on demand.
-const contents = document.querySelector(".contents details");
-
-function fold() {
-  contents.open = !NARROW.matches;
-}
-
-fold();
-NARROW.addEventListener("change", fold);
-contents.addEventListener("click", (event) => {
-  if (NARROW.matches && event.target.closest("a")) contents.open = false;
+window.SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  persistAuthorization: true, // a token stays when the page is reloaded
+  tryItOutEnabled: true,
+  validatorUrl: null, // the default asks a public validator
 });

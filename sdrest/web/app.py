@@ -23,15 +23,11 @@ from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 from sdrest.web.hub import HEARTBEAT_SECONDS, EventHub
 from sdrest.web.metrics import Metrics
-from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
 from sdrest.web.traffic import Traffic
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
-
-_IMAGE_BYTES = 32 * 2**20
-"""Most bytes of images that are kept in memory."""
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
@@ -63,7 +59,6 @@ def create_app(
     app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[keys.METRICS] = Metrics(app[keys.BUS])
     app[keys.TRAFFIC] = Traffic(app[keys.METRICS].registry)
-    app[keys.IMAGES] = RecentBytes(_IMAGE_BYTES)
     app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
     app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     for job_type in JobType:

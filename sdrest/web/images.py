@@ -1,8 +1,8 @@
 """Published images over HTTP: whole, in part, smaller, or not at all if the client has them.
 
-aiohttp's FileResponse is not used: its validators are others than the original's, and over TLS it
-sends 16 KiB at a time. Images that were asked for lately are kept in memory; they are written in
-slices, so that TLS holds a slice for each connection and not the image.
+aiohttp's FileResponse is not used: it is no faster, its validators are not the original's, and
+its refusals (412, 416) have no body. Images are written in slices, so that TLS holds a slice for
+each connection and not the image.
 """
 
 import asyncio
@@ -34,13 +34,12 @@ from sdrest.web.errors import (
     RangeNotSatisfiableError,
     request_error_response,
 )
-from sdrest.web.recent import RecentBytes
 
 _CHUNK = 1024 * 1024
 """Bytes of a larger image that are read at once."""
 
 _WHOLE = 4 * _CHUNK
-"""Bytes of the largest image that is read at once, and kept."""
+"""Bytes of the largest image that is read at once."""
 
 _SLICE = 128 * 1024
 """Bytes that are written at once."""
@@ -133,7 +132,9 @@ async def _send(
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
     if image.content is not None or image.size <= _WHOLE:
-        content = image.content or await _content(request.app[keys.IMAGES], image)
+        content = image.content
+        if content is None:
+            content = await asyncio.to_thread(image.read, 0, image.size)
         await response.prepare(request)
         with suppress(ConnectionError):  # a client may leave in mid-image
             await _write(response, memoryview(content)[part.start : part.end + 1])
@@ -146,15 +147,6 @@ async def _send(
             await _write(response, memoryview(await asyncio.to_thread(image.read, start, size)))
         await response.write_eof()
     return response
-
-
-async def _content(kept: RecentBytes[tuple[int, ...]], image: _Image) -> bytes:
-    """Return an image from memory, or read it and keep it."""
-    content = kept.get(image.identity)
-    if content is None:
-        content = await asyncio.to_thread(image.read, 0, image.size)
-        kept.put(image.identity, content)
-    return content
 
 
 async def _write(response: web.StreamResponse, data: memoryview) -> None:

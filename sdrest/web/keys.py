@@ -13,7 +13,6 @@ from sdrest.settings import Settings
 from sdrest.web.access import Guard
 from sdrest.web.hub import EventHub
 from sdrest.web.metrics import Metrics
-from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
 from sdrest.web.traffic import Traffic
 
@@ -29,6 +28,4 @@ TRAFFIC = web.AppKey("traffic", Traffic)
 HUB = web.AppKey("hub", EventHub)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""
-IMAGES = web.AppKey[RecentBytes[tuple[int, ...]]]("images", RecentBytes)
-"""The bytes of images that were asked for lately, by what identifies a file's content."""
 THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+from contextlib import suppress
 
 from aiohttp import web
+from cachetools import LRUCache
 
 from sdrest import pictures
 from sdrest.errors import FieldError, InvalidRequestError
-from sdrest.web.recent import RecentBytes
 
 SMALLEST, LARGEST = 16, 1024
 """Pixels that the longer side of a thumbnail may have at most."""
@@ -36,7 +37,7 @@ class Thumbnails:
     def __init__(self, decoders: asyncio.Semaphore, *, max_pixels: int) -> None:
         self._decoders = decoders
         self._max_pixels = max_pixels
-        self._kept: RecentBytes[_Key] = RecentBytes(_KEPT)
+        self._kept: LRUCache[_Key, bytes] = LRUCache(_KEPT, getsizeof=len)
         self._making: dict[_Key, asyncio.Task[bytes]] = {}
 
     async def of(self, descriptor: int, identity: _Key, side: int) -> bytes:
@@ -69,4 +70,5 @@ class Thumbnails:
     def _keep(self, key: _Key, task: "asyncio.Task[bytes]") -> None:
         del self._making[key]
         if not task.cancelled() and task.exception() is None:
-            self._kept.put(key, task.result())
+            with suppress(ValueError):  # larger than all that is kept
+                self._kept[key] = task.result()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.listeners`: thousands who listen to one running job, over TLS.
+"""`python -m benchmarks.listeners`: hundreds who listen to one running job, over TLS.
 
 The listeners are a process of their own; a bar's time is the script's write, and it has arrived
 when the last listener has it, or a later one. `--dry` prints the results only.
@@ -56,7 +56,7 @@ class Measured:
 def main() -> int:
     """Measure and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.listeners", description=__doc__)
-    parser.add_argument("--listeners", type=int, default=1000, help="default 1000")
+    parser.add_argument("--listeners", type=int, default=200, help="default 200")
     parser.add_argument("--images", type=int, default=_IMAGES, help="of 99 bars each; default 10")
     parser.add_argument("--dry", action="store_true", help="do not write docs/benchmarks.md")
     options = parser.parse_args()

@@ -11,9 +11,9 @@ from aiohttp import hdrs, web
 from sdrest import pictures
 from sdrest.errors import FieldError, GoneError, InvalidRequestError
 from sdrest.jobs.adding import may_be_asked_again
-from sdrest.jobs.ids import job_id, server_values
+from sdrest.jobs.ids import server_values
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.jobs.queue import Submission
+from sdrest.jobs.naming import RequestedJob
 from sdrest.params import JobType, validate
 from sdrest.web import keys
 from sdrest.web.conditional import is_fresh
@@ -79,11 +79,11 @@ class JobRoutes:
             return known
         form = await text.parse()
         self._require_uploads(form)
-        key = self._requested(request, form)
-        await queue.submit(Submission(key, validate(self.type, form.fields)))
-        if len(text.body) <= _SMALL:
-            self._known.put(text, key)
-        return key
+        wanted = self._requested(request, form)
+        job = await queue.submit(wanted.submission(validate(self.type, form.fields)))
+        if len(text.body) <= _SMALL and not wanted.is_new:
+            self._known.put(text, job.key)
+        return job.key
 
     async def _post_form(self, request: web.Request) -> JobKey:
         """Take a request that may bring files."""
@@ -91,16 +91,16 @@ class JobRoutes:
         async with Spool(request.app[keys.FOLDERS].spool) as spool:
             form = await read_form(request, self.type, spool, max_upload=max_upload)
             self._require_uploads(form)
-            key = self._requested(request, form)
-            if not (form.uploads and await _is_settled(request, key)):
-                await self._submit(request, key, form, spool)
-        return key
+            wanted = self._requested(request, form)
+            if form.uploads and not wanted.is_new and await _is_settled(request, wanted.key):
+                return wanted.key
+            return await self._submit(request, wanted, form, spool)
 
-    def _requested(self, request: web.Request, form: Form) -> JobKey:
-        """Return the key of the job that a form asks for."""
+    def _requested(self, request: web.Request, form: Form) -> RequestedJob:
+        """Return the job that a form asks for."""
         digests = {name: upload.sha256 for name, upload in form.uploads.items()}
         values = server_values(self.type, request.app[keys.SETTINGS], digests)
-        return JobKey(self.type, job_id(form.fields, values))
+        return RequestedJob(self.type, form.fields, values)
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
@@ -152,7 +152,9 @@ class JobRoutes:
         if missing or form.errors:
             validate(self.type, form.fields, others=[*missing, *form.errors])
 
-    async def _submit(self, request: web.Request, key: JobKey, form: Form, spool: Spool) -> None:
+    async def _submit(
+        self, request: web.Request, wanted: RequestedJob, form: Form, spool: Spool
+    ) -> JobKey:
         wrong: tuple[FieldError, ...] = ()
         inputs: Path | None = None
         if form.uploads:
@@ -162,7 +164,8 @@ class JobRoutes:
             except InvalidRequestError as error:
                 wrong = error.fields
         params = validate(self.type, form.fields, others=wrong)
-        await request.app[keys.QUEUE].submit(Submission(key, params, inputs))
+        job = await request.app[keys.QUEUE].submit(wanted.submission(params, inputs))
+        return job.key
 
 
 def _seconds(request: web.Request) -> float:

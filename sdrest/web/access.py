@@ -36,6 +36,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "GET /healthz": ANYONE,
     "POST /TYPE": CLIENTS,
     "GET /TYPE/{id}": CLIENTS,
+    "POST /TYPE/{id}": CLIENTS,
     "GET /TYPE/{id}/{number}.png": CLIENTS,
     "GET /TYPE/{id}/events": CLIENTS,
     "GET /readyz": VISITORS,

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from sdrest import pictures
-from sdrest.errors import FieldError, GoneError, InvalidRequestError
+from sdrest.errors import FieldError, GoneError, InvalidRequestError, RequestError
 from sdrest.jobs.adding import may_be_asked_again
 from sdrest.jobs.ids import server_values
 from sdrest.jobs.model import JobKey, Snapshot
@@ -17,9 +17,9 @@ from sdrest.jobs.naming import RequestedJob
 from sdrest.params import JobType, validate
 from sdrest.web import keys
 from sdrest.web.conditional import is_fresh
-from sdrest.web.forms import Text, expect, read_form, read_text
+from sdrest.web.forms import JSON_HINT, Text, discard, expect, read_form, read_text
 from sdrest.web.images import send_image
-from sdrest.web.multipart import Form
+from sdrest.web.multipart import Form, max_body
 from sdrest.web.negotiation import preferred
 from sdrest.web.recent import Answers, Recent
 from sdrest.web.render import JSON
@@ -61,6 +61,7 @@ class JobRoutes:
             router.add_get(prefix + JOB + "{slash:/?}", self.get)
             router.add_get(prefix + JOB + _IMAGE, self.get_image)
             router.add_post(prefix + "{slash:/?}", self.post, expect_handler=expect)
+            router.add_post(prefix + JOB + "{slash:/?}", self.post_again, expect_handler=expect)
 
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
@@ -77,10 +78,16 @@ class JobRoutes:
         known = self._known.get(text)
         if known is not None and queue.is_settled(known):
             return known
-        form = await text.parse()
-        self._require_uploads(form)
+        try:
+            form = await text.parse()
+            self._require_uploads(form)
+            params = validate(self.type, form.fields)
+        except RequestError as error:
+            if text.is_unmarked_json and not self.type.uploads:
+                error.add_hint(JSON_HINT)
+            raise
         wanted = self._requested(request, form)
-        job = await queue.submit(wanted.submission(validate(self.type, form.fields)))
+        job = await queue.submit(wanted.submission(params))
         if len(text.body) <= _SMALL and not wanted.is_new:
             self._known.put(text, job.key)
         return job.key
@@ -107,6 +114,13 @@ class JobRoutes:
         body, etag = self._answers.of(await self._snapshot(request, self.key(request)))
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def post_again(self, request: web.Request) -> web.Response:
+        """Tell where a job stands; for clients that repeat their POST where it redirects to."""
+        max_upload = request.app[keys.SETTINGS].max_upload
+        await discard(request, limit=max_body(self.type.uploads, max_upload))
+        body, etag = self._answers.of(await self._snapshot(request, self.key(request)))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
     async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:

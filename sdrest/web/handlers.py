@@ -21,6 +21,7 @@ from sdrest.web.forms import JSON_HINT, Text, discard, expect, read_form, read_t
 from sdrest.web.images import send_image
 from sdrest.web.multipart import Form, max_body
 from sdrest.web.negotiation import preferred
+from sdrest.web.proxy import prefix
 from sdrest.web.recent import Answers, Recent
 from sdrest.web.render import JSON
 from sdrest.web.spool import Spool
@@ -57,11 +58,11 @@ class JobRoutes:
 
         The spelling that everybody uses comes first, since aiohttp finds it in an index.
         """
-        for prefix in self.prefixes:
-            router.add_get(prefix + JOB + "{slash:/?}", self.get)
-            router.add_get(prefix + JOB + _IMAGE, self.get_image)
-            router.add_post(prefix + "{slash:/?}", self.post, expect_handler=expect)
-            router.add_post(prefix + JOB + "{slash:/?}", self.post_again, expect_handler=expect)
+        for start in self.prefixes:
+            router.add_get(start + JOB + "{slash:/?}", self.get)
+            router.add_get(start + JOB + _IMAGE, self.get_image)
+            router.add_post(start + "{slash:/?}", self.post, expect_handler=expect)
+            router.add_post(start + JOB + "{slash:/?}", self.post_again, expect_handler=expect)
 
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
@@ -111,7 +112,7 @@ class JobRoutes:
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
-        body, etag = self._answers.of(await self._snapshot(request, self.key(request)))
+        body, etag = await self._answer(request)
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
@@ -120,8 +121,13 @@ class JobRoutes:
         """Tell where a job stands; for clients that repeat their POST where it redirects to."""
         max_upload = request.app[keys.SETTINGS].max_upload
         await discard(request, limit=max_body(self.type.uploads, max_upload))
-        body, etag = self._answers.of(await self._snapshot(request, self.key(request)))
+        body, etag = await self._answer(request)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def _answer(self, request: web.Request) -> tuple[bytes, str]:
+        """Return the job's JSON and its ETag."""
+        snapshot = await self._snapshot(request, self.key(request))
+        return self._answers.of(snapshot, prefix(request))
 
     async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:
         """Return where the job stands: at once, or with `?wait=SECONDS` when that has changed."""
@@ -150,7 +156,8 @@ class JobRoutes:
 
     def redirect(self, request: web.Request, key: JobKey) -> web.Response:
         """Send the client to a job, by the spelling of the type that it used itself."""
-        return _redirect(request, f"/{request.match_info.get('name', self.type)}/{key.id}")
+        name = request.match_info.get("name", self.type)
+        return _redirect(request, f"{prefix(request)}/{name}/{key.id}")
 
     def key(self, request: web.Request) -> JobKey:
         """Return the key of the job that a request names."""

@@ -16,9 +16,9 @@ from sdrest.params import JobType
 from sdrest.web import bodies, shapes
 from sdrest.web.access import audience
 from sdrest.web.errors import MEANINGS, STATUS
-from sdrest.web.examples import BASE, EXAMPLES, ID, JSON_REQUEST, REQUESTS, curl, error_example
+from sdrest.web.examples import EXAMPLES, ID, JSON_REQUEST, REQUESTS, curl, error_example
+from sdrest.web.openapi_prefix import under_prefix
 from sdrest.web.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
-from sdrest.web.proxy import with_prefix
 from sdrest.web.shapes import ref
 
 JSON = "application/json"
@@ -120,23 +120,7 @@ def document(*, locked: bool = False, prefix: str = "") -> Described:
             "securitySchemes": _SCHEMES,
         },
     }
-    return _under(described, prefix) if prefix else described
-
-
-def _under(value: Any, prefix: str) -> Any:
-    """Return a part of the description whose examples, commands and patterns have a prefix."""
-    match value:
-        case dict():
-            return {name: _under(item, prefix) for name, item in value.items()}
-        case list():
-            return [_under(item, prefix) for item in value]
-        case str():
-            text = value.replace(f"{BASE}/", f"{BASE}{prefix}/")
-            escaped = prefix.replace(".", r"\.")
-            pattern = text.replace(shapes.JOB_PATH, f"{escaped}{shapes.JOB_PATH}")
-            return with_prefix(pattern, prefix)
-        case _:
-            return value
+    return under_prefix(described, prefix) if prefix else described
 
 
 def types(name: str) -> Iterable[JobType | None]:

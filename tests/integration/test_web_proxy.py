@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, BasePath, Networks, Settings
-from sdrest.web.proxy import require_free_base_path
+from sdrest.web.proxy import Proxies, require_free_base_path
 from tests.support.proxy import proxied
 from tests.support.server import PATIENCE, Serve
 from tests.support.web import Served, served
@@ -244,6 +244,18 @@ async def test_a_foreign_host_needs_the_token_behind_a_trusted_proxy(tmp_path: P
             del bearer
             async with site.client.get("/jobs", headers={"Host": "box.example"}) as response:
                 assert response.status == HTTPStatus.MISDIRECTED_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted"),
+    [
+        *(("127.0.0.1", True), ("::ffff:127.0.0.1", True), ("10.1.2.3", True)),
+        *(("fd00::1%eth0", True), ("fe80::1", False), ("127.0.0.2", False), (None, False)),
+    ],
+)
+def test_a_peer_is_trusted_by_its_address(peer: str | None, trusted: bool) -> None:
+    proxies = Proxies(Settings(trusted_proxy=Networks.read("127.0.0.1,10.0.0.0/8,fd00::/8")))
+    assert proxies._is_trusted(peer) == trusted
 
 
 @pytest.mark.parametrize("text", ["/sd", "/a/b", "/a.b/c-d_e~f", "/sd/", "/", ""])

@@ -23,6 +23,7 @@ from sdrest.web.errors import error_middleware
 from sdrest.web.feeds import HEARTBEAT_SECONDS, Feeds
 from sdrest.web.handlers import JobRoutes
 from sdrest.web.metrics import Metrics
+from sdrest.web.proxy import Proxies
 from sdrest.web.recent import RecentBytes
 from sdrest.web.thumbnails import Thumbnails
 from sdrest.web.traffic import Traffic
@@ -56,6 +57,7 @@ def create_app(
         middlewares=[error_middleware, guard.middleware], handler_args=_HANDLER_ARGS
     )
     app[keys.GUARD] = guard
+    app[keys.PROXIES] = Proxies(settings)
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)

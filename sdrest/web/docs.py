@@ -1,13 +1,14 @@
 """`GET /openapi.json`, and the same to be read: `GET /docs`."""
 
-from functools import cache
+from functools import lru_cache
 
 from aiohttp import web
 
 from sdrest.web import keys
 from sdrest.web.docs_page import html
 from sdrest.web.openapi import document
-from sdrest.web.page import Handler, sender
+from sdrest.web.page import MOST_PREFIXES, Handler, sender
+from sdrest.web.proxy import prefix
 from sdrest.web.render import JSON, json_body
 
 _HTML = "text/html; charset=utf-8"
@@ -20,22 +21,23 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 
 async def _send_document(request: web.Request) -> web.StreamResponse:
-    return await _document_sender(_is_locked(request))(request)
+    return await _document_sender(_is_locked(request), prefix(request))(request)
 
 
 async def _send_page(request: web.Request) -> web.StreamResponse:
-    return await _page_sender(_is_locked(request))(request)
+    return await _page_sender(_is_locked(request), prefix(request))(request)
 
 
 def _is_locked(request: web.Request) -> bool:
     return request.app[keys.GUARD].locked
 
 
-@cache
-def _document_sender(locked: bool) -> Handler:  # noqa: FBT001 (`cache` takes what is given)
-    return sender(json_body(document(locked=locked)), JSON)
+@lru_cache(maxsize=2 * MOST_PREFIXES)
+def _document_sender(locked: bool, start: str) -> Handler:  # noqa: FBT001 (the cache's keys)
+    return sender(json_body(document(locked=locked, prefix=start)), JSON)
 
 
-@cache
-def _page_sender(locked: bool) -> Handler:  # noqa: FBT001
-    return sender(html(document(locked=locked), locked=locked).encode(), _HTML)
+@lru_cache(maxsize=2 * MOST_PREFIXES)
+def _page_sender(locked: bool, start: str) -> Handler:  # noqa: FBT001
+    described = document(locked=locked, prefix=start)
+    return sender(html(described, locked=locked, prefix=start).encode(), _HTML)

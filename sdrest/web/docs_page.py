@@ -5,9 +5,9 @@ from typing import Any
 
 from sdrest.errors import ErrorCode
 from sdrest.web import docs_html as h
-from sdrest.web.docs_operation import BASE, HEADER, Operations, either, meaning, shown, target
+from sdrest.web.docs_operation import HEADER, Operations, either, meaning, shown, target
 from sdrest.web.errors import FAILURES, MEANINGS, STATUS
-from sdrest.web.examples import ID, continued
+from sdrest.web.examples import BASE, ID, continued
 from sdrest.web.openapi import types
 from sdrest.web.operations import OPERATIONS
 from sdrest.web.page import PREFIX
@@ -144,9 +144,15 @@ class _Page:
         )
 
 
-def html(described: Described, *, locked: bool = False) -> str:
-    """Return the description, of a server with a token (`locked`) or none, as a page."""
-    return "".join(_Page(described, locked=locked).html())
+def html(described: Described, *, locked: bool = False, prefix: str = "") -> str:
+    """Return the description, of a server with a token (`locked`) or none, as a page.
+
+    Its addresses and commands have `prefix` before the path.
+    """
+    page = "".join(_Page(described, locked=locked).html())
+    if not prefix:
+        return page
+    return page.replace('="/', f'="{prefix}/').replace(f"{BASE}/", f"{BASE}{prefix}/")
 
 
 def _is_of_jobs(name: str) -> bool:

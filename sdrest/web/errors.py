@@ -18,6 +18,7 @@ from sdrest.errors import (
     StorageUnavailableError,
     UnauthorizedError,
 )
+from sdrest.web.proxy import prefix, with_prefix
 from sdrest.web.render import JSON, error_body
 
 _log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except RequestError as error:
-        return request_error_response(error)
+        return request_error_response(error, prefix(request))
     except web.HTTPException as error:
         return http_error_response(error)
     except ConnectionError:  # the client has gone, and will not see this
@@ -136,9 +137,10 @@ def _mistake(request: web.Request, error: Exception) -> web.Response:
     return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def request_error_response(error: RequestError) -> web.Response:
-    """Return the answer that says what is wrong with a request."""
-    response = _response(STATUS[error.code], error_body(error.code, error.message, error.details))
+def request_error_response(error: RequestError, prefix: str = "") -> web.Response:
+    """Return the answer that says what is wrong with a request; paths begin with `prefix`."""
+    message = with_prefix(error.message, prefix)
+    response = _response(STATUS[error.code], error_body(error.code, message, error.details))
     if isinstance(error, QueueFullError):
         response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
     elif isinstance(error, UnauthorizedError):

@@ -16,6 +16,7 @@ from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
 from sdrest.web.listeners import Stream
 from sdrest.web.messages import EventKind, Frame, Message, ended_at, told
+from sdrest.web.proxy import prefix
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -46,8 +47,8 @@ class _JobEvents:
         self._routes = routes
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        for prefix in self._routes.prefixes:
-            router.add_get(prefix + JOB + "/events{slash:/?}", self.get)
+        for start in self._routes.prefixes:
+            router.add_get(start + JOB + "/events{slash:/?}", self.get)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Send what happens to a job until its end.
@@ -55,7 +56,7 @@ class _JobEvents:
         A client that has seen the end is answered 204, which keeps it from coming again.
         """
         key, feeds = self._routes.key(request), request.app[keys.FEEDS]
-        with feeds.stream(key) as stream:
+        with feeds.stream(key, prefix(request)) as stream:
             number = feeds.number
             snapshot = await request.app[keys.QUEUE].get(key)
             end = ended_at(snapshot.job)
@@ -63,7 +64,8 @@ class _JobEvents:
                 return web.Response(status=HTTPStatus.NO_CONTENT)
             if end:
                 stream.end()
-            return await _send(request, stream, _frames([feeds.present(snapshot, number)]))
+            first = _frames(request, [feeds.present(snapshot, number)])
+            return await _send(request, stream, first)
 
 
 async def _all(request: web.Request) -> web.StreamResponse:
@@ -73,17 +75,17 @@ async def _all(request: web.Request) -> web.StreamResponse:
     """
     feeds = request.app[keys.FEEDS]
     last_id = request.headers.get(LAST_EVENT_ID, "")
-    with feeds.stream(None) as stream:
+    with feeds.stream(None, prefix(request)) as stream:
         number, mark = feeds.number, feeds.mark()
         missed = feeds.missed(last_id)
         first = [Frame(b"id: %b\n\n" % mark.encode())]
         if missed is not None:
-            first = _frames(missed)
+            first = _frames(request, missed)
         elif last_id:
             first = [told(mark, EventKind.RESET, b"{}")]
         if missed is None:
             active = await _active(request)
-            first += _frames(feeds.present(snapshot, number) for snapshot in active)
+            first += _frames(request, (feeds.present(each, number) for each in active))
         return await _send(request, stream, first)
 
 
@@ -95,8 +97,8 @@ async def _active(request: web.Request) -> Sequence[Snapshot]:
     return [*running, *waiting]
 
 
-def _frames(messages: Iterable[Message]) -> list[Frame]:
-    return [message.frame for message in messages]
+def _frames(request: web.Request, messages: Iterable[Message]) -> list[Frame]:
+    return [message.frame(prefix(request)) for message in messages]
 
 
 async def _send(request: web.Request, stream: Stream, first: Sequence[Frame]) -> web.StreamResponse:

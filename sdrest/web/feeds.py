@@ -64,9 +64,9 @@ class Feeds:
         return [Message(self._server, n, event) for n, event in ordered]
 
     @contextmanager
-    def stream(self, key: JobKey | None) -> Iterator[Stream]:
-        """Listen to a job, or to all of them, inside the block."""
-        with self._listening(key, Stream(self._topic(key), self._rounds.add)) as stream:
+    def stream(self, key: JobKey | None, prefix: str = "") -> Iterator[Stream]:
+        """Listen to a job, or to all of them, inside the block; paths begin with `prefix`."""
+        with self._listening(key, Stream(self._topic(key), self._rounds.add, prefix)) as stream:
             yield stream
 
     @contextmanager

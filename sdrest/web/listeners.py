@@ -58,7 +58,7 @@ class Topic:
         self._log: list[Message] = []
         self._most = _PENDING
         self._lost = 0
-        self._made: tuple[int, Frame | None] = (number, None)
+        self._made: dict[str, tuple[int, Frame | None]] = {}
 
     def hear(self, message: Message) -> None:
         """Keep a message until all have it."""
@@ -70,17 +70,20 @@ class Topic:
         else:
             log.append(message)
         self.last = message.number
-        self._made = (message.number, None)
+        self._made.clear()
         self.closed = self._one_job and message.final
         if len(log) > self._most:
             self._reduce()
 
-    def after(self, number: int) -> Frame | None:
-        """Return all that came after message `number`, or replaces it."""
-        if self._made[0] != number:
-            news = [message.frame for message in self._log if message.number > number]
-            self._made = (number, Frame.of(news) if news else None)
-        return self._made[1]
+    def after(self, number: int, prefix: str = "") -> Frame | None:
+        """Return all that came after message `number`, or replaces it, with paths of `prefix`."""
+        if number == self.last:
+            return None
+        made = self._made.get(prefix)
+        if made is None or made[0] != number:
+            news = [message.frame(prefix) for message in self._log if message.number > number]
+            made = self._made[prefix] = (number, Frame.of(news) if news else None)
+        return made[1]
 
     def has_lost(self, number: int) -> bool:
         """Whether something that came after message `number` is not known any more."""
@@ -119,10 +122,16 @@ class Listener(ABC):
 
 
 class Stream(Listener):
-    """A client that is sent what there is. `wants_turn` is called with the stream."""
+    """A client that is sent what there is. `wants_turn` is called with the stream.
 
-    def __init__(self, topic: Topic, wants_turn: Callable[["Stream"], None]) -> None:
+    The paths in its events begin with `prefix`.
+    """
+
+    def __init__(
+        self, topic: Topic, wants_turn: Callable[["Stream"], None], prefix: str = ""
+    ) -> None:
         super().__init__(topic)
+        self._prefix = prefix
         self._wants_turn = wants_turn
         self._client: Client | None = None
         self._beat = False
@@ -156,7 +165,7 @@ class Stream(Listener):
             return True
         if client.unread > _MOST_UNREAD:
             return False
-        news = self.topic.after(self.number)
+        news = self.topic.after(self.number, self._prefix)
         self.number = self.topic.last
         if news is not None:
             client.write(news)

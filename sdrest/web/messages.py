@@ -6,7 +6,6 @@ take the place of an earlier one. A message is encoded once, whoever listens.
 
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cached_property
 
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey
@@ -53,6 +52,7 @@ class Message:
         self.number = number
         self.event = event
         self.id = f"{server}-{number}-{ended_at(event.snapshot.job)}"
+        self._frames: dict[str, Frame] = {}
 
     @property
     def key(self) -> JobKey:
@@ -69,14 +69,21 @@ class Message:
         steps = self.event.change is other.event.change is Change.PROGRESS
         return steps and self.key == other.key
 
-    @cached_property
-    def frame(self) -> Frame:
-        """The event; one of a change of status tells the parameters too."""
+    def frame(self, prefix: str) -> Frame:
+        """Return the event, whose paths begin with `prefix`; made once for all that get it."""
+        if prefix not in self._frames:
+            self._frames[prefix] = self._make_frame(prefix)
+        return self._frames[prefix]
+
+    def _make_frame(self, prefix: str) -> Frame:
+        """Return the event; one of a change of status contains the parameters too."""
         kind = _KINDS.get(self.event.change, EventKind.STATUS)
         if kind is EventKind.DELETED:
-            entry = {"id": self.key.id, "resultUrl": self.key.url, "type": self.key.type}
+            url = prefix + self.key.url
+            entry = {"id": self.key.id, "resultUrl": url, "type": self.key.type}
         else:
-            entry = job_entry(self.event.snapshot, params=kind is EventKind.STATUS)
+            params = kind is EventKind.STATUS
+            entry = job_entry(self.event.snapshot, params=params, prefix=prefix)
         return told(self.id, kind, json_body(entry))
 
 

@@ -69,12 +69,12 @@ class Answers:
     """
 
     def __init__(self) -> None:
-        self._made: Recent[JobKey, tuple[Snapshot, bytes, str]] = Recent()
+        self._made: Recent[tuple[JobKey, str], tuple[Snapshot, bytes, str]] = Recent()
 
-    def of(self, snapshot: Snapshot) -> tuple[bytes, str]:
-        """Return the body for a snapshot, and its ETag."""
+    def of(self, snapshot: Snapshot, prefix: str = "") -> tuple[bytes, str]:
+        """Return the body for a snapshot, whose paths begin with `prefix`, and its ETag."""
         job = snapshot.job
-        found = self._made.get(job.key)
+        found = self._made.get((job.key, prefix))
         if found is not None:
             made, body, etag = found
             if (
@@ -83,7 +83,7 @@ class Answers:
                 and made.rank == snapshot.rank
             ):
                 return body, etag
-        body = job_body(snapshot)
+        body = job_body(snapshot, prefix)
         etag = body_etag(body)
-        self._made.put(job.key, (snapshot, body, etag))
+        self._made.put((job.key, prefix), (snapshot, body, etag))
         return body, etag

@@ -93,7 +93,7 @@ def raised(*types: str, text: str = "", **facts: object) -> Ending:
         (raised("EOFError", files=frozenset({"serialization.py"})), "model_invalid", "damaged"),
         (
             raised("EOFError", files=frozenset({"serialization.py", "modeling_utils.py"})),
-            *("script_failed", "EOFError"),
+            *("model_invalid", "EOFError"),
         ),
         (raised("ValueError", text="x" * 1000), "script_failed", "x..."),
         (raised("ValueError"), "script_failed", "failed: ValueError"),

@@ -11,12 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sdrest.commands import hub
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
+from sdrest.commands.gpu import has_nvidia_gpu
+from sdrest.engine import hub
 from sdrest.engine.failures import module_package
-from sdrest.engine.repository import Repository, every_problem
+from sdrest.engine.repository import SCRIPTS, TEXT_TO_IMAGE_CONFIG, Repository, every_problem
 from sdrest.engine.scripts import environment
 from sdrest.errors import FailureCode
+from sdrest.params import JobType
 
 MODULES = (
     *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),
@@ -27,6 +29,12 @@ MODULES = (
 
 BUNDLED_MODULES = ("numpy", "PIL", "tqdm")
 """What the bundled engine's scripts import."""
+
+_CONFIGS = {
+    SCRIPTS[job_type]: TEXT_TO_IMAGE_CONFIG
+    for job_type in (JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE)
+}
+"""What the published scripts load; that of inpaint.py is looked for with the scripts."""
 
 PROBE_SECONDS = 120.0
 _SETUP = "Run `sdrest setup`."
@@ -61,6 +69,12 @@ class EngineChecks:
             path = self.repository.root / name
             if not path.is_file():
                 continue  # told above
+            config = _CONFIGS.get(name)
+            if config and not (self.repository.root / config).is_file():
+                yield failure(
+                    f"The repository has no {config}, which {name} loads.",
+                    f"git -C {self.repository.root} checkout -- {config}",
+                )
             if hashlib.sha256(path.read_bytes()).hexdigest() == known:
                 yield ok(f"{name} is as published.")
             else:
@@ -104,6 +118,11 @@ class EngineChecks:
         elif self._probe["cuda"] or self._probe["mps"]:
             name = "CUDA" if self._probe["cuda"] else "MPS"
             yield ok(f"torch {self._probe['torch']} sees a GPU ({name}).")
+        elif has_nvidia_gpu():
+            yield warning(
+                f"torch {self._probe['torch']} does not see this machine's NVIDIA GPU.",
+                "Run `sdrest setup --torch-build cuda`; see that the driver is recent enough.",
+            )
         else:
             yield warning(
                 f"torch {self._probe['torch']} sees no GPU: a picture takes minutes.",
@@ -124,8 +143,11 @@ class EngineChecks:
             yield ok("The bundled engine needs none.")
             return
         for model in (hub.TEXT_ENCODER, hub.SAFETY_CHECKER):
-            place = hub.found(model, self.repository.root)
-            if place:
+            place = hub.located(model, self.repository.root)
+            wrong = hub.problem(model, self.repository.root) if place else None
+            if wrong:
+                yield failure(wrong.message)
+            elif place:
                 yield ok(f"{model} is in {place}.")
             else:
                 yield warning(

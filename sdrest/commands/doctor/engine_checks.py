@@ -15,10 +15,9 @@ from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine import hub
 from sdrest.engine.failures import module_package
-from sdrest.engine.repository import SCRIPTS, TEXT_TO_IMAGE_CONFIG, Repository, every_problem
+from sdrest.engine.repository import TEXT_TO_IMAGE_CONFIG, Repository, every_problem
 from sdrest.engine.scripts import environment
 from sdrest.errors import FailureCode
-from sdrest.params import JobType
 
 MODULES = (
     *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),
@@ -29,12 +28,6 @@ MODULES = (
 
 BUNDLED_MODULES = ("numpy", "PIL", "tqdm")
 """What the bundled engine's scripts import."""
-
-_CONFIGS = {
-    SCRIPTS[job_type]: TEXT_TO_IMAGE_CONFIG
-    for job_type in (JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE)
-}
-"""What the published scripts load; that of inpaint.py is looked for with the scripts."""
 
 PROBE_SECONDS = 120.0
 _SETUP = "Run `sdrest setup`."
@@ -69,12 +62,7 @@ class EngineChecks:
             path = self.repository.root / name
             if not path.is_file():
                 continue  # told above
-            config = _CONFIGS.get(name)
-            if config and not (self.repository.root / config).is_file():
-                yield failure(
-                    f"The repository has no {config}, which {name} loads.",
-                    f"git -C {self.repository.root} checkout -- {config}",
-                )
+            yield from self._lacking_config(name)
             if hashlib.sha256(path.read_bytes()).hexdigest() == known:
                 yield ok(f"{name} is as published.")
             else:
@@ -82,6 +70,16 @@ class EngineChecks:
                     f"{name} is not the published one.",
                     "Jobs may fail in new ways; to undo edits: git checkout -- scripts",
                 )
+
+    def _lacking_config(self, name: str) -> Iterator[Finding]:
+        """Yield a failure where a script names a configuration that is not there."""
+        config = TEXT_TO_IMAGE_CONFIG  # that of inpaint.py is looked for with the scripts
+        named = config.encode() in (self.repository.root / name).read_bytes()
+        if named and not (self.repository.root / config).is_file():
+            yield failure(
+                f"The repository has no {config}, which {name} loads.",
+                f"Restore it: git -C {self.repository.root} checkout -- {config}",
+            )
 
     def python(self) -> Iterator[Finding]:
         """Whether the Python that runs the scripts starts."""

@@ -21,7 +21,7 @@ _PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that may be used in all (`total`), bytes of them that are free, and who sets `limit`."""
+    """Bytes that may be used in all, bytes of them that are free, and who sets the limit."""
 
     total: int
     free: int

@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sdrest.engine.checkpoints import missing_model
@@ -86,7 +87,7 @@ class Surroundings:
 
     `config` is the configuration that the script loads, by its path in the repository.
     `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
-    files show it. `noexec` says that the Python's modules lie on a file system without execution.
+    files show it, `hub_folders` what to delete to have them fetched again. `noexec` says that the Python's modules lie on a file system without execution.
     """
 
     model_flag: str
@@ -94,6 +95,7 @@ class Surroundings:
     names: Mapping[str, str] = field(default_factory=dict)
     config: str = ""
     hub_problems: Mapping[str, Failure] = field(default_factory=dict)
+    hub_folders: Mapping[str, Path] = field(default_factory=dict)
     noexec: bool = False
 
 
@@ -201,7 +203,7 @@ def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
     diagnosis = hub_model_problem(
-        raised.text, raised.files, text, around.hub_problems
+        raised, text, around.hub_problems, around.hub_folders
     ) or config_problem(raised.types, text, around.config)
     if diagnosis:
         return diagnosis.code, redact(diagnosis.message, around.names)
@@ -215,10 +217,15 @@ def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
 def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> _Diagnosis:
     if "FileNotFoundError" in raised.types:
         return FailureCode.MODEL_MISSING, missing_model(around.model_flag)
+    reason = state_dict_reason(text)[:400]
+    if "size mismatch" in reason:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) does not fit this script: {reason}. "
+            f"Start the server with {around.model_flag} followed by a model for it."
+        )
     return FailureCode.MODEL_INVALID, (
         f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, "
-        "incomplete or not made for this script. Download it again. "
-        f"({state_dict_reason(text)[:400]})"
+        f"incomplete or not made for this script. Download it again. ({reason})"
     )
 
 

@@ -3,11 +3,18 @@
 The fork loads its own checkpoint through torch, and two models by name through transformers.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sdrest.engine.hub import SAFETY_CHECKER, TEXT_ENCODER, TITLES
 from sdrest.errors import Failure, FailureCode
+
+if TYPE_CHECKING:
+    from sdrest.engine.failures import Raised
 
 _HUB_LOADERS = {
     *("configuration_auto.py", "configuration_utils.py"),
@@ -30,25 +37,25 @@ _REPOSITORY_FILE = re.compile(
 
 
 def hub_model_problem(
-    text: str, files: Collection[str], shown: str, problems: Mapping[str, Failure]
+    raised: Raised, shown: str, problems: Mapping[str, Failure], folders: Mapping[str, Path]
 ) -> Failure | None:
     """Return what is wrong with a model that transformers loads by name; None if it is not one.
 
-    `text` and `files` are the exception's, `shown` its redacted text. `problems` says what the
-    files of these models show; otherwise the exception's own reason is told.
+    `shown` is the exception's redacted text. `problems` says what the files of these models show;
+    otherwise the exception's own reason is told, and which of the `folders` to delete.
     """
-    if not _HUB_LOADERS.intersection(files):
+    if not _HUB_LOADERS & raised.files:
         return None
-    named = next((model for model in TITLES if model in text), None)
-    model = named or (TEXT_ENCODER if _TEXT_ENCODER_FILE in files else SAFETY_CHECKER)
+    named = next((model for model in TITLES if model in raised.text), None)
+    model = named or (TEXT_ENCODER if _TEXT_ENCODER_FILE in raised.files else SAFETY_CHECKER)
     known = problems.get(model)
     if known:
         return known
     return Failure(
         FailureCode.MODEL_INVALID,
         f"The {TITLES[model]} ({model}) cannot be loaded: it is damaged, incomplete or another "
-        "model. Delete its folder on the server's machine, then run `sdrest setup`. "
-        f"({state_dict_reason(shown)[:400]})",
+        f"model. Delete {folders.get(model, 'its folder')}, then run `sdrest setup` on the "
+        f"server's machine. ({state_dict_reason(shown)[:400]})",
     )
 
 

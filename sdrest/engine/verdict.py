@@ -30,7 +30,7 @@ def failure_of(
         raised=result.raised,
         stderr=host.stderr,
         ready=host.ready,
-        loaded=loaded,
+        loaded=loaded or images > 0,
         images=images,
         total_images=task.params.total_images,
     )
@@ -61,6 +61,7 @@ def _surroundings(task: Task, repository: Repository) -> Surroundings:
             }
         ),
         hub_problems=_hub_problems(repository.root),
+        hub_folders=_hub_folders(repository.root),
         noexec=_forbids_execution(python.parent),
     )
 
@@ -76,6 +77,16 @@ def _hub_problems(root: Path) -> dict[str, Failure]:
         if failure:
             problems[model] = failure
     return problems
+
+
+def _hub_folders(root: Path) -> dict[str, Path]:
+    """Return what to delete of each model to have it fetched again: in the cache, all versions."""
+    found = {model: hub.located(model, root) for model in hub.TITLES}
+    return {
+        model: folder if folder.is_relative_to(root) else folder.parents[1]
+        for model, folder in found.items()
+        if folder
+    }
 
 
 def _forbids_execution(folder: Path) -> bool:

@@ -83,7 +83,7 @@ def test_room_for_the_unpacked_file_is_looked_for_before(
     with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("last.ckpt", bytes(60 * 10**6))
     made = step(small_disk, source)
-    with pytest.raises(StepError, match="0.1 GB are needed"):
+    with pytest.raises(StepError, match=r"0\.1 GB are needed"):
         made.run(terminal)
     assert not made.target.exists()
 

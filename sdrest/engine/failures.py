@@ -87,7 +87,8 @@ class Surroundings:
 
     `config` is the configuration that the script loads, by its path in the repository.
     `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
-    files show it, `hub_folders` what to delete to have them fetched again. `noexec` says that the Python's modules lie on a file system without execution.
+    files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
+    Python's modules lie on a file system without execution.
     """
 
     model_flag: str

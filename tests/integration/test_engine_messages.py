@@ -40,7 +40,7 @@ async def test_a_memory_limit_is_neither_a_broken_python_nor_a_broken_package(
     why = await failed(tmp_path, "import numpy\nx = bytearray(1 << 30)\n", python=python)
     assert why.code in {FailureCode.OUT_OF_MEMORY, FailureCode.OUT_OF_RESOURCES}
     assert "ulimit -v" in why.message
-    assert "nstall" not in why.message
+    assert "install" not in why.message.lower()
     assert "smaller picture" not in why.message
 
 
@@ -106,50 +106,48 @@ async def test_a_damaged_model_in_the_cache_is_named_by_what_to_delete(
     assert f"Delete HUB_CACHE/{name}, then run `sdrest setup`" in why.message
 
 
+MISMATCH = """
+raise RuntimeError(
+    "Error(s) in loading state_dict for LatentDiffusion:\\n\\tsize mismatch for model.x: copying a "
+    "param with shape torch.Size([32, 7]) from checkpoint, the shape in current model is "
+    "torch.Size([32, 4])."
+)
+"""
+CONFIG = "configs/stable-diffusion/v1-inference.yaml"
+
+
 @pytest.mark.parametrize(
-    ("program", "code", "text"),
+    ("program", "code", "parts"),
     [
         (
-            "open(os.path.abspath('configs/stable-diffusion/v1-inference.yaml'))",
+            f"open(os.path.abspath('{CONFIG}'))",
             "script_missing",
-            (
-                "The repository has no configs/stable-diffusion/v1-inference.yaml. Restore it there: "
-                "git checkout -- configs/stable-diffusion/v1-inference.yaml"
-            ),
+            [f"The repository has no {CONFIG}.", f"Restore it there: git checkout -- {CONFIG}"],
         ),
         (
-            (
-                "raise RuntimeError('Error(s) in loading state_dict for LatentDiffusion:\\n\\t"
-                "size mismatch for model.x: copying a param with shape torch.Size([32, 7, 3, 3]) from "
-                "checkpoint, the shape in current model is torch.Size([32, 4, 3, 3]).')"
-            ),
+            MISMATCH,
             "model_invalid",
-            (
-                "The model checkpoint (--text-to-image-model) does not fit this script: size mismatch "
-                "for model.x: the checkpoint has shape [32, 7, 3, 3], the model wants [32, 4, 3, 3]. "
-                "Start the server with --text-to-image-model followed by a model for it."
-            ),
+            [
+                "The model checkpoint (--text-to-image-model) does not fit this script: size",
+                "model.x: the checkpoint has shape [32, 7], the model wants [32, 4].",
+                "Start the server with --text-to-image-model followed by a model for it.",
+            ],
         ),
         (
             "import errno\nraise OSError(errno.EFBIG, 'File too large', 'x.png')",
             "storage_failed",
-            (
-                "The script could not write its images (File too large). Make room on the disk of the "
-                "output folder, and see that it can be written."
-            ),
+            ["The script could not write its images (File too large). Make room on the disk"],
         ),
         (
             "import ldm.models.diffusion",
             "import_failed",
-            (
-                "The repository lacks its own module ldm. Check it out again, and start the server "
-                "with --repository followed by its folder."
-            ),
+            ["The repository lacks its own module ldm. Check it out again"],
         ),
     ],
 )
 async def test_messages_name_the_cause_and_the_remedy(
-    tmp_path: Path, program: str, code: str, text: str
+    tmp_path: Path, program: str, code: str, parts: list[str]
 ) -> None:
     why = await failed(tmp_path, program)
-    assert (why.code, why.message) == (code, text)
+    assert why.code == code
+    assert [part for part in parts if part not in why.message] == []

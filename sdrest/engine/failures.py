@@ -13,6 +13,7 @@ from sdrest.engine.checkpoints import missing_model
 from sdrest.engine.memory_failures import lacks_execution, lacks_memory, memory_advice
 from sdrest.engine.model_failures import config_problem, hub_model_problem, state_dict_reason
 from sdrest.engine.redaction import last_lines, redact
+from sdrest.engine.storage_failures import lacks_storage, storage_advice
 from sdrest.errors import Failure, FailureCode
 
 BROKEN_PYTHON = (
@@ -100,8 +101,6 @@ class Surroundings:
     noexec: bool = False
 
 
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _BAD_MODEL = re.compile(
     r"PytorchStreamReader|inline_container\.cc|Weights only load failed"
     r"|Error\(s\) in loading state_dict|size mismatch for|^'?state_dict'?$"
@@ -179,6 +178,8 @@ def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | Non
         return FailureCode.OUT_OF_MEMORY, memory_advice(told, loaded=ending.loaded)
     if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
         return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
+    if raised and lacks_storage(raised.errno, raised.text):
+        return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)
     return None
 
 
@@ -195,12 +196,6 @@ def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
 
 def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     text = redact(str(raised), around.names)
-    if raised.errno in _DISK_ERRORS or _DISK_FULL.search(raised.text):
-        reason = f" ({os.strerror(raised.errno)})" if raised.errno else ""
-        return FailureCode.STORAGE_FAILED, (
-            f"The script could not write its images{reason}. "
-            "Make room on the disk of the output folder, and see that it can be written."
-        )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
     diagnosis = hub_model_problem(

@@ -136,7 +136,7 @@ CONFIG = "configs/stable-diffusion/v1-inference.yaml"
         (
             "import errno\nraise OSError(errno.EFBIG, 'File too large', 'x.png')",
             "storage_failed",
-            ["The script could not write its images (File too large). Make room on the disk"],
+            ["The script could not write a file while it loaded (File too large). Raise the limit"],
         ),
         (
             "import ldm.models.diffusion",

@@ -346,3 +346,20 @@ def test_a_size_mismatch_tells_the_shapes() -> None:
 def test_the_reason_of_a_state_dict(text: str, reason: str) -> None:
     assert reason in state_dict_reason(text)
     assert "\n" not in state_dict_reason(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "(No space left on device). Make room on the disk of the output folder."),
+        (errno.EFBIG, "(File too large). Raise the limit of file sizes (ulimit -f)"),
+        (errno.EROFS, "(Read-only file system). Allow the server to write to the disk"),
+    ],
+)
+def test_the_remedy_of_a_disk_follows_its_error(number: int, text: str) -> None:
+    ending = raised("OSError", errno=number)
+    assert text in classify(ending, AROUND).message
+    while_loading = classify(replace(ending, loaded=False), AROUND)
+    assert while_loading.code is FailureCode.STORAGE_FAILED
+    assert "could not write a file while it loaded" in while_loading.message
+    assert "images" not in while_loading.message

@@ -118,6 +118,18 @@ def _sizes() -> str:
     )
 
 
+def _memory() -> str:
+    rows = {
+        "Text to image, image to image": sizes.TEXT_TO_IMAGE_MEMORY,
+        "Inpaint image": sizes.INPAINT_MEMORY,
+        "Both (`--max-models 2`)": sizes.BOTH_MEMORY,
+    }
+    return _table(
+        ["Models that one process keeps", "Memory at most"],
+        ([name, f"{count / sizes.GIB:.1f} GiB"] for name, count in rows.items()),
+    )
+
+
 def _metrics() -> str:
     app = create_app(Settings())
     told = scrape.everything(app[keys.METRICS], app[keys.TRAFFIC], scrape.NOTHING)
@@ -145,6 +157,7 @@ _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "errors": _errors,
         "failures": _failures,
         "sizes": _sizes,
+        "memory": _memory,
     },
     _DOCS / "metrics.md": {"metrics": _metrics},
 }

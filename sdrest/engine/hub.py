@@ -89,11 +89,12 @@ def problem(model: str, root: Path, environment: Mapping[str, str] = os.environ)
 
 def cache_of(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the hub's cache, whose place has the names that transformers 4.30 looks for."""
-    for name in ("TRANSFORMERS_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if environment.get(name):
-            return Path(environment[name]).expanduser()
-    default = Path(environment.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
-    return Path(environment.get("HF_HOME") or default).expanduser() / "hub"
+    names = ("TRANSFORMERS_CACHE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+    named = next((environment[name] for name in names if environment.get(name)), None)
+    if named is None:
+        default = Path(environment.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+        named = str(Path(environment.get("HF_HOME") or default, "hub"))
+    return Path(os.path.expanduser(named))  # noqa: PTH111 (Path's raises where there is no home)
 
 
 def _missing(model: str, folder: Path) -> str | None:

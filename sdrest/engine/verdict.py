@@ -1,5 +1,6 @@
 """Why a task failed: what its host saw, in the words of its repository."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -68,20 +69,19 @@ def _surroundings(task: Task, repository: Repository) -> Surroundings:
 
 def _hub_problems(root: Path) -> dict[str, Failure]:
     """Return what is wrong with each model that the fork loads by name, where something is."""
-    problems = {}
+    found = {}
     for model in hub.TITLES:
-        try:
-            failure = hub.problem(model, root)
-        except OSError:  # the script tells
-            continue
-        if failure:
-            problems[model] = failure
-    return problems
+        with contextlib.suppress(OSError):  # the script tells
+            found[model] = hub.problem(model, root)
+    return {model: failure for model, failure in found.items() if failure}
 
 
 def _hub_folders(root: Path) -> dict[str, Path]:
     """Return what to delete of each model to have it fetched again: in the cache, all versions."""
-    found = {model: hub.located(model, root) for model in hub.TITLES}
+    found = {}
+    for model in hub.TITLES:
+        with contextlib.suppress(OSError):
+            found[model] = hub.located(model, root)
     return {
         model: folder if folder.is_relative_to(root) else folder.parents[1]
         for model, folder in found.items()

@@ -1,6 +1,9 @@
 """What is wrong with the models that the fork loads by name, as their files show it."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,3 +99,20 @@ def test_a_cache_that_is_incomplete(tmp_path: Path) -> None:
     failure = hub.problem(hub.TEXT_ENCODER, tmp_path, {"HF_HUB_CACHE": str(tmp_path)})
     assert failure
     assert "has no config.json" in failure.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a user without a home")
+def test_a_user_without_a_home_has_no_cache() -> None:
+    program = (
+        "import os; from pathlib import Path; from sdrest.engine import hub; os.setuid(54321); "
+        "print(hub.problem(hub.TEXT_ENCODER, Path('/nowhere')).code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "model_missing\n"

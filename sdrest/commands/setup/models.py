@@ -60,7 +60,8 @@ class HubModel:
         """See `Step.footprint`."""
         if not self.source:
             return Footprint(hub.cache_of(), _PUBLISHED[self.model])
-        files = [path for path in Path(self.source).expanduser().rglob("*") if path.is_file()]
+        folder = local_path(self.source)
+        files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
         there = sum(path.stat().st_size for path in files)
         return Footprint(self.root.parent, Size(disk=there) if files else None)
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from prometheus_client import Metric
 
+from sdrest.commands import sizes
+from sdrest.commands.bar import size
+from sdrest.commands.sizes import Size
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import MODELS
 from sdrest.settings import FLAGS, Flag, Settings
@@ -96,6 +99,37 @@ def _failures() -> str:
     return _table(["Code", "Meaning"], ([_code(code), FAILURES[code]] for code in FailureCode))
 
 
+def _sizes() -> str:
+    def cell(plain: int, cuda: int) -> str:
+        return size(plain) if plain == cuda else f"{size(plain)} (NVIDIA GPU: {size(cuda)})"
+
+    def row(name: str, plain: Size, cuda: Size) -> list[str]:
+        return [name, cell(plain.download, cuda.download), cell(plain.disk, cuda.disk)]
+
+    plain, cuda = sizes.total(cuda=False), sizes.total(cuda=True)
+    room = cell(plain.disk + plain.passing, cuda.disk + cuda.passing)
+    return _table(
+        ["Part", "Download", "On the disk"],
+        [
+            *(row(name, *parts) for name, parts in sizes.PARTS.items()),
+            row("In all", plain, cuda),
+            ["Free at the start", "", room],
+        ],
+    )
+
+
+def _memory() -> str:
+    rows = {
+        "Text to image, image to image": sizes.TEXT_TO_IMAGE_MEMORY,
+        "Inpaint image": sizes.INPAINT_MEMORY,
+        "Both (`--max-models 2`)": sizes.BOTH_MEMORY,
+    }
+    return _table(
+        ["Models that one process keeps", "Memory at most"],
+        ([name, f"{count / sizes.GIB:.1f} GiB"] for name, count in rows.items()),
+    )
+
+
 def _metrics() -> str:
     app = create_app(Settings())
     told = scrape.everything(app[keys.METRICS], scrape.NOTHING)
@@ -122,6 +156,8 @@ _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "parameters": _parameters,
         "errors": _errors,
         "failures": _failures,
+        "sizes": _sizes,
+        "memory": _memory,
     },
     _DOCS / "metrics.md": {"metrics": _metrics},
 }

@@ -14,13 +14,12 @@ picture when the iteration begins.
 
 import asyncio
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic.alias_generators import to_camel
 
@@ -31,7 +30,7 @@ from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
-from sdrest.params import JobType, Params, Sampler, picture_fields, validate
+from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
 from sdrest.settings import FLAGS, Flag, Settings
 
 _StrPath = str | os.PathLike[str]
@@ -49,11 +48,11 @@ class Options(TypedDict, total=False):
 
 
 class PromptOptions(Options, total=False):
-    """What jobs with a prompt share; `seed=None` is a random one."""
+    """What jobs with a prompt share; None, False, -1 and "random" are a random seed."""
 
     iterations: int
     batch_size: int
-    seed: int | None
+    seed: int | Literal["random"] | None
     guidance_scale: float
     eta: float
     steps: int
@@ -79,7 +78,7 @@ class InpaintImageOptions(Options, total=False):
     """Options of `inpaint_image`."""
 
     steps: int
-    seed: int | None
+    seed: int | Literal["random"] | None
 
 
 def text_to_image(
@@ -139,7 +138,7 @@ def with_seed(params: Params) -> Params:
     """Return the parameters with a number for a seed, a random one where there is none."""
     if params.seed is not None:
         return params
-    return params.model_copy(update={"seed": secrets.randbelow(2**32)})
+    return params.model_copy(update={"seed": draw_seed()})
 
 
 def _start(

@@ -83,6 +83,10 @@ class RequestError(SdrestError):
         super().__init__(message)
         self.details = details
 
+    def add_hint(self, sentence: str) -> None:
+        """Add a sentence to the message."""
+        self.args = (f"{self.message} {sentence}",)
+
 
 class MalformedRequestError(RequestError):
     """The request's body cannot be read."""

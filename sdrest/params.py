@@ -5,6 +5,7 @@ the scripts' argv, the API description and the page's forms derive from these mo
 what the fork's scripts can do; where they would fail or lie, a request is refused instead.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -40,6 +41,9 @@ LARGEST_SIDE = 4096
 
 LONGEST_KEEP = 10**9
 """Most seconds for which a job may ask its model to stay."""
+
+RANDOM_SEED = -1
+"""The number that asks for a random seed, as in other tools."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -139,8 +143,26 @@ def _decimal(value: Any) -> Any:
     return spelling.decimal(value) if isinstance(value, str) else _refuse_bool(value)
 
 
-def _random_seed(value: Any) -> Any:
-    return None if value is False else _whole(value)
+def _seed(value: Any) -> Any:
+    if value is None or value is False:
+        return None
+    if isinstance(value, str) and spelling.is_random(value):
+        return None
+    number = _whole(value)
+    return None if number == RANDOM_SEED else number
+
+
+def draw_seed() -> int:
+    """Return a random seed."""
+    return secrets.randbelow(2**32)
+
+
+def asks_random_seed(fields: Mapping[str, Any]) -> bool:
+    """Whether a request's fields ask for a random seed; a missing seed is the default."""
+    try:
+        return "seed" in fields and _seed(fields["seed"]) is None
+    except ValueError:
+        return False
 
 
 def _duration(value: Any) -> Any:
@@ -182,11 +204,12 @@ BatchSize = Annotated[
 ]
 Seed = Annotated[
     Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
-    BeforeValidator(_random_seed),
+    BeforeValidator(_seed),
     Option("--seed"),
     Field(
         description="Where the noise starts from: the same seed gives the same picture. "
-        "false or null: a random one, which the job tells.",
+        "-1, random, false, null or empty: a random one, which the job's JSON contains; each such "
+        "request is a new job.",
     ),
 ]
 GuidanceScale = Annotated[

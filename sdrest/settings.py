@@ -3,7 +3,9 @@
 The command line, the environment variables, `--help` and the README's table derive from `FLAGS`.
 """
 
+import ipaddress
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,15 +17,58 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a n
 """The names by which this machine calls itself; the original's requests go to the last one."""
 
 
-class Origins(tuple[str, ...]):
-    """Origins of web pages, as browsers spell them: `https://example.org:8443`."""
+class Items(tuple[Any, ...]):
+    """The values of a flag that takes a list with commas, and may come more than once."""
 
     __slots__ = ()
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Return the origins of a list with commas; `ValueError` where one is none."""
-        return cls(dict.fromkeys(_origin(item.strip()) for item in text.split(",") if item.strip()))
+        """Return the values of a list with commas; `ValueError` where one is wrong."""
+        items = (item.strip() for item in text.split(","))
+        return cls(dict.fromkeys(cls.item(item) for item in items if item))
+
+    @staticmethod
+    def item(text: str) -> Any:
+        """Return one value; `ValueError` for a wrong one."""
+        raise NotImplementedError
+
+
+class Origins(Items):
+    """Origins of web pages, as browsers spell them: `https://example.org:8443`."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def item(text: str) -> str:
+        """Return an origin."""
+        return _origin(text)
+
+
+class Networks(Items):
+    """IP addresses and networks: `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def item(text: str) -> Any:
+        """Return an `IPv4Network` or `IPv6Network`; an address is a network of one."""
+        return ipaddress.ip_network(text, strict=False)
+
+
+class BasePath(str):
+    """The path under which a proxy serves the server: `/sd`, or nothing; ValueError else."""
+
+    __slots__ = ()
+
+    _MOST: ClassVar = 200
+    _PATH: ClassVar = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*/?")
+
+    def __new__(cls, text: str) -> Self:
+        """Read a path; a slash at its end does not matter."""
+        if len(text) > cls._MOST or not cls._PATH.fullmatch(text):
+            raise ValueError("no path")
+        return str.__new__(cls, text.removesuffix("/"))
 
 
 def _origin(text: str) -> str:
@@ -62,8 +107,8 @@ class Flag:
         """Return the default as one would type it; empty where there is none to type."""
         if self.kind is bool:
             return str(self.default).lower()
-        if self.kind is Origins:
-            return ",".join(self.default)
+        if issubclass(self.kind, Items):
+            return ",".join(map(str, self.default))
         return f"{self.default:g}" if self.kind is float else str(self.default)
 
     @property
@@ -94,10 +139,11 @@ class Flag:
             return _BOOLEANS.get(text.lower())
         try:
             text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
-            value: Any = Origins.read(text) if self.kind is Origins else self.kind(text)
+            read: Any = self.kind.read if issubclass(self.kind, Items) else self.kind
+            value = read(text)
         except ValueError:
             return None
-        if self.kind is Origins:
+        if isinstance(value, Items):
             return value
         if self.secret:
             usable = text and text.isascii() and text.isprintable() and " " not in text
@@ -142,6 +188,8 @@ _WANTS: Mapping[type, str] = {
     Duration: "seconds, or a time such as 90s, 5m or 1h; -1 is for ever",
     LogLevel: f"one of {', '.join(LogLevel)}",
     Origins: "origins such as https://example.org, with commas between",
+    Networks: "IP addresses or networks such as 127.0.0.1 or 10.0.0.0/8, with commas between",
+    BasePath: "a path such as /sd, of letters, digits and - . _ ~ between its slashes",
 }
 
 _BOOLEANS = {
@@ -206,6 +254,13 @@ class Settings:
     )
     cors_origin: tuple[str, ...] = _flag(
         Origins(), "Origins of web pages that may use every route, e.g. https://example.org"
+    )
+    base_path: str = _flag(
+        BasePath(""), "Path under which a reverse proxy serves the server, e.g. /sd"
+    )
+    trusted_proxy: tuple[Any, ...] = _flag(
+        Networks(),
+        "Addresses of proxies whose X-Forwarded-Proto, -Host and -Prefix count, e.g. 127.0.0.1",
     )
     token: str = _flag("", "Token that clients have to send (Authorization: Bearer)", secret=True)
     host: str = _flag("127.0.0.1", "Address to listen on")

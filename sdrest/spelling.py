@@ -17,6 +17,14 @@ _UNITS = {"s": 9, "m": 7, "h": 5}
 ZERO = rf"^{_SPACE}[+-]?(0+(\.0*)?|\.0+|0(\.0+)?[eE]-[0-9]+){_SPACE}$"
 """The pattern of texts that mean 0."""
 
+RANDOM = (
+    rf"^{_SPACE}(-0*1(\.0*)?|[rR][aA][nN][dD][oO][mM]|[fF][aA][lL][sS][eE]|[nN][uU][lL][lL])?"
+    rf"{_SPACE}$"
+)
+"""The pattern of texts that ask for a random seed: empty, -1, random, false or null."""
+
+_RANDOM = re.compile(RANDOM.removesuffix("$"))
+
 _TIME = "|".join(rf"[0-9]{{1,{digits}}}(\.[0-9]*)?{unit}" for unit, digits in _UNITS.items())
 _TIMES = re.compile(rf"{_SPACE}({_TIME}){_SPACE}")
 
@@ -34,6 +42,11 @@ def decimal(text: str) -> float:
     if not _DECIMAL.fullmatch(text):
         raise ValueError("Should be a number.")
     return float(text)
+
+
+def is_random(text: str) -> bool:
+    """Whether a text asks for a random seed."""
+    return _RANDOM.fullmatch(text) is not None
 
 
 def is_time(text: str) -> bool:

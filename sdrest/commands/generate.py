@@ -97,8 +97,6 @@ def _validated(job_type: JobType, given: Mapping[str, Any]) -> Params:
     fields = picture_fields(job_type)
     aliases = {name: fields[name].alias or name for name in fields}
     values = {aliases[name]: value for name, value in given.items()}
-    if values.get("seed") in {"random", "false", "null"}:
-        values["seed"] = None
     try:
         return validate(job_type, values)
     except InvalidRequestError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from sdrest.settings import FLAGS, Flag, Origins, Settings
+from sdrest.settings import FLAGS, Flag, Items, Settings
 
 _GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 
@@ -54,8 +54,8 @@ def option(flag: Flag, *names: str) -> click.Option:
     return _Option(
         [flag.option, *names, flag.name],
         type=str,
-        multiple=flag.kind is Origins,
-        default=None if flag.kind is Origins else flag.default_text,
+        multiple=issubclass(flag.kind, Items),
+        default=None if issubclass(flag.kind, Items) else flag.default_text,
         envvar=flag.variable,
         callback=parse,
         help=flag.help,

@@ -26,6 +26,7 @@ from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
 from sdrest.web.keys import QUEUE
+from sdrest.web.proxy import require_free_base_path
 from sdrest.web.server import Runner
 
 _STOP_SECONDS = 3.0
@@ -55,6 +56,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     stop = _stop_on_signals(terminal)
     _check_given_paths(settings)
     require_lock(settings)
+    require_free_base_path(settings)
     allow_many()
     tls = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)

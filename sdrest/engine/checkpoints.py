@@ -22,7 +22,7 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     if not os.access(path, os.F_OK):
         return Failure(FailureCode.MODEL_MISSING, missing_model(flag))
     try:
-        wrong = _mistake(path)
+        wrong = mistake(path)
     except OSError as error:
         wrong = f"cannot be read ({error.strerror}). Allow the server to read it"
     if wrong is None:
@@ -38,7 +38,8 @@ def missing_model(flag: str) -> str:
     )
 
 
-def _mistake(path: Path) -> str | None:
+def mistake(path: Path) -> str | None:
+    """Return, as the end of a sentence, what is wrong with a file and what to do; else None."""
     if not path.is_file():
         return "is no file. Give the path of the .ckpt file itself"
     with path.open("rb") as file:

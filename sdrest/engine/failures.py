@@ -1,14 +1,19 @@
 """Why a script failed, told so that a person can act on it. Pure."""
 
 import errno
+import os
 import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sdrest.engine.checkpoints import missing_model
+from sdrest.engine.memory_failures import lacks_execution, lacks_memory, memory_advice
+from sdrest.engine.model_failures import config_problem, hub_model_problem, state_dict_reason
 from sdrest.engine.redaction import last_lines, redact
+from sdrest.engine.storage_failures import lacks_storage, storage_advice
 from sdrest.errors import Failure, FailureCode
 
 BROKEN_PYTHON = (
@@ -18,6 +23,11 @@ BROKEN_PYTHON = (
 
 
 _NO_ROOM_FOR_PROCESSES = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+_NO_THREADS = re.compile(r"can't start new thread|pthread_create (?:failed|error)")
+_NO_MORE_THREADS = (
+    "The machine allows the script no more files, threads or processes. Submit the request again; "
+    "if that does not help, raise the limits (ulimit -n, ulimit -u, ulimit -v, the container's)."
+)
 
 
 def not_started(error: OSError) -> Failure:
@@ -41,7 +51,8 @@ def not_started(error: OSError) -> Failure:
 class Raised:
     """An exception that ended a script: the names of its class and of that one's bases, its text.
 
-    `files` are the names of the source files on its way.
+    `files` are the names of the source files on its way; `causes` the class and the text of each
+    exception that led to it, the one before it first.
     """
 
     types: tuple[str, ...]
@@ -49,6 +60,7 @@ class Raised:
     errno: int | None = None
     module: str | None = None
     files: frozenset[str] = frozenset()
+    causes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.types[0]}: {self.text}" if self.text else self.types[0]
@@ -56,41 +68,45 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a script ended. `code` is negative for a signal, as in `subprocess`."""
+    """How a script ended. `code` is negative for a signal, as in `subprocess`.
+
+    `loaded` says whether the script had drawn its first bar: its model was loaded then.
+    """
 
     code: int
     stderr: str
     raised: Raised | None = None
     ready: bool = True  # whether the host in the repository's Python came up
+    loaded: bool = True
     images: int = 0
     total_images: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What messages may name: the checkpoint's flag, how to install modules, names of paths."""
+    """What messages may name: the checkpoint's flag, how to install modules, names of paths.
+
+    `config` is the configuration that the script loads, by its path in the repository.
+    `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
+    files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
+    Python's modules lie on a file system without execution.
+    """
 
     model_flag: str
     pip: str
     names: Mapping[str, str] = field(default_factory=dict)
+    config: str = ""
+    hub_problems: Mapping[str, Failure] = field(default_factory=dict)
+    hub_folders: Mapping[str, Path] = field(default_factory=dict)
+    noexec: bool = False
 
 
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|Cannot allocate memory|not enough memory"
-    r"|std::bad_alloc|MemoryError",
-    re.IGNORECASE,
-)
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _BAD_MODEL = re.compile(
     r"PytorchStreamReader|inline_container\.cc|Weights only load failed"
     r"|Error\(s\) in loading state_dict|size mismatch for|^'?state_dict'?$"
 )
 _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
-
-_OTHER_LOADERS = {"modeling_utils.py"}
-"""Files on the way of an exception that is due to another model: those that transformers loads."""
 
 _PACKAGES = {
     "PIL": "pillow",
@@ -108,6 +124,12 @@ _PACKAGES = {
 _OWN_MODULES = ("ldm", "main")
 """Modules that are folders and files of the repository."""
 
+_NO_LIBRARY = re.compile(
+    r"(?:^|\s|/)(?P<name>[\w.+-]+): cannot open shared object file"
+    r"|Library not loaded: (?:\S*/)?(?P<dylib>[\w.+-]+)"
+)
+"""A shared library that is not there, in the words of Linux and of macOS."""
+
 _LONGEST_TEXT = 500
 
 _Diagnosis = tuple[FailureCode, str]
@@ -120,12 +142,14 @@ def classify(ending: Ending, surroundings: Surroundings) -> Failure:
 
 
 def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
+    lack = _lack_of_resources(ending, around)
+    if lack:
+        return lack
     if not ending.ready and ending.code >= 0:
         return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
-        killed = "was killed, most likely because" if ending.code == -signal.SIGKILL else "failed:"
         return FailureCode.OUT_OF_MEMORY, (
-            f"The script {killed} the machine ran out of memory. "
+            "The script was killed, most likely because the machine ran out of memory. "
             "Ask for a smaller picture or a smaller batch, or run fewer tasks at once."
         )
     if ending.code < 0:
@@ -134,6 +158,29 @@ def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if ending.raised is None:
         return _diagnose_exit(ending, around)
     return _diagnose_exception(ending.raised, around)
+
+
+def _evidence(ending: Ending) -> str:
+    """Return the texts that say why a script failed: of its exceptions, else its whole stderr.
+
+    Libraries replace a lack of memory by an error of their own; the cause keeps it.
+    """
+    raised = ending.raised
+    if raised:
+        known = os.strerror(raised.errno) if raised.errno else ""
+        return "\n".join([str(raised), known, *raised.causes])
+    return ending.stderr if ending.code else ""
+
+
+def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | None:
+    raised, told = ending.raised, _evidence(ending)
+    if lacks_memory(told, noexec=around.noexec):
+        return FailureCode.OUT_OF_MEMORY, memory_advice(told, loaded=ending.loaded)
+    if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
+        return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
+    if raised and lacks_storage(raised.errno, raised.text):
+        return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)
+    return None
 
 
 def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
@@ -149,14 +196,14 @@ def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
 
 def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     text = redact(str(raised), around.names)
-    if raised.errno in _DISK_ERRORS or _DISK_FULL.search(raised.text):
-        return FailureCode.STORAGE_FAILED, (
-            "The script could not write its images. "
-            "Make room on the disk of the output folder, and see that it can be written."
-        )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
-    if raised.files & _LOADERS and not raised.files & _OTHER_LOADERS:
+    diagnosis = hub_model_problem(
+        raised, text, around.hub_problems, around.hub_folders
+    ) or config_problem(raised.types, text, around.config)
+    if diagnosis:
+        return diagnosis.code, redact(diagnosis.message, around.names)
+    if raised.files & _LOADERS:
         return _diagnose_model(raised, text, around)
     if _BAD_MODEL.search(raised.text):
         return _diagnose_model(raised, text, around)
@@ -166,14 +213,31 @@ def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
 def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> _Diagnosis:
     if "FileNotFoundError" in raised.types:
         return FailureCode.MODEL_MISSING, missing_model(around.model_flag)
+    reason = state_dict_reason(text)[:400]
+    if "size mismatch" in reason:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) does not fit this script: {reason}. "
+            f"Start the server with {around.model_flag} followed by a model for it."
+        )
     return FailureCode.MODEL_INVALID, (
         f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, "
-        "incomplete or not made for this script. Download it again. "
-        f"({text.splitlines()[0][:200]})"
+        f"incomplete or not made for this script. Download it again. ({reason})"
     )
 
 
 def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
+    if lacks_execution(str(raised), noexec=around.noexec):
+        return (
+            "The file system of the repository's Python forbids execution. Mount it without "
+            f"noexec, or make the virtual environment elsewhere. ({_shorten(text)})"
+        )
+    library = _NO_LIBRARY.search(raised.text)
+    if library:
+        return (
+            f"The repository's Python lacks the library {library[1] or library[2]}. Install it "
+            "with the system's package manager, or install the Python package that needs it again, "
+            f"with {around.pip} --force-reinstall. ({_shorten(text)})"
+        )
     module = (raised.module or "").partition(".")[0]
     if not module or "ModuleNotFoundError" not in raised.types:
         return (
@@ -182,8 +246,8 @@ def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
         )
     if module in _OWN_MODULES:
         return (
-            f"The repository lacks its own module {module}. Check it out again, and start the "
-            "server with --repository followed by its folder."
+            f"The repository lacks its own module {raised.module}. Check it out again, and "
+            "start the server with --repository followed by its folder."
         )
     return (
         f"The repository's Python has no module {module}. Install it there: "
@@ -197,13 +261,7 @@ def module_package(module: str) -> str:
 
 
 def _is_out_of_memory(ending: Ending) -> bool:
-    if ending.raised:
-        return (
-            bool(_OUT_OF_MEMORY.search(str(ending.raised))) or ending.raised.errno == errno.ENOMEM
-        )
-    if ending.code == -signal.SIGKILL:  # nobody else sends it: the kernel, when memory is short
-        return True
-    return ending.code != 0 and bool(_OUT_OF_MEMORY.search(ending.stderr))
+    return ending.raised is None and ending.code == -signal.SIGKILL
 
 
 def _shorten(text: str) -> str:

@@ -49,6 +49,7 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
     from sdrest_resident import imports, interrupts, memo, sources, traces
 
 _LONGEST_TEXT = 2000
+_MOST_CAUSES = 10
 _HELPERS = (str(Path(imports.__file__).parent), "<frozen importlib")
 """How the names of files begin that a traceback of the script's does not show."""
 
@@ -230,7 +231,26 @@ def describe(error: BaseException) -> dict[str, Any]:
         "errno": error.errno if isinstance(error, OSError) else None,
         "module": error.name if isinstance(error, ImportError) else None,
         "files": sorted({Path(frame.filename).name for frame in frames}),
+        "causes": [text_of(cause) for cause in causes_of(error)],
     }
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's class and text, as the end of a traceback shows them."""
+    with contextlib.suppress(Exception):  # __str__ is foreign code
+        return f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
+    return type(error).__name__
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return the exceptions that led to an exception, the one before it first."""
+    found: list[BaseException] = [error]
+    while len(found) <= _MOST_CAUSES:
+        cause = found[-1].__cause__ or found[-1].__context__
+        if cause is None or cause in found:
+            break
+        found.append(cause)
+    return found[1:]
 
 
 def _exit_code(error: SystemExit) -> int:

@@ -252,4 +252,5 @@ def _raised(exception: dict[str, Any] | None) -> Raised | None:
         errno=exception["errno"],
         module=exception["module"],
         files=frozenset(exception["files"]),
+        causes=tuple(exception["causes"]),
     )

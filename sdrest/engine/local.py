@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 
 from sdrest import metadata, pictures
@@ -94,7 +95,8 @@ class LocalExecutor:
                 yield event
             failure = None
             if not run.complete:
-                failure = failure_of(host, result, task, self._repository, images=run.images_ready)
+                judge = partial(failure_of, host, result, task, self._repository)
+                failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
             taken = False
             sound = failure is None or failure.code not in _LASTING
             self._pool.let_go(host, keep_alive=keep_alive, reusable=sound)
@@ -172,6 +174,7 @@ class _Run:
         self._changed = asyncio.Event()
         self._positions: list[Progress] = []
         self._shown = Progress(1, -1.0)
+        self.loaded = False  # whether the script has drawn a bar
 
     @property
     def images_ready(self) -> int:
@@ -197,6 +200,7 @@ class _Run:
         """Take what the script wrote."""
         self.task.heard()
         self._positions += self._parser.feed(data)
+        self.loaded = self.loaded or bool(self._positions)
 
     def wake(self) -> None:
         """End `wait`."""

@@ -39,7 +39,7 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                 await changed.wait()
             if host.result.code:
                 await host.settle()
-                told = failure_of(host, host.result, task, repository)
+                told = await asyncio.to_thread(failure_of, host, host.result, task, repository)
                 _log.warning("Nothing was loaded: %s", told.message)
         finally:
             await pool.dismiss(host, keep_alive=keep_alive)

@@ -26,6 +26,9 @@ TEXT_TO_IMAGE_CHECKPOINT = "models/ldm/stable-diffusion-v1/model.ckpt"
 INPAINT_CHECKPOINT = "models/ldm/inpainting_big/last.ckpt"
 """Where inpaint.py looks for its checkpoint, relative to its working directory."""
 
+TEXT_TO_IMAGE_CONFIG = "configs/stable-diffusion/v1-inference.yaml"
+"""Where txt2img.py and img2img.py look for their configuration, relative to the checkout."""
+
 INPAINT_CONFIG = "models/ldm/inpainting_big/config.yaml"
 """Where inpaint.py looks for its configuration, relative to its working directory."""
 
@@ -54,6 +57,11 @@ class Repository:
         if job_type is JobType.INPAINT_IMAGE:
             return self.inpaint_image_model
         return self.text_to_image_model
+
+
+def config_of(job_type: JobType) -> str:
+    """Return where the script of jobs of this type looks for its configuration in the checkout."""
+    return INPAINT_CONFIG if job_type is JobType.INPAINT_IMAGE else TEXT_TO_IMAGE_CONFIG
 
 
 def model_flag(job_type: JobType) -> str:

@@ -1,24 +1,37 @@
 """Why a task failed: what its host saw, in the words of its repository."""
 
+import contextlib
+import os
 from pathlib import Path
 
+from sdrest.engine import hub
 from sdrest.engine.base import Task
 from sdrest.engine.failures import Ending, Surroundings, classify
 from sdrest.engine.hosts import Host, Result
 from sdrest.engine.redaction import names_of_paths
-from sdrest.engine.repository import Repository, model_flag
+from sdrest.engine.repository import Repository, config_of, model_flag
 from sdrest.errors import Failure
 
 
 def failure_of(
-    host: Host, result: Result, task: Task, repository: Repository, *, images: int = 0
+    host: Host,
+    result: Result,
+    task: Task,
+    repository: Repository,
+    *,
+    images: int = 0,
+    loaded: bool = False,
 ) -> Failure:
-    """Return the failure of a task whose script ended with `result` after so many `images`."""
+    """Return the failure of a task whose script ended with `result` after so many `images`.
+
+    `loaded` says whether the script had drawn a bar. Looks at files: call it in a thread.
+    """
     ending = Ending(
         code=result.code,
         raised=result.raised,
         stderr=host.stderr,
         ready=host.ready,
+        loaded=loaded or images > 0,
         images=images,
         total_images=task.params.total_images,
     )
@@ -31,16 +44,54 @@ def _surroundings(task: Task, repository: Repository) -> Surroundings:
         pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
     else:
         pip = f"{python.name} -m pip install"
+    config = config_of(task.params.type)
+    linked = str(task.workdir / "run" / config)  # where inpaint.py finds it
     return Surroundings(
         model_flag=model_flag(task.params.type),
         pip=pip,
-        names=names_of_paths(
+        config=config,
+        names={linked: f"REPOSITORY/{config}"}
+        | names_of_paths(
             {
                 "REPOSITORY": repository.root,
                 "MODEL": repository.model(task.params.type),
                 "VENV": python.parent.parent,
                 "OUTPUT": task.workdir / "output",
                 "WORKDIR": task.workdir,
+                "HUB_CACHE": hub.cache_of(),
             }
         ),
+        hub_problems=_hub_problems(repository.root),
+        hub_folders=_hub_folders(repository.root),
+        noexec=_forbids_execution(python.parent),
     )
+
+
+def _hub_problems(root: Path) -> dict[str, Failure]:
+    """Return what is wrong with each model that the fork loads by name, where something is."""
+    found = {}
+    for model in hub.TITLES:
+        with contextlib.suppress(OSError):  # the script tells
+            found[model] = hub.problem(model, root)
+    return {model: failure for model, failure in found.items() if failure}
+
+
+def _hub_folders(root: Path) -> dict[str, Path]:
+    """Return what to delete of each model to have it fetched again: in the cache, all versions."""
+    found = {}
+    for model in hub.TITLES:
+        with contextlib.suppress(OSError):
+            found[model] = hub.located(model, root)
+    return {
+        model: folder if folder.is_relative_to(root) else folder.parents[1]
+        for model, folder in found.items()
+        if folder
+    }
+
+
+def _forbids_execution(folder: Path) -> bool:
+    try:
+        flags = os.statvfs(folder).f_flag
+    except OSError:
+        return False
+    return bool(flags & getattr(os, "ST_NOEXEC", 0))  # Linux; macOS gives another error

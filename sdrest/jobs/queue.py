@@ -10,9 +10,8 @@ await executor.close()
 """
 
 import asyncio
-import secrets
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +33,7 @@ from sdrest.jobs.removal import Retention, remove
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.slot import Slot
 from sdrest.jobs.store import Page, Store
-from sdrest.params import MODELS, JobType, Params
+from sdrest.params import MODELS, JobType, Params, draw_seed
 
 T = TypeVar("T")
 
@@ -44,11 +43,16 @@ class Submission:
     """A request. `inputs` is a folder in the spool with `image.png` and, to inpaint, `mask.png`.
 
     The queue owns that folder from then on, whatever `submit` answers.
+
+    `seed` is the random seed that was drawn for parameters without one. With `redraw` the request
+    is always a new job: where a job has or had `key`, `redraw` returns another key and seed.
     """
 
     key: JobKey
     params: Params
     inputs: Path | None = None
+    seed: int | None = None
+    redraw: Callable[[], tuple[JobKey, int]] | None = None
 
 
 class Queue:
@@ -114,7 +118,7 @@ class Queue:
         `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
-        if submission.inputs is None:
+        if submission.inputs is None and submission.redraw is None:
             known = self._settled(submission.key)
             if known is not None:
                 return known  # without a task and a transaction: clients ask again and again
@@ -160,7 +164,7 @@ class Queue:
         return await self._whole(self._cancel(key))
 
     async def retry(self, key: JobKey) -> Job:
-        """Let a FAILED or CANCELLED job wait again, with what its request asked for.
+        """Let a FAILED or CANCELLED job wait again, with what its request asked for and its seed.
 
         Raises `ConflictError` for another job or where its pictures are gone, what `get` raises,
         and what `submit` raises.
@@ -270,18 +274,26 @@ class Queue:
             if not all((folder / f"{name}.png").is_file() for name in key.type.uploads):
                 raise ConflictError("The job's pictures are gone. Send its request again.")
             params = MODELS[key.type].model_validate(job.params)
-            return (await self._add(Submission(key, params))).job
+            return (await self._add(Submission(key, params, seed=job.seed))).job
 
     async def _submit(self, submission: Submission) -> Job:
         pictures = submission.inputs
         try:
             self._require_open()
-            async with self._runtime.locks.hold(submission.key):
-                added = await self._admit(submission)
+            while True:
+                async with self._runtime.locks.hold(submission.key):
+                    if submission.redraw is None or await self._is_unused(submission.key):
+                        return (await self._admit(submission)).job
+                key, seed = submission.redraw()
+                submission = replace(submission, key=key, seed=seed)
         finally:
             if pictures is not None:
                 await asyncio.to_thread(inputs.remove, pictures)
-        return added.job
+
+    async def _is_unused(self, key: JobKey) -> bool:
+        """Whether no job has or had a key."""
+        job, is_deleted = await self._store.look(key)
+        return job is None and not is_deleted and results.original(self._folders, key) is None
 
     async def _admit(self, submission: Submission) -> Added:
         """Write the row, after the job's pictures have been taken over."""
@@ -306,11 +318,12 @@ class Queue:
     async def _add(self, submission: Submission) -> Added:
         """Write the row. A caller that goes away changes nothing, once this was called."""
         key, params = submission.key, submission.params
+        drawn = draw_seed() if submission.seed is None else submission.seed
         addition = Addition(
             key,
             params.dump(),
             params.total_images,
-            seed=secrets.randbelow(2**32) if params.seed is None else params.seed,
+            seed=drawn if params.seed is None else params.seed,
             limit=self._max_waiting,
             instead=self._originals(submission),
         )

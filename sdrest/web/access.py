@@ -17,6 +17,7 @@ from sdrest.errors import ForeignOriginError, UnauthorizedError, UnknownHostErro
 from sdrest.params import JobType
 from sdrest.settings import LOOPBACK_NAMES, Settings
 from sdrest.web.errors import Handler
+from sdrest.web.proxy import address
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ _AUDIENCES: Mapping[str, Audience] = {
     "GET /healthz": ANYONE,
     "POST /TYPE": CLIENTS,
     "GET /TYPE/{id}": CLIENTS,
+    "POST /TYPE/{id}": CLIENTS,
     "GET /TYPE/{id}/{number}.png": CLIENTS,
     "GET /TYPE/{id}/events": CLIENTS,
     "GET /readyz": VISITORS,
@@ -47,6 +49,7 @@ _AUDIENCES: Mapping[str, Audience] = {
 }
 """The routes that are not the owner's alone."""
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _OWN_SITES = {"same-origin", "none"}
 
 
@@ -132,7 +135,7 @@ class Guard:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request in, or raise why not. Preflights carry no token, and do nothing."""
-        if self._names is not None and not self._is_named(request.headers.get(hdrs.HOST)):
+        if not self._is_named(request):
             raise UnknownHostError
         if request.method == hdrs.METH_OPTIONS:
             return await handler(request)
@@ -151,12 +154,20 @@ class Guard:
             hmac.digest(self._token, self._token, "sha256"),
         )
 
-    def _is_named(self, host: str | None) -> bool:
-        """Whether a Host header is a name of this server. Browsers always send one."""
+    def _is_named(self, request: web.Request) -> bool:
+        """Whether the Host header is a name of this server. Browsers always send one.
+
+        A trusted proxy may pass on a name of its own where a token is needed besides. Without a
+        token the name could be that of a page whose DNS entry leads here, and X-Forwarded-Host
+        would be from its script.
+        """
+        host = request.headers.get(hdrs.HOST)
         if host is None or self._names is None:
             return True
         name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        return name.lower().removesuffix(".") in self._names
+        if name.lower().removesuffix(".") in self._names:
+            return True
+        return self.locked and address(request).host is not None
 
     def _is_foreign(self, request: web.Request) -> bool:
         """Whether a browser says that a page of another origin is behind the request."""
@@ -168,7 +179,7 @@ class Guard:
             return False
         if origin != "null" and site == "same-origin":  # also where a proxy changed Host
             return False
-        return origin.partition("://")[2] != headers.get(hdrs.HOST)
+        return not _is_own(origin, request)
 
     def _is_authorized(self, request: web.Request) -> bool:
         header = request.headers.get(hdrs.AUTHORIZATION)
@@ -179,6 +190,17 @@ class Guard:
             return False
         value = request.cookies.get(self.cookie_name, "").encode()
         return hmac.compare_digest(value, self.cookie_value.encode())
+
+
+def _is_own(origin: str, request: web.Request) -> bool:
+    """Whether an origin is the server's, by its Host or by what a trusted proxy says."""
+    forwarded = address(request)
+    scheme, _, host = origin.partition("://")
+    if forwarded.scheme is not None and forwarded.scheme != scheme:
+        return False
+    if forwarded.host is None:
+        return host == request.headers.get(hdrs.HOST)
+    return host == forwarded.host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
 
 
 def _is_visit(request: web.Request) -> bool:

@@ -23,6 +23,7 @@ from sdrest.web.errors import error_middleware
 from sdrest.web.handlers import JobRoutes
 from sdrest.web.hub import HEARTBEAT_SECONDS, EventHub
 from sdrest.web.metrics import Metrics
+from sdrest.web.proxy import Proxies
 from sdrest.web.thumbnails import Thumbnails
 from sdrest.web.traffic import Traffic
 
@@ -52,6 +53,7 @@ def create_app(
         middlewares=[error_middleware, guard.middleware], handler_args=_HANDLER_ARGS
     )
     app[keys.GUARD] = guard
+    app[keys.PROXIES] = Proxies(settings)
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)

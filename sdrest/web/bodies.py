@@ -2,7 +2,7 @@
 
 A JSON body is described by the schema that has the model's name, a form by that name with `Form`.
 They say what the server accepts: numbers may be texts, and in JSON null or false leaves a field
-to its default.
+to its default, except `seed`, where both ask for a random one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,14 @@ from itertools import count, groupby
 from typing import Any
 
 from sdrest import spelling
-from sdrest.params import DIFFUSION_STEPS, MIN_AREA, MODELS, JobType, usable_steps
+from sdrest.params import (
+    DIFFUSION_STEPS,
+    MIN_AREA,
+    MODELS,
+    RANDOM_SEED,
+    JobType,
+    usable_steps,
+)
 
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
@@ -88,7 +95,9 @@ def _upload(name: str) -> Schema:
 def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema:
     field: Schema = {"description": declared["description"]}
     ways = _ways(name, _plain(declared))
-    if not (form or required):
+    if name == "seed":
+        ways += _random_seeds()
+    elif not (form or required):
         ways.append({"enum": [None, False], "description": "The same as nothing."})
     field |= ways[0] if len(ways) == 1 else {"anyOf": ways}
     if declared.get("default") is not None:
@@ -135,6 +144,15 @@ def _ways(name: str, declared: Schema) -> list[Schema]:
 
 def _text(pattern: str) -> Schema:
     return {"type": "string", "pattern": pattern, "description": "The same as a text."}
+
+
+def _random_seeds() -> list[Schema]:
+    """Return the ways to ask for a random seed; a form has the values as texts."""
+    description = "A random seed."
+    return [
+        {"enum": [RANDOM_SEED, None, False], "description": description},
+        {"type": "string", "pattern": spelling.RANDOM, "description": description},
+    ]
 
 
 def _usable() -> list[Schema]:

@@ -11,6 +11,7 @@ from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
+from sdrest.web.proxy import prefix
 from sdrest.web.render import JSON, job_body, job_entry, json_body
 
 _DEFAULT_LIMIT = 100
@@ -36,15 +37,15 @@ class _Control:
         self._routes = routes
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        for prefix in self._routes.prefixes:
-            router.add_post(prefix + JOB + "/cancel{slash:/?}", self.cancel)
-            router.add_post(prefix + JOB + "/retry{slash:/?}", self.retry)
-            router.add_delete(prefix + JOB + "{slash:/?}", self.delete)
+        for start in self._routes.prefixes:
+            router.add_post(start + JOB + "/cancel{slash:/?}", self.cancel)
+            router.add_post(start + JOB + "/retry{slash:/?}", self.retry)
+            router.add_delete(start + JOB + "{slash:/?}", self.delete)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """End a job, unless it is at its end already, and tell where it stands."""
         snapshot = await request.app[keys.QUEUE].cancel(self._routes.key(request))
-        return _answer(job_body(snapshot))
+        return _answer(job_body(snapshot, prefix(request)))
 
     async def retry(self, request: web.Request) -> web.Response:
         """Run a FAILED or CANCELLED job again, and redirect to it."""
@@ -71,7 +72,7 @@ async def _list(request: web.Request) -> web.Response:
     )
     answer = {
         "counts": page.counts,
-        "jobs": [job_entry(snapshot) for snapshot in snapshots],
+        "jobs": [job_entry(snapshot, prefix=prefix(request)) for snapshot in snapshots],
         "nextCursor": None if page.following is None else str(page.following),
     }
     return _answer(json_body(answer))

@@ -1,12 +1,13 @@
 """`GET /openapi.json`, and `GET /docs`, where Swagger UI shows it."""
 
-from functools import cache
+from functools import lru_cache
 
 from aiohttp import web
 
 from sdrest.web import keys
 from sdrest.web.openapi import document
-from sdrest.web.page import STATIC, Handler, sender
+from sdrest.web.page import MOST_PREFIXES, STATIC, Handler, sender
+from sdrest.web.proxy import prefix
 from sdrest.web.render import JSON, json_body
 
 _HTML = "text/html; charset=utf-8"
@@ -19,9 +20,9 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 
 async def _send_document(request: web.Request) -> web.StreamResponse:
-    return await _document_sender(request.app[keys.GUARD].locked)(request)
+    return await _document_sender(request.app[keys.GUARD].locked, prefix(request))(request)
 
 
-@cache
-def _document_sender(locked: bool) -> Handler:  # noqa: FBT001 (`cache` takes what is given)
-    return sender(json_body(document(locked=locked)), JSON)
+@lru_cache(maxsize=2 * MOST_PREFIXES)
+def _document_sender(locked: bool, start: str) -> Handler:  # noqa: FBT001 (the cache's keys)
+    return sender(json_body(document(locked=locked, prefix=start)), JSON)

@@ -18,6 +18,7 @@ from sdrest.errors import (
     StorageUnavailableError,
     UnauthorizedError,
 )
+from sdrest.web.proxy import prefix, with_prefix
 from sdrest.web.render import JSON, error_body
 
 _log = logging.getLogger(__name__)
@@ -67,16 +68,16 @@ MEANINGS: Mapping[ErrorCode, str] = {
 
 FAILURES: Mapping[FailureCode, str] = {
     FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
-    FailureCode.OUT_OF_MEMORY: "The memory did not suffice: fewer pixels or a smaller batch may.",
+    FailureCode.OUT_OF_MEMORY: "The memory did not suffice; the message says what needs less.",
     FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
     FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
     FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
     FailureCode.KILLED: "A signal ended the script.",
     FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
-    FailureCode.MODEL_MISSING: "The checkpoint is not there.",
-    FailureCode.MODEL_INVALID: "The file is no checkpoint for this script.",
+    FailureCode.MODEL_MISSING: "The checkpoint, or another model of the script, is not there.",
+    FailureCode.MODEL_INVALID: "The checkpoint or another model is damaged or does not fit.",
     FailureCode.REPOSITORY_MISSING: "The repository is not there.",
-    FailureCode.SCRIPT_MISSING: "The repository does not hold the script.",
+    FailureCode.SCRIPT_MISSING: "The repository lacks the script or its configuration.",
     FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
     FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
     FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
@@ -117,7 +118,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except RequestError as error:
-        return request_error_response(error)
+        return request_error_response(error, prefix(request))
     except web.HTTPException as error:
         return http_error_response(error)
     except ConnectionError:  # the client has gone, and will not see this
@@ -136,9 +137,10 @@ def _mistake(request: web.Request, error: Exception) -> web.Response:
     return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def request_error_response(error: RequestError) -> web.Response:
-    """Return the answer that says what is wrong with a request."""
-    response = _response(STATUS[error.code], error_body(error.code, error.message, error.details))
+def request_error_response(error: RequestError, prefix: str = "") -> web.Response:
+    """Return the answer that says what is wrong with a request; paths begin with `prefix`."""
+    message = with_prefix(error.message, prefix)
+    response = _response(STATUS[error.code], error_body(error.code, message, error.details))
     if isinstance(error, QueueFullError):
         response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
     elif isinstance(error, UnauthorizedError):

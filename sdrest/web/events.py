@@ -16,6 +16,7 @@ from sdrest.web import keys
 from sdrest.web.handlers import JOB, JobRoutes
 from sdrest.web.hub import Subscription
 from sdrest.web.messages import HEARTBEAT, EventKind, Message, ended_at, format_event
+from sdrest.web.proxy import prefix
 
 LAST_EVENT_ID = "Last-Event-ID"
 
@@ -46,8 +47,8 @@ class _JobEvents:
         self._routes = routes
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        for prefix in self._routes.prefixes:
-            router.add_get(prefix + JOB + "/events{slash:/?}", self.get)
+        for start in self._routes.prefixes:
+            router.add_get(start + JOB + "/events{slash:/?}", self.get)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Send what happens to a job until its end.
@@ -63,7 +64,7 @@ class _JobEvents:
                 return web.Response(status=HTTPStatus.NO_CONTENT)
             if end:
                 subscription.end()
-            return await _send(request, subscription, hub.present(snapshot, number).data)
+            return await _send(request, subscription, more=[hub.present(snapshot, number)])
 
 
 async def _all(request: web.Request) -> web.StreamResponse:
@@ -77,7 +78,7 @@ async def _all(request: web.Request) -> web.StreamResponse:
         number, mark = hub.number, hub.mark()
         missed = hub.missed(last_id)
         if missed is not None:
-            return await _send(request, subscription, b"", missed)
+            return await _send(request, subscription, more=missed)
         first = b"id: %b\n\n" % mark.encode()
         if last_id:
             first = format_event(mark, EventKind.RESET, b"{}")
@@ -94,7 +95,10 @@ async def _active(request: web.Request) -> Sequence[Snapshot]:
 
 
 async def _send(
-    request: web.Request, subscription: Subscription, first: bytes, more: Iterable[Message] = ()
+    request: web.Request,
+    subscription: Subscription,
+    first: bytes = b"",
+    more: Iterable[Message] = (),
 ) -> web.StreamResponse:
     """Send `first` and `more`, then what the subscription receives, until it ends.
 
@@ -106,13 +110,13 @@ async def _send(
     if request.version >= HttpVersion11:
         response.enable_chunked_encoding()
     await response.prepare(request)
-    heartbeat = request.app[keys.HUB].heartbeat
+    heartbeat, start = request.app[keys.HUB].heartbeat, prefix(request)
     subscription.transport = request.transport
     with suppress(ConnectionError):  # a client may leave at any time
-        await response.write(b"".join([_RETRY, first, *(message.data for message in more)]))
+        await response.write(b"".join([_RETRY, first, *(message.data(start) for message in more)]))
         while not subscription.ended:
             news = await subscription.take(heartbeat)
             if news or not subscription.ended:
-                await response.write(b"".join(message.data for message in news) or HEARTBEAT)
+                await response.write(b"".join(message.data(start) for message in news) or HEARTBEAT)
         await response.write_eof()
     return response

@@ -19,6 +19,9 @@ from sdrest.web.errors import MEANINGS
 from sdrest.web.messages import EventKind
 from sdrest.web.render import error_body, job_body, job_entry
 
+BASE = "https://0.0.0.0:8888"
+"""How the README's commands name a server; the page's script puts in this one's name."""
+
 ID = "63dbe45efdadad3006feb71aa3e48b7d"
 _PROMPT = (
     "A digital illustration of a beautiful mountain landscape, detailed, {}, epic composition, 4k, "
@@ -70,7 +73,7 @@ def curl(job_type: JobType) -> str:
         for name, value in REQUESTS[job_type].items()
     )
     end = ('--header "Content-Type: multipart/form-data"', "--location")
-    return " \\\n  ".join((f"curl https://0.0.0.0:8888/{job_type}", *form, *end))
+    return " \\\n  ".join((f"curl {BASE}/{job_type}", *form, *end))
 
 
 def error_example(code: ErrorCode) -> dict[str, Any]:

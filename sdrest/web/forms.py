@@ -1,6 +1,7 @@
 """A request's body becomes fields and uploads, whichever of the three encodings it has."""
 
 import asyncio
+import codecs
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ MAX_BODY = 102_400
 
 _QUICK = 4096
 """Longer urlencoded bodies are read off the event loop: the worst 100 kB take most of a second."""
+
+JSON_HINT = "The body looks like JSON: add --header 'Content-Type: application/json'."
 
 _JSON = "application/json"
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -45,6 +48,12 @@ class Text:
     kind: str
     charset: str
     body: bytes
+
+    @property
+    def is_unmarked_json(self) -> bool:
+        """Whether the body looks like JSON and is sent as a form, as curl does unless told."""
+        start = self.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        return self.kind == _URLENCODED and start in {b"{", b"["}
 
     async def parse(self) -> Form:
         """Return what it says."""
@@ -86,6 +95,17 @@ async def read_json(request: web.Request) -> Fields:
         if request.content_type != _JSON:
             raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
         return parse_json(await _body(request), request.charset or "utf-8")
+
+
+async def discard(request: web.Request, *, limit: int) -> None:
+    """Read a body of at most `limit` bytes that nobody needs, so that the client can send it."""
+    _check_length(request, limit)
+    received = 0
+    async with _patience():
+        async for chunk in request.content.iter_any():
+            received += len(chunk)
+            if received > limit:
+                raise _too_large(limit)
 
 
 def _require_plain(request: web.Request) -> None:

@@ -10,18 +10,19 @@ from aiohttp import hdrs, web
 from cachetools import LRUCache
 
 from sdrest import pictures
-from sdrest.errors import FieldError, GoneError, InvalidRequestError
+from sdrest.errors import FieldError, GoneError, InvalidRequestError, RequestError
 from sdrest.jobs.adding import may_be_asked_again
-from sdrest.jobs.ids import job_id, server_values
+from sdrest.jobs.ids import server_values
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.jobs.queue import Submission
+from sdrest.jobs.naming import RequestedJob
 from sdrest.params import JobType, validate
 from sdrest.web import keys
 from sdrest.web.conditional import body_etag, is_fresh
-from sdrest.web.forms import Text, expect, read_form, read_text
+from sdrest.web.forms import JSON_HINT, Text, discard, expect, read_form, read_text
 from sdrest.web.images import send_image
-from sdrest.web.multipart import Form
+from sdrest.web.multipart import Form, max_body
 from sdrest.web.negotiation import preferred
+from sdrest.web.proxy import prefix
 from sdrest.web.render import JSON, job_body
 from sdrest.web.spool import Spool
 from sdrest.web.thumbnails import requested_side
@@ -59,10 +60,11 @@ class JobRoutes:
 
         The spelling that everybody uses comes first, since aiohttp finds it in an index.
         """
-        for prefix in self.prefixes:
-            router.add_get(prefix + JOB + "{slash:/?}", self.get)
-            router.add_get(prefix + JOB + _IMAGE, self.get_image)
-            router.add_post(prefix + "{slash:/?}", self.post, expect_handler=expect)
+        for start in self.prefixes:
+            router.add_get(start + JOB + "{slash:/?}", self.get)
+            router.add_get(start + JOB + _IMAGE, self.get_image)
+            router.add_post(start + "{slash:/?}", self.post, expect_handler=expect)
+            router.add_post(start + JOB + "{slash:/?}", self.post_again, expect_handler=expect)
 
     async def post(self, request: web.Request) -> web.Response:
         """Queue a job, unless it is known, and redirect to it."""
@@ -83,13 +85,19 @@ class JobRoutes:
         known = self._known.get(text)
         if known is not None and queue.is_settled(known):
             return known
-        form = await text.parse()
-        self._require_uploads(form)
-        key = self._requested(request, form)
-        await queue.submit(Submission(key, validate(self.type, form.fields)))
-        if len(text.body) <= _SMALL:
-            self._known[text] = key
-        return key
+        try:
+            form = await text.parse()
+            self._require_uploads(form)
+            params = validate(self.type, form.fields)
+        except RequestError as error:
+            if text.is_unmarked_json and not self.type.uploads:
+                error.add_hint(JSON_HINT)
+            raise
+        wanted = self._requested(request, form)
+        job = await queue.submit(wanted.submission(params))
+        if len(text.body) <= _SMALL and not wanted.is_new:
+            self._known[text] = job.key
+        return job.key
 
     async def _post_form(self, request: web.Request) -> JobKey:
         """Take a request that may bring files."""
@@ -97,24 +105,35 @@ class JobRoutes:
         async with Spool(request.app[keys.FOLDERS].spool) as spool:
             form = await read_form(request, self.type, spool, max_upload=max_upload)
             self._require_uploads(form)
-            key = self._requested(request, form)
-            if not (form.uploads and await _is_settled(request, key)):
-                await self._submit(request, key, form, spool)
-        return key
+            wanted = self._requested(request, form)
+            if form.uploads and not wanted.is_new and await _is_settled(request, wanted.key):
+                return wanted.key
+            return await self._submit(request, wanted, form, spool)
 
-    def _requested(self, request: web.Request, form: Form) -> JobKey:
-        """Return the key of the job that a form asks for."""
+    def _requested(self, request: web.Request, form: Form) -> RequestedJob:
+        """Return the job that a form asks for."""
         digests = {name: upload.sha256 for name, upload in form.uploads.items()}
         values = server_values(self.type, request.app[keys.SETTINGS], digests)
-        return JobKey(self.type, job_id(form.fields, values))
+        return RequestedJob(self.type, form.fields, values)
 
     async def get(self, request: web.Request) -> web.Response:
         """Tell where a job stands."""
-        body = job_body(await self._snapshot(request, self.key(request)))
-        etag = body_etag(body)
+        body, etag = await self._answer(request)
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def post_again(self, request: web.Request) -> web.Response:
+        """Tell where a job stands; for clients that repeat their POST where it redirects to."""
+        max_upload = request.app[keys.SETTINGS].max_upload
+        await discard(request, limit=max_body(self.type.uploads, max_upload))
+        body, etag = await self._answer(request)
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+    async def _answer(self, request: web.Request) -> tuple[bytes, str]:
+        """Return the job's JSON and its ETag."""
+        body = job_body(await self._snapshot(request, self.key(request)), prefix(request))
+        return body, body_etag(body)
 
     async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:
         """Return where the job stands: at once, or with `?wait=SECONDS` when that has changed."""
@@ -143,7 +162,8 @@ class JobRoutes:
 
     def redirect(self, request: web.Request, key: JobKey) -> web.Response:
         """Send the client to a job, by the spelling of the type that it used itself."""
-        return _redirect(request, f"/{request.match_info.get('name', self.type)}/{key.id}")
+        name = request.match_info.get("name", self.type)
+        return _redirect(request, f"{prefix(request)}/{name}/{key.id}")
 
     def key(self, request: web.Request) -> JobKey:
         """Return the key of the job that a request names."""
@@ -159,7 +179,9 @@ class JobRoutes:
         if missing or form.errors:
             validate(self.type, form.fields, others=[*missing, *form.errors])
 
-    async def _submit(self, request: web.Request, key: JobKey, form: Form, spool: Spool) -> None:
+    async def _submit(
+        self, request: web.Request, wanted: RequestedJob, form: Form, spool: Spool
+    ) -> JobKey:
         wrong: tuple[FieldError, ...] = ()
         inputs: Path | None = None
         if form.uploads:
@@ -169,7 +191,8 @@ class JobRoutes:
             except InvalidRequestError as error:
                 wrong = error.fields
         params = validate(self.type, form.fields, others=wrong)
-        await request.app[keys.QUEUE].submit(Submission(key, params, inputs))
+        job = await request.app[keys.QUEUE].submit(wanted.submission(params, inputs))
+        return job.key
 
 
 def _seconds(request: web.Request) -> float:

@@ -13,11 +13,13 @@ from sdrest.settings import Settings
 from sdrest.web.access import Guard
 from sdrest.web.hub import EventHub
 from sdrest.web.metrics import Metrics
+from sdrest.web.proxy import Proxies
 from sdrest.web.thumbnails import Thumbnails
 from sdrest.web.traffic import Traffic
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
+PROXIES = web.AppKey("proxies", Proxies)
 GUARD = web.AppKey("guard", Guard)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)

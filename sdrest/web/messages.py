@@ -5,7 +5,6 @@ one. A message is encoded once, for all clients.
 """
 
 from enum import StrEnum
-from functools import cached_property
 
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey
@@ -40,6 +39,7 @@ class Message:
         self.number = number
         self.event = event
         self.id = f"{server}-{number}-{ended_at(event.snapshot.job)}"
+        self._data: dict[str, bytes] = {}
 
     @property
     def key(self) -> JobKey:
@@ -51,14 +51,23 @@ class Message:
         """Whether nothing more happens to the job, unless it is requeued."""
         return self.event.snapshot.job.status.final or self.event.change is Change.DELETED
 
-    @cached_property
-    def data(self) -> bytes:
-        """The message as bytes of a stream; a change of status has the job's parameters too."""
+    def data(self, prefix: str) -> bytes:
+        """Return the message as bytes of a stream, with `prefix` before its paths; made once.
+
+        One of a change of status has the job's parameters too.
+        """
+        if prefix not in self._data:
+            self._data[prefix] = self._format(prefix)
+        return self._data[prefix]
+
+    def _format(self, prefix: str) -> bytes:
         kind = _KINDS.get(self.event.change, EventKind.STATUS)
         if kind is EventKind.DELETED:
-            entry = {"id": self.key.id, "resultUrl": self.key.url, "type": self.key.type}
+            url = prefix + self.key.url
+            entry = {"id": self.key.id, "resultUrl": url, "type": self.key.type}
         else:
-            entry = job_entry(self.event.snapshot, params=kind is EventKind.STATUS)
+            params = kind is EventKind.STATUS
+            entry = job_entry(self.event.snapshot, params=params, prefix=prefix)
         return format_event(self.id, kind, json_body(entry))
 
 

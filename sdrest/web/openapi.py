@@ -17,6 +17,7 @@ from sdrest.web import bodies, shapes
 from sdrest.web.access import audience
 from sdrest.web.errors import MEANINGS, STATUS
 from sdrest.web.examples import EXAMPLES, ID, JSON_REQUEST, REQUESTS, curl, error_example
+from sdrest.web.openapi_prefix import under_prefix
 from sdrest.web.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
 from sdrest.web.shapes import ref
 
@@ -83,8 +84,11 @@ _HEADERS = {
 Described = dict[str, Any]
 
 
-def document(*, locked: bool = False) -> Described:
-    """Return the description of a server that has a token (`locked`) or none."""
+def document(*, locked: bool = False, prefix: str = "") -> Described:
+    """Return the description of a server that has a token (`locked`) or none.
+
+    `prefix` is before every path, as the server's address and in answers.
+    """
     paths: dict[str, Described] = {}
     for name, operation in OPERATIONS.items():
         method, path = name.split(" ")
@@ -98,7 +102,7 @@ def document(*, locked: bool = False) -> Described:
                 at["options"] = _operation(
                     HTTPMethod.OPTIONS, path, PREFLIGHT, job_type, locked=False
                 )
-    return {
+    described: Described = {
         "openapi": "3.1.0",
         "info": {
             "title": "sdrest",
@@ -106,7 +110,7 @@ def document(*, locked: bool = False) -> Described:
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": prefix or "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
@@ -116,6 +120,7 @@ def document(*, locked: bool = False) -> Described:
             "securitySchemes": _SCHEMES,
         },
     }
+    return under_prefix(described, prefix) if prefix else described
 
 
 def types(name: str) -> Iterable[JobType | None]:

@@ -68,6 +68,11 @@ def _json(text: str, schema: str, *links: str, headers: tuple[str, ...] = ()) ->
 _IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _FRESH = Parameter("If-None-Match", _TEXT, "The ETag of the answer that the client has.", "header")
+_WAIT = Parameter(
+    "wait",
+    {"type": "number", "minimum": 0},
+    "Seconds to wait for the job's JSON to change, at most 60 of them.",
+)
 _LAST = Parameter("Last-Event-ID", _TEXT, "The id of the last event that was heard.", "header")
 _NOT_MODIFIED = {
     HTTPStatus.NOT_MODIFIED: Answer("The client has the current answer.", headers=("ETag",))
@@ -138,7 +143,7 @@ OPERATIONS: Mapping[str, Operation] = {
         (*_BODY, ErrorCode.QUEUE_FULL, ErrorCode.STOPPING),
         body="TYPE",
         text="The same request again is the same job: it runs once. A FAILED or CANCELLED one "
-        "runs again.",
+        "runs again. A request with a random seed is always a new job.",
     ),
     _STATUS: Operation(
         "See where a job stands",
@@ -147,14 +152,14 @@ OPERATIONS: Mapping[str, Operation] = {
             **_NOT_MODIFIED,
         },
         (*_JOB, ErrorCode.INVALID_REQUEST),
-        (
-            Parameter(
-                "wait",
-                {"type": "number", "minimum": 0},
-                "Seconds to wait for the job's JSON to change, at most 60 of them.",
-            ),
-            _FRESH,
-        ),
+        (_WAIT, _FRESH),
+    ),
+    "POST /TYPE/{id}": Operation(
+        "See where a job stands, for clients that repeat a POST after its redirect",
+        {_OK: _json("The job.", "Job", _PNG, _EVENTS, _CANCEL, _DELETE, headers=("ETag",))},
+        (*_JOB, ErrorCode.INVALID_REQUEST, ErrorCode.TOO_LARGE),
+        (_WAIT,),
+        text="The body is read and ignored; the job does not change.",
     ),
     _PNG: Operation(
         "Fetch an image of a job",

@@ -3,12 +3,14 @@
 import hashlib
 import importlib.resources
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import hdrs, web
 
 from sdrest.params import MODELS
 from sdrest.web.conditional import is_fresh
+from sdrest.web.proxy import prefix
 from sdrest.web.render import JSON, json_body
 
 STATIC = Path(__file__).with_name("static")
@@ -18,6 +20,9 @@ PREFIX = "/static/"
 
 PARAMETERS = f"{PREFIX}parameters.json"
 """The JSON schemas of the three requests, by job type: what the page makes its forms from."""
+
+MOST_PREFIXES = 8
+"""Prefixes of paths for which pages are kept."""
 
 _INDEX, _DOCS = "index.html", "docs.html"
 _SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
@@ -49,11 +54,26 @@ def add_to(router: web.UrlDispatcher) -> None:
     schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
     router.add_get(PARAMETERS, sender(json_body(schemas), JSON))
     for path in sorted(STATIC.iterdir()):
-        if path.name != _DOCS:
-            handler = sender(path.read_bytes(), _TYPES[path.suffix])
-            router.add_get("/" if path.name == _INDEX else PREFIX + path.name, handler)
+        content = path.read_bytes()
+        if path.name == _INDEX:
+            router.add_get("/", _index_sender(content))
+        elif path.name != _DOCS:
+            router.add_get(PREFIX + path.name, sender(content, _TYPES[path.suffix]))
     for name in _SWAGGER_UI:
         router.add_get(PREFIX + name, _file_sender(_swagger_ui() / name))
+
+
+def _index_sender(content: bytes) -> Handler:
+    """Return a handler that sends the page, whose addresses begin with the request's prefix."""
+
+    @lru_cache(maxsize=MOST_PREFIXES)
+    def made(before: bytes) -> Handler:
+        return sender(content.replace(b'="/', b'="%b/' % before), _TYPES[".html"])
+
+    async def send(request: web.Request) -> web.StreamResponse:
+        return await made(prefix(request).encode())(request)
+
+    return send
 
 
 def sender(body: bytes, content_type: str) -> Handler:

@@ -15,18 +15,21 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _START = Position(index=1, fraction=0.0)
 
 
-def job_body(snapshot: Snapshot) -> bytes:
-    """Return what a client sees of a job.
+def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
+    """Return what a client sees of a job; each path begins with `prefix`.
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
     its `error`. `seed` is there where the request asked for a random one.
     """
-    return _dump(_job(snapshot))
+    return _dump(_job(snapshot, prefix))
 
 
-def job_entry(snapshot: Snapshot, *, params: bool = True) -> dict[str, Any]:
-    """Return all that is known of a job, for lists and event streams; `params` may be left out."""
+def job_entry(snapshot: Snapshot, *, params: bool = True, prefix: str = "") -> dict[str, Any]:
+    """Return all that is known of a job, for lists and event streams; `params` may be left out.
+
+    Each path begins with `prefix`.
+    """
     job = snapshot.job
     more: dict[str, Any] = {
         "createdAt": _time(job.created_at),
@@ -38,22 +41,22 @@ def job_entry(snapshot: Snapshot, *, params: bool = True) -> dict[str, Any]:
     }
     if params:
         more["params"] = dict(job.params)
-    return dict(sorted((_job(snapshot) | more).items()))
+    return dict(sorted((_job(snapshot, prefix) | more).items()))
 
 
-def _job(snapshot: Snapshot) -> dict[str, Any]:
+def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     job = snapshot.job
     answer: dict[str, Any] = {}
     if job.status is Status.FAILED and job.failure is not None:
         failure = job.failure
         answer["error"] = _error(failure.code, failure.message, failure.details)
     if job.status is not Status.QUEUED:
-        answer["imageUrls"] = [job.key.image_url(n) for n in range(1, job.images + 1)]
+        answer["imageUrls"] = [prefix + job.key.image_url(n) for n in range(1, job.images + 1)]
     if snapshot.rank is not None:
         answer["position"] = snapshot.rank
     if job.status is Status.IN_PROGRESS:
         answer["progress"] = _progress(job, snapshot.position or _START)
-    answer["resultUrl"] = job.key.url
+    answer["resultUrl"] = prefix + job.key.url
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
     answer["status"] = job.status

@@ -34,7 +34,7 @@ class Runner(web.AppRunner):
             _in_json(made.request_handler),
             self._connections,
             self.app[keys.TRAFFIC],
-            request_factory=made.request_factory,
+            request_factory=self.app[keys.PROXIES].wrap(made.request_factory),
             **made._kwargs,  # noqa: SLF001 (what aiohttp's runner has made of its options)
         )
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from sdrest.errors import FieldError, InvalidRequestError, UnauthorizedError
 from sdrest.web import keys
 from sdrest.web.forms import read_json
+from sdrest.web.proxy import address, prefix
 
 _YEAR = 365 * 86_400
 
@@ -32,11 +33,17 @@ async def _open(request: web.Request) -> web.Response:
             guard.cookie_name,
             guard.cookie_value,
             max_age=_YEAR,
-            path="/",
-            secure=not request.app[keys.SETTINGS].plain_http,
+            path=f"{prefix(request)}/",
+            secure=_is_secure(request),
             httponly=True,
             samesite="Strict",
         )
     elif not isinstance(token, str):
         raise InvalidRequestError([FieldError("token", "Should be a text.")])
     return answer
+
+
+def _is_secure(request: web.Request) -> bool:
+    """Whether the client speaks HTTPS, be it to a trusted proxy or to the server."""
+    scheme = address(request).scheme
+    return not request.app[keys.SETTINGS].plain_http if scheme is None else scheme == "https"

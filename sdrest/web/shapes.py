@@ -18,7 +18,8 @@ _RANK: Schema = {"type": "integer", "minimum": 1}
 _SEED: Schema = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
 _FRACTION: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
-_JOB_PATH = f"^/({'|'.join(JobType)})/[0-9a-f]{{32}}"
+JOB_PATH = f"/({'|'.join(JobType)})/[0-9a-f]{{32}}"
+"""The pattern of a job's path."""
 
 HEADERS: Mapping[str, Schema] = {
     "Accept-Ranges": {"description": "Parts may be asked for.", "schema": {"const": "bytes"}},
@@ -33,7 +34,7 @@ HEADERS: Mapping[str, Schema] = {
     "Last-Modified": {"description": "When the image was made.", "schema": _TEXT},
     "Location": {
         "description": "The path of the job.",
-        "schema": {"type": "string", "pattern": f"(?i){_JOB_PATH}$"},
+        "schema": {"type": "string", "pattern": f"(?i)^{JOB_PATH}$"},
     },
     "Retry-After": {"description": "Seconds until it may work.", "schema": _RANK},
     "Set-Cookie": {
@@ -136,7 +137,7 @@ def _job(status: Status) -> Schema:
 
 _RESULT: Schema = {
     "type": "string",
-    "pattern": f"{_JOB_PATH}$",
+    "pattern": f"^{JOB_PATH}$",
     "description": "The path of this JSON.",
 }
 _POSITION = _RANK | {
@@ -145,7 +146,7 @@ _POSITION = _RANK | {
 }
 _IMAGES: Schema = {
     "type": "array",
-    "items": {"type": "string", "pattern": rf"{_JOB_PATH}/[1-9][0-9]*\.png$"},
+    "items": {"type": "string", "pattern": rf"^{JOB_PATH}/[1-9][0-9]*\.png$"},
     "description": "The paths of the images that are complete. A listed image stays.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}

@@ -2,6 +2,7 @@
 
 It does in milliseconds what they take minutes for. Where FAKE_PAUSE names what it is about to do,
 it does half of that, writes its pid into the FIFO at FAKE_FIFO and waits to be killed.
+Its pip appends the arguments of each installation to `pip.log` beside that FIFO.
 """
 
 import json
@@ -46,6 +47,10 @@ def pip(arguments: list[str]) -> None:
         rows = [{"name": name, "version": version} for name, version in installed.items()]
         sys.stdout.write(json.dumps(rows))
     if "install" in arguments:
+        with Path(os.environ["FAKE_FIFO"]).with_name("pip.log").open("a") as log:
+            log.write(json.dumps(arguments) + "\n")
+        if os.environ.get("FAKE_NO_CPU_BUILD") and "cpu" in arguments[-1]:
+            sys.exit("No matching distribution found for torch==2.9.1+cpu")
         pins = PIN.findall(Path(arguments[-1]).read_text())
         for name, version in pins:
             installed[name] = version

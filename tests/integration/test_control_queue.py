@@ -115,14 +115,14 @@ async def test_a_cancel_at_every_moment_of_a_run_leaves_a_sound_job(tmp_path: Pa
         assert list(home.folders.work.iterdir()) == []
 
 
-async def test_a_retry_draws_a_new_random_seed_and_keeps_a_given_one(tmp_path: Path) -> None:
+async def test_a_retry_keeps_the_seed_be_it_random_or_given(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         gate = await hold_slot(home)
         for name, seed in {"random": None, "given": 7}.items():
             first = await home.queue.submit(text(name, seed=seed))
             await home.queue.cancel(text_key(name))
             again = await home.queue.retry(text_key(name))
-            assert (again.seed == first.seed) == (seed is not None)
+            assert again.seed == first.seed
             assert again.params == first.params
         gate.opened.set()
 

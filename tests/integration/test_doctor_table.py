@@ -144,6 +144,15 @@ def _program(text: str) -> Callable[[Place], None]:
     return lambda place: place.program(text)
 
 
+def _damaged_encoder(place: Place) -> None:
+    (place.fork / "openai/clip-vit-large-patch14/config.json").write_text('{"a": ')
+
+
+def _lacking_config(place: Place) -> None:
+    text = 'default="configs/stable-diffusion/v1-inference.yaml",'
+    (place.fork / "scripts/img2img.py").write_text(text)
+
+
 def _certificate(hosts: tuple[str, ...]) -> Callable[[Place], None]:
     def damage(place: Place) -> None:
         (place.home / "key.pem").unlink()
@@ -214,9 +223,11 @@ def _foreign_table(place: Place) -> None:
         (
             _remove("fork/CompVis/stable-diffusion-safety-checker/pytorch_model.bin"),
             "hub models",
-            "warning",
-            "CompVis/stable-diffusion-safety-checker is not here",
+            "failure",  # the folder hides the hub
+            "stable-diffusion-safety-checker has no pytorch_model.bin. Run `sdrest setup`",
         ),
+        (_damaged_encoder, "hub models", "failure", "config.json is no valid JSON"),
+        (_lacking_config, "scripts", "failure", "no configs/stable-diffusion/v1-inference.yaml"),
         (_remove("key.pem"), "certificate", "failure", "Cannot read"),
         (_no_key, "certificate", "failure", "is not a usable PEM file"),
         (_no_key, "trust", "warning", "trusted by nobody"),

@@ -1,5 +1,6 @@
 """Real answers are as the API's description says: status, media type, body and headers."""
 
+import io
 import json
 from collections.abc import AsyncIterator
 from http import HTTPMethod
@@ -93,6 +94,10 @@ def about_jobs(made: Made) -> list[Asked]:
         ("GET", f"{done}?wait=x", JOB, 422, {}),
         ("GET", done, JOB, 417, {"headers": {"Expect": "miracles"}}),
         ("HEAD", done, JOB, 200, {}),
+        ("POST", done, JOB, 200, {"data": {"prompt": "a fox"}}),
+        ("POST", failed, JOB, 200, {}),
+        ("POST", gone, JOB, 410, {}),
+        ("POST", done, JOB, 413, {"data": io.BytesIO(b"x" * 4_000_000)}),
         ("HEAD", gone, JOB, 410, {}),
         ("GET", f"{done}/1.png", PNG, 200, {}),
         ("GET", f"{done}/1.png", PNG, 206, {"headers": {"Range": "bytes=0-9"}}),

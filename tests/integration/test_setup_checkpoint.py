@@ -1,3 +1,4 @@
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +58,34 @@ def test_what_is_no_checkpoint_is_not_kept(
         made.run(terminal)
     assert not made.target.exists()
     assert not made.target.with_name("m.ckpt.part").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 100 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("no right to mount a file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_room_for_the_unpacked_file_is_looked_for_before(
+    tmp_path: Path, small_disk: Path, terminal: Terminal
+) -> None:
+    source = tmp_path / "source"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("last.ckpt", bytes(60 * 10**6))
+    made = step(small_disk, source)
+    with pytest.raises(StepError, match=r"0\.1 GB are needed"):
+        made.run(terminal)
+    assert not made.target.exists()
 
 
 def test_pins() -> None:

@@ -1,6 +1,7 @@
 """The whole set-up as a child process, with stand-ins for git, Python and the hub."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sdrest.commands.setup.checkout import FORK_URL
+from sdrest.commands.setup.checkpoint import INPAINT_URL, TEXT_TO_IMAGE_URL
 from sdrest.commands.setup.run import STEPS
 from sdrest.engine.repository import locate, problems
 from sdrest.settings import Settings
@@ -182,6 +185,61 @@ def test_a_dry_run_changes_nothing(machine: Machine) -> None:
     assert (status, err) == (0, "")
     assert out.count("would ") == len(STEPS)
     assert list(machine.home.iterdir()) == []
+
+
+def test_a_dry_run_shows_the_size_of_each_download_and_the_room_on_the_disk(
+    machine: Machine,
+) -> None:
+    public = (
+        *("--fork-url", FORK_URL, "--text-to-image-source", TEXT_TO_IMAGE_URL),
+        *("--inpaint-image-source", INPAINT_URL, "--torch-build", "cpu"),
+    )
+    status, out, _ = machine.run("--dry-run", *public)
+    assert status == 0
+    sizes = re.findall(
+        r"\d/8 ([a-z-]+): .* \(([\d.]+ [GM]B)(?: on the disk)?\)$", out, re.MULTILINE
+    )
+    assert sizes == [
+        ("repository", "40 MB"),
+        ("environment", "30 MB"),
+        ("packages", "300 MB"),
+        ("text-to-image-model", "4.27 GB"),
+        ("inpaint-image-model", "3.3 GB"),
+        ("text-encoder", "1.71 GB"),
+        ("safety-checker", "1.22 GB"),
+    ]
+    assert "info Downloads: 10.8 GB in all." in out
+    assert re.search(r"(info|warning) .*home: 12.4 GB are needed, [\d.]+ [GM]B are free\.", out)
+
+
+def test_a_dry_run_counts_files_and_folders_and_says_what_it_does_not_know(
+    machine: Machine, tmp_path: Path
+) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder/model").write_bytes(bytes(1500))
+    other = ("--text-to-image-source", "http://127.0.0.1:1/other.ckpt")
+    status, out, _ = machine.run("--dry-run", *other, "--text-encoder", str(tmp_path / "encoder"))
+    assert status == 0
+    assert re.search(r"4/8 .*other.ckpt.* \(size unknown\)$", out, re.MULTILINE)
+    assert re.search(r"5/8 .* \(1.05 MB on the disk\)$", out, re.MULTILINE)
+    assert re.search(r"6/8 .* \(1.5 kB on the disk\)$", out, re.MULTILINE)
+    assert "info Downloads: at least " in out
+
+
+def test_a_damaged_model_of_the_hub_is_brought_again(machine: Machine) -> None:
+    assert machine.run()[0] == 0
+    snapshot = machine.home / "hub/hub/models--openai--clip-vit-large-patch14/snapshots/1"
+    (snapshot / "config.json").write_text('{"a": ')
+    hiding = machine.home / "stable-diffusion/CompVis/stable-diffusion-safety-checker"
+    hiding.mkdir(parents=True)
+    (hiding / "config.json").write_text("{}")
+    status, out, err = machine.run()
+    assert status == 0, err
+    assert out.count(": done") == 2
+    assert (snapshot / "config.json").read_text() == "{}"
+    assert not hiding.exists()
+    assert hiding.with_name(f"{hiding.name}.damaged").is_dir()
+    assert machine.run()[1].count("nothing to do") == len(STEPS)
 
 
 @pytest.mark.parametrize("point", ["clone", "venv", "install", "hub"])

@@ -131,7 +131,7 @@ async def test_inpainting_takes_two_pictures(site: Served) -> None:
 async def test_a_missing_picture_is_named_with_all_else(
     site: Served, path: str, encoding: str
 ) -> None:
-    fields = {"steps": "0", "seed": "-1"}
+    fields = {"steps": "0", "seed": "-2"}
     bodies: dict[str, dict[str, Any]] = {
         "json": {"json": fields},
         "urlencoded": {"data": fields},

@@ -36,12 +36,12 @@ class Served:
     output: Path
     changes: defaultdict[tuple[str, Change], asyncio.Event]
 
-    async def job(self, path: str, **form: Any) -> str:
-        """Ask for a job and wait for its end; return its path."""
+    async def job(self, path: str, *, prefix: str = "", **form: Any) -> str:
+        """Ask for a job and wait for its end; return its path, which begins with `prefix`."""
         async with self.client.post(path, **form, allow_redirects=False) as response:
             assert response.status == 302, await response.text()
             url = response.headers["Location"]
-        await self.until(url, Change.FINISHED)
+        await self.until(url.removeprefix(prefix), Change.FINISHED)
         return url
 
     async def until(self, url: str, change: Change) -> None:

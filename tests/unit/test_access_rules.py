@@ -23,6 +23,7 @@ FOREIGN = {
     "GET /TYPE/{id}/events",
     "GET /TYPE/{id}/{number}.png",
     "POST /TYPE",
+    "POST /TYPE/{id}",
 }
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.commands import hub
 from sdrest.commands.doctor import probe_program
 from sdrest.commands.doctor.findings import Check, Finding, Verdict, results
 from sdrest.commands.doctor.machine_checks import (
     disk_finding,
-    memory_finding,
     requirement_findings,
 )
+from sdrest.commands.doctor.memory import memory_finding
+from sdrest.engine import hub
 from tests.support.server import environment
 
 

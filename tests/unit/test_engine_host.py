@@ -110,6 +110,7 @@ def test_an_exception_is_shown_as_python_shows_it(
         "errno": None,
         "module": None,
         "files": exception["files"] if exception else None,
+        "causes": [],
     }
     assert "script.py" in exception["files"]
     shown = capfd.readouterr().err
@@ -117,6 +118,35 @@ def test_an_exception_is_shown_as_python_shows_it(
     assert shown.endswith("ValueError: x\n")
     assert "host.py" not in shown
     assert "runpy" not in shown
+
+
+def test_the_causes_of_an_exception_are_described(folder: Path) -> None:
+    text = """
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError
+
+try:
+    try:
+        try:
+            raise Mute
+        except Mute:
+            raise MemoryError("first")
+    except MemoryError as error:
+        raise OSError("second") from error
+except OSError as error:
+    raise ImportError("last")
+"""
+    _, exception = run(job(folder, text))
+    assert exception
+    assert exception["causes"] == ["OSError: second", "MemoryError: first", "Mute"]
+
+
+def test_a_cycle_of_causes_ends(folder: Path) -> None:
+    text = "a, b = ValueError('a'), ValueError('b')\na.__cause__, b.__cause__ = b, a\nraise a\n"
+    _, exception = run(job(folder, text))
+    assert exception
+    assert exception["causes"] == ["ValueError: b"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sdrest.commands import hub
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
+from sdrest.commands.gpu import has_nvidia_gpu
+from sdrest.engine import hub
 from sdrest.engine.failures import module_package
-from sdrest.engine.repository import Repository, every_problem
+from sdrest.engine.repository import TEXT_TO_IMAGE_CONFIG, Repository, every_problem
 from sdrest.engine.scripts import environment
 from sdrest.errors import FailureCode
 
@@ -61,6 +62,7 @@ class EngineChecks:
             path = self.repository.root / name
             if not path.is_file():
                 continue  # told above
+            yield from self._lacking_config(name)
             if hashlib.sha256(path.read_bytes()).hexdigest() == known:
                 yield ok(f"{name} is as published.")
             else:
@@ -68,6 +70,16 @@ class EngineChecks:
                     f"{name} is not the published one.",
                     "Jobs may fail in new ways; to undo edits: git checkout -- scripts",
                 )
+
+    def _lacking_config(self, name: str) -> Iterator[Finding]:
+        """Yield a failure where a script names a configuration that is not there."""
+        config = TEXT_TO_IMAGE_CONFIG  # that of inpaint.py is looked for with the scripts
+        named = config.encode() in (self.repository.root / name).read_bytes()
+        if named and not (self.repository.root / config).is_file():
+            yield failure(
+                f"The repository has no {config}, which {name} loads.",
+                f"Restore it: git -C {self.repository.root} checkout -- {config}",
+            )
 
     def python(self) -> Iterator[Finding]:
         """Whether the Python that runs the scripts starts."""
@@ -104,6 +116,11 @@ class EngineChecks:
         elif self._probe["cuda"] or self._probe["mps"]:
             name = "CUDA" if self._probe["cuda"] else "MPS"
             yield ok(f"torch {self._probe['torch']} sees a GPU ({name}).")
+        elif has_nvidia_gpu():
+            yield warning(
+                f"torch {self._probe['torch']} does not see this machine's NVIDIA GPU.",
+                "Run `sdrest setup --torch-build cuda`; see that the driver is recent enough.",
+            )
         else:
             yield warning(
                 f"torch {self._probe['torch']} sees no GPU: a picture takes minutes.",
@@ -124,8 +141,11 @@ class EngineChecks:
             yield ok("The bundled engine needs none.")
             return
         for model in (hub.TEXT_ENCODER, hub.SAFETY_CHECKER):
-            place = hub.found(model, self.repository.root)
-            if place:
+            place = hub.located(model, self.repository.root)
+            wrong = hub.problem(model, self.repository.root) if place else None
+            if wrong:
+                yield failure(wrong.message)
+            elif place:
                 yield ok(f"{model} is in {place}.")
             else:
                 yield warning(

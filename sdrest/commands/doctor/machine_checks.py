@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import psutil
 from cryptography import x509
 
 from sdrest.commands.certificate import Pair, context
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
+from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.listen import listen
+from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
 from sdrest.settings import Settings
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
-ENOUGH_MEMORY = 8 * 2**30
-"""Bytes below which the fork's models of 4 GB hardly load."""
-
 SCARCE_DISK, NO_DISK = 2**30, 50 * 2**20
 """Free bytes of the output's disk below which there is a warning, a failure."""
 
@@ -49,9 +47,8 @@ class MachineChecks:
         yield from requirement_findings(metadata.requires("sdrest") or [])
 
     def memory(self) -> Iterator[Finding]:
-        """Whether a model fits into the memory."""
-        memory = psutil.virtual_memory()
-        yield memory_finding(memory.total, memory.available)
+        """Whether the models that the server keeps fit into the memory."""
+        yield from memory_findings(self.settings, locate(self.settings))
 
     def disk(self) -> Iterator[Finding]:
         """Whether there is room for images."""
@@ -151,15 +148,6 @@ def requirement_findings(requirements: Iterable[str]) -> Iterator[Finding]:
                 f"The server's Python lacks {found[0]}.",
                 f"{sys.executable} -m pip install '{found[0]}'",
             )
-
-
-def memory_finding(total: int, available: int) -> Finding:
-    """Judge the machine's memory, in bytes."""
-    text = f"{total / 2**30:.1f} GiB, {available / 2**30:.1f} GiB of them free."
-    if total < ENOUGH_MEMORY:
-        remedy = "Models of 4 GB may not fit: end other programs, use --concurrency 1."
-        return warning(text, remedy)
-    return ok(text)
 
 
 def disk_finding(free: int, folder: Path) -> Finding:

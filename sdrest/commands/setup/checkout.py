@@ -6,7 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdrest.commands.setup.step import StepError, run_program
+from sdrest.commands import sizes
+from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import INPAINT_CONFIG, SCRIPTS
 
@@ -29,6 +30,10 @@ class Checkout:
     def plan(self) -> str:
         """See `Step.plan`."""
         return f"clone the branch {self.branch} of {self.url} into {self.root}"
+
+    def footprint(self) -> Footprint:
+        """See `Step.footprint`."""
+        return Footprint(self.root.parent, sizes.REPOSITORY if self.url == FORK_URL else None)
 
     def done(self) -> bool:
         """Whether a checkout with the scripts is there."""

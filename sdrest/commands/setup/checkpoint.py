@@ -5,9 +5,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdrest.commands import sizes
 from sdrest.commands.bar import Bar, size
 from sdrest.commands.setup import download
-from sdrest.commands.setup.step import StepError
+from sdrest.commands.setup.step import Footprint, StepError
+from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
 from sdrest.engine import checkpoints
 
@@ -18,6 +20,8 @@ TEXT_TO_IMAGE_SHA256 = "fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3
 """Of sd-v1-4.ckpt, as CompVis published it on Hugging Face."""
 
 INPAINT_URL = "https://ommer-lab.com/files/latent-diffusion/inpainting_big.zip"
+
+_PUBLISHED = {TEXT_TO_IMAGE_URL: sizes.TEXT_TO_IMAGE, INPAINT_URL: sizes.INPAINT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,14 @@ class Checkpoint:
         """See `Step.plan`."""
         path = download.local_path(self.source)
         return f"{'download' if path is None else 'copy'} {self.source} to {self.target}"
+
+    def footprint(self) -> Footprint:
+        """See `Step.footprint`."""
+        path = download.local_path(self.source)
+        if path is None:
+            return Footprint(self.target.parent, _PUBLISHED.get(self.source))
+        there = path.stat().st_size if path.is_file() else 0
+        return Footprint(self.target.parent, Size(disk=there) if there else None)
 
     def done(self) -> bool:
         """Whether a file is there that may be a checkpoint."""
@@ -81,6 +93,7 @@ def _unpack(part: Path) -> Path:
             inner = next((name for name in archive.namelist() if name.endswith(".ckpt")), None)
             if inner is None:  # torch's own format
                 return part
+            download.make_room(ready, archive.getinfo(inner).file_size)
             with archive.open(inner) as reader, ready.open("wb") as writer:
                 while block := reader.read(1 << 20):
                     writer.write(block)

@@ -91,7 +91,7 @@ def local_path(source: str) -> Path | None:
 def _copy(source: Path, part: Path, report: Report) -> None:
     try:
         total = source.stat().st_size
-        _make_room(part, total)
+        make_room(part, total)
         with source.open("rb") as reader, part.open("wb") as writer:
             while block := reader.read(_BLOCK):
                 writer.write(block)
@@ -136,7 +136,7 @@ async def _receive(session: aiohttp.ClientSession, url: str, part: Path, report:
         total = None if answer.content_length is None else had + answer.content_length
         if not had:
             _begin(part, _Origin(url, _validator(answer), total))
-        _make_room(part, (total or 0) - had)
+        make_room(part, (total or 0) - had)
         await _append(answer, part, report, total=total)
     if total is not None and _length(part) != total:
         raise _InterruptedError(f"{_length(part)} of {total} bytes came")
@@ -178,7 +178,8 @@ def _validator(answer: aiohttp.ClientResponse) -> str:
     return answer.headers.get(hdrs.LAST_MODIFIED, "")
 
 
-def _make_room(part: Path, wanted: int) -> None:
+def make_room(part: Path, wanted: int) -> None:
+    """Raise `StepError` unless the disk of `part` has room for so many bytes more."""
     free = shutil.disk_usage(part.parent).free
     if free < wanted + _ROOM:
         raise StepError(

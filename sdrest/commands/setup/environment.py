@@ -7,13 +7,23 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from sdrest.commands import sizes
+from sdrest.commands.gpu import has_nvidia_gpu
+from sdrest.commands.lines import Level, Line
 from sdrest.commands.programs import output_of
-from sdrest.commands.setup.step import StepError, run_program
+from sdrest.commands.setup.step import Footprint, StepError, run_program
+from sdrest.commands.setup.torch_build import (
+    CHOICE_PLATFORM,
+    TorchBuild,
+    cpu_index,
+    is_cpu_build,
+    is_other_build,
+)
 from sdrest.commands.terminal import Terminal
 
 USABLE_PYTHONS = ("3.11", "3.10")
@@ -29,6 +39,10 @@ _ELSEWHERE = (
 _SECONDS = 60.0
 _VERSION = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+_NO_CPU_BUILD = (
+    "No index that pip reached has torch's CPU build. The build for NVIDIA GPUs is installed; it "
+    "works without one. Name an index of the CPU build with --torch-index-url."
+)
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)")
 
 
@@ -54,6 +68,10 @@ class Environment:
         """See `Step.plan`."""
         return f"make a virtual environment in {self.folder} with {self.base or 'Python 3.11'}"
 
+    def footprint(self) -> Footprint:
+        """See `Step.footprint`."""
+        return Footprint(self.folder.parent, sizes.ENVIRONMENT)
+
     def done(self) -> bool:
         """Whether its pip works, which is the last thing that is put into it."""
         return output_of([self.python, *_PIP, "--version"], seconds=_SECONDS) is not None
@@ -72,45 +90,94 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class _Group:
+    """Packages that are installed together."""
+
+    file: Traversable
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Packages:
-    """Installs the pinned packages into the environment of `python`."""
+    """Installs the pinned packages into the environment of `python`.
+
+    `torch_build` says which build of torch, `torch_index_url` which index has its CPU build.
+    """
 
     python: Path
     index_url: str = ""
+    torch_build: TorchBuild = TorchBuild.AUTO
+    torch_index_url: str = ""
     name: str = "packages"
     needs: frozenset[str] = frozenset({"environment"})
 
     def plan(self) -> str:
         """See `Step.plan`."""
         pins = [pin for group in _groups() for pin in pins_of(group.file.read_text("utf-8"))]
-        return f"install {len(pins)} packages into {self.python.parent.parent}"
+        text = f"install {len(pins)} packages into {self.python.parent.parent}"
+        if not self._wants_cpu_build():
+            return text
+        index = cpu_index(self.torch_index_url, self.index_url) or self.index_url
+        why = "" if self.torch_build is TorchBuild.CPU else "there is no NVIDIA GPU; "
+        return f"{text}, torch's CPU build from {index} ({why}--torch-build cuda takes the other)"
+
+    def footprint(self) -> Footprint:
+        """See `Step.footprint`."""
+        cuda = platform_name() == CHOICE_PLATFORM and not self._wants_cpu_build()
+        size = sizes.CUDA_PACKAGES if cuda else sizes.CPU_PACKAGES
+        return Footprint(self.python.parent, size)
 
     def done(self) -> bool:
-        """Whether every pinned package has its version."""
+        """Whether every pinned package has its version, and torch is the build that was named."""
         installed = self._installed()
-        return not any(_missing(group, installed) for group in _groups())
+        other = is_other_build(self.torch_build, installed, platform=platform_name())
+        return not (other or any(_missing(group, installed) for group in _groups()))
 
     def run(self, terminal: Terminal) -> None:
         """Install group by group; what is there already costs little."""
-        folder = importlib.resources.files("sdrest.commands.setup") / "packages"
+        torch, *others = _groups()
+        installed = self._installed()
+        other = is_other_build(self.torch_build, installed, platform=platform_name())
+        if other or _missing(torch, installed):
+            self._install_torch(terminal, torch, ["--force-reinstall"] if other else [])
+        for group in others:
+            if _missing(group, self._installed()):
+                self._install(terminal, group)
+
+    def _install_torch(self, terminal: Terminal, group: _Group, options: Sequence[str]) -> None:
+        """Install torch; where the CPU build is only a wish and cannot be had, the other one."""
+        if self._wants_cpu_build():
+            index = cpu_index(self.torch_index_url, self.index_url)
+            named = [*options, *(["--extra-index-url", index] if index else [])]
+            try:
+                self._install(terminal, _cpu_group(), named)
+            except StepError:
+                if self.torch_build is TorchBuild.CPU:
+                    raise
+            else:
+                return
+            terminal.complain(Line.of(Level.WARNING, _NO_CPU_BUILD))
+        self._install(terminal, group, options)
+
+    def _install(self, terminal: Terminal, group: _Group, options: Sequence[str] = ()) -> None:
         index = ["--index-url", self.index_url] if self.index_url else []
+        folder = importlib.resources.files("sdrest.commands.setup") / "packages"
         with importlib.resources.as_file(folder) as packages:
-            for group in _groups():
-                if not _missing(group, self._installed()):
-                    continue
-                constraints = str(packages / "constraints.txt")
-                files = [
-                    "--constraint",
-                    constraints,
-                    "--requirement",
-                    f"{packages / group.file.name}",
-                ]
-                run_program(
-                    terminal,
-                    [self.python, *_PIP, "install", *index, *group.options, *files],
-                    remedy="See that the package index can be reached and that there is room on "
-                    "the disk; run again.",
-                )
+            files = [
+                *("--constraint", f"{packages / 'constraints.txt'}"),
+                *("--requirement", f"{packages / group.file.name}"),
+            ]
+            run_program(
+                terminal,
+                [self.python, *_PIP, "install", *index, *options, *group.options, *files],
+                remedy="See that the package index can be reached and that there is room on "
+                "the disk; run again.",
+            )
+
+    def _wants_cpu_build(self) -> bool:
+        platform = platform_name()
+        gpu = platform == CHOICE_PLATFORM and has_nvidia_gpu()
+        return is_cpu_build(self.torch_build, platform=platform, gpu=gpu)
 
     def _installed(self) -> Mapping[str, str]:
         """Return the versions of what is installed, by normalised names."""
@@ -118,14 +185,6 @@ class Packages:
         if listed is None:
             return {}
         return {normalised(item["name"]): item["version"] for item in json.loads(listed)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Packages that are installed together."""
-
-    file: Traversable
-    options: tuple[str, ...] = ()
 
 
 def find_python(wanted: str = "") -> Path:
@@ -174,7 +233,7 @@ def platform_name() -> str:
     return f"{system}-{machine}"
 
 
-def _groups() -> Iterable[_Group]:
+def _groups() -> list[_Group]:
     folder = importlib.resources.files("sdrest.commands.setup") / "packages"
     torch = folder / f"torch-{platform_name()}.txt"
     if not torch.is_file():
@@ -187,6 +246,12 @@ def _groups() -> Iterable[_Group]:
         _Group(folder / "main.txt"),
         _Group(folder / "without-dependencies.txt", ("--no-deps",)),
     ]
+
+
+def _cpu_group() -> _Group:
+    """Return the packages of torch's CPU build."""
+    folder = importlib.resources.files("sdrest.commands.setup") / "packages"
+    return _Group(folder / f"torch-{CHOICE_PLATFORM}-cpu.txt")
 
 
 def _missing(group: _Group, installed: Mapping[str, str]) -> bool:

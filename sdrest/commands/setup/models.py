@@ -5,11 +5,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdrest.commands import hub
+from sdrest.commands import sizes
 from sdrest.commands.setup.download import local_path
 from sdrest.commands.setup.environment import without_python_variables
-from sdrest.commands.setup.step import StepError, run_program
+from sdrest.commands.setup.step import Footprint, StepError, run_program
+from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
+from sdrest.engine import hub
 
 _PROGRAMS = {
     hub.TEXT_ENCODER: """
@@ -25,6 +27,8 @@ StableDiffusionSafetyChecker.from_pretrained({model!r})
 """,
 }
 """What the fork does itself at its first run; the hub's library goes on where it was stopped."""
+
+_PUBLISHED = {hub.TEXT_ENCODER: sizes.TEXT_ENCODER, hub.SAFETY_CHECKER: sizes.SAFETY_CHECKER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,15 @@ class HubModel:
             return f"copy {self.source} to {self.root / self.model}"
         return f"fetch {self.model} from {self.endpoint or 'https://huggingface.co'}"
 
+    def footprint(self) -> Footprint:
+        """See `Step.footprint`."""
+        if not self.source:
+            return Footprint(hub.cache_of(), _PUBLISHED[self.model])
+        folder = local_path(self.source)
+        files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+        there = sum(path.stat().st_size for path in files)
+        return Footprint(self.root.parent, Size(disk=there) if files else None)
+
     def done(self) -> bool:
         """Whether the fork would find it without the network."""
         return hub.found(self.model, self.root) is not None
@@ -61,6 +74,7 @@ class HubModel:
         if self.source:
             self._copy()
             return
+        self._put_damaged_aside()
         mirror = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
         run_program(
             terminal,
@@ -69,6 +83,18 @@ class HubModel:
             remedy="See that the hub can be reached, or name a folder or a mirror of it "
             f"(--{self.name}, --hub-endpoint); run again.",
         )
+
+    def _put_damaged_aside(self) -> None:
+        """Remove what hides the model from its loader: neither of the two brings it again."""
+        folder = self.root / self.model
+        if folder.is_dir():
+            aside = folder.with_name(f"{folder.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.replace(aside)
+        for snapshot in hub.snapshots(self.model):
+            for path in hub.damaged_files(snapshot):
+                path.resolve().unlink(missing_ok=True)  # a link to the content
+                path.unlink(missing_ok=True)
 
     def _copy(self) -> None:
         source, target = local_path(self.source), self.root / self.model

@@ -4,14 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdrest.commands import certificate, hub
+from sdrest.commands import certificate
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
 from sdrest.commands.setup.checkpoint import Checkpoint
 from sdrest.commands.setup.models import HubModel
-from sdrest.commands.setup.step import Step, StepError
+from sdrest.commands.setup.room import room_lines, takes_text
+from sdrest.commands.setup.step import Footprint, Step, StepError
+from sdrest.commands.setup.torch_build import TorchBuild
+from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
+from sdrest.engine import hub
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
@@ -31,6 +35,8 @@ class Sources:
     fork_branch: str = FORK_BRANCH
     with_python: str = ""
     index_url: str = ""
+    torch_build: TorchBuild = TorchBuild.AUTO
+    torch_index_url: str = ""
     text_to_image_source: str = checkpoint.TEXT_TO_IMAGE_URL
     text_to_image_sha256: str = ""
     inpaint_image_source: str = checkpoint.INPAINT_URL
@@ -50,6 +56,9 @@ class _Certificate:
 
     def plan(self) -> str:
         return f"make the certificate {self.settings.cert} and its key, with mkcert if it is there"
+
+    def footprint(self) -> Footprint:
+        return Footprint(Path(self.settings.cert).absolute().parent, Size())
 
     def done(self) -> bool:
         return Path(self.settings.cert).exists() and Path(self.settings.key).exists()
@@ -77,7 +86,9 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
     return (
         Checkout(root, sources.fork_url, sources.fork_branch),
         environment.Environment(python, sources.with_python, own=own),
-        environment.Packages(python, sources.index_url),
+        environment.Packages(
+            python, sources.index_url, sources.torch_build, sources.torch_index_url
+        ),
         Checkpoint(
             Path(settings.text_to_image_model).absolute(),
             sources.text_to_image_source,
@@ -115,6 +126,7 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
 def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
     """Do what is not done; return the exit status. A failed step stops only those that need it."""
     undone: list[Line] = []
+    planned: list[Footprint] = []
     missing: set[str] = set()
     for number, step in enumerate(steps, start=1):
         title = f"{number}/{len(steps)} {step.name}: "
@@ -127,14 +139,19 @@ def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
             if step.done():
                 terminal.say(Line.of(Level.SUCCESS, title, "nothing to do"))
             elif dry_run:
-                terminal.say(Line.of(Level.INFO, title, f"would {step.plan()}"))
+                planned.append(step.footprint())
+                takes = takes_text(planned[-1])
+                terminal.say(Line.of(Level.INFO, title, f"would {step.plan()}{takes}"))
             else:
                 _perform(step, title, terminal)
         except (StepError, OSError) as error:
             missing.add(step.name)
             undone.append(Line.of(Level.ERROR, f"{step.name}: {_reason(error)}"))
             terminal.complain(undone[-1])
-    if not dry_run:
+    if dry_run:
+        for line in room_lines(planned):
+            terminal.say(line)
+    else:
         for line in _summary(undone):
             (terminal.say if line.level is Level.SUCCESS else terminal.complain)(line)
     return int(bool(undone))

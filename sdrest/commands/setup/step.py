@@ -1,16 +1,26 @@
 """What a step of the set-up is, and how a step runs a program."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from sdrest.commands import programs
+from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
 from sdrest.errors import SdrestError
 
 
 class StepError(SdrestError):
     """A step of the set-up failed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a step takes on the disk of `folder`, which may not exist yet; None if not known."""
+
+    folder: Path
+    size: Size | None
 
 
 class Step(Protocol):
@@ -31,6 +41,10 @@ class Step(Protocol):
 
     def plan(self) -> str:
         """Return what `run` would do, as the end of `Would ...`."""
+        ...
+
+    def footprint(self) -> Footprint:
+        """Return what `run` would take of the network and of the disk."""
         ...
 
     def done(self) -> bool:

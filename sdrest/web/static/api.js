@@ -2,6 +2,12 @@
 
 import { OfflineError, readError } from "./errors.js";
 
+/** Where the server's paths begin, be it behind a proxy under a path of its own. */
+const ROOT = new URL("../", import.meta.url);
+
+/** The address of a route, which is given relative to the root. */
+export const at = (route) => new URL(route, ROOT).href;
+
 let unlock = async () => false;
 
 /** `ask` is called where the server wants a token; it resolves to whether there is one now. */
@@ -31,16 +37,16 @@ async function json(path, options) {
 const post = (path, body) => json(path, { method: "POST", body });
 
 /** The JSON schemas of the requests, by job type, from which the forms are made. */
-export const schemas = () => json("/static/parameters.json");
+export const schemas = () => json(at("static/parameters.json"));
 
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);
-  return json(`/jobs?${new URLSearchParams(given)}`);
+  return json(at(`jobs?${new URLSearchParams(given)}`));
 }
 
 /** Asks for a job; resolves to its JSON, be it new or known. */
-export const submit = (type, form) => post(`/${type}`, form);
+export const submit = (type, form) => post(at(type), form);
 
 export const job = (url) => json(url);
 export const cancel = (url) => post(`${url}/cancel`);
@@ -52,13 +58,13 @@ export const image = async (url) => (await request(url)).blob();
 
 /** Which engine there is and what is wrong with it; an engine that is not ready is no error here. */
 export async function readiness() {
-  const response = await send("/readyz");
+  const response = await send(at("readyz"));
   return response.status === 200 || response.status === 503 ? response.json() : null;
 }
 
 /** Exchanges a token for a cookie; throws where the token is not the right one. */
 export async function openSession(token) {
-  const response = await send("/session", {
+  const response = await send(at("session"), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ token }),

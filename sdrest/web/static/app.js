@@ -78,9 +78,9 @@ function forget({ resultUrl }) {
 }
 
 function submitted(job, values) {
-  const [, type] = job.resultUrl.split("/");
+  const type = job.resultUrl.split("/").at(-2);
   const known = store.get(job.resultUrl);
-  store.merge({ type, params: values, seed: Number(values.seed), ...known, ...job });
+  store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
   if (!isActive(job)) announce(`The same request was made before; here is what it gave.`);
   jobs.element(job.resultUrl)?.scrollIntoView({ block: "nearest" });
 }

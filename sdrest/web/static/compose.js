@@ -137,11 +137,12 @@ export class Compose {
     if (panel.button.getAttribute("aria-disabled") === "true") return;
     panel.say(null);
     if (!this.#check(panel)) return;
-    panel.parameters.seed.roll();
     panel.busy(true);
-    const { values } = panel.parameters;
+    const { request, seed } = panel.parameters;
     try {
-      this.#submitted(await api.submit(panel.type, await this.#body(panel.type, values)), values);
+      const job = await api.submit(panel.type, await this.#body(panel.type, request));
+      if (seed.isFresh && job.seed != null) seed.set(job.seed);
+      this.#submitted(job, request);
       panel.parameters.fail([]);
     } catch (error) {
       this.#refused(panel, error);

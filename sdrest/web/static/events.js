@@ -1,6 +1,8 @@
 // The server's events as they come. A broken connection is mended without anybody's help:
 // EventSource first; where it cannot be had (some proxies), asking every second.
 
+import { at } from "./api.js";
+
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
 const POLL_EVERY = 1000;
@@ -28,7 +30,7 @@ export class Feed {
   /** Connects, and goes on connecting for ever. */
   start() {
     this.#source?.close();
-    this.#source = new EventSource("/events");
+    this.#source = new EventSource(at("events"));
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("error", () => this.#broke());
     for (const kind of KINDS) {

@@ -87,7 +87,9 @@ export class Field {
   }
 }
 
-/** The seed: by default a new one for each request, since the same request is the same job. */
+const RANDOM = "random";
+
+/** The seed: by default the server draws a new one for each request. */
 export class SeedField extends Field {
   #fresh = h("input", { type: "checkbox", checked: true });
 
@@ -107,8 +109,8 @@ export class SeedField extends Field {
     this.#fresh.checked = fresh;
   }
 
-  /** Chooses another seed if that is wanted. */
-  roll() {
-    if (this.isFresh) this.set(crypto.getRandomValues(new Uint32Array(1))[0]);
+  /** What to send: the number, or that the server draws one. */
+  get request() {
+    return this.isFresh ? RANDOM : this.value;
   }
 }

@@ -44,6 +44,13 @@ export class ParameterForm {
     return Object.fromEntries(entered.filter(([name, value]) => value !== "" || name === "prompt"));
   }
 
+  /** What to send, by name. */
+  get request() {
+    const { request } = this.seed;
+    const { seed, ...others } = this.values;
+    return request === "" ? others : { ...others, seed: request };
+  }
+
   /** Fills in values; fields without one get their default. */
   fill(values) {
     for (const field of this.#fields) {

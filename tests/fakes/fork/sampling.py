@@ -274,6 +274,18 @@ def out_of_memory(script: Script) -> None:
     raise MemoryError
 
 
+def out_of_memory_between(script: Script) -> None:
+    script.batches(last=1)
+    raise MemoryError
+
+
+def too_much_memory(script: Script) -> None:
+    try:
+        _ = bytearray(1 << 50)
+    except MemoryError as error:
+        raise OSError("Unable to load weights from the file.") from error
+
+
 def disk_full(script: Script) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(script.image(0)))
 

@@ -56,7 +56,11 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a script ended. `code` is negative for a signal, as in `subprocess`."""
+    """How a script ended. `code` is negative for a signal, as in `subprocess`.
+
+    `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
+    unknown.
+    """
 
     code: int
     stderr: str
@@ -64,6 +68,7 @@ class Ending:
     ready: bool = True  # whether the host in the repository's Python came up
     images: int = 0
     total_images: int = 1
+    oom_killed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +128,29 @@ def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if not ending.ready and ending.code >= 0:
         return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
-        killed = "was killed, most likely because" if ending.code == -signal.SIGKILL else "failed:"
+        killed = "was killed because" if ending.code == -signal.SIGKILL else "failed:"
         return FailureCode.OUT_OF_MEMORY, (
             f"The script {killed} the machine ran out of memory. "
             "Ask for a smaller picture or a smaller batch, or run fewer tasks at once."
         )
     if ending.code < 0:
-        name = _signal_name(-ending.code)
-        return FailureCode.KILLED, f"The script was ended by the signal {name}. Ask again."
+        return FailureCode.KILLED, _killed(-ending.code, ending.oom_killed)
+    if ending.raised is not None and "KeyboardInterrupt" in ending.raised.types:
+        return FailureCode.KILLED, _killed(signal.SIGINT, ending.oom_killed)
     if ending.raised is None:
         return _diagnose_exit(ending, around)
     return _diagnose_exception(ending.raised, around)
+
+
+def _killed(number: int, oom_killed: bool | None) -> str:  # noqa: FBT001 (a fact, no switch)
+    name = _signal_name(number)
+    killed = f"The script was killed by {f'signal {name}' if name.isdigit() else name}."
+    if number == signal.SIGKILL and oom_killed is None:
+        return (
+            f"{killed} The machine may have run out of memory: submit the request again, with a "
+            "smaller picture or a smaller batch if that does not help."
+        )
+    return f"{killed} Submit the request again."
 
 
 def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
@@ -201,8 +218,8 @@ def _is_out_of_memory(ending: Ending) -> bool:
         return (
             bool(_OUT_OF_MEMORY.search(str(ending.raised))) or ending.raised.errno == errno.ENOMEM
         )
-    if ending.code == -signal.SIGKILL:  # nobody else sends it: the kernel, when memory is short
-        return True
+    if ending.code == -signal.SIGKILL:
+        return ending.oom_killed is True
     return ending.code != 0 and bool(_OUT_OF_MEMORY.search(ending.stderr))
 
 

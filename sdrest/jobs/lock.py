@@ -36,6 +36,18 @@ class FolderLock:
             os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
 
+    @property
+    def id(self) -> str:
+        """The id of the locked folder: device and inode of the lock's file, as `fe01:2a`.
+
+        No two live servers of a machine share it: the file is open, so its inode is not used again.
+        A copy of the folder has another one. Raises `RuntimeError` if the lock is not held.
+        """
+        if self._descriptor is None:
+            raise RuntimeError("The folder is not locked.")
+        status = os.fstat(self._descriptor)
+        return f"{status.st_dev:x}:{status.st_ino:x}"
+
     def release(self) -> None:
         """Give the lock back, if it was taken."""
         descriptor, self._descriptor = self._descriptor, None

@@ -101,6 +101,11 @@ async def server_under(folder: Path, *prefix: str, env: Mapping[str, str]) -> As
         await server.ended()
 
 
+async def still_runs(server: Server, job: str) -> None:
+    async with server.client() as client, client.get(job) as answer:
+        assert (await answer.json())["status"] == "IN_PROGRESS"
+
+
 @pytest.mark.parametrize(
     "place",
     ["no namespace", "--pid --fork --mount-proc", "--time --boottime 100000", "ahead", "behind"],
@@ -133,6 +138,7 @@ async def test_a_start_leaves_the_scripts_of_other_servers_alone(
                 *command, *size, cwd=tmp_path, env=environment(), stderr=asyncio.subprocess.DEVNULL
             )
             assert await made.wait() == 0
+        await still_runs(other, job)
         await asyncio.to_thread(gate.write_text, "")
         await other.out.line(f"{job.rpartition('/')[2]} Done")
 
@@ -149,6 +155,7 @@ async def test_a_start_on_a_copy_of_the_output_folder_ends_nothing(
         flags = ("--output", "copy", "--delete-incomplete")
         async with serve(*FAKE, *MODEL, *flags, warns=True):
             pass
+        await still_runs(server, job)
         await asyncio.to_thread(gate.write_text, "")
         await server.out.line(f"{job.rpartition('/')[2]} Done")
 

@@ -45,6 +45,8 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
     await _remove_deleted(runtime.store, folders)
     await _remove_orphans(runtime.store, folders)
     for job in resumed:
+        if job.attempts >= SUSPECT_ATTEMPTS and not job.status.final:
+            _log.warning("Job %s ran at %d crashes; it runs alone now.", job.key.id, job.attempts)
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
 
 

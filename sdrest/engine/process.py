@@ -27,6 +27,7 @@ there is none. Neither a change of the clock nor another PID namespace changes i
 """
 
 NO_OWNER = "-"
+"""The owner of processes that no server sweeps: those of `generate` and of Python programs."""
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -212,9 +213,10 @@ def sweep_orphans(owner: str) -> None:
     """Kill the processes that former servers of an output folder have left behind.
 
     The caller holds the folder's lock, so that no other server of it lives, and has started no
-    process yet.
+    process yet. Without a lock (`NO_OWNER`) nothing is killed.
     """
-    _kill(lambda mark: mark.partition("/")[0] == owner)
+    if owner != NO_OWNER:
+        _kill(lambda mark: mark.partition("/")[0] == owner)
 
 
 def _sweep(mark: str, *, spare: int = 0) -> None:

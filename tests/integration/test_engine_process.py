@@ -196,6 +196,14 @@ async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) ->
     assert process.returncode == 0
 
 
+async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
+    process = await hold(lifeline, f"{NO_OWNER}/x")
+    await lifeline.pids(1)
+    await asyncio.to_thread(sweep_orphans, NO_OWNER)
+    await process.communicate(b"\n")
+    assert process.returncode == 0
+
+
 async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
     process = await hold(lifeline, f"{OWNER}/")
     await lifeline.pids(1)

@@ -24,9 +24,8 @@ from typing import Any, Literal, TypedDict, Unpack
 from pydantic.alias_generators import to_camel
 
 from sdrest import pictures
-from sdrest.engine.base import Event, ImageReady, Task
+from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Task
 from sdrest.engine.local import LocalExecutor
-from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
@@ -114,7 +113,6 @@ async def generate(
     """
     workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
     output = workspace.parent
-    await asyncio.to_thread(sweep_orphans)
     executor = LocalExecutor(locate(settings), metadata=settings.metadata)
     try:
         if uploads:
@@ -127,11 +125,15 @@ async def generate(
                 if isinstance(event, ImageReady):
                     path = await asyncio.to_thread(_publish, event.path, output)
                     yield ImageReady(event.index, path)
-                else:
-                    yield event
+                    continue
+                if isinstance(event, Finished) and event.signalled:
+                    await asyncio.sleep(STOP_SECONDS)  # a stop may reach this process, too
+                yield event
     finally:
-        await executor.close()
-        shutil.rmtree(workspace, ignore_errors=True)
+        try:
+            await executor.close()
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def with_seed(params: Params) -> Params:

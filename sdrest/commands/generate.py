@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.core import ParameterSource
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
 from sdrest.commands.lines import Level, Line
+from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, option, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
@@ -109,10 +109,9 @@ async def _generate(
     terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
 ) -> int:
     """Run the job; SIGTERM and the terminal's end stop it as Ctrl-C does."""
-    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    running = asyncio.current_task()
     if running:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, running.cancel)
+        on_stop_signal(running.cancel)
     seeded = with_seed(params)
     if params.seed is None:
         terminal.complain(Line.of(Level.INFO, f"Seed {seeded.seed}"))

@@ -5,7 +5,6 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from sdrest.commands import certificate
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
-from sdrest.commands.loop import loop_factory
+from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
@@ -84,24 +83,14 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    """Return what the first signal sets; a second one ends the process at once.
-
-    Ending at once leaves no script behind: their hosts end when this process does.
-    """
+    """Return what the first signal sets."""
     stop = asyncio.Event()
 
-    def handle(signal_number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + signal_number)
+    def handle() -> None:
         terminal.say(Line.of(Level.INFO, "Stopping..."))
         stop.set()
 
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
-        wanted.append(signal.SIGHUP)
-    loop = asyncio.get_running_loop()
-    for signal_number in wanted:
-        loop.add_signal_handler(signal_number, handle, signal_number)
+    on_stop_signal(handle)
     return stop
 
 

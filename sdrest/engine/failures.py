@@ -71,6 +71,8 @@ class Ending:
     """How a script ended. `code` is negative for a signal, as in `subprocess`.
 
     `loaded` says whether the script had drawn its first bar: its model was loaded then.
+    `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
+    unknown.
     """
 
     code: int
@@ -80,6 +82,7 @@ class Ending:
     loaded: bool = True
     images: int = 0
     total_images: int = 1
+    oom_killed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +151,10 @@ def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if not ending.ready and ending.code >= 0:
         return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
-        return FailureCode.OUT_OF_MEMORY, (
-            "The script was killed, most likely because the machine ran out of memory. "
-            "Ask for a smaller picture or a smaller batch, or run fewer tasks at once."
-        )
-    if ending.code < 0:
-        name = _signal_name(-ending.code)
-        return FailureCode.KILLED, f"The script was ended by the signal {name}. Ask again."
+        return FailureCode.OUT_OF_MEMORY, memory_advice("", loaded=ending.loaded)
+    number = _killing_signal(ending)
+    if number:
+        return FailureCode.KILLED, _killed(number, ending.oom_killed)
     if ending.raised is None:
         return _diagnose_exit(ending, around)
     return _diagnose_exception(ending.raised, around)
@@ -181,6 +181,24 @@ def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | Non
     if raised and lacks_storage(raised.errno, raised.text):
         return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)
     return None
+
+
+def _killing_signal(ending: Ending) -> int:
+    """Return the number of the signal that ended a script; 0 for another end."""
+    if ending.raised is not None and "KeyboardInterrupt" in ending.raised.types:
+        return signal.SIGINT
+    return max(0, -ending.code)
+
+
+def _killed(number: int, oom_killed: bool | None) -> str:  # noqa: FBT001 (a fact, no switch)
+    name = _signal_name(number)
+    killed = f"The script was killed by {f'signal {name}' if name.isdigit() else name}."
+    if number == signal.SIGKILL and oom_killed is None:
+        return (
+            f"{killed} The machine may have run out of memory: submit the request again, with a "
+            "smaller picture or a smaller batch if that does not help."
+        )
+    return f"{killed} Submit the request again."
 
 
 def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
@@ -261,7 +279,7 @@ def module_package(module: str) -> str:
 
 
 def _is_out_of_memory(ending: Ending) -> bool:
-    return ending.raised is None and ending.code == -signal.SIGKILL
+    return ending.raised is None and ending.code == -signal.SIGKILL and ending.oom_killed is True
 
 
 def _shorten(text: str) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 
 from sdrest.engine import host as host_program
 from sdrest.engine.failures import Raised
-from sdrest.engine.process import GRACE, Pipe, ProcessTree, Tail
+from sdrest.engine.oom import OomCounter
+from sdrest.engine.process import GRACE, NO_OWNER, Pipe, ProcessTree, Tail
 from sdrest.engine.repository import Repository
 from sdrest.engine.scripts import Invocation, environment
 
@@ -34,8 +35,9 @@ class Result:
 class Host:
     """A host process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
-    def __init__(self, *, stderr_tail: int) -> None:
+    def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
         self._stderr_tail = stderr_tail
+        self._owner = owner
         self._tail = Tail(stderr_tail)
         self._on_stderr: Callable[[bytes], object] = _nothing
         self._on_change: Callable[[], object] = _nothing
@@ -50,6 +52,7 @@ class Host:
         self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
+        self._oom = OomCounter()
         self.submitted = 0
 
     async def start(self, repository: Repository, *, models: int = 1) -> None:
@@ -72,6 +75,7 @@ class Host:
                 environment=environment(os.environ, repository),
                 stderr=stderr,
                 descriptors=(jobs_end, events.write_end),
+                owner=self._owner,
             )
         finally:
             os.close(jobs_end)
@@ -101,6 +105,7 @@ class Host:
             self._tail = Tail(self._stderr_tail)
         self._told, self._accepted, self._clean = None, False, False
         self._settled = False
+        self._oom = OomCounter(self.pid)
         self.submitted += 1
         self._send(
             {
@@ -142,6 +147,16 @@ class Host:
         if self._tree is None or self._tree.returncode is None:
             return None
         return Result(self._tree.returncode)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the process itself, negative for a signal; None while it runs."""
+        return self._tree.returncode if self._tree else None
+
+    @property
+    def oom_killed(self) -> bool | None:
+        """Whether the kernel killed for memory since the job was submitted; None: unknown."""
+        return self._oom.increased()
 
     @property
     def unspoiled(self) -> bool:

@@ -20,7 +20,7 @@ from sdrest.engine.process import GRACE, until_done
 from sdrest.engine.progress import ProgressParser
 from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import Invocation, plan
-from sdrest.engine.verdict import failure_of
+from sdrest.engine.verdict import failure_of, was_signalled
 from sdrest.errors import Failure, FailureCode
 
 _log = logging.getLogger(__name__)
@@ -93,14 +93,15 @@ class LocalExecutor:
             await host.settle()
             for event in await run.news():
                 yield event
-            failure = None
+            failure, signalled = None, False
             if not run.complete:
+                signalled = was_signalled(host, result)
                 judge = partial(failure_of, host, result, task, self._repository)
                 failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
             taken = False
             sound = failure is None or failure.code not in _LASTING
             self._pool.let_go(host, keep_alive=keep_alive, reusable=sound)
-            yield Finished(failure, run.peak)
+            yield Finished(failure, run.peak, signalled)
         except _UnreadableImageError as error:
             taken = False
             await self._pool.dismiss(host, keep_alive=keep_alive)

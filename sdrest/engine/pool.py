@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdrest.engine.hosts import Host
-from sdrest.engine.process import GRACE, until_done
+from sdrest.engine.process import GRACE, NO_OWNER, until_done
 from sdrest.engine.repository import Repository
 
 _log = logging.getLogger(__name__)
@@ -26,13 +26,14 @@ class Keeping:
 
     An idle host ends after `keep_alive` seconds (0: it takes one job only; negative: never). It
     keeps at most `max_models` models, and is replaced if it holds more than `max_memory` bytes
-    after a job (0: no limit).
+    after a job (0: no limit). `owner` is the id of the output folder, for `sweep_orphans`.
     """
 
     concurrency: int = 1
     keep_alive: float = 0.0
     max_models: int = 2
     max_memory: int = 0
+    owner: str = NO_OWNER
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +83,7 @@ class Pool:
         except BaseException:
             self._permits.release()
             raise
-        resident = self._choose(name) or Resident(Host(stderr_tail=self._stderr_tail), [])
+        resident = self._choose(name) or Resident(self._new_host(), [])
         self._busy[resident.host] = resident
         resident.models = [*(known for known in resident.models if known != name), name]
         del resident.models[: -self._keeping.max_models]
@@ -121,6 +122,9 @@ class Pool:
             _cancel(resident)
         hosts = [*self._busy, *(resident.host for resident in idle)]
         await asyncio.gather(*(host.end(grace=self._grace) for host in hosts), *self._ending)
+
+    def _new_host(self) -> Host:
+        return Host(stderr_tail=self._stderr_tail, owner=self._keeping.owner)
 
     async def _start(self, host: Host) -> None:
         try:

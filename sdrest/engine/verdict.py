@@ -10,6 +10,7 @@ from sdrest.engine.failures import Ending, Surroundings, classify
 from sdrest.engine.hosts import Host, Result
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, config_of, model_flag
+from sdrest.engine.signals import may_be_stopped
 from sdrest.errors import Failure
 
 
@@ -34,8 +35,21 @@ def failure_of(
         loaded=loaded or images > 0,
         images=images,
         total_images=task.params.total_images,
+        oom_killed=host.oom_killed,
     )
     return classify(ending, _surroundings(task, repository))
+
+
+def was_signalled(host: Host, result: Result) -> bool:
+    """Return whether a signal of a stop may have ended the script of a host, or its children.
+
+    Also True where the host dies of one just after the script, which may have lost a child to it.
+    False where the kernel has killed a process for lack of memory.
+    """
+    if host.oom_killed:
+        return False
+    ends = [Ending(result.code, host.stderr, result.raised), Ending(host.exit_code or 0, "")]
+    return any(map(may_be_stopped, ends))
 
 
 def _surroundings(task: Task, repository: Repository) -> Surroundings:

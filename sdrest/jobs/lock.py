@@ -5,6 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from sdrest.engine.process import NO_OWNER
 from sdrest.errors import UsageError
 
 
@@ -35,6 +36,18 @@ class FolderLock:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+
+    @property
+    def id(self) -> str:
+        """The id of the locked folder: device and inode of the lock's file, as `fe01:2a`.
+
+        No two live servers of a machine share it: the file is open, so its inode is not used again.
+        A copy of the folder has another one. It is `NO_OWNER` while the lock is not held.
+        """
+        if self._descriptor is None:
+            return NO_OWNER
+        status = os.fstat(self._descriptor)
+        return f"{status.st_dev:x}:{status.st_ino:x}"
 
     def release(self) -> None:
         """Give the lock back, if it was taken."""

@@ -236,6 +236,7 @@ class Queue:
                     job = await self._cancel_row(key, Status.IN_PROGRESS)  # no slot knows of it
             if job is not None:
                 self._runtime.tell(Change.FINISHED, job)
+                self._runtime.work.set()  # those behind it may have waited for it to run alone
                 return self._runtime.snapshot(job)
             snapshot = await self.get(key)
             if snapshot.job.status.final:

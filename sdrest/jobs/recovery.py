@@ -8,7 +8,7 @@ from sdrest.errors import Failure, FailureCode
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.removal import discard
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
@@ -17,8 +17,15 @@ from sdrest.params import JobType
 MAX_ATTEMPTS = 3
 """How often a job is started whose server does not live to see its end."""
 
+SUSPECT_ATTEMPTS = MAX_ATTEMPTS - 1
+"""A job that was started so often runs alone: then it alone has crashed the server, if it does."""
 
 _log = logging.getLogger(__name__)
+
+
+def is_suspect(job: Job) -> bool:
+    """Whether a running job has to run alone."""
+    return job.attempts > SUSPECT_ATTEMPTS
 
 
 async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
@@ -38,6 +45,8 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
     await _remove_deleted(runtime.store, folders)
     await _remove_orphans(runtime.store, folders)
     for job in resumed:
+        if job.attempts >= SUSPECT_ATTEMPTS and not job.status.final:
+            _log.warning("Job %s ran at %d crashes; it runs alone now.", job.key.id, job.attempts)
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
 
 

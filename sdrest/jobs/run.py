@@ -33,6 +33,12 @@ class End(Enum):
 
 Outcome = End | Failure
 
+_SIGNALLED = {
+    *(FailureCode.KILLED, FailureCode.SCRIPT_FAILED),
+    *(FailureCode.IMAGES_MISSING, FailureCode.PYTHON_MISSING),
+}
+"""Codes of failures that a signal to a script may cause."""
+
 
 class Run:
     """A run of `job`, which its slot has claimed.
@@ -47,11 +53,31 @@ class Run:
         self.peak_rss: int | None = None
         self.warm = False
         self._begun = False
+        self._signalled = False
         self._images = 0
         self._silence = asyncio.timeout(None)
 
     async def outcome(self) -> Outcome:
         """Run the job to its end. Never raises, but for a cancellation."""
+        outcome = await self._attempt()
+        if isinstance(outcome, Failure) and await self._was_stopped(outcome):
+            return End.INTERRUPTED
+        return outcome
+
+    async def _was_stopped(self, failure: Failure) -> bool:
+        """Return whether the script failed because the server stops.
+
+        A stop may signal all processes, and the script's end may be seen before the server's own
+        signal. During a stop nothing tells a script that fails by itself from one that was
+        signalled: the job runs again, so nothing is lost.
+        """
+        if failure.code not in _SIGNALLED:
+            return False
+        if self._runtime.stopping.is_set():
+            return True
+        return self._signalled and await self._runtime.stop_follows()
+
+    async def _attempt(self) -> Outcome:
         job_timeout = self._runtime.job_timeout or None
         stall_timeout = self._runtime.stall_timeout or None
         try:
@@ -77,6 +103,7 @@ class Run:
             async for event in events:
                 if isinstance(event, Finished):
                     self._weigh(event.peak_rss)
+                    self._signalled = event.signalled
                 outcome = await self._take(event)
                 if outcome is not None:
                     return outcome

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sdrest.engine.base import Executor
+from sdrest.engine.base import STOP_SECONDS, Executor
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
@@ -51,9 +51,10 @@ class Pace:
 class Runtime:
     """The tools and the state of all slots.
 
-    `claims` is held from the claim of a row until its slot is known to have it. `positions` holds
-    how far each running job is, `leaving` the jobs that are being deleted; `work` is set while a
-    job may be waiting.
+    `claims` is held from the claim of a row until its slot is known to have it. `running` holds the
+    claimed jobs, `positions` how far each running job is, `leaving` the jobs that are being
+    deleted; `work` is set while a job may be waiting. While `stops_expected` is not 0, a script has
+    died of a signal that a stop may have sent, and no job is claimed.
     """
 
     store: Store
@@ -65,10 +66,12 @@ class Runtime:
     locks: KeyLocks = field(default_factory=KeyLocks)
     pace: Pace = field(default_factory=Pace)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
+    running: dict[JobKey, Job] = field(default_factory=dict)
     positions: dict[JobKey, Position] = field(default_factory=dict)
     leaving: set[JobKey] = field(default_factory=set)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stops_expected: int = 0
 
     def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position."""
@@ -94,6 +97,18 @@ class Runtime:
                 if self.stopping.is_set():
                     raise Stopped from None
             await self.pause()
+
+    async def stop_follows(self) -> bool:
+        """Wait up to `STOP_SECONDS` for a stop and return whether it came; no job starts then."""
+        self.stops_expected += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.stopping.wait()
+        finally:
+            self.stops_expected -= 1
+            self.work.set()
+        return self.stopping.is_set()
 
     async def pause(self) -> None:
         """Wait until a retry makes sense, or the slots are stopping."""

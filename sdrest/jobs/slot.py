@@ -6,6 +6,7 @@ import logging
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Job, JobKey, Status
+from sdrest.jobs.recovery import SUSPECT_ATTEMPTS, is_suspect
 from sdrest.jobs.run import End, Outcome, Run
 from sdrest.jobs.runtime import BEGINNING, Runtime, Stopped
 
@@ -57,10 +58,16 @@ class Slot:
             await self._done.wait()
 
     async def _claim(self) -> Job | None:
-        async with self._runtime.claims:
-            job = await self._runtime.store.claim()
+        """Claim the next job. A suspect waits until nothing runs, and nothing starts beside it."""
+        runtime = self._runtime
+        async with runtime.claims:
+            if runtime.stops_expected or any(map(is_suspect, runtime.running.values())):
+                return None
+            most = SUSPECT_ATTEMPTS - 1 if runtime.running else None
+            job = await runtime.store.claim(most_attempts=most)
             if job is not None:
                 self._job, self._unwanted, self._done = job.key, False, asyncio.Event()
+                runtime.running[job.key] = job
             return job
 
     async def _perform(self, job: Job) -> None:
@@ -76,6 +83,7 @@ class Slot:
             await self._conclude(job, self._outcome(self._running), run)
         finally:
             self._running = self._job = None
+            runtime.running.pop(job.key, None)
             runtime.positions.pop(job.key, None)
             self._done.set()
 

@@ -36,6 +36,7 @@ SELECT json_group_array(json_array(type, id, number)) FROM jobs WHERE number > :
 CLAIM = """
 UPDATE jobs SET status = :target, attempts = attempts + 1, started_at = :now
 WHERE number = (SELECT min(number) FROM jobs WHERE status = 'QUEUED')
+AND attempts <= :most_attempts
 AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
@@ -63,7 +64,7 @@ RETURNING *
 INTERRUPTED = "SELECT * FROM jobs WHERE status = 'IN_PROGRESS' ORDER BY number"
 
 RESUME = """
-UPDATE jobs SET status = :target
+UPDATE jobs SET status = :target, attempts = min(attempts, :most_attempts)
 WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """

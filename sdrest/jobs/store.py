@@ -27,7 +27,7 @@ _MAX_RECENT_TEXT = 4096
 """A row with a longer prompt is not kept in memory."""
 
 _ABOVE_ALL = 2**63 - 1
-"""No job's number is higher."""
+"""No job has a higher number, or more attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,11 @@ class Store:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def folder_id(self) -> str:
+        """The id of the output folder, while the table is open; see `FolderLock.id`."""
+        return self._lock.id
 
     async def try_out(self) -> None:
         """Return if a job could be added now: the file is there, and opens for writing.
@@ -158,9 +163,14 @@ class Store:
             raise QueueFullError(limit=addition.limit, retry_after=retry_after)
         return added
 
-    async def claim(self) -> Job | None:
-        """Start the job that waits longest: it is IN_PROGRESS, with one attempt more."""
-        return await self._change(sql.CLAIM, Status.IN_PROGRESS, {"now": time.time()})
+    async def claim(self, *, most_attempts: int | None = None) -> Job | None:
+        """Start the job that waits longest: it is IN_PROGRESS, with one attempt more.
+
+        One that had more than `most_attempts` is left, and those behind it wait too.
+        """
+        most = _ABOVE_ALL if most_attempts is None else most_attempts
+        values = {"now": time.time(), "most_attempts": most}
+        return await self._change(sql.CLAIM, Status.IN_PROGRESS, values)
 
     async def list_image(self, key: JobKey, number: int) -> Job | None:
         """Count the images of a running job up to `number`, never down."""
@@ -200,14 +210,17 @@ class Store:
     async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
         """Put back what a former server was running when it died.
 
-        A job that was started `max_attempts` times becomes FAILED with `failure` instead.
+        A job that was started `max_attempts` times and ran alone becomes FAILED with `failure`. One
+        that others ran beside is not proven to be the cause: it keeps an attempt.
         """
 
         def resume(connection: sqlite3.Connection) -> list[Job]:
             jobs = []
-            for row in connection.execute(sql.INTERRUPTED).fetchall():
+            interrupted = connection.execute(sql.INTERRUPTED).fetchall()
+            for row in interrupted:
                 values = {"number": row["number"], "type": row["type"], "id": row["id"]}
-                if row["attempts"] < max_attempts:
+                if row["attempts"] < max_attempts or len(interrupted) > 1:
+                    values["most_attempts"] = max_attempts - 1
                     change = sql.RESUME, _moved(Status.QUEUED, values)
                 else:
                     values |= {

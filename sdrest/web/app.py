@@ -90,10 +90,10 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
-        await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
+        await asyncio.to_thread(sweep_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             app[keys.REPOSITORY],
-            keeping=_keeping(settings),
+            keeping=_keeping(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
             metadata=settings.metadata,
         )
@@ -119,10 +119,11 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _keeping(settings: Settings) -> Keeping:
+def _keeping(settings: Settings, owner: str) -> Keeping:
     return Keeping(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
         max_models=settings.max_models,
         max_memory=settings.max_host_memory * 2**20,
+        owner=owner,
     )

@@ -156,8 +156,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
         assert b"100 Continue" in await asyncio.wait_for(reader.readline(), PATIENCE)
         server.process.send_signal(signal.SIGTERM)
         await server.out.line("Stopping...")  # and it waits for the request's end
-        server.process.send_signal(signal.SIGTERM)
-        await server.ended()
+        await server.stop_at_once(signal.SIGTERM)
         writer.close()
 
 

@@ -190,7 +190,7 @@ RETURNED: dict[str, object] = {"exitCode": 0}
         Case("half_png", 1, "images_missing", RETURNED, "only 1 of 2 images"),
         Case("too_few", 1, "images_missing", RETURNED, "only 1 of 2 images"),
         Case("close_descriptors", 1, "images_missing", RETURNED, "only 1 of 2 images"),
-        Case("killed", 0, "out_of_memory", {"signal": "SIGKILL"}, "ran out of memory"),
+        Case("killed", 0, "killed", {"signal": "SIGKILL"}, "killed by SIGKILL"),
         Case("terminated", 0, "killed", {"signal": "SIGTERM"}, "SIGTERM"),
         Case("exit_text", 0, "script_failed", CRASHED, "code 1: nothing to do"),
         Case("exit_code code=3", 0, "script_failed", {"exitCode": 3}, "exit code 3."),

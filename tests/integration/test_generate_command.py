@@ -1,6 +1,7 @@
 """`sdrest generate` as a child process, with the fake fork."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import signal
@@ -110,6 +111,40 @@ async def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Sig
     lifeline.close()
     assert not psutil.pid_exists(pid)
     assert files(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)], ids=str
+)
+@pytest.mark.parametrize("script_first", [True, False])
+async def test_a_stop_that_signals_every_process_keeps_what_is_finished(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...], *, script_first: bool
+) -> None:
+    os.mkfifo(tmp_path / "gate")
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, f"wait_between gate={tmp_path}/gate", *SMALL, "--iterations", "2", "-o", "out"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == f"{tmp_path}/out/1.png\n".encode()
+    (script,) = psutil.Process(process.pid).children()
+    if script_first:
+        script.send_signal(numbers[0])
+        await asyncio.to_thread(script.wait, PATIENCE)
+    for number in (signal.SIGSTOP, *numbers, signal.SIGCONT):  # so all come at once
+        process.send_signal(number)
+    if not script_first:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            script.send_signal(numbers[0])
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (130, b""), err
+    assert b"Traceback" not in err
+    assert b"error The script" not in err
+    assert not script.is_running()
+    assert files(tmp_path / "out") == ["1.png"]
 
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:

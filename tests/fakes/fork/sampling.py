@@ -229,6 +229,26 @@ def terminated(script: Script) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def leave_at_sigterm(script: Script) -> None:
+    """Hang, and leave with an exit code of its own at SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(script.values["code"])))
+    hang(script)
+
+
+def need_child(script: Script) -> None:
+    """Wait for a child in a session of its own, which holds the lifeline, and need its success."""
+    child = GRANDCHILD.replace("SIG_IGN", "SIG_DFL")
+    program = [sys.executable, "-c", child, script.values["lifeline"]]
+    subprocess.run(program, start_new_session=True, check=True)
+
+
+def devour(script: Script) -> None:
+    """Take memory until the kernel ends this."""
+    taken = []
+    while True:
+        taken.append(os.urandom(1 << 20))
+
+
 def exit_text(script: Script) -> None:
     raise SystemExit("nothing to do")
 

@@ -12,6 +12,8 @@ from sdrest.errors import SdrestError
 class StepError(SdrestError):
     """A step of the set-up failed; the message says what to do."""
 
+    default_message = "A step of the set-up failed."
+
 
 class Step(Protocol):
     """A part of the set-up that can be done again and again.

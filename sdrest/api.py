@@ -32,7 +32,7 @@ from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, picture_fields, validate
-from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.settings import FLAGS, Flag, Settings, expand
 
 _StrPath = str | os.PathLike[str]
 
@@ -93,7 +93,7 @@ def image_to_image(
     prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
-    files = {"image": Path(image)}
+    files = {"image": expand(os.fspath(image))}
     return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
 
 
@@ -101,7 +101,7 @@ def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Paint the white parts of `mask` in `image` anew."""
-    files = {"image": Path(image), "mask": Path(mask)}
+    files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
 
@@ -113,7 +113,7 @@ async def generate(
     `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
     picture, and `UsageError` where the output folder cannot be used.
     """
-    workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
+    workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
     await asyncio.to_thread(sweep_orphans)
     executor = LocalExecutor(locate(settings), metadata=settings.metadata)

@@ -7,6 +7,7 @@ the status). A `Failure` is the reason why a job FAILED; it is stored and shown 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -213,8 +214,15 @@ class Failure:
     """Why a job FAILED: a code, and a message that says what to do.
 
     `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines.
+    `path` is what is missing or wrong on this machine; it is neither stored nor sent to clients.
     """
 
     code: FailureCode
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = field(default=None, compare=False)
+
+    @property
+    def local_message(self) -> str:
+        """The message with the path: for the server's own log and the terminal."""
+        return f"{self.message} (Path: {self.path})" if self.path else self.message

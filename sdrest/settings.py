@@ -4,15 +4,30 @@ The command line, the environment variables, `--help` and the README's table der
 """
 
 import math
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
 """The names by which this machine calls itself; the original's requests go to the last one."""
+
+
+def expand_home(text: str) -> str:
+    """Return a text whose `~` or `~user` at its beginning is that user's home folder.
+
+    As in a shell, the `~` of an unknown user stays.
+    """
+    return os.path.expanduser(text)  # noqa: PTH111 (Path.expanduser raises for unknown users)
+
+
+def expand(text: str) -> Path:
+    """Return the path that a flag's text names, with `~` and `~user` as home folders."""
+    return Path(expand_home(text))
 
 
 class Origins(tuple[str, ...]):
@@ -171,8 +186,9 @@ def _flag(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The values of the flags. Paths are kept as typed, since their text is part of a job's id.
+    """The values of the flags.
 
+    Paths are kept as typed, since their text is part of a job's id; `expand` makes paths of them.
     `given` holds the names of those that the user set, by flag or by environment.
     """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
-from sdrest.settings import LOOPBACK_NAMES, Settings
+from sdrest.settings import LOOPBACK_NAMES, Settings, expand
 
 HOSTS = LOOPBACK_NAMES
 """The names that a certificate is made for."""
@@ -35,7 +35,7 @@ def provide(settings: Settings) -> tuple[Pair, list[Line]]:
     Where neither was given nor is there, they are made: by mkcert if that is installed, else
     self-signed. Raises `UsageError` where one is missing or the folder cannot be written.
     """
-    pair = Pair(Path(settings.cert), Path(settings.key))
+    pair = Pair(expand(settings.cert), expand(settings.key))
     missing = [path for path in (pair.cert, pair.key) if not path.exists()]
     if not missing:
         return pair, []

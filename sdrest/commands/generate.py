@@ -144,7 +144,7 @@ async def _show(
                         terminal.print(f"{path}\n")
                     case Finished(failure=failure):
                         if failure:
-                            raise UsageError(failure.message)
+                            raise UsageError(failure.local_message)
                         return 0
                     case _:
                         assert_never(event)

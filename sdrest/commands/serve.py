@@ -8,7 +8,6 @@ import shutil
 import signal
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from aiohttp import web
 
@@ -21,7 +20,7 @@ from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
-from sdrest.settings import FLAGS, Settings
+from sdrest.settings import FLAGS, Settings, expand, expand_home
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
@@ -105,9 +104,9 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
 def _check_given_paths(settings: Settings) -> None:
     """Refuse what the user named and is not there; missing defaults are only warned about."""
-    if "repository" in settings.given and not Path(settings.repository).is_dir():
+    if "repository" in settings.given and not expand(settings.repository).is_dir():
         raise UsageError(f"There is no folder {settings.repository} (--repository).")
-    if settings.python and shutil.which(settings.python) is None:
+    if settings.python and shutil.which(expand_home(settings.python)) is None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
@@ -139,7 +138,7 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Lin
 def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
     repository = locate(settings)
     for failure in problems(repository):
-        yield Line.of(Level.WARNING, failure.message)
+        yield Line.of(Level.WARNING, failure.local_message)
     if repository.bundled:
         yield Line.of(
             Level.INFO,
@@ -151,7 +150,7 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
 
 def _curl(settings: Settings, url: str) -> str:
     """Return a request to paste."""
-    trust = [] if settings.plain_http else ["--cacert", settings.cert]
+    trust = [] if settings.plain_http else ["--cacert", expand_home(settings.cert)]
     form = ["--form", f"prompt={_EXAMPLE_PROMPT}"]
     return shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
 

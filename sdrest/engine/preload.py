@@ -22,7 +22,7 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
     """
     failure = problem(repository, JobType.TEXT_TO_IMAGE)
     if failure:
-        _log.warning("Nothing was loaded: %s", failure.message)
+        _log.warning("Nothing was loaded: %s", failure.local_message)
         return
     with tempfile.TemporaryDirectory(prefix="sdrest-") as folder:
         task = Task(id="", params=TextToImage(prompt=""), seed=0, workdir=Path(folder))
@@ -40,6 +40,6 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
             if host.result.code:
                 await host.settle()
                 told = failure_of(host, host.result, task, repository)
-                _log.warning("Nothing was loaded: %s", told.message)
+                _log.warning("Nothing was loaded: %s", told.local_message)
         finally:
             await pool.dismiss(host, keep_alive=keep_alive)

@@ -11,7 +11,7 @@ import sdrest
 from sdrest.engine import checkpoints
 from sdrest.errors import Failure, FailureCode
 from sdrest.params import JobType
-from sdrest.settings import Settings
+from sdrest.settings import Settings, expand, expand_home
 
 SCRIPTS = {
     JobType.TEXT_TO_IMAGE: "scripts/txt2img.py",
@@ -69,7 +69,7 @@ def locate(settings: Settings) -> Repository:
     used. Where a model's flag is not given and its default file does not exist, the repository's
     own place is used if a file is there.
     """
-    root = Path(settings.repository).absolute()
+    root = expand(settings.repository).absolute()
     bundled = "repository" not in settings.given and not _there(root)
     if bundled:
         root = bundled_root()
@@ -116,6 +116,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
             FailureCode.REPOSITORY_MISSING,
             "The Stable Diffusion repository is missing. Clone it, and start the server with "
             "--repository followed by its folder.",
+            path=repository.root,
         )
     needed = [SCRIPTS[job_type]]
     if job_type is JobType.INPAINT_IMAGE:
@@ -126,6 +127,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
                 FailureCode.SCRIPT_MISSING,
                 f"The repository has no {name}. Check out the branch apple-silicon-mps-support of "
                 "https://github.com/bfirsh/stable-diffusion.git there.",
+                path=repository.root / name,
             )
     if repository.python is None or not os.access(repository.python, os.X_OK):
         yield Failure(
@@ -133,6 +135,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
             "There is no Python to run the scripts. Make a virtual environment in the repository "
             "(python3 -m venv venv) and install its requirements there, or start the server with "
             "--python.",
+            path=repository.python,
         )
     failure = checkpoints.problem(repository.model(job_type), flag=model_flag(job_type))
     if failure:
@@ -141,8 +144,8 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
 
 def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:
     if settings.python:
-        found = shutil.which(settings.python)  # also takes a path
-        return Path(found or settings.python).absolute()
+        program = expand_home(settings.python)
+        return Path(shutil.which(program) or program).absolute()  # a path, or a name on PATH
     if bundled:
         return Path(sys.executable)
     # Not resolved: a virtual environment is known by where its link lies.
@@ -150,7 +153,7 @@ def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:
 
 
 def _model(settings: Settings, name: str, *, default: Path) -> Path:
-    path = Path(str(getattr(settings, name))).absolute()
+    path = expand(str(getattr(settings, name))).absolute()
     if name not in settings.given and not _there(path) and _there(default):
         return default
     return path

@@ -1,5 +1,6 @@
 """Why a task failed: what its host saw, in the words of its repository."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from sdrest.engine.base import Task
@@ -7,7 +8,7 @@ from sdrest.engine.failures import Ending, Surroundings, classify
 from sdrest.engine.hosts import Host, Result
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, model_flag
-from sdrest.errors import Failure
+from sdrest.errors import Failure, FailureCode
 
 
 def failure_of(
@@ -22,7 +23,10 @@ def failure_of(
         images=images,
         total_images=task.params.total_images,
     )
-    return classify(ending, _surroundings(task, repository))
+    failure = classify(ending, _surroundings(task, repository))
+    if failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}:
+        return replace(failure, path=repository.model(task.params.type))
+    return failure
 
 
 def _surroundings(task: Task, repository: Repository) -> Surroundings:

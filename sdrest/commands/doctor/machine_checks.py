@@ -22,7 +22,7 @@ from sdrest.commands.listen import listen
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
-from sdrest.settings import Settings
+from sdrest.settings import Settings, expand
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
 ENOUGH_MEMORY = 8 * 2**30
@@ -55,7 +55,7 @@ class MachineChecks:
 
     def disk(self) -> Iterator[Finding]:
         """Whether there is room for images."""
-        folder = _existing(Path(self.settings.output).absolute())
+        folder = _existing(expand(self.settings.output).absolute())
         yield disk_finding(shutil.disk_usage(folder).free, folder)
 
     def port(self) -> Iterator[Finding]:
@@ -115,11 +115,11 @@ class MachineChecks:
 
     @property
     def _pair(self) -> Pair:
-        return Pair(Path(self.settings.cert), Path(self.settings.key))
+        return Pair(expand(self.settings.cert), expand(self.settings.key))
 
     def output(self) -> Iterator[Finding]:
         """Whether images can be written."""
-        folder = Path(self.settings.output).absolute()
+        folder = expand(self.settings.output).absolute()
         existing = _existing(folder)
         if folder.exists() and not folder.is_dir():
             yield failure(f"{folder} is no folder.", "Choose another --output.")
@@ -130,7 +130,7 @@ class MachineChecks:
 
     def table(self) -> Iterator[Finding]:
         """Whether the job table is whole."""
-        path = Folders(Path(self.settings.output).absolute()).database
+        path = Folders(expand(self.settings.output).absolute()).database
         if not os.access(path, os.F_OK):
             yield ok("There is none yet; the server makes one.")
             return

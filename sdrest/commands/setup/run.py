@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sdrest.commands import certificate, hub
 from sdrest.commands.lines import Level, Line
@@ -14,7 +13,7 @@ from sdrest.commands.setup.step import Step, StepError
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
-from sdrest.settings import Settings
+from sdrest.settings import Settings, expand, expand_home
 
 STEPS = (
     *("repository", "environment", "packages", "text-to-image-model", "inpaint-image-model"),
@@ -52,11 +51,11 @@ class _Certificate:
         return f"make the certificate {self.settings.cert} and its key, with mkcert if it is there"
 
     def done(self) -> bool:
-        return Path(self.settings.cert).exists() and Path(self.settings.key).exists()
+        return expand(self.settings.cert).exists() and expand(self.settings.key).exists()
 
     def run(self, terminal: Terminal) -> None:
         for name in (self.settings.cert, self.settings.key):
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            expand(name).parent.mkdir(parents=True, exist_ok=True)
         try:
             _, notes = certificate.provide(self.settings)
         except UsageError as error:
@@ -67,7 +66,7 @@ class _Certificate:
 
 def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
     """Return the steps, each after those that it needs."""
-    root = Path(settings.repository).absolute()
+    root = expand(settings.repository).absolute()
     located = locate(settings)
     own = bool(settings.python)
     known = located.python if own or not located.bundled else None
@@ -76,17 +75,17 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
     sha256 = sources.text_to_image_sha256 or ("" if given else checkpoint.TEXT_TO_IMAGE_SHA256)
     return (
         Checkout(root, sources.fork_url, sources.fork_branch),
-        environment.Environment(python, sources.with_python, own=own),
-        environment.Packages(python, sources.index_url),
+        environment.Environment(python, expand_home(sources.with_python), own=own),
+        environment.Packages(python, expand_home(sources.index_url)),
         Checkpoint(
-            Path(settings.text_to_image_model).absolute(),
+            expand(settings.text_to_image_model).absolute(),
             sources.text_to_image_source,
             "--text-to-image-model",
             "text-to-image-model",
             sha256,
         ),
         Checkpoint(
-            Path(settings.inpaint_image_model).absolute(),
+            expand(settings.inpaint_image_model).absolute(),
             sources.inpaint_image_source,
             "--inpaint-image-model",
             "inpaint-image-model",

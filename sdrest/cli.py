@@ -15,6 +15,7 @@ from sdrest import __version__
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.options import Command, option, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
+from sdrest.commands.utf8 import restart_in_utf8_mode
 from sdrest.errors import SdrestError, UsageError
 from sdrest.settings import FLAGS, Flag
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The first word may name a command; without one the server is started.
     """
     open_missing_streams()
+    if arguments is None:
+        restart_in_utf8_mode()
     given = list(sys.argv[1:] if arguments is None else arguments)
     with Terminal() as terminal:
         try:

@@ -12,7 +12,8 @@ from pathlib import Path
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
-from sdrest.settings import LOOPBACK_NAMES, Settings, expand
+from sdrest.paths import expand
+from sdrest.settings import LOOPBACK_NAMES, Settings
 
 HOSTS = LOOPBACK_NAMES
 """The names that a certificate is made for."""

@@ -20,7 +20,8 @@ from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, JobEvent
-from sdrest.settings import FLAGS, Settings, expand, expand_home
+from sdrest.paths import expand, expand_home
+from sdrest.settings import FLAGS, Settings
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many

@@ -11,7 +11,8 @@ import sdrest
 from sdrest.engine import checkpoints
 from sdrest.errors import Failure, FailureCode
 from sdrest.params import JobType
-from sdrest.settings import Settings, expand, expand_home
+from sdrest.paths import expand, expand_home
+from sdrest.settings import Settings
 
 SCRIPTS = {
     JobType.TEXT_TO_IMAGE: "scripts/txt2img.py",

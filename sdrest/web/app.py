@@ -15,7 +15,8 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
-from sdrest.settings import Settings, expand
+from sdrest.paths import expand
+from sdrest.settings import Settings
 from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
 from sdrest.web.errors import error_middleware

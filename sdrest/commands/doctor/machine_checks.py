@@ -22,7 +22,8 @@ from sdrest.commands.listen import listen
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
-from sdrest.settings import Settings, expand
+from sdrest.paths import expand
+from sdrest.settings import Settings
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
 ENOUGH_MEMORY = 8 * 2**30

@@ -9,7 +9,7 @@ from pathlib import Path
 from sdrest.commands.setup.step import StepError, run_program
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import INPAINT_CONFIG, SCRIPTS
-from sdrest.settings import expand
+from sdrest.paths import expand
 
 FORK_URL = "https://github.com/bfirsh/stable-diffusion.git"
 FORK_BRANCH = "apple-silicon-mps-support"

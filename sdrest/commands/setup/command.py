@@ -9,7 +9,7 @@ from sdrest.commands.options import options, settings
 from sdrest.commands.setup.lock import locked
 from sdrest.commands.setup.run import STEPS, Sources, set_up, steps_of
 from sdrest.commands.terminal import Terminal
-from sdrest.settings import expand
+from sdrest.paths import expand
 
 _FLAGS = ("repository", "python", "text_to_image_model", "inpaint_image_model", "cert", "key")
 

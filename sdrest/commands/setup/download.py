@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from sdrest.commands.setup.step import StepError
-from sdrest.settings import expand
+from sdrest.paths import expand
 
 _BLOCK = 1 << 20
 _ATTEMPTS = 4

@@ -13,7 +13,8 @@ from sdrest.commands.setup.step import Step, StepError
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
-from sdrest.settings import Settings, expand, expand_home
+from sdrest.paths import expand, expand_home
+from sdrest.settings import Settings
 
 STEPS = (
     *("repository", "environment", "packages", "text-to-image-model", "inpaint-image-model"),

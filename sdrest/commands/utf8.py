@@ -8,6 +8,9 @@ import contextlib
 import locale
 import os
 import sys
+from pathlib import Path
+
+_VARIABLE = b"PYTHONUTF8"
 
 
 def restart_in_utf8_mode() -> None:
@@ -16,12 +19,22 @@ def restart_in_utf8_mode() -> None:
     The process keeps its number, its streams and its arguments, byte for byte. Python itself
     switches to this mode in the locales C and POSIX, and from 3.15 on everywhere.
     """
-    variable = "PYTHONUTF8"
-    if sys.getfilesystemencoding() == "utf-8" or os.environ.get(variable) == "1":
+    if sys.getfilesystemencoding() == "utf-8" or os.environb.get(_VARIABLE) == b"1":
         return
-    command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    command = [os.fsencode(sys.executable), b"-X", b"utf8", *_arguments()]
     with contextlib.suppress(OSError):  # then paths in the locale's letters have to do
-        os.execve(sys.executable, command, os.environ | {variable: "1"})  # noqa: S606 (this very Python)
+        os.execve(command[0], command, os.environb | {_VARIABLE: b"1"})  # noqa: S606 (this very Python)
+
+
+def _arguments() -> list[bytes]:
+    """Return the arguments behind the program's name as they came.
+
+    Python has decoded them, which cannot be undone in every encoding (EUC-JP, for one).
+    """
+    try:
+        return Path("/proc/self/cmdline").read_bytes().split(b"\0")[1:-1]
+    except OSError:  # a system without it
+        return [os.fsencode(argument) for argument in sys.orig_argv[1:]]
 
 
 def decoded(argument: str) -> str:

@@ -10,13 +10,12 @@ from sdrest.params import JobType
 from sdrest.web import docs_html as h
 from sdrest.web.access import audience
 from sdrest.web.errors import STATUS
-from sdrest.web.examples import ID, continued, curl
+from sdrest.web.examples import BASE, ID, continued, curl
 from sdrest.web.openapi import ALWAYS, operation_id
 
-BASE = "https://0.0.0.0:8888"
-"""How the README's commands name a server; the page's script puts in this one's name."""
-
 HEADER = '--header "Authorization: Bearer $SDREST_TOKEN"'
+
+_SESSION = r'--data "{\"token\": \"$SDREST_TOKEN\"}"'
 
 Described = Mapping[str, Any]
 
@@ -120,7 +119,7 @@ class Operations:
         if verb != "GET":
             words[0] += f" --request {verb}"
         if "requestBody" in described:
-            words += ['--header "Content-Type: application/json"', '--data \'{"token": "TOKEN"}\'']
+            words += ['--header "Content-Type: application/json"', _SESSION]
         if place.endswith(".png"):
             words.append("--output 1.png")
         if place.endswith("/events"):

@@ -164,6 +164,11 @@ class Terminal:
         self._err.write(line.render(colours=colours) + more)
 
     @property
+    def is_watched(self) -> bool:
+        """Whether stdout is a terminal, so that a person and no program reads it."""
+        return self._out.is_terminal
+
+    @property
     def draws(self) -> bool:
         """Whether stderr is a terminal on which a line can be drawn again."""
         return self._capable and self._err.is_terminal

@@ -163,7 +163,7 @@ async def test_the_log_names_what_is_missing_and_clients_do_not_learn_it(
             for place in (path, "/jobs", "/readyz"):
                 async with client.get(place) as answer:
                     assert str(home) not in await answer.text()
-        assert str(home) not in "".join(server.out.lines[1:])
+        assert str(missing) not in "".join(server.out.lines)
     async with serve(
         *typed(without=("repository",)), "--repository=~/sd", env={"HOME": str(home)}, warns=True
     ) as server:

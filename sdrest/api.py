@@ -13,8 +13,10 @@ picture when the iteration begins.
 """
 
 import asyncio
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -27,9 +29,10 @@ from sdrest import pictures
 from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Task
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.repository import locate
-from sdrest.errors import UsageError
+from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Flag, Settings
 
 _StrPath = str | os.PathLike[str]
@@ -91,7 +94,7 @@ def image_to_image(
     prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
-    files = {"image": Path(image)}
+    files = {"image": expand(os.fspath(image))}
     return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
 
 
@@ -99,7 +102,7 @@ def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Paint the white parts of `mask` in `image` anew."""
-    files = {"image": Path(image), "mask": Path(mask)}
+    files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
 
@@ -111,7 +114,8 @@ async def generate(
     `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
     picture, and `UsageError` where the output folder cannot be used.
     """
-    workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
+    await asyncio.to_thread(_check_files, uploads)
+    workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
     executor = LocalExecutor(locate(settings), metadata=settings.metadata)
     try:
@@ -162,6 +166,30 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 def _value(flag: Flag, value: Any) -> Any:
     return bool(value) if flag.kind is bool else flag.parse(os.fspath(value))
+
+
+def _check_files(uploads: Mapping[str, Path]) -> None:
+    """Raise `InvalidRequestError` for what is no file that can be read."""
+    wrong = {name: _problem_of_file(path) for name, path in uploads.items()}
+    errors = [FieldError(name, message) for name, message in wrong.items() if message]
+    if errors:
+        raise InvalidRequestError(errors)
+
+
+def _problem_of_file(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"There is no file {path}."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    if stat.S_ISDIR(mode):
+        return f"{path} is a folder, not a picture."
+    if not stat.S_ISREG(mode):
+        return f"{path} is no regular file, as a picture should be."
+    if not os.access(path, os.R_OK):
+        return f"{path} cannot be read: {os.strerror(errno.EACCES)}."
+    return None
 
 
 def _make_workspace(output: Path) -> Path:

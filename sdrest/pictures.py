@@ -41,7 +41,9 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 class PictureError(SdrestError):
-    """The file is no picture that can be used."""
+    """The file cannot be used as a picture."""
+
+    default_message = "The file is no picture that can be used."
 
 
 def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
+from sdrest.paths import expand
 from sdrest.settings import LOOPBACK_NAMES, Settings
 
 HOSTS = LOOPBACK_NAMES
@@ -35,7 +36,7 @@ def provide(settings: Settings) -> tuple[Pair, list[Line]]:
     Where neither was given nor is there, they are made: by mkcert if that is installed, else
     self-signed. Raises `UsageError` where one is missing or the folder cannot be written.
     """
-    pair = Pair(Path(settings.cert), Path(settings.key))
+    pair = Pair(expand(settings.cert), expand(settings.key))
     missing = [path for path in (pair.cert, pair.key) if not path.exists()]
     if not missing:
         return pair, []

@@ -7,11 +7,11 @@ import shlex
 import shutil
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from aiohttp import web
 
 from sdrest.commands import certificate
+from sdrest.commands.browser_note import browser_note
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
@@ -19,12 +19,15 @@ from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
-from sdrest.jobs.bus import Bus, JobEvent
+from sdrest.jobs.bus import Bus, Change, JobEvent
+from sdrest.jobs.folders import Folders
+from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Settings
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
-from sdrest.web.keys import QUEUE
+from sdrest.web.docs_operation import HEADER
+from sdrest.web.keys import FOLDERS, QUEUE
 from sdrest.web.proxy import require_free_base_path
 from sdrest.web.server import Runner
 
@@ -70,7 +73,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
             await web.SockSite(runner, opened, ssl_context=tls).start()
         _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
         unsubscribe()
-        log = _log(terminal)
+        log = _log(terminal, app[FOLDERS])
         for event in early:
             log(event)
         bus.subscribe(log)
@@ -96,9 +99,9 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
 def _check_given_paths(settings: Settings) -> None:
     """Refuse what the user named and is not there; missing defaults are only warned about."""
-    if "repository" in settings.given and not Path(settings.repository).is_dir():
+    if "repository" in settings.given and not expand(settings.repository).is_dir():
         raise UsageError(f"There is no folder {settings.repository} (--repository).")
-    if settings.python and shutil.which(settings.python) is None:
+    if settings.python and shutil.which(expand_home(settings.python)) is None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
@@ -106,8 +109,10 @@ def _tls(settings: Settings, notes: list[Line]) -> ssl.SSLContext | None:
     if settings.plain_http:
         return None
     pair, said = certificate.provide(settings)
-    notes += said
-    return certificate.context(pair)
+    context = certificate.context(pair)
+    warning = browser_note(pair.cert, context)
+    notes += [*said, *([Line.of(Level.INFO, warning)] if warning else [])]
+    return context
 
 
 def _url(settings: Settings, port: int) -> str:
@@ -123,14 +128,15 @@ def _url(settings: Settings, port: int) -> str:
 def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Line]) -> None:
     terminal.clear()
     terminal.say(serving(url))
-    for note in [*notes, *_engine_notes(settings, url)]:
+    place = Line.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
+    for note in [place, *notes, *_engine_notes(settings, url)]:
         (terminal.complain if note.level is Level.WARNING else terminal.say)(note)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
     repository = locate(settings)
     for failure in problems(repository):
-        yield Line.of(Level.WARNING, failure.message)
+        yield Line.of(Level.WARNING, failure.local_message)
     if repository.bundled:
         yield Line.of(
             Level.INFO,
@@ -138,21 +144,37 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
             "Stable Diffusion; `sdrest setup` gets that.",
         )
         yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
+        if settings.token:
+            yield Line.of(
+                Level.INFO,
+                "That sends the token in $SDREST_TOKEN and does not show it: where you paste it, "
+                "first set SDREST_TOKEN to the server's token (the value of --token).",
+            )
 
 
 def _curl(settings: Settings, url: str) -> str:
-    """Return a request to paste."""
-    trust = [] if settings.plain_http else ["--cacert", settings.cert]
+    """Return a request to paste. It names the variable of the token, which nobody else may see."""
+    trust = [] if settings.plain_http else ["--cacert", expand_home(settings.cert)]
     form = ["--form", f"prompt={_EXAMPLE_PROMPT}"]
-    return shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
+    words = shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
+    return f"{words} {HEADER}" if settings.token else words
 
 
-def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
-    """Return a listener that writes what happens to jobs."""
+def _log(terminal: Terminal, folders: Folders) -> Callable[[JobEvent], None]:
+    """Return a listener that writes what happens to jobs.
+
+    On a terminal it says where the pictures of a job are. Programs that read a pipe get the
+    original's lines alone.
+    """
     lines = JobLines()
 
     def log(event: JobEvent) -> None:
         for line in lines.of(event):
             terminal.say(line)
+        job = event.snapshot.job
+        if terminal.is_watched and event.change is Change.FINISHED and job.images:
+            folder = folders.published(job.key)
+            place = folder / "1.png" if job.images == 1 else f"{folder} ({job.images} pictures)"
+            terminal.say(Line.of(Level.INFO, f"Saved {place}"))
 
     return log

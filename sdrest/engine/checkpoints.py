@@ -20,14 +20,15 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     A checkpoint that passes may still be damaged or another model's: loading it tells.
     """
     if not os.access(path, os.F_OK):
-        return Failure(FailureCode.MODEL_MISSING, missing_model(flag))
+        return Failure(FailureCode.MODEL_MISSING, missing_model(flag), path=path)
     try:
         wrong = mistake(path)
     except OSError as error:
         wrong = f"cannot be read ({error.strerror}). Allow the server to read it"
     if wrong is None:
         return None
-    return Failure(FailureCode.MODEL_INVALID, f"The model checkpoint ({flag}) {wrong}.")
+    message = f"The model checkpoint ({flag}) {wrong}."
+    return Failure(FailureCode.MODEL_INVALID, message, path=path)
 
 
 def missing_model(flag: str) -> str:

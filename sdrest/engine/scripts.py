@@ -37,7 +37,7 @@ Its matrix products are many and small: threads for each cost more than they sav
 1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
 """
 
-_FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+_FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
 _FOREIGN_PREFIXES = ("TQDM_", "SDREST_", "COVERAGE_")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from sdrest.engine import hub
@@ -11,7 +12,7 @@ from sdrest.engine.hosts import Host, Result
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, config_of, model_flag
 from sdrest.engine.signals import may_be_stopped
-from sdrest.errors import Failure
+from sdrest.errors import Failure, FailureCode
 
 
 def failure_of(
@@ -37,7 +38,12 @@ def failure_of(
         total_images=task.params.total_images,
         oom_killed=host.oom_killed,
     )
-    return classify(ending, _surroundings(task, repository))
+    surroundings = _surroundings(task, repository)
+    failure = classify(ending, surroundings)
+    about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
+    if about_model and surroundings.model_flag in failure.message:  # else another model is meant
+        return replace(failure, path=repository.model(task.params.type))
+    return failure
 
 
 def was_signalled(host: Host, result: Result) -> bool:

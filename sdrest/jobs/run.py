@@ -167,6 +167,8 @@ class Run:
                     "Send the request again; if that does not help, ask for fewer images.",
                 )
             case Finished(failure=failure):
+                if failure and failure.path:  # clients are not told of paths
+                    _log.warning("Job %s: %s", self._job.key.id, failure.local_message)
                 return failure or End.COMPLETE
         assert_never(event)
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from aiohttp import web
 
@@ -16,6 +15,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
+from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
@@ -59,7 +59,7 @@ def create_app(
     app[keys.GUARD] = guard
     app[keys.PROXIES] = Proxies(settings)
     app[keys.SETTINGS] = settings
-    app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
+    app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
     app[keys.FEEDS] = Feeds(app[keys.BUS], heartbeat=heartbeat)

@@ -15,6 +15,8 @@ from sdrest.web.openapi import ALWAYS, operation_id
 
 HEADER = '--header "Authorization: Bearer $SDREST_TOKEN"'
 
+_SESSION = r'--data "{\"token\": \"$SDREST_TOKEN\"}"'
+
 Described = Mapping[str, Any]
 
 _EVERYWHERE = {*ALWAYS, ErrorCode.UNAUTHORIZED, ErrorCode.FOREIGN_ORIGIN}
@@ -117,7 +119,7 @@ class Operations:
         if verb != "GET":
             words[0] += f" --request {verb}"
         if "requestBody" in described:
-            words += ['--header "Content-Type: application/json"', '--data \'{"token": "TOKEN"}\'']
+            words += ['--header "Content-Type: application/json"', _SESSION]
         if place.endswith(".png"):
             words.append("--output 1.png")
         if place.endswith("/events"):

@@ -1,5 +1,6 @@
 """The API's description as a page: everything is in the HTML, the script only copies. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from sdrest.errors import ErrorCode
 from sdrest.web import docs_html as h
 from sdrest.web.docs_operation import HEADER, Operations, either, meaning, shown, target
 from sdrest.web.errors import FAILURES, MEANINGS, STATUS
-from sdrest.web.examples import BASE, ID, continued
+from sdrest.web.examples import BASE, continued
 from sdrest.web.openapi import types
 from sdrest.web.operations import OPERATIONS
 from sdrest.web.page import PREFIX
@@ -43,6 +44,14 @@ _FIELDS = (
     "Fields come as a multipart form, urlencoded or as JSON; pictures need the multipart form. "
     "Numbers may be texts. In JSON, `null` and `false` are the same as nothing, but for `seed`. "
     "Other fields are ignored."
+)
+_TRUST = '--cacert "${CURL_CA_BUNDLE:-cert.pem}"'
+"""What makes curl trust the server: the file that the README exports, else the one beside it."""
+
+_COMMANDS = (
+    "The commands on this page work in bash and zsh, in the folder of the server's `cert.pem` (or "
+    "with its path in `CURL_CA_BUNDLE`). Leave `--cacert` out where the certificate is trusted. "
+    "This is one picture from request to file; the events end when the job does:"
 )
 _LOCKED = (
     "This server has a token. Send it as `Authorization: Bearer TOKEN`; a page in a browser may "
@@ -81,6 +90,7 @@ class _Page:
         yield '<div class="text" id="start" tabindex="-1">\n'
         first, *others = self._words.strip().split("\n\n")
         yield h.paragraph(first)
+        yield h.paragraph(_COMMANDS)
         yield h.command(self._first())
         yield from map(h.paragraph, others)
         yield h.heading(2, "token", "Who may ask")
@@ -134,12 +144,17 @@ class _Page:
 
     def _first(self) -> str:
         token = [HEADER] if self._locked else []
-        ask = f"curl {BASE}/text-to-image"
+        ask = continued(
+            f"curl {BASE}/text-to-image",
+            *token,
+            '--form prompt="a red fox in the snow"',
+            "--location --silent --output job.json --write-out '%{url_effective}'",
+        )
         return "\n\n".join(
             (
-                continued(ask, *token, '--form prompt="a red fox in the snow"', "--location"),
-                continued(f"{ask}/{ID}", *token),
-                continued(f"{ask}/{ID}/1.png", *token, "--output 1.png"),
+                f"job=$({ask})",
+                continued('curl "$job/events"', *token, "--no-buffer"),
+                continued('curl "$job/1.png"', *token, "--output image.png"),
             )
         )
 
@@ -150,6 +165,7 @@ def html(described: Described, *, locked: bool = False, prefix: str = "") -> str
     Its addresses and commands have `prefix` before the path.
     """
     page = "".join(_Page(described, locked=locked).html())
+    page = re.sub(rf'\bcurl (?={BASE}|"\$job)', f"curl {_TRUST} ", page)
     if not prefix:
         return page
     return page.replace('="/', f'="{prefix}/').replace(f"{BASE}/", f"{BASE}{prefix}/")

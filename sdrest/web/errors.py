@@ -101,15 +101,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PreconditionFailedError(RequestError):
-    """The image is not the one that the request's If-Match or If-Unmodified-Since names."""
+    """The image does not match If-Match or If-Unmodified-Since."""
 
     code = ErrorCode.PRECONDITION_FAILED
+    default_message = (
+        "The image is not the one that the request's If-Match or If-Unmodified-Since names."
+    )
 
 
 class RangeNotSatisfiableError(RequestError):
-    """The image has no such range of bytes."""
+    """The range lies outside of the image."""
 
     code = ErrorCode.RANGE_NOT_SATISFIABLE
+    default_message = "The image has no such range of bytes."
 
 
 @web.middleware

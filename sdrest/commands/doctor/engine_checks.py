@@ -157,7 +157,7 @@ class EngineChecks:
         """Yield what the server would warn about at its start."""
         for problem in every_problem(self.repository):
             if problem.code is code:
-                yield failure(problem.message)
+                yield failure(problem.local_message)
 
     def _install(self, module: str) -> str:
         if module in {"ldm", "main"}:

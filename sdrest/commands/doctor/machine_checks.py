@@ -23,6 +23,7 @@ from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
+from sdrest.paths import expand
 from sdrest.settings import Settings
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
@@ -52,7 +53,7 @@ class MachineChecks:
 
     def disk(self) -> Iterator[Finding]:
         """Whether there is room for images."""
-        folder = _existing(Path(self.settings.output).absolute())
+        folder = _existing(expand(self.settings.output).absolute())
         yield disk_finding(shutil.disk_usage(folder).free, folder)
 
     def port(self) -> Iterator[Finding]:
@@ -112,11 +113,11 @@ class MachineChecks:
 
     @property
     def _pair(self) -> Pair:
-        return Pair(Path(self.settings.cert), Path(self.settings.key))
+        return Pair(expand(self.settings.cert), expand(self.settings.key))
 
     def output(self) -> Iterator[Finding]:
         """Whether images can be written."""
-        folder = Path(self.settings.output).absolute()
+        folder = expand(self.settings.output).absolute()
         existing = _existing(folder)
         if folder.exists() and not folder.is_dir():
             yield failure(f"{folder} is no folder.", "Choose another --output.")
@@ -127,7 +128,7 @@ class MachineChecks:
 
     def table(self) -> Iterator[Finding]:
         """Whether the job table is whole."""
-        path = Folders(Path(self.settings.output).absolute()).database
+        path = Folders(expand(self.settings.output).absolute()).database
         if not os.access(path, os.F_OK):
             yield ok("There is none yet; the server makes one.")
             return

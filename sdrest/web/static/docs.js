@@ -1,6 +1,7 @@
 // The commands on the API's page: they name this server, and a button copies them.
 
 const WRITTEN_FOR = "https://0.0.0.0:8888";
+const TRUST = '--cacert "${CURL_CA_BUNDLE:-cert.pem}" ';
 const MOMENT = 2000;
 
 const NARROW = matchMedia("(max-width: 939px)");
@@ -20,6 +21,7 @@ async function copy(button, code) {
 for (const command of document.querySelectorAll(".command")) {
   const [code, button] = [command.querySelector("code"), command.querySelector("button")];
   code.textContent = code.textContent.replaceAll(WRITTEN_FOR, location.origin);
+  if (location.protocol === "http:") code.textContent = code.textContent.replaceAll(TRUST, "");
   if (navigator.clipboard) {
     button.hidden = false;
     button.addEventListener("click", () => copy(button, code));

@@ -49,7 +49,8 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
     from sdrest_resident import imports, interrupts, memo, sources, traces
 
 _LONGEST_TEXT = 2000
-_HELPERS = (str(Path(imports.__file__).parent), "<frozen importlib")
+_RESIDENT = str(Path(imports.__file__).parent)
+_HELPERS = (_RESIDENT, "<frozen importlib")
 """How the names of files begin that a traceback of the script's does not show."""
 
 
@@ -57,8 +58,8 @@ class Stage:
     """What stays in this process from job to job."""
 
     def __init__(self, models: int = 1) -> None:
-        self.interrupts = interrupts.Interrupts()
-        self.imports = imports.Imports(self.interrupts.shielded)
+        self.interrupts = interrupts.Interrupts((__file__, _RESIDENT))
+        self.imports = imports.Imports()
         self.memo = memo.Memo(models, has_accelerator)
         self.sources = sources.Sources()
 
@@ -135,15 +136,17 @@ def tell(events: int, message: dict[str, Any]) -> None:
 def run(job: dict[str, Any], stage: Stage) -> tuple[int, dict[str, Any] | None, bool]:
     """Run a script as `python SCRIPT ARGUMENTS` would.
 
-    Returns its exit code, what it raised, and whether it has left no traces in this process.
+    Returns its exit code, what it raised, and whether it has left no traces in this process: one
+    that an import has ended leaves half a module.
     """
     left = traces.Traces(stage.imports, str(Path(job["script"]).parent))
     with _surroundings(job):
-        code, exception = _execute(job, stage, left)
+        code, exception, is_half_imported = _execute(job, stage, left)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a script may have closed it
                 stream.flush()
-    return code, exception, left.erase()
+    stage.imports.failure = None  # it keeps variables
+    return code, exception, left.erase() and not is_half_imported
 
 
 @contextlib.contextmanager
@@ -163,7 +166,8 @@ def _surroundings(job: dict[str, Any]) -> Iterator[None]:
 
 def _execute(
     job: dict[str, Any], stage: Stage, left: traces.Traces
-) -> tuple[int, dict[str, Any] | None]:
+) -> tuple[int, dict[str, Any] | None, bool]:
+    """Return the exit code, what was raised, and whether an import raised it."""
     try:
         try:
             stage.interrupts.arm(job["id"])
@@ -172,22 +176,32 @@ def _execute(
         finally:
             stage.interrupts.disarm()
     except memo.Loaded:
-        return 0, None
+        return 0, None, False
     except SystemExit as error:
-        return _exit_code(error), None
+        return _exit_code(error), None, _comes_from(error, stage.imports.failure)
     except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
         with contextlib.suppress(Exception):  # its stderr may be closed
             traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
-        return 1, describe(error)
-    return 0, None
+        return 1, describe(error), _comes_from(error, stage.imports.failure)
+    return 0, None, False
+
+
+def _comes_from(error: BaseException | None, cause: BaseException | None) -> bool:
+    """Whether an exception is `cause`, or was raised because of it or while it was handled."""
+    seen: set[int] = set()
+    while error is not None and error is not cause and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return error is not None and error is cause
 
 
 def _run_script(job: dict[str, Any], stage: Stage) -> None:
-    traces.shuffle()
-    if job["seed"] is not None:
-        seed(job["seed"])
-    if job["takes_precision"] and not has_accelerator():
-        sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
+    with stage.interrupts.shielded():
+        traces.shuffle()
+        if job["seed"] is not None:
+            seed(job["seed"])
+        if job["takes_precision"] and not has_accelerator():
+            sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
     if job["preload"] and "torch" not in sys.modules:
         sys.argv[1:] = ["--help"]  # the imports are all that can stay
     stage.memo.stop_when_loaded = job["preload"]

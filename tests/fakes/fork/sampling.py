@@ -50,6 +50,7 @@ class Script:
         self.samples = Path(self.options.outdir) / "samples"
         self.samples.mkdir(parents=True)
         self.drawn = True
+        self.images = 0
         record_invocation(Path(self.options.outdir))
 
     def batches(self, first: int = 0, last: int | None = None) -> None:
@@ -75,6 +76,9 @@ class Script:
         return self.samples / f"{number:05}.png"
 
     def png(self) -> bytes:
+        if self.images >= drawing.images_left:
+            raise RuntimeError("Only a single TORCH_LIBRARY can be used to register the namespace")
+        self.images += 1
         return bytes(drawing.png(self.options.W, self.options.H))
 
     def hold_lifeline(self) -> None:
@@ -96,12 +100,20 @@ def record_invocation(outdir: Path) -> None:
         "environment": dict(os.environ),
         "path": sys.path[:2],
         "main": sys.modules["__main__"].__dict__["__file__"],
-        "sigint_is_default": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+        "sigint_interrupts": sigint_interrupts(),
         "stdin": sys.stdin.read(),
         "leader": os.getpgrp() == os.getpid() == os.getsid(0),
         "inherited": inherited_descriptors(),
     }
     (outdir / "invocation.json").write_text(json.dumps(facts))
+
+
+def sigint_interrupts() -> bool:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def inherited_descriptors() -> list[int]:
@@ -240,6 +252,12 @@ def exit_code(script: Script) -> None:
 def leave_thread(script: Script) -> None:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     script.batches()
+
+
+def spoil(script: Script) -> None:
+    """Do well, but leave a process in which each later job fails after so many images."""
+    script.batches()
+    drawing.images_left = int(script.values["images"])
 
 
 def deaf_to_interrupts(script: Script) -> None:

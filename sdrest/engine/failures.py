@@ -9,6 +9,7 @@ from typing import Any
 
 from sdrest.engine.checkpoints import missing_model
 from sdrest.engine.redaction import last_lines, redact
+from sdrest.engine.resident.weights import UnusableCheckpointError
 from sdrest.errors import Failure, FailureCode
 
 BROKEN_PYTHON = (
@@ -92,6 +93,9 @@ _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 _OTHER_LOADERS = {"modeling_utils.py"}
 """Files on the way of an exception that is due to another model: those that transformers loads."""
 
+_UNUSABLE = UnusableCheckpointError.__name__
+"""What a host raises for a checkpoint that would give noise; its text follows the name."""
+
 _PACKAGES = {
     "PIL": "pillow",
     "clip": "clip-anytorch",
@@ -153,6 +157,10 @@ def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
         return FailureCode.STORAGE_FAILED, (
             "The script could not write its images. "
             "Make room on the disk of the output folder, and see that it can be written."
+        )
+    if _UNUSABLE in raised.types:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) {raised.text}"
         )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)

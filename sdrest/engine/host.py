@@ -6,7 +6,7 @@ alone. Between jobs, imported modules and up to MODELS models stay (`resident/`)
 
     in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload"},
          {"interrupt": id}
-    out  {"event": "ready"}, {"event": "started", "id"},
+    out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
          {"event": "finished", "id", "code", "exception", "clean"}
 
 `finished` is told as soon as the script has returned, before the interpreter's teardown; `clean`
@@ -22,6 +22,7 @@ This file needs Python 3.8 and its standard library, nothing else of sdrest but 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib.util
 import json
@@ -39,14 +40,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
-    from sdrest.engine.resident import imports, interrupts, memo, sources, traces
+    from sdrest.engine.resident import imports, interrupts, memo, safety, sources, traces
 else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
     _folder = Path(__file__).resolve().with_name("resident")
     _spec = importlib.util.spec_from_file_location(
         "sdrest_resident", _folder / "__init__.py", submodule_search_locations=[str(_folder)]
     )
     sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
-    from sdrest_resident import imports, interrupts, memo, sources, traces
+    from sdrest_resident import imports, interrupts, memo, safety, sources, traces
 
 _LONGEST_TEXT = 2000
 _RESIDENT = str(Path(imports.__file__).parent)
@@ -62,12 +63,14 @@ class Stage:
         self.imports = imports.Imports()
         self.memo = memo.Memo(models, has_accelerator)
         self.sources = sources.Sources()
+        self.safety = safety.Safety()
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Watch what is imported for as long as the block lasts."""
         self.imports.install()
         self.memo.watch(self.imports)
+        self.safety.watch(self.imports)
         try:
             yield
         finally:
@@ -114,6 +117,7 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
             return
         traces.bury_children()
         tell(events, {"event": "started", "id": job["id"]})
+        stage.safety.begin(functools.partial(tell_flagged, events, job["id"]))
         code, exception, clean = run(job, stage)
         if os.getpid() != own:  # a fork of the script that came to the script's end
             os._exit(code)
@@ -124,6 +128,12 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
             sys.exit(code)
         stage.sources.note(job["path"][-1:])
         gc.collect()
+
+
+def tell_flagged(events: int, job: str, image: int) -> None:
+    """Write that the safety checker replaces an image; it is written before the image is."""
+    with contextlib.suppress(OSError):  # the script has closed descriptors that are not its own
+        tell(events, {"event": "flagged", "id": job, "image": image})
 
 
 def tell(events: int, message: dict[str, Any]) -> None:
@@ -204,7 +214,7 @@ def _run_script(job: dict[str, Any], stage: Stage) -> None:
             sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
     if job["preload"] and "torch" not in sys.modules:
         sys.argv[1:] = ["--help"]  # the imports are all that can stay
-    stage.memo.stop_when_loaded = job["preload"]
+    stage.memo.stop_when_loaded, stage.memo.script = job["preload"], Path(job["script"]).name
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

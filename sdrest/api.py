@@ -19,6 +19,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -127,7 +128,7 @@ async def generate(
             async for event in events:
                 if isinstance(event, ImageReady):
                     path = await asyncio.to_thread(_publish, event.path, output)
-                    yield ImageReady(event.index, path)
+                    yield replace(event, path=path)
                 else:
                     yield event
     finally:

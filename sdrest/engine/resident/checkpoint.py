@@ -81,7 +81,7 @@ class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
         return cls(checkpoint)
 
     def __missing__(self, key: str) -> Any:
-        problem = weights.nameless_problem(_described(self)) if key == "state_dict" else None
+        problem = weights.nameless_problem(described(self)) if key == "state_dict" else None
         if problem is None:
             raise KeyError(key)
         raise weights.UnusableCheckpointError(problem)
@@ -91,7 +91,7 @@ def check(module: Any, state: Mapping[str, Any], *, ready: Iterable[int], script
     """Raise `UnusableCheckpointError` where the model does not get all that it needs."""
     encodes = script != _NEVER_ENCODES
     needed = weights.needs(module, pretrained=ready, encodes=encodes)
-    problem = weights.problem(needed, _described(state))
+    problem = weights.problem(needed, described(state))
     if problem:
         raise weights.UnusableCheckpointError(problem)
 
@@ -100,12 +100,13 @@ def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
     """Raise `UnusableCheckpointError` where a checkpoint brought a schedule that cannot be used."""
     if weights.SCHEDULE in state and hasattr(module, weights.SCHEDULE):
         values = getattr(module, weights.SCHEDULE).tolist()
-        problem = weights.schedule_problem(values, _described(state)[weights.SCHEDULE].dtype)
+        problem = weights.schedule_problem(values, described(state)[weights.SCHEDULE].dtype)
         if problem:
             raise weights.UnusableCheckpointError(problem)
 
 
-def _described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
+def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
+    """Return shapes and types of tensors; what is no tensor has neither."""
     return {
         str(name): weights.Weight(
             tuple(getattr(value, "shape", ())),

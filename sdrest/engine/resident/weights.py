@@ -15,6 +15,9 @@ EMA = "model_ema."
 SCHEDULE = "alphas_cumprod"
 """The buffer that the samplers take the noise of each step from."""
 
+COARSE = "bfloat16"
+"""The type in which the first values of the schedule round to 1."""
+
 _FIRST_LAYER = UNET + "input_blocks.0.0.weight"
 _CONTEXT_LAYER = ".attn2.to_k.weight"
 _ENCODER = ("first_stage_model.encoder.", "first_stage_model.quant_conv.")
@@ -139,7 +142,7 @@ def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
     """
     if all(value < 1 for value in values):
         return None
-    if dtype == "bfloat16":
+    if dtype == COARSE:
         return (
             "is stored in bfloat16, with which the script makes the same black picture for each "
             "request. Convert it to float16 or float32."

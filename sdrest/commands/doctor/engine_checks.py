@@ -194,17 +194,14 @@ class EngineChecks:
 
 
 def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
-    """Return what is wrong with a checkpoint, as the job would say; None where nothing is known.
-
-    Without `needed` only what is no model at all is found.
-    """
+    """Return what is wrong with a checkpoint, as the job would say; None where nothing is known."""
     contents = read(path)
     if contents is None:
         return None
     if not contents.has_state_dict:
         return weights.nameless_problem(contents.weights)
     schedule = contents.weights.get(weights.SCHEDULE)
-    wrong = weights.problem(needed, contents.weights) if needed else None
+    wrong = weights.problem(needed, contents.weights)
     if wrong or schedule is None or schedule.dtype != weights.COARSE:
         return wrong
     return weights.schedule_problem([1.0], schedule.dtype)

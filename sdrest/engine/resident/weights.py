@@ -41,6 +41,12 @@ _KINDS = (
 )
 """What a file is with a name that begins so, or has such a part; the first match counts."""
 
+NO_MODELS = {
+    "holds no weights",
+    *(what for what, starts, _ in _KINDS if what and EMA not in starts),
+}
+"""Kinds of files that no script makes pictures with, whatever its network is."""
+
 _BY_INPUTS = {
     4: "is a text-to-image model",
     5: "is a depth-to-image model",
@@ -104,7 +110,13 @@ def needs(module: Any, *, pretrained: Iterable[int] = (), encodes: bool = True) 
 
 
 def problem(needed: Sequence[Need], given: Mapping[str, Weight]) -> str | None:
-    """Return what is wrong with a checkpoint whose weights are `given`; None if it may do."""
+    """Return what is wrong with a checkpoint whose weights are `given`; None if it may do.
+
+    Without `needed` only what is no model at all is found.
+    """
+    if not needed:  # the network is not known
+        what = kind(given)
+        return f"{what}. {REMEDY}" if what in NO_MODELS else None
     lacking = [need.names[0] for need in needed if not any(name in given for name in need.names)]
     if lacking:
         rest = f"lacks {len(lacking)} of {len(needed)} weights that the script needs, for example"

@@ -144,6 +144,39 @@ async def test_a_process_that_earlier_jobs_spoiled_fails_no_job(jobs: Jobs, imag
     assert await gone(first)
 
 
+async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, gate = tmp_path / "fork", tmp_path / "gate"
+    shutil.copytree(FORK, root)
+    for name in ("torch.py", "torch_native.py"):
+        shutil.copy(FORK.parent / "torchlike" / name, root)
+    (root / "scripts/txt2img.py").write_text("import torch\nimport sampling\nsampling.main()\n")
+    gate.mkdir()
+    for name in ("importing", "go"):
+        os.mkfifo(gate / name)
+    monkeypatch.setenv("TORCHLIKE_GATE", str(gate))
+    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER, grace=0.2)
+    (tmp_path / "work").mkdir()
+    jobs = Jobs(executor, tmp_path / "work")
+    async with asyncio.timeout(PATIENCE):
+        events = executor.run(task(tmp_path / "cancelled", iterations=2))
+        assert isinstance(await anext(events), Started)
+        assert await asyncio.to_thread((gate / "importing").read_text) == "here"
+        closing = asyncio.create_task(events.aclose())
+        await asyncio.sleep(0)  # the interrupt is sent
+        await asyncio.to_thread((gate / "go").write_text, "go")
+        await closing
+    monkeypatch.delenv("TORCHLIKE_GATE")
+    pids = set()
+    for _ in range(2):
+        made = await jobs.run()
+        assert made[-1] == Finished()
+        pids.add(pid_of(made))
+    assert len(pids) == 1  # none has failed and run again
+    await executor.close()
+
+
 async def test_a_job_cancelled_while_it_runs_again_ends(
     jobs: Jobs, lifeline: Lifeline, tmp_path: Path
 ) -> None:

@@ -199,7 +199,8 @@ def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
     if contents is None:
         return None
     if not contents.has_state_dict:
-        return weights.nameless_problem(contents.weights)
+        unknown = f"has no entry state_dict. {weights.REMEDY}"
+        return weights.nameless_problem(contents.weights) or unknown
     schedule = contents.weights.get(weights.SCHEDULE)
     wrong = weights.problem(needed, contents.weights)
     if wrong or schedule is None or schedule.dtype != weights.COARSE:

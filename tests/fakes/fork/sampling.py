@@ -63,10 +63,24 @@ class Script:
             self.draw("\n" + drawing.bar("data", 0, 1) + "\x1b[A")
             if self.drawn:
                 drawing.sample("PLMS Sampler" if self.options.plms else "DDIM Sampler")
+            if self.behaviour == "flag":
+                self.check(n)
             for k in range(size):
                 drawing.save(self.image(n * size + k), self.png())
             self.draw("\n" + drawing.bar("data", 1, 1) + "\n")
             self.draw(drawing.bar("Sampling", n + 1, total))
+
+    def check(self, batch: int) -> None:
+        """Ask the safety checker about a batch, as the script of the fork does."""
+        from diffusers.pipelines.stable_diffusion import (  # type: ignore[import-not-found]  # noqa: PLC0415 (the one beside this file)
+            safety_checker,
+        )
+
+        size = self.options.n_samples
+        bad = set(map(int, self.values["images"].split(",")))
+        numbers = range(batch * size + 1, batch * size + size + 1)
+        checker = safety_checker.StableDiffusionSafetyChecker()
+        checker(clip_input=None, images=[number in bad for number in numbers])
 
     def draw(self, text: str) -> None:
         if self.drawn:
@@ -171,6 +185,11 @@ def leave_children(script: Script) -> None:
     script.leave_grandchild(new_session=True)
     script.hold_lifeline()
     wait_at_gate(script)
+    script.batches()
+
+
+def flag(script: Script) -> None:
+    """Let the safety checker replace some images, e.g. `flag images=1,3`."""
     script.batches()
 
 

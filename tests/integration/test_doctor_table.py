@@ -232,6 +232,7 @@ def _foreign_table(place: Place) -> None:
         (_model(b""), "checkpoints", "failure", "is empty"),
         (_model(b"<!doctype html>"), "checkpoints", "failure", "is a web page"),
         (_model(b"version https://git-lfs"), "checkpoints", "failure", "Git LFS pointer"),
+        (_model(b"\x40" + bytes(7) + b'{"a":{'), "checkpoints", "failure", "a safetensors file"),
         (_zip, "checkpoints", "failure", "zip archive around last.ckpt"),
         (_truncated, "checkpoints", "failure", "its end is missing"),
         (_checkpoint("ema"), "checkpoints", "failure", "holds only EMA weights: it lacks 2 of 2"),

@@ -71,6 +71,7 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
 async def test_flagged_pictures_are_named_on_the_card(browser: Browser, serve: Serve) -> None:
     fake = ("--repository", str(FORK), "--python", sys.executable)
     async with serve(PLAIN, *fake) as server, studio(browser, server) as opened:
+        await opened.open()
         await begin(opened, "flag images=2,3", pictures=3)
         told = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
         await expect(told).to_be_visible()

@@ -65,7 +65,7 @@ def render(done: Sequence[Round]) -> str:
     right = sum(one.right for one in done)
     rows = [
         ("Jobs after a cancelled one: PNGs as the bare script's", f"{right} of {len(done)}"),
-        ("cancelled jobs whose process stayed", f"{sum(one.kept for one in done)}"),
+        ("Cancelled jobs whose process stayed", f"{sum(one.kept for one in done)}"),
         ("Longest cancellation", f"{max(one.cancelled for one in done):.2f} s"),
     ]
     wrong = "".join(f"- after {one.delay:.2f} s\n" for one in done if not one.right)

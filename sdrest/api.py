@@ -20,6 +20,7 @@ import stat
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -128,7 +129,7 @@ async def generate(
             async for event in events:
                 if isinstance(event, ImageReady):
                     path = await asyncio.to_thread(_publish, event.path, output)
-                    yield ImageReady(event.index, path)
+                    yield replace(event, path=path)
                     continue
                 if isinstance(event, Finished) and event.signalled:
                     await asyncio.sleep(STOP_SECONDS)  # a stop may reach this process, too

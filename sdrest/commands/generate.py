@@ -154,9 +154,12 @@ async def _show(
                     case Progress(index=index, fraction=fraction):
                         done = (index - 1 + fraction) / params.total_images
                         bar.show(done, f"{index}/{params.total_images}")
-                    case ImageReady(path=path):
+                    case ImageReady(path=path, flagged=flagged):
                         finished.append(path)
                         bar.print(f"{path}\n")
+                        if flagged:
+                            text = f"The safety checker replaced the image of {path.name}."
+                            terminal.complain(Line.of(Level.WARNING, text))
                     case Finished(failure=failure):
                         if failure:
                             raise UsageError(failure.local_message)

@@ -33,8 +33,7 @@ class JobLines:
                 if position is not None:
                     yield from self._steps(job, position)
             case Change.IMAGE:
-                following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
-                yield from self._steps(job, Position(job.images, 1.0), *following)
+                yield from self._image(job)
             case Change.REQUEUED:
                 self._told.pop(job.key, None)
                 yield _line(job, "Interrupted, queued again...")
@@ -47,6 +46,13 @@ class JobLines:
                 yield _line(job, "Could not be deleted", Level.ERROR)
             case _:
                 assert_never(event.change)
+
+    def _image(self, job: Job) -> Iterator[Line]:
+        following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
+        yield from self._steps(job, Position(job.images, 1.0), *following)
+        if job.images in job.flagged:
+            text = f"The safety checker replaced image {job.images}."
+            yield _line(job, text, Level.WARNING)
 
     def _steps(self, job: Job, *positions: Position) -> Iterator[Line]:
         first = [] if job.key in self._told else [Position(1, 0.0)]

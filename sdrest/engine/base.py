@@ -57,10 +57,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ImageReady:
-    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir."""
+    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir.
+
+    `flagged` where the script's safety checker has replaced it.
+    """
 
     index: int
     path: Path
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sdrest.engine.checkpoints import missing_model
 from sdrest.engine.memory_failures import lacks_execution, lacks_memory, memory_advice
 from sdrest.engine.model_failures import config_problem, hub_model_problem, state_dict_reason
 from sdrest.engine.redaction import last_lines, redact
+from sdrest.engine.resident.weights import UnusableCheckpointError
 from sdrest.engine.storage_failures import lacks_storage, storage_advice
 from sdrest.errors import Failure, FailureCode
 
@@ -110,6 +111,9 @@ _BAD_MODEL = re.compile(
 )
 _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
+
+_UNUSABLE = UnusableCheckpointError.__name__
+"""What a host raises for a checkpoint that would give noise; its text follows the name."""
 
 _PACKAGES = {
     "PIL": "pillow",
@@ -214,6 +218,10 @@ def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
 
 def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     text = redact(str(raised), around.names)
+    if _UNUSABLE in raised.types:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) {raised.text}"
+        )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
     diagnosis = hub_model_problem(

@@ -44,6 +44,7 @@ class Host:
         self._line = b""
         self._job = ""
         self._told: Result | None = None
+        self._flagged: set[int] = set()
         self._accepted = False
         self._clean = False
         self._honest = True
@@ -106,6 +107,7 @@ class Host:
         self._told, self._accepted, self._clean = None, False, False
         self._settled = False
         self._oom = OomCounter(self.pid)
+        self._flagged = set()
         self.submitted += 1
         self._send(
             {
@@ -159,6 +161,16 @@ class Host:
         return self._oom.increased()
 
     @property
+    def returned(self) -> bool:
+        """Whether the script came to its end, or left with an exit code of its own choice."""
+        return self._told is not None and self._told.raised is None
+
+    @property
+    def flagged(self) -> frozenset[int]:
+        """The images of the job, counted from 1, that the script's safety checker replaced."""
+        return frozenset(self._flagged)
+
+    @property
     def unspoiled(self) -> bool:
         """Whether the job has ended, and another one would find the host as this one did."""
         return self.alive and self._told is not None and self._clean and self._honest
@@ -177,6 +189,11 @@ class Host:
         """Return the host's memory (RSS) in bytes; None if it is gone."""
         return self._tree.memory() if self._tree else None
 
+    def listen(self) -> None:
+        """Take what lies in the pipes now."""
+        for pipe in self._pipes:
+            pipe.drain()
+
     async def wait(self, seconds: float) -> None:
         """Wait until the job has ended, but not longer; nobody else is told of it any more."""
         changed = asyncio.Event()
@@ -193,8 +210,7 @@ class Host:
             return
         if self._tree:
             await self._tree.prune()
-        for pipe in self._pipes:
-            pipe.drain()
+        self.listen()
         self._settled = True
 
     async def end(self, *, grace: float = GRACE) -> None:
@@ -235,6 +251,8 @@ class Host:
             raise ValueError("Nothing is known of such a job.")
         if event["event"] == "started":
             self._accepted = True
+        elif event["event"] == "flagged":
+            self._flagged.add(int(event["image"]))
         elif event["event"] == "finished":
             self._told = Result(int(event["code"]), _raised(event["exception"]))
             self._clean = event["clean"] is True

@@ -102,6 +102,24 @@ class Pool:
         """Do what `give_back` does, while the caller goes on; whoever needs a host waits for it."""
         self._in_background(self._give_back(host, keep_alive, reusable=reusable))
 
+    async def replace(self, host: Host) -> Host:
+        """End a host after its job and start another one in its place, for the same model.
+
+        Raises OSError where none can be started; then the ended host still has to be given back.
+        """
+        await self._finish(host.end(grace=0))
+        fresh = Host(stderr_tail=self._stderr_tail)
+        self._busy[fresh] = Resident(fresh, self._busy[host].models[-1:])
+        try:
+            await fresh.start(self._repository, models=self._keeping.max_models)
+        except BaseException:
+            await self._finish(fresh.end(grace=0))
+            del self._busy[fresh]
+            raise
+        del self._busy[host]
+        _log.debug("Host %d started.", fresh.pid)
+        return fresh
+
     async def dismiss(self, host: Host, *, keep_alive: float) -> None:
         """End the job of a host, and the host too if it does not obey; then take it back."""
         await self._finish(self._dismiss(host, keep_alive))

@@ -72,7 +72,8 @@ class Job:
 
     `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
     what images and inputs take, in bytes, once the job is at its end.
-    `peak_rss` is the most memory in bytes that the script's process was seen with.
+    `peak_rss` is the most memory in bytes that the script's process was seen with. `flagged` are
+    the images, counted from 1, that the script's safety checker replaced.
     """
 
     key: JobKey
@@ -89,6 +90,7 @@ class Job:
     number: int = 0
     size: int = 0
     peak_rss: int | None = None
+    flagged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

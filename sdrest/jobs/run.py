@@ -158,8 +158,8 @@ class Run:
                     self._begun = True
                     self._runtime.tell(Change.PROGRESS, self._job, warm=self.warm)
                 return None
-            case ImageReady(index=index, path=path):
-                return await self._list(event, index, path)
+            case ImageReady():
+                return await self._list(event)
             case Finished(failure=None) if self._images < self._job.total_images:
                 return Failure(
                     FailureCode.IMAGES_MISSING,
@@ -172,11 +172,13 @@ class Run:
                 return failure or End.COMPLETE
         assert_never(event)
 
-    async def _list(self, event: ImageReady, index: int, path: Path) -> Outcome | None:
+    async def _list(self, event: ImageReady) -> Outcome | None:
         """Publish an image, then list it."""
-        runtime, key = self._runtime, self._job.key
-        await _finish(lambda: results.publish(runtime.folders, key, index, path))
-        job = await runtime.insist(lambda: runtime.store.list_image(key, index))
+        runtime, key, index = self._runtime, self._job.key, event.index
+        await _finish(lambda: results.publish(runtime.folders, key, index, event.path))
+        job = await runtime.insist(
+            lambda: runtime.store.list_image(key, index, is_flagged=event.flagged)
+        )
         if job is None:  # the row is gone, or somebody else's now
             return End.INTERRUPTED
         self._job = job

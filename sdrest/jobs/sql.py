@@ -25,7 +25,8 @@ ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = excluded.status,
     params = excluded.params, total_images = excluded.total_images, images = 0,
     seed = excluded.seed, attempts = 0, created_at = excluded.created_at, started_at = NULL,
-    finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL
+    finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL,
+    flagged = '[]'
 WHERE status IN (SELECT value FROM json_each(:sources))
 """
 
@@ -42,7 +43,12 @@ RETURNING *
 """
 
 LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number)
+UPDATE jobs SET images = max(images, :number), flagged = (
+    SELECT json_group_array(value) FROM (
+        SELECT value FROM json_each(flagged) WHERE value <> :number
+        UNION ALL SELECT :number WHERE :is_flagged ORDER BY value
+    )
+)
 WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
@@ -72,8 +78,8 @@ RETURNING *
 # One statement for each state: SQLite finds a partial index by the very text of its condition.
 
 UNLIST_INCOMPLETE = (
-    "UPDATE jobs SET images = 0 WHERE status = 'QUEUED' AND images > 0",
-    "UPDATE jobs SET images = 0 WHERE status = 'IN_PROGRESS' AND images > 0",
+    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'QUEUED' AND images > 0",
+    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'IN_PROGRESS' AND images > 0",
 )
 
 INCOMPLETE = """

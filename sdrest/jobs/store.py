@@ -172,9 +172,12 @@ class Store:
         values = {"now": time.time(), "most_attempts": most}
         return await self._change(sql.CLAIM, Status.IN_PROGRESS, values)
 
-    async def list_image(self, key: JobKey, number: int) -> Job | None:
-        """Count the images of a running job up to `number`, never down."""
-        values = rows.names(key) | {"number": number}
+    async def list_image(self, key: JobKey, number: int, *, is_flagged: bool = False) -> Job | None:
+        """Count the images of a running job up to `number`, never down.
+
+        `is_flagged` where the safety checker replaced that image.
+        """
+        values = rows.names(key) | {"number": number, "is_flagged": is_flagged}
         return await self._database.write(
             lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
         )

@@ -132,7 +132,9 @@ def _job(status: Status) -> Schema:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
             fields["imageUrls"] = _IMAGES
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position")
+    if status is not Status.QUEUED:
+        fields["flagged"] = _FLAGGED
+    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged")
 
 
 _RESULT: Schema = {
@@ -148,6 +150,14 @@ _IMAGES: Schema = {
     "type": "array",
     "items": {"type": "string", "pattern": rf"^{JOB_PATH}/[1-9][0-9]*\.png$"},
     "description": "The paths of the images that are complete. A listed image stays.",
+}
+_FLAGGED: Schema = {
+    "type": "array",
+    "items": _RANK,
+    "minItems": 1,
+    "uniqueItems": True,
+    "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
+    "where it replaced none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(

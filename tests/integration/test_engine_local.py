@@ -101,7 +101,7 @@ async def test_how_a_script_is_started(tmp_path: Path) -> None:
     assert facts["environment"]["PYTHONPATH"].split(os.pathsep)[0] == str(FORK)
     assert facts["environment"]["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
     assert not {"COLUMNS", "LINES"} & set(facts["environment"])
-    assert facts["sigint_is_default"]
+    assert facts["sigint_interrupts"]
     assert facts["leader"]
     assert facts["stdin"] == ""
     assert facts["inherited"] == []

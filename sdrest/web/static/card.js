@@ -57,6 +57,12 @@ function state(job, pace) {
   }
 }
 
+/** Says which pictures the script's safety checker replaced. */
+function replaced({ flagged = [] }) {
+  if (!flagged.length) return "";
+  return `The safety checker replaced ${flagged.length > 1 ? "pictures" : "picture"} ${flagged.join(", ")}`;
+}
+
 /** Returns how large a small version has to be to look sharp; the first of several may span tiles, one of a pair does. */
 function thumbnailSize(index, count) {
   const shown = (index > 0 && count > 2 ? TILE.several : TILE.one) * window.devicePixelRatio;
@@ -117,7 +123,7 @@ export class Card {
     const p = this.#parts;
     setText(p.heading, title(job));
     p.heading.title = title(job);
-    const text = state(job, this.#pace);
+    const text = [state(job, this.#pace), replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from sdrest import metadata, pictures
+from sdrest.engine import links
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.failures import not_started
 from sdrest.engine.hosts import Host
@@ -69,6 +70,14 @@ class LocalExecutor:
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
+        try:
+            async with contextlib.aclosing(self._run(task, prepared)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            links.clear(prepared)
+
+    async def _run(self, task: Task, prepared: Invocation) -> AsyncGenerator[Event, None]:
         model = self._repository.model(task.params.type) if self._metadata else None
         run = _Run(task, prepared, model)
         keep_alive = task.params.keep_alive
@@ -258,12 +267,9 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
         if invocation.inputs and task.image:
             invocation.inputs.mkdir(parents=True)
             pictures.script_input(task.image, task.mask, invocation.inputs)
-        for place, target in invocation.links.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(target)
+        return links.lay_out(invocation)
     except OSError as error:
         return _cannot_write(error)
-    return invocation
 
 
 def _finish(task: Task, number: int, path: Path, model: Path | None) -> Path:

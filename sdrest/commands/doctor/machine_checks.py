@@ -17,6 +17,7 @@ import psutil
 from cryptography import x509
 
 from sdrest.commands.certificate import Pair, context
+from sdrest.commands.doctor.filesystem_checks import filesystem_findings
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.listen import listen
 from sdrest.errors import UsageError
@@ -127,6 +128,10 @@ class MachineChecks:
             yield failure(f"{existing} cannot be written.", "Allow it, or choose another --output.")
         else:
             yield ok(f"{folder} can be written.")
+
+    def file_system(self) -> Iterator[Finding]:
+        """Whether the file system of the output folder can do what the server needs."""
+        yield from filesystem_findings(_existing(Path(self.settings.output).absolute()))
 
     def table(self) -> Iterator[Finding]:
         """Whether the job table is whole."""

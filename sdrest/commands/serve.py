@@ -6,13 +6,14 @@ import os
 import shlex
 import shutil
 import signal
-import ssl
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
 
 from sdrest.commands import certificate
+from sdrest.commands.certificate_renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
@@ -27,6 +28,7 @@ from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
 from sdrest.web.keys import QUEUE
 from sdrest.web.server import Runner
+from sdrest.web.tls import ServerContext
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
@@ -56,7 +58,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     _check_given_paths(settings)
     require_lock(settings)
     allow_many()
-    tls = _tls(settings, notes)
+    tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
@@ -73,7 +75,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
         for event in early:
             log(event)
         bus.subscribe(log)
-        await stop.wait()
+        await _watched(renewal, terminal, stop)
         await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
     finally:
         await runner.cleanup()
@@ -111,12 +113,28 @@ def _check_given_paths(settings: Settings) -> None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
-def _tls(settings: Settings, notes: list[Line]) -> ssl.SSLContext | None:
+def _tls(settings: Settings, notes: list[Line]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
-        return None
+        return None, None
     pair, said = certificate.provide(settings)
-    notes += said
-    return certificate.context(pair)
+    tls = ServerContext(certificate.context(pair))
+    renewal = Renewal(settings, pair, tls)
+    notes += [*said, *renewal.problems()]
+    return tls, renewal
+
+
+async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Event) -> None:
+    """Wait for the stop; meanwhile take renewed certificates."""
+    if renewal is None:
+        await stop.wait()
+        return
+    watching = asyncio.create_task(renewal.watch(lambda line: _say(terminal, line)))
+    try:
+        await stop.wait()
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def _url(settings: Settings, port: int) -> str:
@@ -133,7 +151,11 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Lin
     terminal.clear()
     terminal.say(serving(url))
     for note in [*notes, *_engine_notes(settings, url)]:
-        (terminal.complain if note.level is Level.WARNING else terminal.say)(note)
+        _say(terminal, note)
+
+
+def _say(terminal: Terminal, line: Line) -> None:
+    (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import Enum, unique
 from pathlib import Path
 
+from sdrest.errors import UsageError
 from sdrest.jobs.lock import locks_work
 
 ROLLBACK = (
@@ -56,7 +57,7 @@ def open_in_best_mode(
 def best_mode(folder: Path) -> Journal:
     """Return the mode that a file in `folder` would have; tries it with a file that is removed.
 
-    Raises `sqlite3.Error` where no mode works, `OSError` where nothing can be written.
+    Raises `UsageError` where no mode works, `OSError` where nothing can be written.
     """
 
     def use(connection: sqlite3.Connection, journal: Journal) -> None:
@@ -64,7 +65,10 @@ def best_mode(folder: Path) -> Journal:
         connection.execute("PRAGMA user_version = 1")
 
     with tempfile.TemporaryDirectory(prefix=".sdrest-", dir=folder) as inside:
-        connection, journal = open_in_best_mode(Path(inside, "tried.sqlite3"), use, timeout=1)
+        try:
+            connection, journal = open_in_best_mode(Path(inside, "tried.sqlite3"), use, timeout=1)
+        except sqlite3.Error as error:
+            raise UsageError(f"SQLite cannot use the file system of {folder}: {error}.") from error
         connection.close()
     return journal
 

@@ -1,12 +1,12 @@
 """Checks of the output folder's file system: what it cannot do, and what follows."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.engine import links
+from sdrest.errors import UsageError
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.journal import ROLLBACK, Journal, best_mode
 from sdrest.jobs.lock import UNLOCKED, can_lock
@@ -29,8 +29,8 @@ def _missing(folder: Path) -> Iterator[Finding]:
     try:
         if best_mode(folder) is not Journal.WAL:
             yield warning(ROLLBACK, _ANOTHER)
-    except sqlite3.Error as error:
-        yield failure(f"SQLite cannot use the file system of {folder} ({error}).", _ANOTHER)
+    except UsageError as error:
+        yield failure(error.message, _ANOTHER)
     if not can_lock(folder):
         yield warning(UNLOCKED, _ANOTHER)
     if not syncs_folders(folder):

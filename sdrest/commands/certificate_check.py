@@ -58,11 +58,11 @@ def read(path: Path, serving: ssl.SSLContext) -> Certificate | Problem:
     client.set_ciphers("DEFAULT:@SECLEVEL=0")
     client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     client.verify_flags |= _NO_CHECK_TIME
-    client.load_verify_locations(path)
     try:
+        client.load_verify_locations(path)
         told: Any = handshake(client, serving).getpeercert() or {}
-    except ssl.SSLCertVerificationError as error:
-        reason = error.verify_message.rstrip(".")
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", None) or error.reason
         return Problem(f"Clients refuse the certificate {path}: {reason}.", _ANOTHER)
     names = told.get("subjectAltName", ())
     return Certificate(
@@ -75,7 +75,7 @@ def read(path: Path, serving: ssl.SSLContext) -> Certificate | Problem:
 def handshake(
     client: ssl.SSLContext, server: ssl.SSLContext, *, name: str = "localhost"
 ) -> ssl.SSLObject:
-    """Let client and server shake hands in memory; raises what the client raises."""
+    """Let client and server shake hands in memory; raises `ssl.SSLError`."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     asking = client.wrap_bio(to_client, to_server, server_hostname=name)
     answering = server.wrap_bio(to_server, to_client, server_side=True)

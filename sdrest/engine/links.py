@@ -55,7 +55,7 @@ def clear(invocation: Invocation) -> None:
 
 def has_links(folder: Path) -> bool:
     """Whether a script's links can be made for a work folder in `folder`."""
-    return any(map(_has_symlinks, (folder, Path(tempfile.gettempdir()))))
+    return _has_symlinks(folder) or _has_symlinks(None)
 
 
 def _elsewhere(invocation: Invocation) -> Invocation | None:
@@ -99,7 +99,8 @@ def _made(links: Mapping[Path, Path], link: Callable[[Path, Path], None]) -> boo
     return True
 
 
-def _has_symlinks(folder: Path) -> bool:
+def _has_symlinks(folder: Path | None) -> bool:
+    """Whether a folder, by default that of temporary files, is there and has them."""
     try:
         with tempfile.TemporaryDirectory(prefix=".sdrest-", dir=folder) as inside:
             Path(inside, "link").symlink_to("target")

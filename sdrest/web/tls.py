@@ -1,12 +1,12 @@
 """TLS for the server: certificates that change while it runs, and a word to clients of plain HTTP.
 
 asyncio and uvloop ask the context that they are given for an `SSLObject` per connection
-(`wrap_bio`), and call its `do_handshake` with each bytes that arrive until it succeeds. Both are
+(`wrap_bio`), and call its `do_handshake` when bytes arrive until it succeeds. Both are
 public in `ssl`, so this needs nothing of their insides: a connection takes the context of its time,
-and the handshake of a client that sends HTTP writes an answer in place of TLS. Reading and writing
-after the handshake are those of `ssl`.
+and the handshake of a client that sends HTTP writes an answer in place of TLS.
 """
 
+import math
 import re
 import ssl
 from http import HTTPStatus
@@ -27,6 +27,8 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _HOST = re.compile(
     rb"\nhost:[ \t]*((?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?)[ \t]*\r?\n", re.IGNORECASE
 )
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r?\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\ntransfer-encoding:", re.IGNORECASE)
 _TARGET = re.compile(rb"/[!-~]*")
 
 
@@ -60,13 +62,16 @@ class ServerContext(ssl.SSLContext):
 class _Handshake(ssl.SSLObject):
     """A TLS connection; where the first bytes are HTTP, the handshake answers them instead.
 
-    The answer asks the client to close. A connection that stays open ends with the time that a
-    handshake may take.
+    Once the request's body has come, which a close would cut off with the answer, the handshake
+    succeeds and the connection is at its end at once, as after TLS's own farewell. A client that
+    neither sends nor closes has the time that a handshake may take.
     """
 
     _incoming: ssl.MemoryBIO | None = None
-    _plain: bytearray | None = None
+    _head = b""
+    _missing: float = 0
     _answered = False
+    _ended = False
 
     def look_at(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         """Look at the first bytes of `incoming` before TLS does."""
@@ -76,28 +81,58 @@ class _Handshake(ssl.SSLObject):
         """Go on with the handshake; raises `ssl.SSLError`."""
         if self._incoming is not None and self._incoming.pending:
             self._receive(self._incoming)
-        super().do_handshake()
+        if not self._ended:
+            super().do_handshake()
 
     def _receive(self, incoming: ssl.MemoryBIO) -> None:
         data = incoming.read()
         if self._answered:
-            raise ssl.SSLWantReadError
-        head = bytes(self._plain or b"") + data
-        if is_http(head):
-            self._plain = bytearray(head)
-            if _HEAD_END.search(head) or len(head) > _LARGEST_HEAD:
-                self._outgoing.write(answer(head))
+            self._missing -= len(data)
+        else:
+            self._head += data
+            if not is_http(self._head):
+                incoming.write(self._head)
+                self._incoming = None  # TLS, or nothing that is known
+                return
+            if _HEAD_END.search(self._head) or len(self._head) > _LARGEST_HEAD:
+                self._outgoing.write(answer(self._head))
                 self._answered = True
-                self._plain = None
+                self._missing = missing_body(self._head)
+                self._head = b""
+        if not self._answered or self._missing > 0:
             raise ssl.SSLWantReadError
-        incoming.write(head)
-        self._incoming = None  # TLS, or nothing that is known
+        self._ended = True
+        incoming.write(b"\0")  # uvloop reads on where there is something to read
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 (the name in `ssl`)
+        """Read; an answered request is the end of the connection."""
+        if self._ended:
+            return b"" if buffer is None else 0
+        return super().read(len) if buffer is None else super().read(len, buffer)
+
+    def getpeercert(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002 (as in `ssl`)
+        """Return the client's certificate, which an answered request has not."""
+        return None if self._ended else super().getpeercert(binary_form)
+
+    def unwrap(self) -> None:
+        """End TLS, where there is any."""
+        if not self._ended:
+            super().unwrap()
 
 
 def is_http(head: bytes) -> bool:
     """Whether bytes are the beginning of an HTTP/1 request. TLS begins with a control character."""
     line, end, _ = head.partition(b"\n")
     return bool(_REQUEST.fullmatch(line + end) if end else _BEGINNING.fullmatch(line))
+
+
+def missing_body(head: bytes) -> float:
+    """Return how many bytes of a request's body are to come; infinity where the head is silent."""
+    end = _HEAD_END.search(head)
+    if end is None or _CHUNKED.search(head):
+        return math.inf
+    length = _LENGTH.search(head)
+    return int(length[1]) - (len(head) - end.end()) if length else 0
 
 
 def answer(head: bytes) -> bytes:

@@ -181,18 +181,14 @@ async def test_a_renewal_that_cannot_be_used_keeps_the_old_certificate(
 
 
 async def exchange(port: int, *parts: bytes) -> bytes:
-    """Send bytes in parts, and return all that comes until the server ends or has answered."""
+    """Send bytes in parts, and return the answer, which ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for part in parts:
             writer.write(part)
             await writer.drain()
         async with asyncio.timeout(PATIENCE):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r")[0])
-            return head + (
-                b"" if parts[0].startswith(b"HEAD") else await reader.readexactly(length)
-            )
+            return await reader.read()
     finally:
         writer.close()
 
@@ -211,7 +207,7 @@ async def exchange(port: int, *parts: bytes) -> bytes:
         ((b"GET / HTTP/1.0\r\n\r\n",), 400, None),
         ((b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",), 400, None),
         ((b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",), 400, None),
-        ((b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20000,), 308, "https://a/"),
+        ((b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length:3\r\n\r\na=b",), 308, "https://a/"),
         ((b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",), 400, None),
     ],
 )  # fmt: skip
@@ -233,8 +229,27 @@ def test_plain_http_on_the_tls_port_is_answered(
     lines = dict(line.split(": ", 1) for line in head.decode().splitlines()[1:])
     assert lines.get("Location") == location
     assert lines["Connection"] == "close"
-    if not parts[0].startswith(b"HEAD"):
-        assert b"This server speaks HTTPS." in body
+    assert len(body) == (0 if parts[0].startswith(b"HEAD") else int(lines["Content-Length"]))
+    assert not body or b"This server speaks HTTPS." in body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20000,
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    ],
+    ids=["no end of the head", "chunks", "a body that waits"],
+)
+async def test_plain_http_is_answered_before_its_body(serve: Serve, request_: bytes) -> None:
+    async with serve(warns=True) as server:
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_)
+        async with asyncio.timeout(PATIENCE):
+            assert b"Location: https://a/\r\n" in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
 
 
 async def test_a_server_answers_plain_http_and_tls_on_one_port(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import time
@@ -300,8 +301,13 @@ def _tell(task: Task, number: int, path: Path, model: Path) -> Path:
 
 def _cannot_write(error: Exception) -> Failure:
     reason = getattr(error, "strerror", None) or "no picture"
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    remedy = (
+        "Make room on the disk of the output folder"
+        if full
+        else "See that the output folder can be written, and what `sdrest doctor` says of it"
+    )
     return Failure(
         FailureCode.STORAGE_FAILED,
-        f"The pictures of the task could not be read or written ({reason}). Make room on the disk "
-        "of the output folder, and see that it can be written.",
+        f"The pictures of the task could not be read or written ({reason}). {remedy}.",
     )

@@ -122,6 +122,18 @@ async def test_a_folder_on_its_own_volume_takes_images(
         tidy(output)
 
 
+async def test_a_bind_mount_of_the_same_file_system_takes_images(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    images = tmp_path / "output" / "inpaint-image"
+    with mounted(images, "mount", "--bind", str(tmp_path / "elsewhere")):
+        async with serve(*FLAGS, warns=True) as server:
+            await completes(server, "inpaint-image")
+        assert list((tmp_path / "elsewhere").glob("*/1.png"))
+    tidy(tmp_path / "output")
+
+
 @pytest.mark.parametrize(
     ("make", "mount"),
     [
@@ -305,6 +317,32 @@ def test_generate_takes_the_next_name_without_hard_links(shim: Shim, tmp_path: P
         image = generated(tmp_path / "output", number, env)
         assert image.stat().st_size
     assert sorted(path.name for path in (tmp_path / "output").iterdir()) == ["1.png", "2.png"]
+
+
+def test_a_certificate_is_made_without_chmod(shim: Shim, tmp_path: Path) -> None:
+    program = (
+        "from sdrest.commands.certificate import provide\n"
+        "from sdrest.settings import Settings\n"
+        "provide(Settings())\n"
+    )
+    env = environment(**shim.environment(tmp_path, "chmod=EPERM"))
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cert.pem", "key.pem"]
+
+
+@pytest.mark.parametrize("faults", ["flock=ENOLCK", "flock=ENOSYS", "flock=EOPNOTSUPP"])
+def test_a_set_up_needs_no_lock_of_a_folder(shim: Shim, tmp_path: Path, faults: str) -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from sdrest.commands.setup.lock import locked\n"
+        "with locked(Path('fork')):\n"
+        "    print('works')\n"
+    )
+    env = environment(**shim.environment(tmp_path, faults))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, capture_output=True
+    )
+    assert done.stdout == b"works\n"
 
 
 # Moves, each alone

@@ -21,6 +21,9 @@ ROLLBACK = (
     "log, so the job table uses a rollback journal, which is slower."
 )
 
+_PASSING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_BUSY}
+"""A full disk, or another program's lock: errors that another mode does not avoid."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +49,8 @@ def open_in_best_mode(
     try:
         return _used(place, use, Journal.WAL, timeout), Journal.WAL
     except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) in _PASSING:
+            raise
         try:
             connection = _used(place, use, Journal.TRUNCATE, timeout)
         except sqlite3.Error:

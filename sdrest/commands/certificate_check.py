@@ -60,14 +60,14 @@ def read(path: Path, serving: ssl.SSLContext) -> Certificate | Problem:
     client.verify_flags |= _NO_CHECK_TIME
     try:
         client.load_verify_locations(path)
-        told: Any = handshake(client, serving).getpeercert() or {}
+        details: Any = handshake(client, serving).getpeercert() or {}
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", None) or error.reason
         return Problem(f"Clients refuse the certificate {path}: {reason}.", _ANOTHER)
-    names = told.get("subjectAltName", ())
+    names = details.get("subjectAltName", ())
     return Certificate(
-        begins=_time(told["notBefore"]),
-        ends=_time(told["notAfter"]),
+        begins=_time(details["notBefore"]),
+        ends=_time(details["notAfter"]),
         names=tuple(_name(kind, value) for kind, value in names),
     )
 
@@ -122,7 +122,7 @@ def _name_problems(read: Certificate, settings: Settings) -> Iterator[Problem]:
             "The certificate is for no host at all, so clients refuse it.",
             _ANOTHER,
         )
-    elif _is_anything(host):
+    elif _is_unspecified(host):
         return  # it may be for a name that this machine does not know
     elif not any(map(read.covers, _LOOPBACK if host in _LOOPBACK else (host,))):
         wanted = "localhost" if host in _LOOPBACK else host
@@ -144,7 +144,7 @@ def _renew(settings: Settings) -> str:
     )
 
 
-def _is_anything(host: str) -> bool:
+def _is_unspecified(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:

@@ -1,4 +1,4 @@
-"""TLS for the server: certificates that change while it runs, and a word to clients of plain HTTP.
+"""TLS for the server: certificates that change while it runs, and an answer to plain HTTP.
 
 asyncio and uvloop ask the context that they are given for an `SSLObject` per connection
 (`wrap_bio`), and call its `do_handshake` when bytes arrive until it succeeds. Both are
@@ -63,7 +63,7 @@ class _Handshake(ssl.SSLObject):
     """A TLS connection; where the first bytes are HTTP, the handshake answers them instead.
 
     Once the request's body has come, which a close would cut off with the answer, the handshake
-    succeeds and the connection is at its end at once, as after TLS's own farewell. A client that
+    succeeds and the connection is at its end at once, as after a close_notify. A client that
     neither sends nor closes has the time that a handshake may take.
     """
 

@@ -224,8 +224,27 @@ def _publish(source: Path, output: Path) -> Path:
     while True:
         target = output / f"{number}.png"
         try:
-            os.link(source, target)
+            _take_name(source, target)
         except FileExistsError:
             number += 1
         else:
             return target
+
+
+def _take_name(source: Path, target: Path) -> None:
+    """Move a file to a name that is free; raises `FileExistsError` where it is not.
+
+    Where the file system has no hard links (exFAT, some network ones), an empty file takes the
+    name until the image replaces it.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        try:
+            source.replace(target)
+        except BaseException:
+            target.unlink()
+            raise

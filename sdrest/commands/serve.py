@@ -5,13 +5,14 @@ import logging
 import os
 import shlex
 import shutil
-import ssl
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from aiohttp import web
 
 from sdrest.commands import certificate
 from sdrest.commands.browser_note import browser_note
+from sdrest.commands.certificate_renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
@@ -30,6 +31,7 @@ from sdrest.web.docs_operation import HEADER
 from sdrest.web.keys import FOLDERS, QUEUE
 from sdrest.web.proxy import require_free_base_path
 from sdrest.web.server import Runner
+from sdrest.web.tls import ServerContext
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
@@ -60,7 +62,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     require_lock(settings)
     require_free_base_path(settings)
     allow_many()
-    tls = _tls(settings, notes)
+    tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
@@ -77,7 +79,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
         for event in early:
             log(event)
         bus.subscribe(log)
-        await stop.wait()
+        await _watched(renewal, terminal, stop)
         await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
     finally:
         await runner.cleanup()
@@ -105,14 +107,30 @@ def _check_given_paths(settings: Settings) -> None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
-def _tls(settings: Settings, notes: list[Line]) -> ssl.SSLContext | None:
+def _tls(settings: Settings, notes: list[Line]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
-        return None
+        return None, None
     pair, said = certificate.provide(settings)
     context = certificate.context(pair)
+    tls = ServerContext(context)
+    renewal = Renewal(settings, pair, tls)
     warning = browser_note(pair.cert, context)
-    notes += [*said, *([Line.of(Level.INFO, warning)] if warning else [])]
-    return context
+    notes += [*said, *([Line.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
+    return tls, renewal
+
+
+async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Event) -> None:
+    """Wait for the stop; meanwhile take renewed certificates."""
+    if renewal is None:
+        await stop.wait()
+        return
+    watching = asyncio.create_task(renewal.watch(lambda line: _say(terminal, line)))
+    try:
+        await stop.wait()
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def _url(settings: Settings, port: int) -> str:
@@ -130,7 +148,11 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Lin
     terminal.say(serving(url))
     place = Line.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
     for note in [place, *notes, *_engine_notes(settings, url)]:
-        (terminal.complain if note.level is Level.WARNING else terminal.say)(note)
+        _say(terminal, note)
+
+
+def _say(terminal: Terminal, line: Line) -> None:
+    (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """Runs tasks on this machine, each in a host process that may have served others before."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sdrest import pictures
+from sdrest.engine import links
 from sdrest.engine.base import Event, Finished, Started, Task
 from sdrest.engine.failures import not_started
 from sdrest.engine.hosts import Host
@@ -71,6 +73,14 @@ class LocalExecutor:
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
+        try:
+            async with aclosing(self._run(task, prepared)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            links.clear(prepared)
+
+    async def _run(self, task: Task, prepared: Invocation) -> AsyncGenerator[Event, None]:
         model = self._repository.model(task.params.type) if self._metadata else None
         run = TaskRun(task, prepared, model)
         keep_alive = task.params.keep_alive
@@ -98,6 +108,8 @@ class LocalExecutor:
         finally:
             if not lease.is_over:
                 await self._pool.dismiss(lease.host, keep_alive=keep_alive)
+            if lease.again:
+                links.clear(lease.again)
 
     def preload(self) -> None:
         """Start a host and load the text-to-image model, while tasks wait; a failure is logged."""
@@ -154,6 +166,7 @@ class LocalExecutor:
             lease.host = await self._pool.replace(lease.host)
         except OSError as error:
             return not_started(error)
+        lease.again = prepared
         run.restart(task, prepared)
         lease.host.submit(
             prepared, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
@@ -186,10 +199,11 @@ class LocalExecutor:
 class _Lease:
     """The host that a task has, until the task is over, and why the task failed.
 
-    `signalled` is that of `Finished`.
+    `signalled` is that of `Finished`; `again` is the second run of the task, if there is one.
     """
 
     host: Host
+    again: Invocation | None = None
     failure: Failure | None = None
     signalled: bool = False
     is_over: bool = False
@@ -215,18 +229,20 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
         if invocation.inputs and task.image:
             invocation.inputs.mkdir(parents=True)
             pictures.script_input(task.image, task.mask, invocation.inputs)
-        for place, target in invocation.links.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(target)
+        return links.lay_out(invocation)
     except OSError as error:
         return _cannot_write(error)
-    return invocation
 
 
 def _cannot_write(error: BaseException | None) -> Failure:
     reason = getattr(error, "strerror", None) or "no picture"
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    remedy = (
+        "Make room on the disk of the output folder"
+        if full
+        else "See that the output folder can be written, and what `sdrest doctor` says of it"
+    )
     return Failure(
         FailureCode.STORAGE_FAILED,
-        f"The pictures of the task could not be read or written ({reason}). Make room on the disk "
-        "of the output folder, and see that it can be written.",
+        f"The pictures of the task could not be read or written ({reason}). {remedy}.",
     )

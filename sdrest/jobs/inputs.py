@@ -4,7 +4,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from sdrest.jobs.durable import sync_path
+from sdrest.jobs.durable import move_folder, sync_path
 
 
 def adopt(source: Path, target: Path) -> None:
@@ -12,7 +12,7 @@ def adopt(source: Path, target: Path) -> None:
     for path in (*source.iterdir(), source):
         sync_path(path)
     remove(target)
-    source.rename(target)
+    move_folder(source, target)
     sync_path(target.parent)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sdrest.errors import NotFoundError
-from sdrest.jobs.durable import sync, sync_path
+from sdrest.jobs.durable import move_file, sync, sync_path
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 
-_IMAGE = re.compile(r"[1-9][0-9]*\.png")
+_IMAGE = re.compile(r"[1-9][0-9]*\.png|\.[1-9][0-9]*\.png\.part")
+"""Images, and what a crash leaves of a copy (`durable.partial`)."""
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -33,7 +34,7 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         else:
             sync(parent)
         with _folder(folder, parent) as target:
-            os.rename(source, f"{number}.png", dst_dir_fd=target)
+            move_file(source, f"{number}.png", target)
             sync(target)
 
 

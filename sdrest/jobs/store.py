@@ -14,9 +14,11 @@ from sdrest.jobs import rows, sql
 from sdrest.jobs.adding import Added, Addition, add_all
 from sdrest.jobs.connection import Each
 from sdrest.jobs.database import Database
+from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.line import Line
-from sdrest.jobs.lock import FolderLock
+from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
 from sdrest.params import JobType
 
@@ -73,6 +75,14 @@ class Store:
         """Close the table."""
         await self._database.close()
         self._lock.release()
+
+    def limitations(self) -> Sequence[str]:
+        """Return what the file system of the open table cannot do, as sentences. May block."""
+        return [
+            *([] if self._lock.held else [UNLOCKED]),
+            *([] if self._database.journal is Journal.WAL else [ROLLBACK]),
+            *([] if syncs_folders(self._folders.work) else [UNSYNCED]),
+        ]
 
     async def __aenter__(self) -> Self:
         await self.open()

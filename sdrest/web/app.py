@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from sdrest.engine import links
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.pool import Keeping
 from sdrest.engine.process import sweep_orphans
@@ -90,6 +91,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
+        app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(sweep_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             app[keys.REPOSITORY],
@@ -117,6 +119,11 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await queue.start(delete_incomplete=settings.delete_incomplete)
         app[keys.QUEUE] = queue
         yield
+
+
+def _limitations(store: Store, folders: Folders) -> list[str]:
+    found = list(store.limitations())
+    return found if links.has_links(folders.work) else [*found, links.COPIES]
 
 
 def _keeping(settings: Settings, owner: str) -> Keeping:

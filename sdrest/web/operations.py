@@ -238,7 +238,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /readyz": Operation(
         "Could the server make a picture now?",
         {
-            _OK: _json("It could.", "Readiness"),
+            _OK: _json(
+                "It could. `problems` says which types could not, and what the file system of the "
+                "output folder lacks.",
+                "Readiness",
+            ),
             HTTPStatus.SERVICE_UNAVAILABLE: Answer(
                 "Every job would be refused or fail; `problems` says why.",
                 "application/json",

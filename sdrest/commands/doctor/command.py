@@ -46,6 +46,7 @@ def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Chec
         Check("certificate", machine.certificate),
         Check("trust", machine.trust),
         Check("output", machine.output),
+        Check("file system", machine.file_system),
         Check("job table", machine.table),
     )
 

@@ -8,7 +8,8 @@ People send masks of several makers. `meaning` tells them apart, by shares of pi
 | none | black and a brush of any saturated colour | what the brush painted |
 | at most three quarters | those of the image itself | the hole: what is see-through |
 | some | nothing: the mask is empty | nothing |
-| some | black alone | the hole |
+| less than three quarters of the rim | black alone | the hole |
+| most of the rim | black alone | nothing |
 | some | black and white, with few greys between | what is light; what is see-through is kept |
 | some | mostly black, and a brush of any saturated colour | what the brush painted |
 | most of the rim | white, one grey, or saturated colours | what is painted |
@@ -47,6 +48,7 @@ _FLAT = 32
 _COPY = 8.0
 
 _SOME, _FEW, _MUCH, _MOST, _ALL = 0.01, 0.02, 0.25, 0.75, 0.995
+_GROUND = 0.05
 _RIM = 0.45
 _HALF = 0.5
 
@@ -97,11 +99,12 @@ def meaning(traits: Traits) -> Meaning:
     on_clear = traits.saturated >= _MUCH or (traits.faint and traits.white >= _MOST)
     opaque = not traits.see_through
     rules = (
-        (opaque and brush and traits.dark >= _SOME, Meaning.BRUSH),
+        (opaque and brush and traits.dark >= _GROUND, Meaning.BRUSH),
         (opaque, Meaning.LIGHT),
         (traits.copy and traits.see_through <= _MOST, Meaning.HOLE),
         (not traits.dark + pure + traits.between, Meaning.LIGHT),
-        (traits.dark >= _ALL, Meaning.HOLE),
+        (traits.dark >= _ALL and traits.rim_see_through < _MOST, Meaning.HOLE),
+        (traits.dark >= _ALL, Meaning.LIGHT),
         (brush and traits.dark >= _HALF, Meaning.BRUSH),
         (few_greys and traits.dark >= _SOME and traits.saturated <= _FEW, Meaning.LIGHT),
         (not painted or traits.rim_see_through < _RIM, Meaning.HOLE),

@@ -55,14 +55,13 @@ _GAMMAS = 0.1, 10.0
 _SAME_VALUES = 2
 """Profiles that move no value farther are sRGB's; the values stay as they are then."""
 
-_LEAST_CONTRAST = 128
-"""Profiles that bring black and white closer to each other are broken."""
+_LIGHT_GREY, _LEAST_STEP, _LEAST_CONTRAST = 192, 16, 128
+"""Profiles that bring black closer to white, or to a light grey, are broken."""
 
 _STEPS = (*range(0, 256, 32), 255)
 _PROBE = bytes(
     part for red in _STEPS for green in _STEPS for blue in _STEPS for part in (red, green, blue)
 )
-_GREYS = bytes(range(256))
 
 # The fields of cICP: primaries, transfer, matrix and range as in ITU-T H.273.
 _CICP_PRIMARIES = {1: icc.SRGB, 9: icc.BT_2020, 12: icc.DISPLAY_P3}
@@ -214,12 +213,11 @@ def _with_colour_profile(
 def _with_grey_profile(
     picture: Image.Image, profile: ImageCms.ImageCmsProfile
 ) -> Image.Image | None:
-    ramp = Image.frombytes("L", (256, 1), _GREYS)
-    made = ImageCms.applyTransform(ramp, _transform(profile, "L", "RGB"))
+    made = ImageCms.applyTransform(_row(range(256)), _transform(profile, "L", "RGB"))
     if made is None:
         return None
     table = list(made.getchannel("G").tobytes())
-    if table[-1] - table[0] < _LEAST_CONTRAST:
+    if table[-1] - table[0] < _LEAST_CONTRAST or table[_LIGHT_GREY] - table[0] < _LEAST_STEP:
         return None
     if max(abs(value - grey) for grey, value in enumerate(table)) <= _SAME_VALUES:
         return picture
@@ -234,19 +232,22 @@ def _transform(
 
 
 def _plausible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether black and white stay apart."""
-    black, white = {
-        "RGB": ((0, 0, 0), (255, 255, 255)),
-        "RGBA": ((0, 0, 0, 255), (255, 255, 255, 255)),
-        "CMYK": ((0, 0, 0, 255), (0, 0, 0, 0)),
-    }[mode]
-    pair = Image.new(mode, (2, 1), black)
-    pair.putpixel((1, 0), white)
-    made = ImageCms.applyTransform(pair, transform)
+    """Whether black and white stay apart, and a grey lies between."""
+    greys = (0, _LIGHT_GREY, 255)
+    if mode == "CMYK":
+        probe = Image.merge(mode, [Image.new("L", (3, 1))] * 3 + [_row(255 - v for v in greys)])
+    else:
+        probe = _row(greys).convert(mode)
+    made = ImageCms.applyTransform(probe, transform)
     if made is None:
         return False
-    dark, light = made.convert("L").tobytes()
-    return light - dark >= _LEAST_CONTRAST
+    dark, grey, light = made.convert("L").tobytes()
+    return light - dark >= _LEAST_CONTRAST and dark + _LEAST_STEP <= grey <= light
+
+
+def _row(values: Iterable[int]) -> Image.Image:
+    data = bytes(values)
+    return Image.frombytes("L", (len(data), 1), data)
 
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:

@@ -41,6 +41,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_UNKNOWN = "Is not a PNG, JPEG, WebP, GIF or BMP image."
+_DAMAGED = "Is a damaged or incomplete image."
+
 _GREY_ALPHA = 4  # PNG's colour type
 
 
@@ -58,23 +61,19 @@ def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
     # later pads a picture that was just small enough.
     Image.MAX_IMAGE_PIXELS = max_pixels + MOST_PADDING
     try:
-        data = path.read_bytes()
-        if data.startswith(png.SIGNATURE):
-            _check_header(data, max_pixels)
-        found = source(data)
-        del data
+        found = _source(path.read_bytes(), max_pixels)
         with Image.open(io.BytesIO(found.file), formats=FORMATS) as picture:
             check_size(picture.size, max_pixels)
             picture.load()
             return _meant(picture, found, colours=colours)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(f"Has too many pixels. {_allowed(max_pixels)}") from None
-    except UnidentifiedImageError:
-        raise PictureError("Is not a PNG, JPEG, WebP, GIF or BMP image.") from None
+    except UnidentifiedImageError as error:
+        raise PictureError(_DAMAGED if found.contents else _UNKNOWN) from error
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
-        raise PictureError("Is a damaged or incomplete image.") from error
+        raise PictureError(_DAMAGED) from error
 
 
 def check_size(size: Size, max_pixels: int) -> None:
@@ -84,9 +83,12 @@ def check_size(size: Size, max_pixels: int) -> None:
         raise PictureError(f"Has {width}x{height} pixels. {_allowed(max_pixels)}")
 
 
-def _check_header(data: bytes, max_pixels: int) -> None:
-    """Check the size before the chunks are gathered."""
-    check_size(png.size(lambda position, length: data[position : position + length]), max_pixels)
+def _source(data: bytes, max_pixels: int) -> Source:
+    """Check the size of a PNG before its chunks are gathered."""
+    if data.startswith(png.SIGNATURE):
+        size = png.size(lambda position, length: data[position : position + length])
+        check_size(size, max_pixels)
+    return source(data)
 
 
 def _allowed(max_pixels: int) -> str:

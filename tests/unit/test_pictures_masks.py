@@ -111,16 +111,15 @@ def where(mask: Image.Image | None) -> str:
     """Say in a word what is repainted; two pixels around the square's edge do not matter."""
     if mask is None:
         return "nothing"
-    assert set(mask.tobytes()) <= {0, 255}
     left, top, right, bottom = SQUARE
-    inner = mask.crop((left + 2, top + 2, right - 2, bottom - 2)).getextrema()
+    inner = set(mask.crop((left + 2, top + 2, right - 2, bottom - 2)).tobytes())
     outer = mask.copy()
-    outer.paste(mask.getpixel((0, 0)), (left - 2, top - 2, right + 2, bottom + 2))
-    return {
-        ((255, 255), (0, 0)): "square",
-        ((0, 0), (255, 255)): "rest",
-        ((255, 255), (255, 255)): "all",
-    }.get((inner, outer.getextrema()), "mixed")
+    outer.paste(outer.crop((0, 0, 1, 1)).resize((36, 36)), (left - 2, top - 2))
+    words = {(255, 0): "square", (0, 255): "rest", (255, 255): "all"}
+    values = (*inner, *outer.tobytes())
+    assert set(values) <= {0, 255}
+    uniform = len(inner) == 1 and len(set(outer.tobytes())) == 1
+    return words.get((values[0], values[-1]), "mixed") if uniform else "mixed"
 
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 160, 0)

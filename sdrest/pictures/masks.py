@@ -45,7 +45,7 @@ _BRUSH_THRESHOLD = 64
 """Brightest channel from which on a coloured brush counts: it may be semi-transparent."""
 
 _FLAT = 32
-_COPY = 8.0
+_COPY, _SAMPLE = 8.0, 512
 
 _SOME, _FEW, _MUCH, _MOST, _ALL = 0.01, 0.02, 0.25, 0.75, 0.995
 _GROUND = 0.05
@@ -121,7 +121,8 @@ def read(picture: Image.Image, image: Image.Image | None = None) -> Image.Image:
     transparent = picture.has_transparency_data
     if not transparent and picture.mode in {"1", "L"}:
         return picture.convert("L")
-    colours = picture.convert("RGBA" if transparent else "RGB")
+    mode = "RGBA" if transparent else "RGB"
+    colours = picture if picture.mode == mode else picture.convert(mode)
     alpha = colours.getchannel("A") if transparent else None
     channels = _Channels(colours)
     match meaning(_traits(channels, alpha, image)):
@@ -201,12 +202,16 @@ def _on_black(picture: Image.Image) -> Image.Image:
 
 
 def _is_copy(colours: Image.Image, image: Image.Image, seen: Image.Image) -> bool:
-    """Whether what is seen is the image's, on average to `_COPY` of 255."""
+    """Whether what is seen is the image's: on average to `_COPY` of 255, in a sample."""
     if colours.size != image.size:
         return False
-    apart = ImageChops.difference(colours.convert("RGB"), image.convert("RGB")).convert("L")
-    counts = apart.histogram(seen)
-    return sum(value * count for value, count in enumerate(counts)) <= _COPY * max(1, sum(counts))
+    width, height = (min(side, _SAMPLE) for side in image.size)
+    mine, theirs, counted = (
+        each.resize((width, height), Image.Resampling.NEAREST) for each in (colours, image, seen)
+    )
+    apart = ImageChops.difference(mine.convert("RGB"), theirs.convert("RGB")).convert("L")
+    counts = apart.histogram(counted)
+    return sum(value * count for value, count in enumerate(counts)) <= _COPY * sum(counts)
 
 
 def _is_flat(channel: Image.Image, seen: Image.Image) -> bool:

@@ -6,6 +6,7 @@ People send masks of several makers. `meaning` tells them apart, by shares of pi
 |---|---|---|
 | none | greys, or colours that are no brush on black | what is light: 128 or more |
 | none | black and a brush of any saturated colour | what the brush painted |
+| none | one saturated colour alone | everything |
 | at most three quarters | those of the image itself | the hole: what is see-through |
 | some | nothing: the mask is empty | nothing |
 | less than three quarters of the rim | black alone | the hole |
@@ -48,7 +49,7 @@ _FLAT = 32
 _COPY, _SAMPLE = 8.0, 512
 
 _SOME, _FEW, _MUCH, _MOST, _ALL = 0.01, 0.02, 0.25, 0.75, 0.995
-_GROUND = 0.05
+_GROUND, _COVERED = 0.05, 0.95
 _RIM = 0.45
 _HALF = 0.5
 
@@ -100,6 +101,7 @@ def meaning(traits: Traits) -> Meaning:
     opaque = not traits.see_through
     rules = (
         (opaque and brush and traits.dark >= _GROUND, Meaning.BRUSH),
+        (opaque and traits.flat and traits.saturated >= _COVERED, Meaning.BRUSH),
         (opaque, Meaning.LIGHT),
         (traits.copy and traits.see_through <= _MOST, Meaning.HOLE),
         (not traits.dark + pure + traits.between, Meaning.LIGHT),

@@ -147,7 +147,7 @@ CASES: dict[str, tuple[Callable[[], Image.Image], str]] = {
     "all clear": (lambda: Image.new("RGBA", (SIDE, SIDE), CLEAR), "nothing"),
     "all clear over white": (lambda: Image.new("RGBA", (SIDE, SIDE), (*WHITE, 0)), "nothing"),
     "black brush on clear": (lambda: brush(BLACK), "nothing"),
-    "all red": (lambda: square(RED, RED), "nothing"),
+    "all red": (lambda: square(RED, RED), "all"),
     "grey brush on clear": (lambda: brush(GREY), "nothing"),
     # a coloured brush
     "red on black": (lambda: square(BLACK, RED), "square"),

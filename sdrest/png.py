@@ -1,6 +1,7 @@
 """The frame of PNG files: a signature, then chunks, each with its length. Pure; knows no pixels."""
 
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ _KEYWORDS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
 _LONGEST_KEYWORD = 79
 _MOST_TEXT = 1024 * 1024
 
+_COUNTING = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
+_HEAD = struct.Struct(">I4s")
 _CRITICAL = re.compile(rb"PLTE|IDAT|IEND")
 _MOST_SEARCHED = 64
 
@@ -138,7 +141,8 @@ def contents(data: bytes) -> Contents:
     pixels: list[memoryview] = []
     for kind, content in _sound_chunks(data):
         if kind == b"IDAT":
-            pixels.append(content)
+            if content:
+                pixels.append(content)
         elif kind in _ANYWHERE or (not pixels and kind in {b"IHDR", b"PLTE", *_BEFORE_PIXELS}):
             found.setdefault(kind, bytes(content))
         elif kind in _TEXTS:
@@ -165,35 +169,35 @@ def inflate(data: bytes, most: int) -> bytes:
 
 
 def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield types and data of the chunks up to IEND whose checksums are right.
+    """Yield types and data of the chunks that count, up to IEND, whose checksums are right.
 
     A wrong length of an ancillary chunk hides where the next one begins; the next critical chunk
-    that is sound is searched for then.
+    that is sound is searched for then. There may be millions of chunks, so the others are passed
+    over quickly.
     """
-    if not data.startswith(SIGNATURE):
-        raise BrokenPngError
     view = memoryview(data)
-    position, expected = len(SIGNATURE), b"IHDR"
-    suspect: int | None = None
+    position = len(SIGNATURE)
+    if not data.startswith(SIGNATURE) or data[position + 4 : position + _CHUNK_HEAD] != b"IHDR":
+        raise BrokenPngError
+    optional = position  # where the ancillary chunks before this one begin
+    last = len(data) - _CHUNK_FRAME
     while True:
-        kind = data[position + 4 : position + _CHUNK_HEAD]
+        length, kind = _HEAD.unpack_from(data, position) if position <= last else (0, b"")
+        if kind.isalpha() and kind[0] & _ANCILLARY:
+            if kind in _COUNTING:
+                sound = _chunk_at(view, position)
+                if sound is not None:
+                    yield kind, sound
+            position += length + _CHUNK_FRAME
+            continue
         sound = _chunk_at(view, position)
-        optional = kind.isalpha() and bool(kind[0] & _ANCILLARY)
-        if sound is not None and (not expected or kind == expected):
-            yield kind, sound
-            if kind == b"IEND":
-                return
-            position += len(sound) + _CHUNK_FRAME
-            if not optional:
-                suspect = None
-        elif optional and not expected:
-            suspect = position if suspect is None else suspect
-            position += int.from_bytes(data[position : position + 4], "big") + _CHUNK_FRAME
-        elif suspect is not None:
-            position, suspect = _search(data, suspect + _CHUNK_HEAD), None
-        else:
-            raise BrokenPngError
-        expected = b""
+        if sound is None:
+            position = optional = _search(data, optional, position)
+            continue
+        yield kind, sound
+        if kind == b"IEND":
+            return
+        position = optional = position + length + _CHUNK_FRAME
 
 
 def _chunk_at(view: memoryview, position: int) -> memoryview | None:
@@ -206,10 +210,17 @@ def _chunk_at(view: memoryview, position: int) -> memoryview | None:
     return view[start:end] if zlib.crc32(view[start - 4 : end]) == checksum else None
 
 
-def _search(data: bytes, start: int) -> int:
-    """Return where the next sound critical chunk begins."""
+def _search(data: bytes, start: int, end: int) -> int:
+    """Return where a sound critical chunk begins behind the first damaged one from `start` on.
+
+    Raises `BrokenPngError` if the chunks from there to `end` are sound.
+    """
     view = memoryview(data)
-    for match in islice(_CRITICAL.finditer(data, start), _MOST_SEARCHED):
+    while start < end and (sound := _chunk_at(view, start)) is not None:
+        start += len(sound) + _CHUNK_FRAME
+    if start >= end:
+        raise BrokenPngError
+    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MOST_SEARCHED):
         if _chunk_at(view, match.start() - 4) is not None:
             return match.start() - 4
     raise BrokenPngError

@@ -26,6 +26,12 @@ _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _NEEDED = {*range(0xC0, 0xD0), *range(0xDB, _APP0)}  # markers of tables and frames
 _LEAST_JFIF, _LEAST_ADOBE = 14, 12
 
+_MOST_PARTS = 100_000
+"""Most segments or chunks that are looked at; pictures have some hundreds."""
+
+_MOST_BLOCKS = 1_000_000
+"""Most blocks of a GIF's extensions, of up to 255 bytes each."""
+
 _WEBP_METADATA = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
 """WebP's chunks of metadata, and the flags of VP8X that tell of them."""
 
@@ -117,7 +123,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     is wrong.
     """
     position = 2
-    while (start := data.find(b"\xff", position)) >= 0 and start + 4 <= len(data):
+    for _ in range(_MOST_PARTS):
+        start = data.find(b"\xff", position)
+        if start < 0 or start + 4 > len(data):
+            return
         marker = data[start + 1]
         end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
         if marker == _FILL:
@@ -161,7 +170,9 @@ def _webp(data: bytes) -> Source:
     kept: list[bytes] = []
     metadata: dict[bytes, bytes] = {}
     position = 12
-    while position + 8 <= len(data):
+    for _ in range(_MOST_PARTS):
+        if position + 8 > len(data):
+            break
         kind = data[position : position + 4]
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         content = data[position + 8 : position + 8 + size]
@@ -189,12 +200,15 @@ def _gif(data: bytes) -> bytes:
     flags = int.from_bytes(data[10:11])
     start = position = _GIF_HEAD + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
     control = b""
-    while data[position : position + 1] == b"!":
+    parts = 0
+    while data[position : position + 1] == b"!" and parts < _MOST_BLOCKS:
         label, first = data[position + 1 : position + 2], position
         position += 2
-        while position < len(data) and data[position]:
+        while position < len(data) and data[position] and parts < _MOST_BLOCKS:
             position += 1 + data[position]
+            parts += 1
         position += 1
+        parts += 1
         if label == b"\xf9":
             block = data[first:position]
             control = block if len(block) == _GIF_CONTROL else b""

@@ -1,0 +1,181 @@
+"""Uploaded files become pictures that the fork's scripts can take, and results fit the upload."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from sdrest.errors import FieldError, InvalidRequestError
+from sdrest.params import LARGEST_SIDE, SIZE_MULTIPLE
+from sdrest.pictures import masks
+from sdrest.pictures.colours import to_8_bits
+from sdrest.pictures.decoding import (
+    FORMATS,
+    MAX_SIDE,
+    MOST_PADDING,
+    PictureError,
+    Size,
+    check_size,
+    decode,
+)
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_NAME",
+    "MASK_NAME",
+    "MAX_SIDE",
+    "SCRIPT_IMAGE_NAME",
+    "SCRIPT_MASK_NAME",
+    "PictureError",
+    "fit",
+    "prepare",
+    "restore_inpainted",
+    "script_input",
+    "thumbnail",
+]
+
+IMAGE_NAME, MASK_NAME = "image.png", "mask.png"
+"""The files that `prepare` writes."""
+
+SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME = "image.png", "image_mask.png"
+"""The files that `script_input` writes: a pair as inpaint.py looks for in its --indir."""
+
+
+def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> None:
+    """Write the uploads `image` and perhaps `mask` as PNGs into the folder `target`.
+
+    The image becomes RGB, sRGB, upright, transparent parts white, in the size that was sent. The
+    mask becomes L, 0 or 255, in the image's size; `masks` tells what its pixels mean. Raises one
+    `InvalidRequestError` for all uploads.
+    """
+    image: Image.Image | None = None
+    mask: Image.Image | None = None
+    errors: list[FieldError] = []
+    for name in sorted(uploads):  # the image first, since a mask may be a copy of it
+        try:
+            if name == "mask":
+                mask = _mask(uploads[name], image, max_pixels)
+            else:
+                image = _flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
+        except PictureError as error:
+            errors.append(FieldError(name, error.message))
+    if mask and image:
+        mask = masks.fitted(mask, image.size)
+        if masks.is_empty(mask):  # a dot that is lost in the image's size
+            errors.append(FieldError("mask", masks.EMPTY))
+    if errors or image is None:
+        raise InvalidRequestError(errors)
+    _write(image, target / IMAGE_NAME)
+    if mask:
+        _write(mask, target / MASK_NAME)
+
+
+def _mask(path: Path, image: Image.Image | None, max_pixels: int) -> Image.Image:
+    # Values of a mask are amounts, not colours: a profile would move what lies at the threshold.
+    mask = masks.read(decode(path, max_pixels=max_pixels, colours=False), image)
+    if masks.is_empty(mask):
+        raise PictureError(masks.EMPTY)
+    return mask
+
+
+def fit(size: Size) -> Size:
+    """Return the size, in multiples of 64, that is nearest to `size`; no side is below 64."""
+    width, height = size
+    return _nearest(width), _nearest(height)
+
+
+def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
+    """Write the prepared pictures into `folder` in a size that the scripts take.
+
+    An image alone (img2img.py) is resampled to the nearest multiples of 64. With a mask
+    (inpaint.py) both are padded to the next ones, so that each pixel stays the one that was sent.
+    Returns the written image's path; a mask lies beside it, as inpaint.py expects.
+    """
+    path = folder / SCRIPT_IMAGE_NAME
+    picture = _open_prepared(image)
+    if mask is None:
+        _write(picture.resize(fit(picture.size), Image.Resampling.LANCZOS), path)
+    else:
+        _write(_pad(picture), path)
+        _write(_pad(_open_prepared(mask)), folder / SCRIPT_MASK_NAME)
+    return path
+
+
+def restore_inpainted(result: Path, image: Path, mask: Path, target: Path) -> None:
+    """Write what inpaint.py made of a padded picture to `target`, in the size that was sent.
+
+    Pixels outside the mask are those of `image`, bit for bit. `target` may be `result`.
+    """
+    original = _open_prepared(image)
+    painted = _open_prepared(result).convert("RGB").crop((0, 0, *original.size))
+    _write(Image.composite(painted, original, _open_prepared(mask)), target)
+
+
+def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
+    """Return a PNG of the one in `source`, no side of which has more than `side` pixels.
+
+    Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
+    or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
+    """
+    most = max(max_pixels, LARGEST_SIDE**2) + MOST_PADDING
+    try:
+        with PngImageFile(source) as picture:
+            check_size(picture.size, most)
+            picture.load()
+            small = to_8_bits(picture) if picture.mode.startswith("I") else _flatten(picture)
+    except PictureError:
+        raise
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        raise PictureError("The image is damaged; it can only be had as it is.") from error
+    small = small.convert("L" if small.mode in {"1", "L"} else "RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    _write(small, written)
+    return written.getvalue()
+
+
+def _nearest(side: int) -> int:
+    return max(1, (side + SIZE_MULTIPLE // 2) // SIZE_MULTIPLE) * SIZE_MULTIPLE
+
+
+def _padded(side: int) -> int:
+    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE
+
+
+def _pad(picture: Image.Image) -> Image.Image:
+    """Repeat the last column and the last row up to multiples of 64."""
+    width, height = picture.size
+    size = _padded(width), _padded(height)
+    if size == picture.size:
+        return picture
+    padded = picture.crop((0, 0, *size))
+    column = padded.crop((width - 1, 0, width, height))
+    padded.paste(column.resize((size[0] - width + 1, height)), (width - 1, 0))
+    row = padded.crop((0, height - 1, size[0], height))
+    padded.paste(row.resize((size[0], size[1] - height + 1)), (0, height - 1))
+    return padded
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Return the picture on white."""
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    flat = Image.new("RGB", picture.size, "white")
+    flat.paste(picture, mask=picture)
+    return flat
+
+
+def _open_prepared(path: Path) -> Image.Image:
+    with Image.open(path, formats=("PNG",)) as picture:
+        picture.load()
+        return picture
+
+
+def _write(picture: Image.Image, path: Path | BinaryIO) -> None:
+    """Write a PNG of pixels alone (no EXIF, no profile), quickly rather than small."""
+    picture.info.clear()
+    picture.save(path, format="PNG", compress_level=1)

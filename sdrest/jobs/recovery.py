@@ -42,14 +42,9 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
 
 
 def _sweep(folders: Folders) -> None:
-    """Remove uploads and work folders of the former life."""
+    """Remove uploads and work folders of the previous run."""
     folders.create()
-    for folder in (folders.spool, folders.work):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                inputs.remove(path)
-            else:
-                path.unlink()
+    folders.empty()
 
 
 async def _delete_incomplete(store: Store, folders: Folders) -> None:

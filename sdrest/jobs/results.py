@@ -4,7 +4,8 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdrest.errors import NotFoundError
@@ -25,6 +26,8 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         raise OSError(f"{source.name} is no file")
     sync_path(source)
     folder = folders.published(key)
+    with contextlib.suppress(FileExistsError):  # a user may have removed it since the start
+        folder.parent.mkdir()
     with _folder(folder.parent) as parent:
         try:
             os.mkdir(folder.name, dir_fd=parent)
@@ -41,9 +44,26 @@ def image(folders: Folders, key: JobKey, number: int) -> Path:
     """Return where an image lies; raises `NotFoundError` unless that is a real file."""
     folder = folders.published(key)
     path = folder / f"{number}.png"
-    if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_real_file(path)):
+    if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_image(path)):
         raise NotFoundError
     return path
+
+
+def missing(folders: Folders, job: Job) -> Sequence[int]:
+    """Return the numbers of the listed images whose files are gone, ascending.
+
+    A link, a folder or an empty file is no image. The answer is none where the table's file is
+    gone too: then the disk is not mounted. Asked for each status of a job that has images, so
+    without a Path; a few microseconds for each image.
+    """
+    if not job.images:
+        return ()
+    parent = f"{folders.output}/{job.key.type}"
+    folder = f"{parent}/{job.key.id}"
+    numbers: Sequence[int] = range(1, job.images + 1)
+    if _mode(parent) == _mode(folder) == stat.S_IFDIR:
+        numbers = [number for number in numbers if not _is_image(f"{folder}/{number}.png")]
+    return numbers if numbers and folders.database.exists() else ()
 
 
 def count(folders: Folders, key: JobKey) -> int:
@@ -52,7 +72,7 @@ def count(folders: Folders, key: JobKey) -> int:
     if not (_is_real_folder(folder) and _is_real_folder(folder.parent)):
         return 0
     number = 0
-    while _is_real_file(folder / f"{number + 1}.png"):
+    while _is_image(folder / f"{number + 1}.png"):
         number += 1
     return number
 
@@ -86,11 +106,25 @@ def discard(folders: Folders, key: JobKey) -> None:
         with _folder(folder.parent) as parent, _folder(folder, parent) as inside:
             for name in os.listdir(inside):  # noqa: PTH208 (pathlib takes no descriptor)
                 if _IMAGE.fullmatch(name):
-                    os.unlink(name, dir_fd=inside)
+                    _clear(name, inside)
             with contextlib.suppress(OSError):
                 os.rmdir(folder.name, dir_fd=parent)
     except FileNotFoundError:
         pass
+
+
+def _clear(name: str, folder: int) -> None:
+    """Remove an image; a folder in its place, which is not ours, is renamed if it is not empty."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except (IsADirectoryError, PermissionError):  # macOS: EPERM for a folder
+        if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+            raise
+        try:
+            os.rmdir(name, dir_fd=folder)
+        except OSError:
+            aside = f"{name}.{time.time_ns()}"
+            os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 @contextlib.contextmanager
@@ -104,15 +138,24 @@ def _folder(path: Path, parent: int | None = None) -> Iterator[int]:
 
 
 def _is_real_folder(path: Path) -> bool:
-    return _kind(path) == stat.S_IFDIR
+    return _mode(path) == stat.S_IFDIR
 
 
 def _is_real_file(path: Path) -> bool:
-    return _kind(path) == stat.S_IFREG
+    return _mode(path) == stat.S_IFREG
 
 
-def _kind(path: Path) -> int | None:
+def _is_image(path: Path | str) -> bool:
+    """Whether a real file, which is not empty, lies at `path`."""
     try:
-        return stat.S_IFMT(path.lstat().st_mode)
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
+def _mode(path: Path | str) -> int | None:
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
     except OSError:
         return None

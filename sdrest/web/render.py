@@ -20,7 +20,8 @@ def job_body(snapshot: Snapshot) -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `seed` is there where the request asked for a random one.
+    its `error`. `seed` is there where the request asked for a random one, `waiting` while the
+    server cannot write.
     """
     return _dump(_job(snapshot))
 
@@ -48,7 +49,8 @@ def _job(snapshot: Snapshot) -> dict[str, Any]:
         failure = job.failure
         answer["error"] = _error(failure.code, failure.message, failure.details)
     if job.status is not Status.QUEUED:
-        answer["imageUrls"] = [job.key.image_url(n) for n in range(1, job.images + 1)]
+        listed = range(1, job.images + 1)
+        answer["imageUrls"] = [job.key.image_url(n) for n in listed if n not in snapshot.missing]
     if snapshot.rank is not None:
         answer["position"] = snapshot.rank
     if job.status is Status.IN_PROGRESS:
@@ -57,6 +59,9 @@ def _job(snapshot: Snapshot) -> dict[str, Any]:
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
     answer["status"] = job.status
+    if snapshot.waiting is not None:
+        code = ErrorCode.STORAGE_UNAVAILABLE
+        answer["waiting"] = {"code": code, "message": snapshot.waiting}
     return answer
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -99,32 +98,30 @@ def original(folders: Folders, key: JobKey) -> Job | None:
     )
 
 
-def discard(folders: Folders, key: JobKey) -> None:
-    """Remove a job's images, and its folder if nothing else is in it. May block."""
+def discard(folders: Folders, key: JobKey, *, empty_folders: bool = False) -> None:
+    """Remove a job's images, and its folder if nothing else is in it. May block.
+
+    With `empty_folders` those in the place of an image go too; else they raise an `OSError`.
+    """
     folder = folders.published(key)
     try:
         with _folder(folder.parent) as parent, _folder(folder, parent) as inside:
             for name in os.listdir(inside):  # noqa: PTH208 (pathlib takes no descriptor)
                 if _IMAGE.fullmatch(name):
-                    _clear(name, inside)
+                    _remove(name, inside, empty_folders=empty_folders)
             with contextlib.suppress(OSError):
                 os.rmdir(folder.name, dir_fd=parent)
     except FileNotFoundError:
         pass
 
 
-def _clear(name: str, folder: int) -> None:
-    """Remove an image; a folder in its place, which is not ours, is renamed if it is not empty."""
+def _remove(name: str, folder: int, *, empty_folders: bool) -> None:
     try:
         os.unlink(name, dir_fd=folder)
     except (IsADirectoryError, PermissionError):  # macOS: EPERM for a folder
-        if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+        if not empty_folders:
             raise
-        try:
-            os.rmdir(name, dir_fd=folder)
-        except OSError:
-            aside = f"{name}.{time.time_ns()}"
-            os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rmdir(name, dir_fd=folder)
 
 
 @contextlib.contextmanager

@@ -148,7 +148,7 @@ class Run:
         except FileNotFoundError:
             return Failure(FailureCode.STORAGE_FAILED, _INPUTS_GONE)
         if not job.images:
-            results.discard(folders, job.key)
+            results.discard(folders, job.key, empty_folders=True)
         return None
 
     def _pictures(self, folder: Path) -> dict[str, Path]:

@@ -189,7 +189,8 @@ class StorageUnavailableError(RequestError):
 class Failure:
     """Why a job FAILED: a code, and a message that says what to do.
 
-    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines.
+    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines, or
+    `missingImages`, the numbers of listed images whose files are gone.
     """
 
     code: FailureCode

@@ -101,12 +101,16 @@ class Database:
         writes, even if the caller was cancelled meanwhile. `reserved` changes use the reserve where
         the disk is full.
         """
+        again = True  # the failure itself may have made room: see `_reuse_log`
         while True:
             try:
                 return await self._writer.call(operation, then)
             except StorageUnavailableError as error:
-                if not (reserved and may_be_full(error) and await self._release()):
+                if not (reserved and may_be_full(error)):
                     raise
+                if not (await self._release() or again):
+                    raise
+                again = False
 
     async def _release(self) -> bool:
         if self._reserve is None:

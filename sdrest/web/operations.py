@@ -138,7 +138,7 @@ OPERATIONS: Mapping[str, Operation] = {
         (*_BODY, ErrorCode.QUEUE_FULL, ErrorCode.STOPPING),
         body="TYPE",
         text="The same request again is the same job: it runs once. A FAILED or CANCELLED one "
-        "runs again.",
+        "runs again, and one whose images were deleted from the output folder.",
     ),
     _STATUS: Operation(
         "See where a job stands",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
-from sdrest.jobs import inputs, results
+from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import FILE_TRANSITIONS, Job, Snapshot, Status
 from sdrest.jobs.runtime import Runtime
@@ -15,7 +15,7 @@ _MISSING = "missingImages"
 
 def lacks_images(runtime: Runtime, job: Job) -> bool:
     """Whether a COMPLETE job lost images, so that its request has to run again."""
-    return job.status is Status.COMPLETE and bool(results.missing(runtime.folders, job))
+    return job.status is Status.COMPLETE and bool(runtime.image_check.missing(job))
 
 
 def lost_images(job: Job) -> bool:
@@ -29,7 +29,7 @@ async def reconcile(runtime: Runtime, job: Job) -> Snapshot:
     One that lost images is FAILED from then on, until it runs again or all of them are back. Where
     the table cannot be written now, only the answer says so.
     """
-    missing = results.missing(runtime.folders, job)
+    missing = runtime.image_check.missing(job)
     if not (missing or lost_images(job)):
         return runtime.snapshot(job)
     failure = _failure(job, missing) if missing else None

@@ -13,6 +13,7 @@ from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
 
@@ -80,6 +81,10 @@ class Runtime:
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    image_check: ImageCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.image_check = ImageCheck(self.folders)
 
     def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position."""

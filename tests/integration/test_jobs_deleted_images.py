@@ -37,7 +37,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], list[int]]] = {
     "first": (lambda folder: (folder / "1.png").unlink(), [2, 3]),
     "middle": (lambda folder: (folder / "2.png").unlink(), [1, 3]),
     "last": (lambda folder: (folder / "3.png").unlink(), [1, 2]),
-    "all": (lambda folder: [path.unlink() for path in folder.iterdir()], []),
+    "all": (lambda folder: list(map(Path.unlink, folder.iterdir())), []),
     "folder": (shutil.rmtree, []),
     "folder of the type": (lambda folder: shutil.rmtree(folder.parent), []),
     "folder renamed": (lambda folder: folder.rename(folder.with_name("kept")), []),

@@ -48,7 +48,8 @@ async def remove(runtime: Runtime, key: JobKey) -> bool:
                 "Files of the deleted job %s remain until the next start: %s", key.id, error
             )
         else:
-            await runtime.store.files_removed(key)
+            with suppress(StorageUnavailableError):  # then the next start looks for them in vain
+                await runtime.store.files_removed(key)
         await asyncio.to_thread(runtime.store.reserve.restore)
         return True
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sdrest.engine.base import Executor
@@ -87,9 +87,12 @@ class Runtime:
         self.image_check = ImageCheck(self.folders)
 
     def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
-        """Publish an event with the job's position."""
+        """Publish an event with the job's position, and without images that are gone."""
         leaving = job.key in self.leaving and change is not Change.DELETED
-        self.bus.publish(JobEvent(change, self.snapshot(job), warm=warm, leaving=leaving))
+        snapshot = self.snapshot(job)
+        if missing := self.image_check.missing(job):
+            snapshot = replace(snapshot, missing=missing)
+        self.bus.publish(JobEvent(change, snapshot, warm=warm, leaving=leaving))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""

@@ -249,7 +249,9 @@ class Queue:
         try:
             return results.image(self._folders, key, number)
         except NotFoundError:
-            await self.find(key)  # the status follows
+            with suppress(StorageUnavailableError):
+                await self._store.try_out()  # the table may be gone with the image
+                await self.find(key)  # the status follows
             raise NotFoundError(
                 "The image is no longer in the output folder. Send the job's request again."
             ) from None

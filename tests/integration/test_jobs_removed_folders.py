@@ -168,3 +168,23 @@ async def test_an_output_folder_that_is_gone_is_not_made_again(
     assert not site.output.exists()
     site.output.with_name("away").rename(site.output)
     assert await images(site, await site.job("/inpaint-image", data=pictures())) == 1
+
+
+async def test_a_private_folder_that_was_removed_is_made_again(
+    site: Served, pictures: Form
+) -> None:
+    job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
+    shutil.rmtree(site.output / ".sdrest")
+    assert await images(site, await site.job("/inpaint-image", data=pictures())) == 1
+    async with site.client.get(job) as response:
+        assert response.status == 200  # its images are there still
+    shutil.rmtree(site.output / ".sdrest")
+    for path in contents(site.output):
+        shutil.rmtree(path)
+    for url in (f"{job}/1.png", job):
+        async with site.client.get(url) as response:
+            assert response.status == 404
+    assert await images(site, await site.job("/text-to-image", json={"prompt": "b", **SIZE})) == 1
+    async with site.client.get(job) as response:
+        assert response.status == 404
+    assert (site.output / ".sdrest").stat().st_mode & 0o777 == 0o700

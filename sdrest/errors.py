@@ -217,8 +217,9 @@ class StorageUnavailableError(RequestError):
 class Failure:
     """Why a job FAILED: a code, and a message that says what to do.
 
-    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines.
-    `path` is what is missing or wrong on this machine; it is neither stored nor sent to clients.
+    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines, or
+    `missingImages`, the numbers of listed images whose files are gone. `path` is what is missing or
+    wrong on this machine; it is neither stored nor sent to clients.
     """
 
     code: FailureCode

@@ -10,12 +10,14 @@ import importlib.resources
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
 from sdrest.jobs.connection import Call, Connection, Operation, Outcome, run_all, told
 from sdrest.jobs.journal import ROLLBACK, Journal, choose, open_in_best_mode
+from sdrest.jobs.space import Reserve, may_be_full
 
 _APPLICATION_ID = 0x73647265
 """Marks a database as ours; the first migration sets it."""
@@ -39,13 +41,20 @@ class Database:
 
     A file that vanished while it was open is made anew in the folders that `restore` makes (it
     raises `OSError` if they are not to be made); then `lost` is called on the event loop.
-    `journal` is how it keeps changes undoable, once it is open.
+    `reserve` is room for changes that free room, or that end a job. `journal` is how the file keeps
+    changes undoable, once it is open.
     """
 
     def __init__(
-        self, path: Path, *, restore: Callable[[], None], lost: Callable[[], None]
+        self,
+        path: Path,
+        *,
+        restore: Callable[[], None],
+        lost: Callable[[], None],
+        reserve: Reserve | None = None,
     ) -> None:
         self._path = path
+        self._reserve = reserve
         self._restore = restore
         self._lost = lost
         self.journal = Journal.WAL
@@ -86,14 +95,35 @@ class Database:
             # Without a reader; or the file is gone, and the writer makes another one.
             return await self.write(operation)
 
-    async def write(self, operation: Operation[T], *, then: Callable[[T], None] | None = None) -> T:
+    async def write(
+        self,
+        operation: Operation[T],
+        *,
+        then: Callable[[T], None] | None = None,
+        reserved: bool = False,
+    ) -> T:
         """Return what `operation` returns, once its changes are on the disk.
 
         What it raises undoes its changes and nobody else's; it may be run again if another one
         failed, and should do little else than SQL. `then` gets the result in the order of
-        writes, even if the caller was cancelled meanwhile.
+        writes, even if the caller was cancelled meanwhile. `reserved` changes use the reserve where
+        the disk is full.
         """
-        return await self._writer.call(operation, then)
+        again = True  # the failure itself may have made room: see `_reuse_log`
+        while True:
+            try:
+                return await self._writer.call(operation, then)
+            except StorageUnavailableError as error:
+                if not (reserved and may_be_full(error)):
+                    raise
+                if not (await self._release() or again):
+                    raise
+                again = False
+
+    async def _release(self) -> bool:
+        if self._reserve is None:
+            return False
+        return await asyncio.to_thread(self._reserve.release)
 
     def _reopen(self) -> sqlite3.Connection:
         existed = self._path.exists()
@@ -130,10 +160,18 @@ def _write_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> li
     except Exception as error:  # noqa: BLE001 (told to the caller)
         if connection.in_transaction:  # SQLite may have undone it already: a full disk
             connection.execute("ROLLBACK")
+        if may_be_full(error):
+            _reuse_log(connection)
         if len(calls) == 1:
             return [Outcome(calls[0], error=told(error))]
         return [outcome for call in calls for outcome in _write_together(connection, [call])]
     return outcomes
+
+
+def _reuse_log(connection: sqlite3.Connection) -> None:
+    """Let the next change write over the write-ahead log, which then needs no room to grow."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, Journal]:

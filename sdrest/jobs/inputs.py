@@ -1,6 +1,7 @@
 """The prepared pictures of jobs: from the spool to their own folder, until the job is COMPLETE."""
 
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,21 @@ def adopt(source: Path, target: Path) -> None:
     remove(target)
     move_folder(source, target)
     sync_path(target.parent)
+
+
+def lend(pictures: Iterable[Path], target: Path) -> None:
+    """Give a run its own links to pictures, or copies; raises `OSError`. May block.
+
+    The run goes on if somebody removes the originals.
+    """
+    for picture in pictures:
+        copy = target / picture.name
+        try:
+            copy.hardlink_to(picture)
+        except FileNotFoundError:
+            raise
+        except OSError:  # not every file system has links
+            shutil.copyfile(picture, copy)
 
 
 def size(*folders: Path) -> int:

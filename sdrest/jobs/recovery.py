@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
-from sdrest.errors import Failure, FailureCode
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
@@ -51,14 +52,9 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
 
 
 def _sweep(folders: Folders) -> None:
-    """Remove uploads and work folders of the former life."""
+    """Remove uploads and work folders of the previous run."""
     folders.create()
-    for folder in (folders.spool, folders.work):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                inputs.remove(path)
-            else:
-                path.unlink()
+    folders.empty()
 
 
 async def _delete_incomplete(store: Store, folders: Folders) -> None:
@@ -88,7 +84,8 @@ async def _remove_deleted(store: Store, folders: Folders) -> None:
         except OSError as error:
             _log.warning("Files of the deleted job %s cannot be removed: %s", key.id, error)
         else:
-            await store.files_removed(key)
+            with suppress(StorageUnavailableError):  # the next start tries again
+                await store.files_removed(key)
 
 
 async def _remove_orphans(store: Store, folders: Folders) -> None:

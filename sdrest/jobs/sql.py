@@ -60,6 +60,12 @@ WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sour
 RETURNING *
 """
 
+FOLLOW_FILES = """
+UPDATE jobs SET status = :target, failure = :failure, bytes = :bytes
+WHERE number = :number AND type = :type AND id = :id AND status = :status
+RETURNING *
+"""
+
 RELEASE = """
 UPDATE jobs SET status = :target, attempts = attempts - 1
 WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sdrest.errors import Failure, QueueFullError
+from sdrest.errors import Failure, QueueFullError, UsageError
 from sdrest.jobs import rows, sql
 from sdrest.jobs.adding import Added, Addition, add_all
 from sdrest.jobs.connection import Each
@@ -20,6 +20,7 @@ from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.line import Line
 from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
+from sdrest.jobs.space import Reserve, may_be_full
 from sdrest.params import JobType
 
 _MAX_RECENT = 256
@@ -55,8 +56,13 @@ class Store:
         self._recent: OrderedDict[JobKey, Job] = OrderedDict()
         self._line = Line()
         self._writes = 0
+        self.reserve = Reserve(folders.reserve)
+        """Room for changes that end or delete a job, where the disk is full."""
         self._database = Database(
-            folders.database, restore=folders.create_inside, lost=self._forget
+            folders.database,
+            restore=folders.create_inside,
+            lost=self._forget,
+            reserve=self.reserve,
         )
 
     async def open(self) -> None:
@@ -64,16 +70,29 @@ class Store:
         await asyncio.to_thread(self._folders.create)
         self._lock.acquire()
         try:
-            await self._database.open()
+            await self._open_database()
             self._line.reset(await self._database.read(_waiting))
         except BaseException:
             await self._database.close()
             self._lock.release()
             raise
+        await asyncio.to_thread(self.reserve.restore)
+
+    async def _open_database(self) -> None:
+        """Open the file; on a full disk, after what is not needed any more has been removed."""
+        try:
+            await self._database.open()
+        except UsageError as error:
+            if not may_be_full(error):
+                raise
+            self.reserve.release_all()
+            await asyncio.to_thread(self._folders.empty)
+            await self._database.open()
 
     async def close(self) -> None:
         """Close the table."""
         await self._database.close()
+        await asyncio.to_thread(self.reserve.restore)  # the log is gone, which took room
         self._lock.release()
 
     def limitations(self) -> Sequence[str]:
@@ -123,6 +142,11 @@ class Store:
         if job is not None:
             self._recent.move_to_end(key)
         return job
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a job waits."""
+        return len(self._line) > 0
 
     def rank(self, job: Job) -> int | None:
         """Return how many jobs go before a waiting one, plus 1; None if it does not wait."""
@@ -189,7 +213,26 @@ class Store:
         """
         values = rows.names(key) | {"number": number, "is_flagged": is_flagged}
         return await self._database.write(
-            lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
+            lambda connection: rows.one(connection, sql.LIST_IMAGE, values),
+            then=self._wrote,
+            reserved=True,
+        )
+
+    async def follow_files(
+        self, job: Job, target: Status, failure: Failure | None, *, size: int
+    ) -> Job | None:
+        """Give a job at its end the status that its files show, unless its row has changed."""
+        values = rows.names(job.key) | {
+            "number": job.number,
+            "status": job.status,
+            "target": target,
+            "failure": None if failure is None else rows.dump_failure(failure),
+            "bytes": size,
+        }
+        return await self._database.write(
+            lambda connection: rows.one(connection, sql.FOLLOW_FILES, values),
+            then=self._wrote,
+            reserved=True,
         )
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
@@ -218,7 +261,7 @@ class Store:
 
     async def release(self, key: JobKey) -> Job | None:
         """Put a running job back in its old place of the queue; the attempt does not count."""
-        return await self._change(sql.RELEASE, Status.QUEUED, rows.names(key))
+        return await self._change(sql.RELEASE, Status.QUEUED, rows.names(key), reserved=True)
 
     async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
         """Put back what a former server was running when it died.
@@ -246,7 +289,9 @@ class Store:
                 jobs.append(rows.one(connection, *change))
             return [job for job in jobs if job is not None]
 
-        return await self._database.write(resume, then=lambda jobs: self._wrote(*jobs))
+        return await self._database.write(
+            resume, then=lambda jobs: self._wrote(*jobs), reserved=True
+        )
 
     async def unlist_incomplete(self) -> None:
         """Forget the images of all jobs that are not at their end."""
@@ -284,7 +329,7 @@ class Store:
             if deleted:
                 self._recent.pop(key, None)
 
-        return await self._database.write(delete, then=forget)
+        return await self._database.write(delete, then=forget, reserved=True)
 
     async def deleted_with_files(self) -> Sequence[JobKey]:
         """Return the deleted jobs whose files may be there still."""
@@ -298,7 +343,7 @@ class Store:
         def note(connection: sqlite3.Connection) -> None:
             connection.execute(sql.FILES_REMOVED, rows.names(key))
 
-        await self._database.write(note)
+        await self._database.write(note, reserved=True)
 
     async def oldest_finished(self) -> Job | None:
         """Return the job that came to its end first."""
@@ -334,13 +379,19 @@ class Store:
             "peak_rss": peak_rss,
         }
         return await self._database.write(
-            lambda connection: rows.one(connection, sql.FINISH, values), then=self._wrote
+            lambda connection: rows.one(connection, sql.FINISH, values),
+            then=self._wrote,
+            reserved=True,
         )
 
-    async def _change(self, statement: str, target: Status, values: dict[str, Any]) -> Job | None:
+    async def _change(
+        self, statement: str, target: Status, values: dict[str, Any], *, reserved: bool = False
+    ) -> Job | None:
         moved = _moved(target, values)
         return await self._database.write(
-            lambda connection: rows.one(connection, statement, moved), then=self._wrote
+            lambda connection: rows.one(connection, statement, moved),
+            then=self._wrote,
+            reserved=reserved,
         )
 
     async def _change_all(self, statements: Sequence[str]) -> None:
@@ -348,7 +399,7 @@ class Store:
             for statement in statements:
                 connection.execute(statement)
 
-        await self._database.write(change, then=lambda _: self._forget())
+        await self._database.write(change, then=lambda _: self._forget(), reserved=True)
 
     def _wrote(self, *jobs: Job | None) -> None:
         self._writes += 1

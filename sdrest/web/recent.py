@@ -65,7 +65,8 @@ class Answers:
     """The bytes of status answers with their validators.
 
     Nothing has to be invalidated: an answer is used again for the very row object that it was made
-    of, at the same position and rank. Rows are immutable, and a changed row is another object.
+    of, at the same position and rank, with the same files. Rows are immutable, and a changed row is
+    another object.
     """
 
     def __init__(self) -> None:
@@ -81,6 +82,8 @@ class Answers:
                 made.job is job
                 and made.position == snapshot.position
                 and made.rank == snapshot.rank
+                and made.waiting == snapshot.waiting
+                and made.missing == snapshot.missing
             ):
                 return body, etag
         body = job_body(snapshot, prefix)

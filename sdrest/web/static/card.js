@@ -128,8 +128,9 @@ export class Card {
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";
     p.bar.value = doneFraction(job);
-    setText(p.error, job.error?.message ?? "");
-    p.error.hidden = !job.error;
+    const problem = job.error ?? job.waiting;
+    setText(p.error, problem?.message ?? "");
+    p.error.hidden = !problem;
     setText(p.more, job.error?.details?.stderr ?? "");
     p.details.hidden = !job.error?.details?.stderr;
     this.age();
@@ -154,6 +155,7 @@ export class Card {
 
   #showTiles(job) {
     const urls = job.imageUrls ?? [];
+    for (const url of this.#tiles.keys()) if (!urls.includes(url)) this.#tiles.delete(url); // it may be made again
     const count = isActive(job) ? total(job) : urls.length;
     const shown = Math.min(count, MOST_TILES);
     const first = isActive(job) ? Math.max(0, Math.min(urls.length - MOST_TILES + 1, count - MOST_TILES)) : 0;

@@ -44,7 +44,7 @@ schemathesis: .venv/.dev ## let schemathesis doubt the API's description for ten
 bench: .venv/.dev ## measure (see docs/benchmarks.md)
 	$(BIN)/python -m benchmarks
 
-chaos: .venv/.dev ## kill the server a hundred times while clients act at random (ARGS="--seed 1")
+chaos: .venv/.dev ## kill and stop the server a hundred times while clients act at random (ARGS="--seed 1")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## remove what was built, not what was made by jobs

@@ -13,24 +13,27 @@ picture when the iteration begins.
 """
 
 import asyncio
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic.alias_generators import to_camel
 
 from sdrest import pictures
-from sdrest.engine.base import Event, ImageReady, Task
+from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Task
 from sdrest.engine.local import LocalExecutor
-from sdrest.engine.process import sweep_orphans
 from sdrest.engine.repository import locate
-from sdrest.errors import UsageError
+from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Flag, Settings
 
 _StrPath = str | os.PathLike[str]
@@ -92,7 +95,7 @@ def image_to_image(
     prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
-    files = {"image": Path(image)}
+    files = {"image": expand(os.fspath(image))}
     return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
 
 
@@ -100,7 +103,7 @@ def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
     """Paint the white parts of `mask` in `image` anew."""
-    files = {"image": Path(image), "mask": Path(mask)}
+    files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
 
@@ -112,9 +115,9 @@ async def generate(
     `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
     picture, and `UsageError` where the output folder cannot be used.
     """
-    workspace = await asyncio.to_thread(_make_workspace, Path(settings.output))
+    await asyncio.to_thread(_check_files, uploads)
+    workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
-    await asyncio.to_thread(sweep_orphans)
     executor = LocalExecutor(locate(settings), metadata=settings.metadata)
     try:
         if uploads:
@@ -126,12 +129,16 @@ async def generate(
             async for event in events:
                 if isinstance(event, ImageReady):
                     path = await asyncio.to_thread(_publish, event.path, output)
-                    yield ImageReady(event.index, path)
-                else:
-                    yield event
+                    yield replace(event, path=path)
+                    continue
+                if isinstance(event, Finished) and event.signalled:
+                    await asyncio.sleep(STOP_SECONDS)  # a stop may reach this process, too
+                yield event
     finally:
-        await executor.close()
-        shutil.rmtree(workspace, ignore_errors=True)
+        try:
+            await executor.close()
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def with_seed(params: Params) -> Params:
@@ -160,6 +167,30 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 def _value(flag: Flag, value: Any) -> Any:
     return bool(value) if flag.kind is bool else flag.parse(os.fspath(value))
+
+
+def _check_files(uploads: Mapping[str, Path]) -> None:
+    """Raise `InvalidRequestError` for what is no file that can be read."""
+    wrong = {name: _problem_of_file(path) for name, path in uploads.items()}
+    errors = [FieldError(name, message) for name, message in wrong.items() if message]
+    if errors:
+        raise InvalidRequestError(errors)
+
+
+def _problem_of_file(path: Path) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"There is no file {path}."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    if stat.S_ISDIR(mode):
+        return f"{path} is a folder, not a picture."
+    if not stat.S_ISREG(mode):
+        return f"{path} is no regular file, as a picture should be."
+    if not os.access(path, os.R_OK):
+        return f"{path} cannot be read: {os.strerror(errno.EACCES)}."
+    return None
 
 
 def _make_workspace(output: Path) -> Path:
@@ -193,8 +224,27 @@ def _publish(source: Path, output: Path) -> Path:
     while True:
         target = output / f"{number}.png"
         try:
-            os.link(source, target)
+            _take_name(source, target)
         except FileExistsError:
             number += 1
         else:
             return target
+
+
+def _take_name(source: Path, target: Path) -> None:
+    """Move a file to a name that is free; raises `FileExistsError` where it is not.
+
+    Where the file system has no hard links (exFAT, some network ones), an empty file takes the
+    name until the image replaces it.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        try:
+            source.replace(target)
+        except BaseException:
+            target.unlink()
+            raise

@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that `--help` answers at once; each command i
 needs when it runs.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,9 +13,10 @@ import click
 
 from sdrest import __version__
 from sdrest.commands.lines import Level, Line
-from sdrest.commands.options import Command, option, settings
+from sdrest.commands.options import Command, option, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
-from sdrest.errors import SdrestError
+from sdrest.commands.utf8 import restart_in_utf8_mode
+from sdrest.errors import SdrestError, UsageError
 from sdrest.settings import FLAGS, Flag
 
 PROGRAM = "sdrest"
@@ -23,7 +25,10 @@ _SUMMARIES = {
     "setup": "Sets up Stable Diffusion (sdrest setup --help)",
     "doctor": "Checks the set-up and tells remedies",
     "generate": "Makes pictures without a server",
+    "help": "Displays this message; with a command, the command's own",
 }
+_CLOSE = 0.75
+"""How similar a word is to a command's name (0 to 1) from which on it is taken for a mistake."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,12 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The first word may name a command; without one the server is started.
     """
     open_missing_streams()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    name = words.pop(0) if words and words[0] in COMMANDS else "serve"
+    if arguments is None:
+        restart_in_utf8_mode()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     with Terminal() as terminal:
         try:
+            name, words = _chosen(given)
             title = PROGRAM if name == "serve" else f"{PROGRAM} {name}"
             with COMMANDS[name]().make_context(title, words, obj=terminal) as context:
+                if name != "serve":  # it says this once it is up
+                    for note in _ignored_variables():
+                        terminal.complain(note)
                 return int(context.command.invoke(context))
         except click.exceptions.Exit as end:
             return end.exit_code
@@ -49,6 +59,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         except KeyboardInterrupt:
             return 130
+
+
+def _chosen(words: list[str]) -> tuple[str, list[str]]:
+    """Return the command's name and its own words; `UsageError` where the first word names none.
+
+    Further stray words are the server's, which ignores them as the original does.
+    """
+    if not words or words[0].startswith("-"):
+        return "serve", words
+    name, *others = words
+    if name in COMMANDS:
+        return name, others
+    if name != "help":
+        raise _unknown_command(name)
+    wanted = next((word for word in others if not word.startswith("-") and word != "help"), "serve")
+    if wanted not in COMMANDS:
+        raise _unknown_command(wanted)
+    return wanted, ["--help"]
+
+
+def _unknown_command(word: str) -> UsageError:
+    close = _similar_command(word)
+    advice = f"Did you mean `{PROGRAM} {close}`?" if close else f"`{PROGRAM} help` lists them."
+    return UsageError(f"There is no command {word!r}. {advice}")
+
+
+def _similar_command(word: str) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 (needed for mistakes only)
+
+    return next(iter(get_close_matches(word.lower(), [*COMMANDS, "help"], 1, _CLOSE)), None)
+
+
+def _ignored_variables() -> list[Line]:
+    """Return what to say of variables that are not the user's flags."""
+    names = ", ".join(service_variables(os.environ))
+    text = f"Ignored {names}: Kubernetes or Docker set them for a service named {PROGRAM}."
+    return [Line.of(Level.INFO, text)] if names else []
 
 
 def help_text() -> str:
@@ -107,8 +154,14 @@ def _serve_command() -> click.Command:
         from sdrest.commands.serve import serve  # noqa: PLC0415 (keeps --help instant)
 
         terminal = context.ensure_object(Terminal)
+        for word in context.args:
+            close = _similar_command(word)
+            if close == word:
+                raise UsageError(f"A command comes first: `{PROGRAM} {word} [options]`.")
+            if close:
+                raise _unknown_command(word)
         notes = [Line.of(Level.WARNING, f"Ignored {word!r}.") for word in context.args]
-        return serve(settings(context), terminal, notes)
+        return serve(settings(context), terminal, [*_ignored_variables(), *notes])
 
     version = click.Option(
         ["-v", "--version"],

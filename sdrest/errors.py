@@ -7,6 +7,7 @@ the status). A `Failure` is the reason why a job FAILED; it is stored and shown 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -56,19 +57,23 @@ class FailureCode(StrEnum):
 
 
 class SdrestError(Exception):
-    """An error of sdrest."""
+    """An error of sdrest. `default_message` is its text where none is given."""
+
+    default_message: ClassVar[str] = "sdrest failed."
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or type(self).__doc__)
+        super().__init__(message or self.default_message)
 
     @property
     def message(self) -> str:
-        """One or two sentences for a person; the class's docstring where none was given."""
+        """One or two sentences for a person."""
         return str(self)
 
 
 class UsageError(SdrestError):
-    """The server cannot start like this."""
+    """The command cannot run like this."""
+
+    default_message = "The server cannot start like this."
 
 
 class RequestError(SdrestError):
@@ -89,57 +94,70 @@ class RequestError(SdrestError):
 
 
 class MalformedRequestError(RequestError):
-    """The request's body cannot be read."""
+    """The body cannot be read."""
 
     code = ErrorCode.MALFORMED_REQUEST
+    default_message = "The request's body cannot be read."
 
 
 class UnauthorizedError(RequestError):
-    """This server wants its token: Authorization: Bearer TOKEN."""
+    """The token is missing or wrong."""
 
     code = ErrorCode.UNAUTHORIZED
+    default_message = "This server wants its token: Authorization: Bearer TOKEN."
 
 
 class ForeignOriginError(RequestError):
-    """Pages of other origins may not use this address, unless --cors-origin names them."""
+    """A page of another origin sends the request."""
 
     code = ErrorCode.FOREIGN_ORIGIN
+    default_message = (
+        "Pages of other origins may not use this address, unless --cors-origin names them."
+    )
 
 
 class UnknownHostError(RequestError):
-    """This is no name of the server. Behind a proxy, give it the name by --cors-origin."""
+    """The Host header does not name this server."""
 
     code = ErrorCode.UNKNOWN_HOST
+    default_message = (
+        "This is no name of the server. Behind a proxy, give it the name by --cors-origin."
+    )
 
 
 class NotFoundError(RequestError):
-    """There is nothing at this address."""
+    """The address does not exist."""
 
     code = ErrorCode.NOT_FOUND
+    default_message = "There is nothing at this address."
 
 
 class GoneError(RequestError):
-    """The job was deleted. Send its request again to run it anew."""
+    """The address is that of a deleted job."""
 
     code = ErrorCode.GONE
+    default_message = "The job was deleted. Send its request again to run it anew."
 
 
 class ConflictError(RequestError):
-    """The job is not in a state that allows this."""
+    """The job's status does not allow the request."""
 
     code = ErrorCode.CONFLICT
+    default_message = "The job is not in a state that allows this."
 
 
 class TooLargeError(RequestError):
-    """The request is too large."""
+    """A body, a field or an upload exceeds its limit."""
 
     code = ErrorCode.TOO_LARGE
+    default_message = "The request is too large."
 
 
 class UnsupportedMediaTypeError(RequestError):
-    """A body is JSON, urlencoded or multipart."""
+    """The body has another media type."""
 
     code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    default_message = "A body is JSON, urlencoded or multipart."
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +169,10 @@ class FieldError:
 
 
 class InvalidRequestError(RequestError):
-    """Some fields of the request are wrong."""
+    """Fields of the request are wrong."""
 
     code = ErrorCode.INVALID_REQUEST
+    default_message = "Some fields of the request are wrong."
 
     def __init__(self, fields: Iterable[FieldError]) -> None:
         self.fields = tuple(fields)
@@ -164,9 +183,10 @@ class InvalidRequestError(RequestError):
 
 
 class QueueFullError(RequestError):
-    """The queue is full."""
+    """As many jobs wait as `--max-queue` allows."""
 
     code = ErrorCode.QUEUE_FULL
+    default_message = "The queue is full."
 
     def __init__(self, *, limit: int, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -178,24 +198,36 @@ class QueueFullError(RequestError):
 
 
 class StoppingError(RequestError):
-    """The server is stopping."""
+    """The server accepts no more jobs."""
 
     code = ErrorCode.STOPPING
+    default_message = "The server is stopping."
 
 
 class StorageUnavailableError(RequestError):
-    """The server cannot write to its output folder now. Nothing of this request was kept."""
+    """The output folder cannot be written."""
 
     code = ErrorCode.STORAGE_UNAVAILABLE
+    default_message = (
+        "The server cannot write to its output folder now. Nothing of this request was kept."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a job FAILED: a code, and a message that says what to do.
 
-    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines.
+    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines, or
+    `missingImages`, the numbers of listed images whose files are gone. `path` is what is missing or
+    wrong on this machine; it is neither stored nor sent to clients.
     """
 
     code: FailureCode
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = field(default=None, compare=False)
+
+    @property
+    def local_message(self) -> str:
+        """The message with the path: for the server's own log and the terminal."""
+        return f"{self.message} (Path: {self.path})" if self.path else self.message

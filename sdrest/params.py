@@ -78,6 +78,9 @@ class Sampler(StrEnum):
     PLMS = "plms"
 
 
+Sampler.__doc__ = "How noise becomes a picture."  # pydantic puts it into schemas; -OO strips it
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """The script's option that carries a parameter, e.g. `--n_iter`."""
@@ -287,7 +290,9 @@ _StepsOption = Annotated[
 
 
 class TextToImage(_PromptParams):
-    """A picture from a prompt."""
+    """Parameters of a job of this type."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "A picture from a prompt."})
 
     type: ClassVar[JobType] = JobType.TEXT_TO_IMAGE
 
@@ -330,7 +335,11 @@ class TextToImage(_PromptParams):
 
 
 class ImageToImage(_PromptParams):
-    """A picture from a picture and a prompt."""
+    """Parameters of a job of this type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"description": "A picture from a picture and a prompt."}
+    )
 
     type: ClassVar[JobType] = JobType.IMAGE_TO_IMAGE
 
@@ -345,7 +354,11 @@ class ImageToImage(_PromptParams):
 
 
 class InpaintImage(_Params):
-    """A picture whose masked part is painted anew."""
+    """Parameters of a job of this type."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"description": "A picture whose masked part is painted anew."}
+    )
 
     type: ClassVar[JobType] = JobType.INPAINT_IMAGE
 

@@ -1,12 +1,34 @@
 """The frame of PNG files: a signature, then chunks, each with its length. Pure; knows no pixels."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""The first bytes of every PNG."""
+
 _CHUNK_HEAD = 8  # length (4 bytes, big-endian), then type
 _CHUNK_FRAME = 12  # the head, and the checksum behind the data
-_SIZE_END = len(_SIGNATURE) + _CHUNK_HEAD + 8  # IHDR begins with width and height, 4 bytes each
+_SIZE_END = len(SIGNATURE) + _CHUNK_HEAD + 8  # IHDR begins with width and height, 4 bytes each
+_HEADER_SIZE = 13
+_PALETTE_TYPE = 3  # IHDR's colour type of images whose pixels are numbers of PLTE's colours
+_MOST_COLOURS = 256
+_ANCILLARY = 0x20  # this bit of a type's first byte, which makes the letter small
+
+_BEFORE_PIXELS = frozenset({b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
+_ANYWHERE = frozenset({b"eXIf"})
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_KEYWORDS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
+_LONGEST_KEYWORD = 79
+_MOST_TEXT = 1024 * 1024
+
+_COUNTING = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
+_HEAD = struct.Struct(">I4s")
+_CRITICAL = re.compile(rb"PLTE|IDAT|IEND")
+_MOST_SEARCHED = 64
 
 Read = Callable[[int, int], bytes]
 """Returns the bytes from a position (first) on, as many as are asked for (second) and there."""
@@ -40,9 +62,9 @@ def chunks(read: Read, size: int) -> Iterator[Chunk]:
 
     Raises `BrokenPngError` where the next chunk is not all there.
     """
-    if read(0, len(_SIGNATURE)) != _SIGNATURE:
+    if read(0, len(SIGNATURE)) != SIGNATURE:
         raise BrokenPngError
-    position = len(_SIGNATURE)
+    position = len(SIGNATURE)
     expected = b"IHDR"
     while True:
         head = read(position, _CHUNK_HEAD)
@@ -59,6 +81,162 @@ def chunks(read: Read, size: int) -> Iterator[Chunk]:
 def size(read: Read) -> tuple[int, int]:
     """Return width and height in pixels; raises `BrokenPngError`."""
     head = read(0, _SIZE_END)
-    if len(head) < _SIZE_END or not head.startswith(_SIGNATURE) or head[12:16] != b"IHDR":
+    if len(head) < _SIZE_END or not head.startswith(SIGNATURE) or head[12:16] != b"IHDR":
         raise BrokenPngError
     return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What decides about an image's pixels; everything else in the file is left out.
+
+    `ancillary` holds the data of chunks on transparency, colours and orientation by their types,
+    `texts` those texts that may hold an orientation by their keywords.
+    """
+
+    header: bytes
+    palette: bytes
+    pixels: bytes
+    ancillary: Mapping[bytes, bytes] = field(default_factory=dict)
+    texts: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """Bits of a sample, or of a palette's index."""
+        return self.header[8]
+
+    @property
+    def colour_type(self) -> int:
+        """0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGB with alpha."""
+        return self.header[9]
+
+    @property
+    def transparency(self) -> bytes:
+        """The data of tRNS; empty where there is none, or none that can be meant."""
+        data = self.ancillary.get(b"tRNS", b"")
+        most = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
+        fits = len(data) <= most if self.colour_type == _PALETTE_TYPE else len(data) == most
+        return data if fits else b""
+
+    def encode(self) -> bytes:
+        """Return a PNG of the pixels and their transparency, with one IDAT."""
+        parts = [(b"IHDR", self.header)]
+        if self.palette:
+            parts.append((b"PLTE", self.palette))
+        if self.transparency:
+            parts.append((b"tRNS", self.transparency))
+        parts += [(b"IDAT", self.pixels), (b"IEND", b"")]
+        return SIGNATURE + b"".join(piece for part in parts for piece in _chunk(*part))
+
+
+def contents(data: bytes) -> Contents:
+    """Return what decides about the pixels of the PNG `data`.
+
+    Raises `BrokenPngError` where a critical chunk is damaged or missing. Ancillary chunks never
+    are a reason: those that are damaged, unknown or out of place are left out, and what follows
+    IEND too. If there are several of one type, the first counts.
+    """
+    found: dict[bytes, bytes] = {}
+    texts: dict[bytes, bytes] = {}
+    pixels: list[memoryview] = []
+    for kind, content in _sound_chunks(data):
+        if kind == b"IDAT":
+            if content:
+                pixels.append(content)
+        elif kind in _ANYWHERE or (not pixels and kind in {b"IHDR", b"PLTE", *_BEFORE_PIXELS}):
+            found.setdefault(kind, bytes(content))
+        elif kind in _TEXTS:
+            keyword = bytes(content[: _LONGEST_KEYWORD + 1]).partition(b"\0")[0]
+            if keyword in _KEYWORDS and keyword not in texts:
+                texts[keyword] = _text(kind, bytes(content[len(keyword) + 1 :]))
+    header, palette = found.pop(b"IHDR"), found.pop(b"PLTE", b"")
+    result = Contents(header, palette, b"".join(pixels), found, texts)
+    if len(header) != _HEADER_SIZE or not pixels:
+        raise BrokenPngError
+    if result.colour_type == _PALETTE_TYPE and not 1 <= len(palette) / 3 <= _MOST_COLOURS:
+        raise BrokenPngError
+    return result
+
+
+def inflate(data: bytes, most: int) -> bytes:
+    """Return decompressed data, or nothing if they are damaged or more than `most` bytes."""
+    stream = zlib.decompressobj()
+    try:
+        inflated = stream.decompress(data, most)
+    except zlib.error:
+        return b""
+    return inflated if stream.eof else b""
+
+
+def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield types and data of the chunks that count, up to IEND, whose checksums are right.
+
+    A wrong length of an ancillary chunk hides where the next one begins; the next critical chunk
+    that is sound is searched for then. There may be millions of chunks, so the others are passed
+    over quickly.
+    """
+    view = memoryview(data)
+    position = len(SIGNATURE)
+    if not data.startswith(SIGNATURE) or data[position + 4 : position + _CHUNK_HEAD] != b"IHDR":
+        raise BrokenPngError
+    optional = position  # where the ancillary chunks before this one begin
+    last = len(data) - _CHUNK_FRAME
+    while True:
+        length, kind = _HEAD.unpack_from(data, position) if position <= last else (0, b"")
+        if kind.isalpha() and kind[0] & _ANCILLARY:
+            if kind in _COUNTING:
+                sound = _chunk_at(view, position)
+                if sound is not None:
+                    yield kind, sound
+            position += length + _CHUNK_FRAME
+            continue
+        sound = _chunk_at(view, position)
+        if sound is None:
+            position = optional = _search(data, optional, position)
+            continue
+        yield kind, sound
+        if kind == b"IEND":
+            return
+        position = optional = position + length + _CHUNK_FRAME
+
+
+def _chunk_at(view: memoryview, position: int) -> memoryview | None:
+    """Return the data of the chunk that begins there, or None if it is not all there or damaged."""
+    start = position + _CHUNK_HEAD
+    end = start + int.from_bytes(view[position : position + 4], "big")
+    if end + _CHUNK_FRAME - _CHUNK_HEAD > len(view) or not bytes(view[start - 4 : start]).isalpha():
+        return None
+    checksum = int.from_bytes(view[end : end + 4], "big")
+    return view[start:end] if zlib.crc32(view[start - 4 : end]) == checksum else None
+
+
+def _search(data: bytes, start: int, end: int) -> int:
+    """Return where a sound critical chunk begins behind the first damaged one from `start` on.
+
+    Raises `BrokenPngError` if the chunks from there to `end` are sound.
+    """
+    view = memoryview(data)
+    while start < end and (sound := _chunk_at(view, start)) is not None:
+        start += len(sound) + _CHUNK_FRAME
+    if start >= end:
+        raise BrokenPngError
+    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MOST_SEARCHED):
+        if _chunk_at(view, match.start() - 4) is not None:
+            return match.start() - 4
+    raise BrokenPngError
+
+
+def _text(kind: bytes, data: bytes) -> bytes:
+    """Return the text behind a keyword; nothing if it is damaged or too large."""
+    if kind == b"tEXt":
+        return data[:_MOST_TEXT]
+    if kind == b"zTXt":
+        return inflate(data[1:], _MOST_TEXT) if data[:1] == b"\0" else b""
+    text = data[2:].split(b"\0", 2)[-1]  # behind two flags, a language and a translated keyword
+    return inflate(text, _MOST_TEXT) if data[:1] == b"\1" else text[:_MOST_TEXT]
+
+
+def _chunk(kind: bytes, data: bytes) -> Iterator[bytes]:
+    yield len(data).to_bytes(4, "big") + kind
+    yield data
+    yield zlib.crc32(data, zlib.crc32(kind)).to_bytes(4, "big")

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+from sdrest.paths import locale_has_other_letters
+
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
 """The names by which this machine calls itself; the original's requests go to the last one."""
 
@@ -91,6 +93,7 @@ class Flag:
     maximum: float | None
     original: bool
     secret: bool
+    path: bool
 
     @property
     def option(self) -> str:
@@ -138,7 +141,8 @@ class Flag:
         if self.kind is bool:
             return _BOOLEANS.get(text.lower())
         try:
-            text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
+            if not (self.path and locale_has_other_letters()):
+                text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
             read: Any = self.kind.read if issubclass(self.kind, Items) else self.kind
             value = read(text)
         except ValueError:
@@ -206,6 +210,7 @@ def _flag(
     maximum: float | None = None,
     original: bool = False,
     secret: bool = False,
+    path: bool = False,
 ) -> Any:
     metadata: Mapping[str, Any] = {
         "help": help_,
@@ -213,18 +218,21 @@ def _flag(
         "maximum": maximum,
         "original": original,
         "secret": secret,
+        "path": path,
     }
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The values of the flags. Paths are kept as typed, since their text is part of a job's id.
+    """The values of the flags.
 
+    Paths are kept as typed, since their text is part of a job's id; `sdrest.paths.expand` makes
+    paths of them.
     `given` holds the names of those that the user set, by flag or by environment.
     """
 
-    cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True)
+    cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True, path=True)
     concurrency: int = _flag(
         1, "Number of concurrent image generation tasks", minimum=1, maximum=64, original=True
     )
@@ -235,19 +243,30 @@ class Settings:
         original=True,
     )
     inpaint_image_model: str = _flag(
-        "./models/inpaint-image.ckpt", "Path to the inpaint image model checkpoint", original=True
+        "./models/inpaint-image.ckpt",
+        "Path to the inpaint image model checkpoint",
+        original=True,
+        path=True,
     )
-    key: str = _flag("./key.pem", "Path to the SSL certificate key", original=True)
-    output: str = _flag("./output", "Directory to output generated images", original=True)
+    key: str = _flag("./key.pem", "Path to the SSL certificate key", original=True, path=True)
+    output: str = _flag(
+        "./output", "Directory to output generated images", original=True, path=True
+    )
     port: int = _flag(
         8888, "Port to serve the REST API (0: any free one)", minimum=0, maximum=65535,
         original=True,
     )  # fmt: skip
     repository: str = _flag(
-        "./stable-diffusion", "Path to the Stable Diffusion repository", original=True
+        "./stable-diffusion",
+        "Path to the Stable Diffusion repository",
+        original=True,
+        path=True,
     )
     text_to_image_model: str = _flag(
-        "./models/text-to-image.ckpt", "Path to the text-to-image model checkpoint", original=True
+        "./models/text-to-image.ckpt",
+        "Path to the text-to-image model checkpoint",
+        original=True,
+        path=True,
     )
     auth: bool = _flag(
         True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
@@ -290,7 +309,9 @@ class Settings:
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
     python: str = _flag(
-        "", "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)"
+        "",
+        "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",
+        path=True,
     )
     grace: float = _flag(5.0, "Seconds that running tasks get to finish in at a stop", minimum=0)
     keep_bytes: int = _flag(
@@ -315,6 +336,7 @@ FLAGS: tuple[Flag, ...] = tuple(
         maximum=item.metadata["maximum"],
         original=item.metadata["original"],
         secret=item.metadata["secret"],
+        path=item.metadata["path"],
     )
     for item in fields(Settings)
     if "help" in item.metadata

@@ -12,19 +12,24 @@ _LONGEST_TEXT = 40
 _INTERVAL = 0.1
 """Seconds between two drawings of a bar."""
 
+_ERASE_REST = "\x1b[K"
+_ERASE = f"\r{_ERASE_REST}"
 _PLAIN_STEP = 25
 """Per cent between two plain lines."""
 
 
 class Bar:
-    """The progress of one thing on stderr; leave the context when it is over."""
+    """The progress of one thing on stderr; leave the context when it is over.
+
+    What ends well leaves its bar on the terminal, what does not leaves none.
+    """
 
     def __init__(self, terminal: Terminal, title: str) -> None:
         self._terminal = terminal
         self._title = title
         self._drawn_at = 0.0
         self._told = -1
-        self._open = False
+        self._drawn = ""
 
     def __enter__(self) -> Self:
         return self
@@ -35,8 +40,19 @@ class Bar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._open:
-            self._terminal.draw("\n")
+        if self._drawn:
+            self._terminal.draw(_ERASE if kind else "\n")
+
+    def print(self, text: str) -> None:
+        """Write whole lines to stdout; on a terminal they stand above the bar."""
+        if not self._drawn:
+            self._terminal.print(text)
+            return
+        self._terminal.draw(_ERASE)
+        self._terminal.flush()  # stdout and stderr have threads of their own
+        self._terminal.print(text)
+        self._terminal.flush()
+        self._terminal.draw(self._drawn)
 
     def show(self, fraction: float, text: str = "") -> None:
         """Show that `fraction` (0 to 1) is done; `text` says more."""
@@ -51,10 +67,12 @@ class Bar:
 
     def _draw(self, fraction: float, text: str) -> None:
         now = time.monotonic()
-        if self._open and fraction < 1 and now - self._drawn_at < _INTERVAL:
+        if self._drawn and fraction < 1 and now - self._drawn_at < _INTERVAL:
             return
-        self._open, self._drawn_at = True, now
-        self._terminal.draw(f"\r{drawing(self._title, fraction, text)}\x1b[K")
+        # A line that reached the last column would go on below, where no bar can be drawn again.
+        shown = drawing(self._title, fraction, text)[: self._terminal.columns - 1]
+        self._drawn, self._drawn_at = f"\r{shown}{_ERASE_REST}", now
+        self._terminal.draw(self._drawn)
 
 
 def drawing(title: str, fraction: float, text: str) -> str:

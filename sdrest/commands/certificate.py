@@ -1,21 +1,25 @@
 """The server's certificate: the files that were given, or ones made for this machine."""
 
+import contextlib
 import os
 import shutil
 import ssl
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdrest.commands.certificate_names import machine_names, usable
 from sdrest.commands.lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
+from sdrest.paths import expand
 from sdrest.settings import LOOPBACK_NAMES, Settings
 
 HOSTS = LOOPBACK_NAMES
-"""The names that a certificate is made for."""
+"""The names that every certificate is made for."""
 
 _MKCERT_SECONDS = 30
 _CHILD_SECONDS = 30
@@ -35,14 +39,19 @@ def provide(settings: Settings) -> tuple[Pair, list[Line]]:
     Where neither was given nor is there, they are made: by mkcert if that is installed, else
     self-signed. Raises `UsageError` where one is missing or the folder cannot be written.
     """
-    pair = Pair(Path(settings.cert), Path(settings.key))
+    pair = Pair(expand(settings.cert), expand(settings.key))
     missing = [path for path in (pair.cert, pair.key) if not path.exists()]
     if not missing:
         return pair, []
     if missing == [pair.cert, pair.key] and not settings.given & {"cert", "key"}:
-        return pair, [Line.of(Level.INFO, _make(pair))]
+        return pair, [Line.of(Level.INFO, _make(pair, hosts(settings)))]
     option = "--cert" if missing[0] == pair.cert else "--key"
     raise UsageError(f"There is no file {missing[0]} ({option}).")
+
+
+def hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the names that a new certificate is for: loopback, `--host`, and this machine's."""
+    return usable([*HOSTS, settings.host, *machine_names()])
 
 
 def context(pair: Pair) -> ssl.SSLContext:
@@ -71,13 +80,14 @@ def _refuse(key: Path) -> str:
     raise UsageError(f"{key} is encrypted; the server needs one without a passphrase.")
 
 
-def _make(pair: Pair) -> str:
+def _make(pair: Pair, names: Sequence[str]) -> str:
     """Make both files and say how; a reader sees each of them complete or not at all."""
     try:
         with tempfile.TemporaryDirectory(prefix=".sdrest-", dir=pair.cert.parent) as folder:
             made = Pair(Path(folder, "cert.pem"), Path(folder, "key.pem"))
-            trusted = _make_with_mkcert(made) or _make_self_signed(made)
-            made.key.chmod(0o600)
+            trusted = _make_with_mkcert(made, names) or _make_self_signed(made, names)
+            with contextlib.suppress(OSError):  # FAT has no such modes
+                made.key.chmod(0o600)
             made.key.replace(pair.key)
             made.cert.replace(pair.cert)
     except OSError as error:
@@ -88,18 +98,18 @@ def _make(pair: Pair) -> str:
     return f"Made {pair.cert} and {pair.key}, {trusted}"
 
 
-def _make_with_mkcert(pair: Pair) -> str | None:
+def _make_with_mkcert(pair: Pair, names: Sequence[str]) -> str | None:
     """Return who trusts the files that mkcert made; None where it did not make them."""
     program = shutil.which("mkcert")
     if program is None:
         return None
-    command = [program, "-cert-file", str(pair.cert), "-key-file", str(pair.key), *HOSTS]
+    command = [program, "-cert-file", str(pair.cert), "-key-file", str(pair.key), *names]
     if output_of(command, seconds=_MKCERT_SECONDS) is None:
         return None
     return "by mkcert. Where a client does not trust them, run `mkcert -install` once."
 
 
-def _make_self_signed(pair: Pair) -> str:
+def _make_self_signed(pair: Pair, names: Sequence[str]) -> str:
     """Make the files in a process of its own: what it imports is needed once.
 
     Where that process fails they are made in this one, which then tells why it cannot.
@@ -108,7 +118,7 @@ def _make_self_signed(pair: Pair) -> str:
     command = [sys.executable, "-P", "-m", "sdrest.commands.self_signed"]
     try:
         subprocess.run(  # noqa: S603 (this very Python)
-            [*command, str(pair.cert), str(pair.key), *HOSTS],
+            [*command, str(pair.cert), str(pair.key), *names],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
@@ -120,7 +130,7 @@ def _make_self_signed(pair: Pair) -> str:
 
         for path in (pair.cert, pair.key):
             path.unlink(missing_ok=True)
-        self_signed.write(pair.cert, pair.key, hosts=HOSTS)
+        self_signed.write(pair.cert, pair.key, hosts=names)
     return (
         "self-signed: tell clients to trust cert.pem (export CURL_CA_BUNDLE=$PWD/cert.pem). For "
         "one that browsers trust, install mkcert, run `mkcert -install`, delete both and restart."

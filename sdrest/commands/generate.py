@@ -1,9 +1,7 @@
 """`sdrest generate`: one job without a server. Its options derive from the parameters."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, assert_never
@@ -14,11 +12,14 @@ from click.core import ParameterSource
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
 from sdrest.commands.lines import Level, Line
+from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, option, options, settings
 from sdrest.commands.terminal import Terminal
+from sdrest.commands.utf8 import decoded
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
 from sdrest.params import JobType, Params, picture_fields, validate
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
@@ -68,7 +69,8 @@ def _option(name: str) -> str:
 @click.pass_context
 def _run(context: click.Context, /, **_: Any) -> int:
     terminal = context.ensure_object(Terminal)
-    files = {name: Path(context.params[name]) for name in ("image", "mask") if context.params[name]}
+    given = {name: context.params[name] for name in ("image", "mask")}
+    files = {name: expand(text) for name, text in given.items() if text is not None}
     if tuple(files) not in _TYPES:
         raise UsageError("--mask goes with --image, the picture that it belongs to.")
     job_type = _TYPES[tuple(files)]
@@ -81,7 +83,7 @@ def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
     known = picture_fields(job_type)
     names = {name: _option(name) for other in JobType for name in picture_fields(other)}
     given = {
-        name: context.params[name]
+        name: decoded(context.params[name])
         for name in names
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         and context.params[name] is not None
@@ -109,27 +111,41 @@ async def _generate(
     terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
 ) -> int:
     """Run the job; SIGTERM and the terminal's end stop it as Ctrl-C does."""
-    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    running = asyncio.current_task()
     if running:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, running.cancel)
+        on_stop_signal(running.cancel)
     seeded = with_seed(params)
     if params.seed is None:
         terminal.complain(Line.of(Level.INFO, f"Seed {seeded.seed}"))
+    finished: list[Path] = []
     try:
         async with asyncio.timeout(given.job_timeout or None):
-            return await _show(terminal, seeded, given, files)
+            return await _show(terminal, seeded, given, files, finished)
     except TimeoutError as error:
         raise UsageError(f"It took longer than {given.job_timeout:g} seconds.") from error
     except asyncio.CancelledError as error:
+        terminal.complain(Line.of(Level.WARNING, _interrupted(finished, params.total_images)))
         raise KeyboardInterrupt from error
 
 
+def _interrupted(finished: Sequence[Path], total: int) -> str:
+    """Return what to say of a run that was interrupted after so many of its pictures."""
+    if not finished:
+        return "Interrupted before a picture was finished."
+    return f"Interrupted after {len(finished)} of {total} pictures: " + ", ".join(
+        map(str, finished)
+    )
+
+
 async def _show(
-    terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
+    terminal: Terminal,
+    params: Params,
+    given: Settings,
+    files: Mapping[str, Path],
+    finished: list[Path],
 ) -> int:
-    with contextlib.ExitStack() as bars:
-        bar = bars.enter_context(Bar(terminal, "Pictures"))
+    """Run the job, show its progress, print the paths of its pictures and note them."""
+    with Bar(terminal, "Pictures") as bar:
         async with aclosing(generate(params, given, files)) as events:
             async for event in events:
                 match event:
@@ -138,11 +154,15 @@ async def _show(
                     case Progress(index=index, fraction=fraction):
                         done = (index - 1 + fraction) / params.total_images
                         bar.show(done, f"{index}/{params.total_images}")
-                    case ImageReady(path=path):
-                        terminal.print(f"{path}\n")
+                    case ImageReady(path=path, flagged=flagged):
+                        finished.append(path)
+                        bar.print(f"{path}\n")
+                        if flagged:
+                            text = f"The safety checker replaced the image of {path.name}."
+                            terminal.complain(Line.of(Level.WARNING, text))
                     case Finished(failure=failure):
                         if failure:
-                            raise UsageError(failure.message)
+                            raise UsageError(failure.local_message)
                         return 0
                     case _:
                         assert_never(event)

@@ -33,20 +33,26 @@ class JobLines:
                 if position is not None:
                     yield from self._steps(job, position)
             case Change.IMAGE:
-                following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
-                yield from self._steps(job, Position(job.images, 1.0), *following)
+                yield from self._image(job)
+            case Change.WAITING:
+                yield _line(job, f"Waiting: {event.snapshot.waiting}")
             case Change.REQUEUED:
                 self._told.pop(job.key, None)
                 yield _line(job, "Interrupted, queued again...")
-            case Change.FINISHED:
+            case Change.FINISHED | Change.FILES_CHANGED:
                 self._told.pop(job.key, None)
                 yield _end(job)
-            case Change.DELETED:
-                yield _line(job, "Deleted")
-            case Change.KEPT:
-                yield _line(job, "Could not be deleted", Level.ERROR)
+            case Change.DELETED | Change.KEPT:
+                yield _deletion(job, event.change)
             case _:
                 assert_never(event.change)
+
+    def _image(self, job: Job) -> Iterator[Line]:
+        following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
+        yield from self._steps(job, Position(job.images, 1.0), *following)
+        if job.images in job.flagged:
+            text = f"The safety checker replaced image {job.images}."
+            yield _line(job, text, Level.WARNING)
 
     def _steps(self, job: Job, *positions: Position) -> Iterator[Line]:
         first = [] if job.key in self._told else [Position(1, 0.0)]
@@ -62,6 +68,12 @@ def progress(position: Position, total: int) -> str:
     percent = math.floor(position.fraction * 100 + 1e-9)  # 0.29 * 100 is 28.999999999999996
     bar = "█" * math.floor(position.fraction * _BAR_WIDTH + 0.5)
     return f"{position.index}/{total} {percent:3}% {bar}"
+
+
+def _deletion(job: Job, change: Change) -> Line:
+    if change is Change.DELETED:
+        return _line(job, "Deleted")
+    return _line(job, "Could not be deleted", Level.ERROR)
 
 
 def _end(job: Job) -> Line:

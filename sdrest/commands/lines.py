@@ -1,5 +1,6 @@
 """What the terminal shows, as lines. Pure; wording and layout are the original's."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum, unique
@@ -77,7 +78,15 @@ class Line:
 def _printable(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() else " " for c in readable(text))
+
+
+def readable(text: str) -> str:
+    r"""Return text whose bytes that are no UTF-8 (surrogates, in paths) are written as `\xfc`."""
+    return _UNDECODED.sub(lambda found: rf"\x{ord(found[0]) - 0xDC00:x}", text)
+
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 def serving(url: str) -> Line:

@@ -1,6 +1,7 @@
 """Flags as click's options, and back to settings."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,13 +10,25 @@ from click.core import ParameterSource
 
 from sdrest.settings import FLAGS, Flag, Items, Settings
 
+_SERVICE_NAME = re.compile(
+    r"SDREST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(?:TCP|UDP|SCTP)\w*)"
+    r"|SDREST_(?:\w+_)?ENV_\w+"
+)
+_SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
+_LINK_NAME = re.compile(r"/[\w.-]+/[\w.-]+")
+
 _GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
 
 
 class _Option(click.Option):
-    """An option whose environment variable, set to nothing, is as unset; not so a secret's."""
+    """An option whose environment variable, set to nothing, is as unset; not so a secret's.
+
+    A variable that names the address of a service is as unset, too.
+    """
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        if self.envvar in service_variables(os.environ):
+            return None
         secret = any(flag.secret for flag in FLAGS if flag.variable == self.envvar)
         empty = os.environ.get(str(self.envvar)) == ""
         return "" if secret and empty else super().resolve_envvar_value(ctx)
@@ -61,6 +74,27 @@ def option(flag: Flag, *names: str) -> click.Option:
         help=flag.help,
         **(bare if flag.kind is bool else {}),
     )
+
+
+def service_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that Kubernetes or Docker links set for a service named sdrest.
+
+    Kubernetes sets `SDREST_PORT=tcp://10.0.0.1:8888`, `SDREST_SERVICE_HOST`, `SDREST_SERVICE_PORT`,
+    `SDREST_SERVICE_PORT_HTTP`, `SDREST_PORT_8888_TCP` and `SDREST_PORT_8888_TCP_ADDR`, `_PORT` and
+    `_PROTO`; Docker links set the last ones, `SDREST_NAME` and `SDREST_ENV_…`. A secret is none.
+    """
+    secrets = {flag.variable for flag in FLAGS if flag.secret}
+    return sorted(
+        name
+        for name, value in environment.items()
+        if name.startswith("SDREST_") and name not in secrets and _is_of_service(name, value)
+    )
+
+
+def _is_of_service(name: str, value: str) -> bool:
+    if name == "SDREST_NAME":
+        return _LINK_NAME.fullmatch(value) is not None
+    return bool(_SERVICE_NAME.fullmatch(name) or _SERVICE_ADDRESS.fullmatch(value))
 
 
 def options(names: Iterable[str]) -> list[click.Parameter]:

@@ -5,34 +5,39 @@ import logging
 import os
 import shlex
 import shutil
-import signal
-import ssl
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from contextlib import suppress
 
 from aiohttp import web
 
 from sdrest.commands import certificate
+from sdrest.commands.browser_note import browser_note
+from sdrest.commands.certificate_renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
-from sdrest.commands.loop import loop_factory
+from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.repository import locate, problems
 from sdrest.errors import UsageError
-from sdrest.jobs.bus import Bus, JobEvent
+from sdrest.jobs.bus import Bus, Change, JobEvent
+from sdrest.jobs.folders import Folders
+from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Settings
 from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
 from sdrest.web.connections import allow_many
-from sdrest.web.keys import QUEUE
+from sdrest.web.keys import FOLDERS, QUEUE
 from sdrest.web.proxy import require_free_base_path
 from sdrest.web.server import Runner
+from sdrest.web.tls import ServerContext
 
 _STOP_SECONDS = 3.0
 """How long answers under way may take when the server stops."""
 
 _ORIGINAL_HOST = "0.0.0.0"  # noqa: S104 (printed; the server listens on --host)
+
+_AUTHORIZATION = '--header "Authorization: Bearer $SDREST_TOKEN"'
 
 _EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mountains"
 
@@ -58,7 +63,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
     require_lock(settings)
     require_free_base_path(settings)
     allow_many()
-    tls = _tls(settings, notes)
+    tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()
     early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
@@ -71,11 +76,11 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
             await web.SockSite(runner, opened, ssl_context=tls).start()
         _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
         unsubscribe()
-        log = _log(terminal)
+        log = _log(terminal, app[FOLDERS])
         for event in early:
             log(event)
         bus.subscribe(log)
-        await stop.wait()
+        await _watched(renewal, terminal, stop)
         await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
     finally:
         await runner.cleanup()
@@ -84,41 +89,49 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> N
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    """Return what the first signal sets; a second one ends the process at once.
-
-    Ending at once leaves no script behind: their hosts end when this process does.
-    """
+    """Return what the first signal sets."""
     stop = asyncio.Event()
 
-    def handle(signal_number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + signal_number)
+    def handle() -> None:
         terminal.say(Line.of(Level.INFO, "Stopping..."))
         stop.set()
 
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
-        wanted.append(signal.SIGHUP)
-    loop = asyncio.get_running_loop()
-    for signal_number in wanted:
-        loop.add_signal_handler(signal_number, handle, signal_number)
+    on_stop_signal(handle)
     return stop
 
 
 def _check_given_paths(settings: Settings) -> None:
     """Refuse what the user named and is not there; missing defaults are only warned about."""
-    if "repository" in settings.given and not Path(settings.repository).is_dir():
+    if "repository" in settings.given and not expand(settings.repository).is_dir():
         raise UsageError(f"There is no folder {settings.repository} (--repository).")
-    if settings.python and shutil.which(settings.python) is None:
+    if settings.python and shutil.which(expand_home(settings.python)) is None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
-def _tls(settings: Settings, notes: list[Line]) -> ssl.SSLContext | None:
+def _tls(settings: Settings, notes: list[Line]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
-        return None
+        return None, None
     pair, said = certificate.provide(settings)
-    notes += said
-    return certificate.context(pair)
+    context = certificate.context(pair)
+    tls = ServerContext(context)
+    renewal = Renewal(settings, pair, tls)
+    warning = browser_note(pair.cert, context)
+    notes += [*said, *([Line.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
+    return tls, renewal
+
+
+async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Event) -> None:
+    """Wait for the stop; meanwhile take renewed certificates."""
+    if renewal is None:
+        await stop.wait()
+        return
+    watching = asyncio.create_task(renewal.watch(lambda line: _say(terminal, line)))
+    try:
+        await stop.wait()
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def _url(settings: Settings, port: int) -> str:
@@ -134,14 +147,19 @@ def _url(settings: Settings, port: int) -> str:
 def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Line]) -> None:
     terminal.clear()
     terminal.say(serving(url))
-    for note in [*notes, *_engine_notes(settings, url)]:
-        (terminal.complain if note.level is Level.WARNING else terminal.say)(note)
+    place = Line.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
+    for note in [place, *notes, *_engine_notes(settings, url)]:
+        _say(terminal, note)
+
+
+def _say(terminal: Terminal, line: Line) -> None:
+    (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
     repository = locate(settings)
     for failure in problems(repository):
-        yield Line.of(Level.WARNING, failure.message)
+        yield Line.of(Level.WARNING, failure.local_message)
     if repository.bundled:
         yield Line.of(
             Level.INFO,
@@ -149,21 +167,37 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
             "Stable Diffusion; `sdrest setup` gets that.",
         )
         yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
+        if settings.token:
+            yield Line.of(
+                Level.INFO,
+                "That sends the token in $SDREST_TOKEN and does not show it: where you paste it, "
+                "first set SDREST_TOKEN to the server's token (the value of --token).",
+            )
 
 
 def _curl(settings: Settings, url: str) -> str:
-    """Return a request to paste."""
-    trust = [] if settings.plain_http else ["--cacert", settings.cert]
+    """Return a request to paste. It names the variable of the token, which nobody else may see."""
+    trust = [] if settings.plain_http else ["--cacert", expand_home(settings.cert)]
     form = ["--form", f"prompt={_EXAMPLE_PROMPT}"]
-    return shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
+    words = shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
+    return f"{words} {_AUTHORIZATION}" if settings.token else words
 
 
-def _log(terminal: Terminal) -> Callable[[JobEvent], None]:
-    """Return a listener that writes what happens to jobs."""
+def _log(terminal: Terminal, folders: Folders) -> Callable[[JobEvent], None]:
+    """Return a listener that writes what happens to jobs.
+
+    On a terminal it says where the pictures of a job are. Programs that read a pipe get the
+    original's lines alone.
+    """
     lines = JobLines()
 
     def log(event: JobEvent) -> None:
         for line in lines.of(event):
             terminal.say(line)
+        job = event.snapshot.job
+        if terminal.is_watched and event.change is Change.FINISHED and job.images:
+            folder = folders.published(job.key)
+            place = folder / "1.png" if job.images == 1 else f"{folder} ({job.images} pictures)"
+            terminal.say(Line.of(Level.INFO, f"Saved {place}"))
 
     return log

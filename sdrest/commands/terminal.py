@@ -24,6 +24,7 @@ _GATHER = 0.01
 _LAST_WORDS = 1.0
 """Seconds that a slow reader has for the last lines when the program ends."""
 
+_COLUMNS = 80
 _NO_NEWS = frozenset({("asyncio", "SSL connection is closed")})
 """What is said of each piece that is still written to a client that has left."""
 
@@ -103,7 +104,7 @@ class Stream:
                 text = "".join(self._waiting)
                 self._waiting.clear()
                 self._writing = True
-            self._write(text.encode(errors="replace"))
+            self._write(_encoded(text))
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
@@ -118,6 +119,14 @@ class Stream:
                 select.select([], [self._descriptor], [])
             except OSError:  # nobody reads any more
                 return
+
+
+def _encoded(text: str) -> bytes:
+    """Return text in UTF-8; bytes of paths that are no UTF-8 come out as they are."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
 
 
 class Terminal:
@@ -155,9 +164,22 @@ class Terminal:
         self._err.write(line.render(colours=colours) + more)
 
     @property
+    def is_watched(self) -> bool:
+        """Whether stdout is a terminal, so that a person and no program reads it."""
+        return self._out.is_terminal
+
+    @property
     def draws(self) -> bool:
         """Whether stderr is a terminal on which a line can be drawn again."""
         return self._capable and self._err.is_terminal
+
+    @property
+    def columns(self) -> int:
+        """How wide stderr's terminal is, in characters; 80 where it does not say."""
+        try:
+            return os.get_terminal_size(2).columns or _COLUMNS
+        except OSError:
+            return _COLUMNS
 
     def draw(self, text: str) -> None:
         """Write text to stderr as it is, e.g. a progress bar."""

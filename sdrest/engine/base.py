@@ -12,6 +12,9 @@ from typing import Protocol
 from sdrest.errors import Failure
 from sdrest.params import Params
 
+STOP_SECONDS = 2.0
+"""Seconds from the first process that a stop signals to the last one, the server or a script."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -54,10 +57,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ImageReady:
-    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir."""
+    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir.
+
+    `flagged` where the script's safety checker has replaced it.
+    """
 
     index: int
     path: Path
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +73,12 @@ class Finished:
 
     The script has returned and nothing that it started is left; its own process may still end.
     `peak_rss` is the most memory in bytes that the script's process was seen with, if it was.
+    `signalled` says that a signal which a stop sends to all processes may have ended the script.
     """
 
     failure: Failure | None = None
     peak_rss: int | None = field(default=None, compare=False)
+    signalled: bool = field(default=False, compare=False)
 
 
 Event = Started | Progress | ImageReady | Finished

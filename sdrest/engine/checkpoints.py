@@ -11,6 +11,8 @@ from pathlib import Path
 from sdrest.errors import Failure, FailureCode
 
 _ZIP = b"PK\x03\x04"
+_SAFETENSORS = b"{"
+"""Begins the header of such a file, behind its length in 8 bytes, the lowest first."""
 _LFS = b"version https://git-lfs"
 
 
@@ -20,14 +22,15 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     A checkpoint that passes may still be damaged or another model's: loading it tells.
     """
     if not os.access(path, os.F_OK):
-        return Failure(FailureCode.MODEL_MISSING, missing_model(flag))
+        return Failure(FailureCode.MODEL_MISSING, missing_model(flag), path=path)
     try:
         wrong = mistake(path)
     except OSError as error:
         wrong = f"cannot be read ({error.strerror}). Allow the server to read it"
     if wrong is None:
         return None
-    return Failure(FailureCode.MODEL_INVALID, f"The model checkpoint ({flag}) {wrong}.")
+    message = f"The model checkpoint ({flag}) {wrong}."
+    return Failure(FailureCode.MODEL_INVALID, message, path=path)
 
 
 def missing_model(flag: str) -> str:
@@ -38,20 +41,30 @@ def missing_model(flag: str) -> str:
     )
 
 
-def mistake(path: Path) -> str | None:
-    """Return, as the end of a sentence, what is wrong with a file and what to do; else None."""
+def mistake(path: Path, *, reads_safetensors: bool = False) -> str | None:
+    """Return, as the end of a sentence, what is wrong with a file and what to do; else None.
+
+    `reads_safetensors` says that what loads the file can read that format.
+    """
     if not path.is_file():
         return "is no file. Give the path of the .ckpt file itself"
     with path.open("rb") as file:
-        head = file.read(512).lstrip()
-    if not head:
+        head = file.read(512)
+    if head[8:9] == _SAFETENSORS and not any(head[5:8]):
+        if reads_safetensors:
+            return None
+        return "is a safetensors file, which the scripts cannot read. Use the model's .ckpt file"
+    return _mistake_in_zip(path) if head.startswith(_ZIP) else _mistake_in_head(head)
+
+
+def _mistake_in_head(head: bytes) -> str | None:
+    text = head.lstrip()
+    if not text:
         return "is empty. Download it again"
-    if head.startswith(_LFS):
+    if text.startswith(_LFS):
         return "is a Git LFS pointer, not the model. Fetch it with git lfs pull"
-    if head.startswith(b"<"):
+    if text.startswith(b"<"):
         return "is a web page, not the model. Download it with curl --location --fail"
-    if head.startswith(_ZIP):
-        return _mistake_in_zip(path)
     return None
 
 

@@ -13,6 +13,7 @@ from sdrest.engine.checkpoints import missing_model
 from sdrest.engine.memory_failures import lacks_execution, lacks_memory, memory_advice
 from sdrest.engine.model_failures import config_problem, hub_model_problem, state_dict_reason
 from sdrest.engine.redaction import last_lines, redact
+from sdrest.engine.resident.weights import UnusableCheckpointError
 from sdrest.engine.storage_failures import lacks_storage, storage_advice
 from sdrest.errors import Failure, FailureCode
 
@@ -71,6 +72,8 @@ class Ending:
     """How a script ended. `code` is negative for a signal, as in `subprocess`.
 
     `loaded` says whether the script had drawn its first bar: its model was loaded then.
+    `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
+    unknown.
     """
 
     code: int
@@ -80,6 +83,7 @@ class Ending:
     loaded: bool = True
     images: int = 0
     total_images: int = 1
+    oom_killed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,9 @@ _BAD_MODEL = re.compile(
 )
 _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
+
+_UNUSABLE = UnusableCheckpointError.__name__
+"""What a host raises for a checkpoint that would give noise; its text follows the name."""
 
 _PACKAGES = {
     "PIL": "pillow",
@@ -148,13 +155,10 @@ def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if not ending.ready and ending.code >= 0:
         return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
-        return FailureCode.OUT_OF_MEMORY, (
-            "The script was killed, most likely because the machine ran out of memory. "
-            "Ask for a smaller picture or a smaller batch, or run fewer tasks at once."
-        )
-    if ending.code < 0:
-        name = _signal_name(-ending.code)
-        return FailureCode.KILLED, f"The script was ended by the signal {name}. Ask again."
+        return FailureCode.OUT_OF_MEMORY, memory_advice("", loaded=ending.loaded)
+    number = _killing_signal(ending)
+    if number:
+        return FailureCode.KILLED, _killed(number, ending.oom_killed)
     if ending.raised is None:
         return _diagnose_exit(ending, around)
     return _diagnose_exception(ending.raised, around)
@@ -183,6 +187,24 @@ def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | Non
     return None
 
 
+def _killing_signal(ending: Ending) -> int:
+    """Return the number of the signal that ended a script; 0 for another end."""
+    if ending.raised is not None and "KeyboardInterrupt" in ending.raised.types:
+        return signal.SIGINT
+    return max(0, -ending.code)
+
+
+def _killed(number: int, oom_killed: bool | None) -> str:  # noqa: FBT001 (a fact, no switch)
+    name = _signal_name(number)
+    killed = f"The script was killed by {f'signal {name}' if name.isdigit() else name}."
+    if number == signal.SIGKILL and oom_killed is None:
+        return (
+            f"{killed} The machine may have run out of memory: submit the request again, with a "
+            "smaller picture or a smaller batch if that does not help."
+        )
+    return f"{killed} Submit the request again."
+
+
 def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
     if ending.code == 0:
         return FailureCode.IMAGES_MISSING, (
@@ -196,6 +218,10 @@ def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
 
 def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
     text = redact(str(raised), around.names)
+    if _UNUSABLE in raised.types:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) {raised.text}"
+        )
     if "ImportError" in raised.types:
         return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
     diagnosis = hub_model_problem(
@@ -261,7 +287,7 @@ def module_package(module: str) -> str:
 
 
 def _is_out_of_memory(ending: Ending) -> bool:
-    return ending.raised is None and ending.code == -signal.SIGKILL
+    return ending.raised is None and ending.code == -signal.SIGKILL and ending.oom_killed is True
 
 
 def _shorten(text: str) -> str:

@@ -6,7 +6,7 @@ alone. Between jobs, imported modules and up to MODELS models stay (`resident/`)
 
     in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload"},
          {"interrupt": id}
-    out  {"event": "ready"}, {"event": "started", "id"},
+    out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
          {"event": "finished", "id", "code", "exception", "clean"}
 
 `finished` is told as soon as the script has returned, before the interpreter's teardown; `clean`
@@ -22,6 +22,7 @@ This file needs Python 3.8 and its standard library, nothing else of sdrest but 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib.util
 import json
@@ -39,18 +40,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
-    from sdrest.engine.resident import imports, interrupts, memo, sources, traces
+    from sdrest.engine.resident import imports, interrupts, memo, safety, sources, traces
 else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
     _folder = Path(__file__).resolve().with_name("resident")
     _spec = importlib.util.spec_from_file_location(
         "sdrest_resident", _folder / "__init__.py", submodule_search_locations=[str(_folder)]
     )
     sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
-    from sdrest_resident import imports, interrupts, memo, sources, traces
+    from sdrest_resident import imports, interrupts, memo, safety, sources, traces
 
 _LONGEST_TEXT = 2000
 _MOST_CAUSES = 10
-_HELPERS = (str(Path(imports.__file__).parent), "<frozen importlib")
+_RESIDENT = str(Path(imports.__file__).parent)
+_HELPERS = (_RESIDENT, "<frozen importlib")
 """How the names of files begin that a traceback of the script's does not show."""
 
 
@@ -58,16 +60,18 @@ class Stage:
     """What stays in this process from job to job."""
 
     def __init__(self, models: int = 1) -> None:
-        self.interrupts = interrupts.Interrupts()
-        self.imports = imports.Imports(self.interrupts.shielded)
+        self.interrupts = interrupts.Interrupts((__file__, _RESIDENT))
+        self.imports = imports.Imports()
         self.memo = memo.Memo(models, has_accelerator)
         self.sources = sources.Sources()
+        self.safety = safety.Safety()
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """Watch what is imported for as long as the block lasts."""
         self.imports.install()
         self.memo.watch(self.imports)
+        self.safety.watch(self.imports)
         try:
             yield
         finally:
@@ -114,6 +118,7 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
             return
         traces.bury_children()
         tell(events, {"event": "started", "id": job["id"]})
+        stage.safety.begin(functools.partial(tell_flagged, events, job["id"]))
         code, exception, clean = run(job, stage)
         if os.getpid() != own:  # a fork of the script that came to the script's end
             os._exit(code)
@@ -126,6 +131,12 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
         gc.collect()
 
 
+def tell_flagged(events: int, job: str, image: int) -> None:
+    """Write that the safety checker replaces an image; it is written before the image is."""
+    with contextlib.suppress(OSError):  # the script has closed descriptors that are not its own
+        tell(events, {"event": "flagged", "id": job, "image": image})
+
+
 def tell(events: int, message: dict[str, Any]) -> None:
     """Write an event, on a line of its own even where a script wrote garbage into the pipe."""
     data = b"\n" + json.dumps(message).encode() + b"\n"
@@ -136,15 +147,17 @@ def tell(events: int, message: dict[str, Any]) -> None:
 def run(job: dict[str, Any], stage: Stage) -> tuple[int, dict[str, Any] | None, bool]:
     """Run a script as `python SCRIPT ARGUMENTS` would.
 
-    Returns its exit code, what it raised, and whether it has left no traces in this process.
+    Returns its exit code, what it raised, and whether it has left no traces in this process: one
+    that an import has ended leaves half a module.
     """
     left = traces.Traces(stage.imports, str(Path(job["script"]).parent))
     with _surroundings(job):
-        code, exception = _execute(job, stage, left)
+        code, exception, is_half_imported = _execute(job, stage, left)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a script may have closed it
                 stream.flush()
-    return code, exception, left.erase()
+    stage.imports.failure = None  # it keeps variables
+    return code, exception, left.erase() and not is_half_imported
 
 
 @contextlib.contextmanager
@@ -164,7 +177,8 @@ def _surroundings(job: dict[str, Any]) -> Iterator[None]:
 
 def _execute(
     job: dict[str, Any], stage: Stage, left: traces.Traces
-) -> tuple[int, dict[str, Any] | None]:
+) -> tuple[int, dict[str, Any] | None, bool]:
+    """Return the exit code, what was raised, and whether an import raised it."""
     try:
         try:
             stage.interrupts.arm(job["id"])
@@ -173,25 +187,35 @@ def _execute(
         finally:
             stage.interrupts.disarm()
     except memo.Loaded:
-        return 0, None
+        return 0, None, False
     except SystemExit as error:
-        return _exit_code(error), None
+        return _exit_code(error), None, _comes_from(error, stage.imports.failure)
     except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
         with contextlib.suppress(Exception):  # its stderr may be closed
             traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
-        return 1, describe(error)
-    return 0, None
+        return 1, describe(error), _comes_from(error, stage.imports.failure)
+    return 0, None, False
+
+
+def _comes_from(error: BaseException | None, cause: BaseException | None) -> bool:
+    """Whether an exception is `cause`, or was raised because of it or while it was handled."""
+    seen: set[int] = set()
+    while error is not None and error is not cause and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return error is not None and error is cause
 
 
 def _run_script(job: dict[str, Any], stage: Stage) -> None:
-    traces.shuffle()
-    if job["seed"] is not None:
-        seed(job["seed"])
-    if job["takes_precision"] and not has_accelerator():
-        sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
+    with stage.interrupts.shielded():
+        traces.shuffle()
+        if job["seed"] is not None:
+            seed(job["seed"])
+        if job["takes_precision"] and not has_accelerator():
+            sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
     if job["preload"] and "torch" not in sys.modules:
         sys.argv[1:] = ["--help"]  # the imports are all that can stay
-    stage.memo.stop_when_loaded = job["preload"]
+    stage.memo.stop_when_loaded, stage.memo.script = job["preload"], Path(job["script"]).name
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

@@ -16,7 +16,8 @@ from typing import Any
 
 from sdrest.engine import host as host_program
 from sdrest.engine.failures import Raised
-from sdrest.engine.process import GRACE, Pipe, ProcessTree, Tail
+from sdrest.engine.oom import OomCounter
+from sdrest.engine.process import GRACE, NO_OWNER, Pipe, ProcessTree, Tail
 from sdrest.engine.repository import Repository
 from sdrest.engine.scripts import Invocation, environment
 
@@ -34,14 +35,16 @@ class Result:
 class Host:
     """A host process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
-    def __init__(self, *, stderr_tail: int) -> None:
+    def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
         self._stderr_tail = stderr_tail
+        self._owner = owner
         self._tail = Tail(stderr_tail)
         self._on_stderr: Callable[[bytes], object] = _nothing
         self._on_change: Callable[[], object] = _nothing
         self._line = b""
         self._job = ""
         self._told: Result | None = None
+        self._flagged: set[int] = set()
         self._accepted = False
         self._clean = False
         self._honest = True
@@ -50,6 +53,7 @@ class Host:
         self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
+        self._oom = OomCounter()
         self.submitted = 0
 
     async def start(self, repository: Repository, *, models: int = 1) -> None:
@@ -72,6 +76,7 @@ class Host:
                 environment=environment(os.environ, repository),
                 stderr=stderr,
                 descriptors=(jobs_end, events.write_end),
+                owner=self._owner,
             )
         finally:
             os.close(jobs_end)
@@ -101,6 +106,8 @@ class Host:
             self._tail = Tail(self._stderr_tail)
         self._told, self._accepted, self._clean = None, False, False
         self._settled = False
+        self._oom = OomCounter(self.pid)
+        self._flagged = set()
         self.submitted += 1
         self._send(
             {
@@ -144,6 +151,26 @@ class Host:
         return Result(self._tree.returncode)
 
     @property
+    def exit_code(self) -> int | None:
+        """The exit code of the process itself, negative for a signal; None while it runs."""
+        return self._tree.returncode if self._tree else None
+
+    @property
+    def oom_killed(self) -> bool | None:
+        """Whether the kernel killed for memory since the job was submitted; None: unknown."""
+        return self._oom.increased()
+
+    @property
+    def returned(self) -> bool:
+        """Whether the script came to its end, or left with an exit code of its own choice."""
+        return self._told is not None and self._told.raised is None
+
+    @property
+    def flagged(self) -> frozenset[int]:
+        """The images of the job, counted from 1, that the script's safety checker replaced."""
+        return frozenset(self._flagged)
+
+    @property
     def unspoiled(self) -> bool:
         """Whether the job has ended, and another one would find the host as this one did."""
         return self.alive and self._told is not None and self._clean and self._honest
@@ -162,6 +189,11 @@ class Host:
         """Return the host's memory (RSS) in bytes; None if it is gone."""
         return self._tree.memory() if self._tree else None
 
+    def listen(self) -> None:
+        """Take what lies in the pipes now."""
+        for pipe in self._pipes:
+            pipe.drain()
+
     async def wait(self, seconds: float) -> None:
         """Wait until the job has ended, but not longer; nobody else is told of it any more."""
         changed = asyncio.Event()
@@ -178,8 +210,7 @@ class Host:
             return
         if self._tree:
             await self._tree.prune()
-        for pipe in self._pipes:
-            pipe.drain()
+        self.listen()
         self._settled = True
 
     async def end(self, *, grace: float = GRACE) -> None:
@@ -220,6 +251,8 @@ class Host:
             raise ValueError("Nothing is known of such a job.")
         if event["event"] == "started":
             self._accepted = True
+        elif event["event"] == "flagged":
+            self._flagged.add(int(event["image"]))
         elif event["event"] == "finished":
             self._told = Result(int(event["code"]), _raised(event["exception"]))
             self._clean = event["clean"] is True

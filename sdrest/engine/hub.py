@@ -118,7 +118,8 @@ def _damage_of(path: Path) -> str | None:
         return None if _is_json(path) else "is no valid JSON"
     if path.name not in _WEIGHTS:
         return None
-    reason, _, _ = (checkpoints.mistake(path) or "").partition(". ")  # without its remedy
+    wrong = checkpoints.mistake(path, reads_safetensors=True) or ""
+    reason, _, _ = wrong.partition(". ")  # without its remedy
     if not reason and path.suffix == ".safetensors" and _is_cut_off(path):
         reason = "is incomplete: its end is missing"
     return reason or None

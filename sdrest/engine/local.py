@@ -1,35 +1,28 @@
 """Runs tasks on this machine, each in a host process that may have served others before."""
 
 import asyncio
-import contextlib
+import errno
 import logging
-import os
-import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-from sdrest import metadata, pictures
-from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest import pictures
+from sdrest.engine import links
+from sdrest.engine.base import Event, Finished, Started, Task
 from sdrest.engine.failures import not_started
 from sdrest.engine.hosts import Host
-from sdrest.engine.outdir import OutDir, open_image
 from sdrest.engine.pool import Keeping, Occupancy, Pool
 from sdrest.engine.preload import preload
-from sdrest.engine.process import GRACE, until_done
-from sdrest.engine.progress import ProgressParser
+from sdrest.engine.process import GRACE
 from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import Invocation, plan
-from sdrest.engine.verdict import failure_of
+from sdrest.engine.verdict import failure_of, was_signalled
+from sdrest.engine.watcher import TaskRun, UnreadableImageError
 from sdrest.errors import Failure, FailureCode
 
 _log = logging.getLogger(__name__)
-
-POLL = 0.05
-"""Seconds between two looks for complete images while a script says nothing."""
-
-WEIGHING = 0.5
-"""Seconds between two looks at the memory of a host."""
 
 _LASTING = {
     FailureCode.IMPORT_FAILED,
@@ -38,6 +31,16 @@ _LASTING = {
     FailureCode.PYTHON_MISSING,
 }
 """Failures whose cause may stay in the host: the next task gets another one."""
+
+_EXTERNAL = {
+    FailureCode.MODEL_INVALID,
+    FailureCode.MODEL_MISSING,
+    FailureCode.STORAGE_FAILED,
+}
+"""Failures whose cause is a file or a disk: a fresh process would fail too."""
+
+_AGAIN = "again"
+"""The folder in a task's workdir where it runs again in a fresh process."""
 
 
 class LocalExecutor:
@@ -70,8 +73,16 @@ class LocalExecutor:
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
+        try:
+            async with aclosing(self._run(task, prepared)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            links.clear(prepared)
+
+    async def _run(self, task: Task, prepared: Invocation) -> AsyncGenerator[Event, None]:
         model = self._repository.model(task.params.type) if self._metadata else None
-        run = _Run(task, prepared, model)
+        run = TaskRun(task, prepared, model)
         keep_alive = task.params.keep_alive
         if keep_alive is None:
             keep_alive = self._keeping.keep_alive
@@ -80,34 +91,25 @@ class LocalExecutor:
         except OSError as error:
             yield Finished(not_started(error))
             return
-        taken = True
+        lease = _Lease(host)
         try:
             yield Started(host.pid, warm=host.submitted > 1)
-            while host.result is None:
-                await run.wait()
-                run.weigh(host)
-                for event in await run.news():
+            async with aclosing(self._watch(run, lease)) as events:
+                async for event in events:
                     yield event
-            result = host.result
-            run.weigh(host)
-            await host.settle()
-            for event in await run.news():
-                yield event
-            failure = None
-            if not run.complete:
-                judge = partial(failure_of, host, result, task, self._repository)
-                failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
-            taken = False
-            sound = failure is None or failure.code not in _LASTING
-            self._pool.let_go(host, keep_alive=keep_alive, reusable=sound)
-            yield Finished(failure, run.peak)
-        except _UnreadableImageError as error:
-            taken = False
-            await self._pool.dismiss(host, keep_alive=keep_alive)
-            yield Finished(error.failure, run.peak)
+            lease.is_over = True
+            sound = lease.failure is None or lease.failure.code not in _LASTING
+            self._pool.let_go(lease.host, keep_alive=keep_alive, reusable=sound)
+            yield Finished(lease.failure, run.peak, lease.signalled)
+        except UnreadableImageError as error:
+            lease.is_over = True
+            await self._pool.dismiss(lease.host, keep_alive=keep_alive)
+            yield Finished(_cannot_write(error.__cause__), run.peak)
         finally:
-            if taken:
-                await self._pool.dismiss(host, keep_alive=keep_alive)
+            if not lease.is_over:
+                await self._pool.dismiss(lease.host, keep_alive=keep_alive)
+            if lease.again:
+                links.clear(lease.again)
 
     def preload(self) -> None:
         """Start a host and load the text-to-image model, while tasks wait; a failure is logged."""
@@ -125,7 +127,53 @@ class LocalExecutor:
             self._preloading.cancel()
         await self._pool.close()
 
-    async def _hand_over(self, run: "_Run", invocation: Invocation) -> Host:
+    async def _watch(self, run: TaskRun, lease: "_Lease") -> AsyncGenerator[Event, None]:
+        """Yield the events of a task that was handed over, and note why it failed, if it did.
+
+        Where earlier jobs of the host may be the reason, the task runs again in a fresh one.
+        """
+        async with aclosing(run.events(lease.host)) as events:
+            async for event in events:
+                yield event
+        await self._judge(run, lease)
+        if lease.failure and not lease.signalled and _may_be_due_to(lease.host, lease.failure):
+            _log.debug("Host %d failed; its job runs again in a fresh one.", lease.host.pid)
+            lease.failure = await self._start_again(run, lease)
+            if lease.failure:
+                return
+            async with aclosing(run.events(lease.host)) as events:
+                async for event in events:
+                    yield event
+            await self._judge(run, lease)
+
+    async def _judge(self, run: TaskRun, lease: "_Lease") -> None:
+        """Note why a script that has ended failed; nothing where all images are there."""
+        host, result = lease.host, lease.host.result
+        lease.failure, lease.signalled = None, False
+        if run.complete or result is None:
+            return
+        lease.signalled = was_signalled(host, result)
+        judge = partial(failure_of, host, result, run.task, self._repository)
+        lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
+
+    async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
+        """Hand a task over to a fresh host in place of its own; return why that cannot be done."""
+        task = replace(run.task, workdir=run.task.workdir / _AGAIN)
+        prepared = await asyncio.to_thread(_prepare, task, self._repository)
+        if isinstance(prepared, Failure):
+            return prepared
+        try:
+            lease.host = await self._pool.replace(lease.host)
+        except OSError as error:
+            return not_started(error)
+        lease.again = prepared
+        run.restart(task, prepared)
+        lease.host.submit(
+            prepared, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
+        )
+        return None
+
+    async def _hand_over(self, run: TaskRun, invocation: Invocation) -> Host:
         """Give the task to a host. One that was idle may have died, or have old code: to the next.
 
         Raises OSError where no host can be started.
@@ -147,109 +195,28 @@ class LocalExecutor:
             await self._pool.give_back(host, keep_alive=0, reusable=False)
 
 
-class _UnreadableImageError(Exception):
-    """A complete file that is no picture, or cannot be made into the result."""
+@dataclass(slots=True)
+class _Lease:
+    """The host that a task has, until the task is over, and why the task failed.
 
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-
-
-class _Run:
-    """One task on its way: puts positions and images into one order of events.
-
-    `model` is the checkpoint that images shall name, or None if they shall tell nothing.
+    `signalled` is that of `Finished`; `again` is the second run of the task, if there is one.
     """
 
-    def __init__(self, task: Task, invocation: Invocation, model: Path | None) -> None:
-        self.task = task
-        self._model = model
-        self.peak: int | None = None
-        self._weighed = 0.0
-        self._parser = ProgressParser(
-            batches=invocation.batches,
-            batch_size=invocation.batch_size,
-            outer=invocation.outer_bar,
-        )
-        self._images = OutDir(invocation.images)
-        self._changed = asyncio.Event()
-        self._positions: list[Progress] = []
-        self._shown = Progress(1, -1.0)
-        self.loaded = False  # whether the script has drawn a bar
+    host: Host
+    again: Invocation | None = None
+    failure: Failure | None = None
+    signalled: bool = False
+    is_over: bool = False
 
-    @property
-    def images_ready(self) -> int:
-        """How many images are complete."""
-        return self._images.ready
 
-    @property
-    def complete(self) -> bool:
-        """Whether all images are."""
-        return not self._images.missing
+def _may_be_due_to(host: Host, failure: Failure) -> bool:
+    """Whether earlier jobs of the host may be why this one failed.
 
-    def weigh(self, host: Host) -> None:
-        """Look at the memory of the task's host, but not all the time."""
-        now = time.monotonic()
-        if host.result is None and now < self._weighed + WEIGHING:
-            return
-        self._weighed = now
-        memory = host.memory()
-        if memory is not None:
-            self.peak = max(memory, self.peak or 0)
-
-    def receive_stderr(self, data: bytes) -> None:
-        """Take what the script wrote."""
-        self.task.heard()
-        self._positions += self._parser.feed(data)
-        self.loaded = self.loaded or bool(self._positions)
-
-    def wake(self) -> None:
-        """End `wait`."""
-        self._changed.set()
-
-    async def wait(self) -> None:
-        """Wait until there may be news."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL):
-                await self._changed.wait()
-        self._changed.clear()
-
-    async def news(self) -> list[Event]:
-        """Return what has come since the last call.
-
-        An image comes before every position beyond it, and it alone brings the position 1.0: who
-        sees that an image is done can fetch it.
-        """
-        positions, self._positions = self._positions, []
-        number = self._images.ready
-        images = self._images.poll()
-        news: list[Event] = []
-        for position in positions:
-            while images and number + 1 < position.index:
-                number += 1
-                news += await self._image(number, images.pop(0))
-            if position.fraction < 1:
-                news += self._position(position)
-        for path in images:
-            number += 1
-            news += await self._image(number, path)
-        return news
-
-    async def _image(self, number: int, path: Path) -> list[Event]:
-        """Finish an image; what is begun is done before the run ends, so the workdir is at rest."""
-        if self._model or self.task.mask:
-            work = asyncio.to_thread(_finish, self.task, number, path, self._model)
-            try:
-                path = await until_done(asyncio.create_task(work))
-            except (OSError, pictures.PictureError, ValueError) as error:
-                raise _UnreadableImageError(_cannot_write(error)) from error
-        return [ImageReady(number, path), *self._position(Progress(number, 1.0))]
-
-    def _position(self, position: Progress) -> list[Event]:
-        shown = self._shown
-        if (position.index, position.fraction) <= (shown.index, shown.fraction):
-            return []
-        self._shown = position
-        return [position]
+    Not where the script itself chose to end, nor where the cause lies outside of the process.
+    """
+    if host.submitted == 1 or failure.code in _EXTERNAL:
+        return False
+    return not host.returned
 
 
 def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
@@ -262,44 +229,20 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
         if invocation.inputs and task.image:
             invocation.inputs.mkdir(parents=True)
             pictures.script_input(task.image, task.mask, invocation.inputs)
-        for place, target in invocation.links.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(target)
+        return links.lay_out(invocation)
     except OSError as error:
         return _cannot_write(error)
-    return invocation
 
 
-def _finish(task: Task, number: int, path: Path, model: Path | None) -> Path:
-    """Return the image that a client gets: in the size that was sent, with its metadata."""
-    if task.image and task.mask:
-        restored = task.workdir / f"{number}.restored"
-        pictures.restore_inpainted(path, task.image, task.mask, restored)
-        path = restored
-    return _tell(task, number, path, model) if model else path
-
-
-def _tell(task: Task, number: int, path: Path, model: Path) -> Path:
-    """Return a copy with metadata; where that cannot be made, the image that tells nothing."""
-    told = task.workdir / f"{number}.png"
-    making = metadata.Making(task.params, task.seed, number, model, task.id)
-    try:
-        with os.fdopen(open_image(path), "rb") as source, told.open("xb") as target:
-            metadata.embed(making, source, target)
-    except (OSError, ValueError) as error:
-        _log.warning("Image %d has no metadata: %s", number, error)
-        with contextlib.suppress(OSError):
-            told.unlink()  # what there is of it takes room
-        return path
-    with contextlib.suppress(OSError):
-        path.unlink()  # room for the next one
-    return told
-
-
-def _cannot_write(error: Exception) -> Failure:
+def _cannot_write(error: BaseException | None) -> Failure:
     reason = getattr(error, "strerror", None) or "no picture"
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    remedy = (
+        "Make room on the disk of the output folder"
+        if full
+        else "See that the output folder can be written, and what `sdrest doctor` says of it"
+    )
     return Failure(
         FailureCode.STORAGE_FAILED,
-        f"The pictures of the task could not be read or written ({reason}). Make room on the disk "
-        "of the output folder, and see that it can be written.",
+        f"The pictures of the task could not be read or written ({reason}). {remedy}.",
     )

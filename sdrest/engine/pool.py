@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdrest.engine.hosts import Host
-from sdrest.engine.process import GRACE, until_done
+from sdrest.engine.process import GRACE, NO_OWNER, until_done
 from sdrest.engine.repository import Repository
 
 _log = logging.getLogger(__name__)
@@ -26,13 +26,14 @@ class Keeping:
 
     An idle host ends after `keep_alive` seconds (0: it takes one job only; negative: never). It
     keeps at most `max_models` models, and is replaced if it holds more than `max_memory` bytes
-    after a job (0: no limit).
+    after a job (0: no limit). `owner` is the id of the output folder, for `sweep_orphans`.
     """
 
     concurrency: int = 1
     keep_alive: float = 0.0
     max_models: int = 2
     max_memory: int = 0
+    owner: str = NO_OWNER
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +83,7 @@ class Pool:
         except BaseException:
             self._permits.release()
             raise
-        resident = self._choose(name) or Resident(Host(stderr_tail=self._stderr_tail), [])
+        resident = self._choose(name) or Resident(self._new_host(), [])
         self._busy[resident.host] = resident
         resident.models = [*(known for known in resident.models if known != name), name]
         del resident.models[: -self._keeping.max_models]
@@ -100,6 +101,24 @@ class Pool:
     def let_go(self, host: Host, *, keep_alive: float, reusable: bool) -> None:
         """Do what `give_back` does, while the caller goes on; whoever needs a host waits for it."""
         self._in_background(self._give_back(host, keep_alive, reusable=reusable))
+
+    async def replace(self, host: Host) -> Host:
+        """End a host after its job and start another one in its place, for the same model.
+
+        Raises OSError where none can be started; then the ended host still has to be given back.
+        """
+        await self._finish(host.end(grace=0))
+        fresh = Host(stderr_tail=self._stderr_tail)
+        self._busy[fresh] = Resident(fresh, self._busy[host].models[-1:])
+        try:
+            await fresh.start(self._repository, models=self._keeping.max_models)
+        except BaseException:
+            await self._finish(fresh.end(grace=0))
+            del self._busy[fresh]
+            raise
+        del self._busy[host]
+        _log.debug("Host %d started.", fresh.pid)
+        return fresh
 
     async def dismiss(self, host: Host, *, keep_alive: float) -> None:
         """End the job of a host, and the host too if it does not obey; then take it back."""
@@ -121,6 +140,9 @@ class Pool:
             _cancel(resident)
         hosts = [*self._busy, *(resident.host for resident in idle)]
         await asyncio.gather(*(host.end(grace=self._grace) for host in hosts), *self._ending)
+
+    def _new_host(self) -> Host:
+        return Host(stderr_tail=self._stderr_tail, owner=self._keeping.owner)
 
     async def _start(self, host: Host) -> None:
         try:

@@ -9,7 +9,7 @@ from sdrest.engine.base import Task
 from sdrest.engine.pool import Pool
 from sdrest.engine.repository import Repository, problem
 from sdrest.engine.scripts import plan
-from sdrest.engine.verdict import failure_of
+from sdrest.engine.verdict import failure_of, was_signalled
 from sdrest.params import JobType, TextToImage
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
     """
     failure = problem(repository, JobType.TEXT_TO_IMAGE)
     if failure:
-        _log.warning("Nothing was loaded: %s", failure.message)
+        _log.warning("Nothing was loaded: %s", failure.local_message)
         return
     with tempfile.TemporaryDirectory(prefix="sdrest-") as folder:
         task = Task(id="", params=TextToImage(prompt=""), seed=0, workdir=Path(folder))
@@ -39,7 +39,8 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                 await changed.wait()
             if host.result.code:
                 await host.settle()
+                level = logging.DEBUG if was_signalled(host, host.result) else logging.WARNING
                 told = await asyncio.to_thread(failure_of, host, host.result, task, repository)
-                _log.warning("Nothing was loaded: %s", told.message)
+                _log.log(level, "Nothing was loaded: %s", told.local_message)
         finally:
             await pool.dismiss(host, keep_alive=keep_alive)

@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,14 +20,20 @@ import psutil
 T = TypeVar("T")
 
 MARK = "SDREST_RUN"
-"""The variable that marks all processes of one tree: `NODE/PID/START/UNIQUE` of server and tree."""
+"""The variable that marks all processes of one tree: `OWNER/UNIQUE`.
+
+OWNER is the id of the output folder whose lock the server holds (`FolderLock.id`), or `-` where
+there is none. Neither a change of the clock nor another PID namespace changes it.
+"""
+
+NO_OWNER = "-"
+"""The owner of processes that no server sweeps: those of `generate` and of Python programs."""
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
 _READ_SIZE = 1 << 16
 _LARGEST_PIPE = 1 << 20
-_CLOCK_TOLERANCE = 60.0  # seconds by which two readings of a process's start may differ
 
 
 class Pipe:
@@ -112,7 +117,6 @@ class ProcessTree:
         self._exit = exit_
         self._mark = mark
         self._ending: asyncio.Task[None] | None = None
-        self._started = time.time()
         self.pid = transport.get_pid()
 
     @classmethod
@@ -123,12 +127,13 @@ class ProcessTree:
         environment: Mapping[str, str],
         stderr: Pipe,
         descriptors: Iterable[int] = (),
+        owner: str = NO_OWNER,
     ) -> "ProcessTree":
         """Start `command` with nothing on stdin and stdout, and with some open descriptors.
 
-        Raises OSError where it cannot be started.
+        `owner` is for `sweep_orphans`. Raises OSError where the command cannot be started.
         """
-        mark = f"{_own_mark()}/{uuid.uuid4().hex}"
+        mark = f"{owner}/{uuid.uuid4().hex}"
         transport, exit_ = await asyncio.get_running_loop().subprocess_exec(
             _Exit,
             *command,
@@ -160,7 +165,7 @@ class ProcessTree:
 
     async def prune(self) -> None:
         """Kill all but the process itself."""
-        await asyncio.to_thread(_sweep, self._mark, self._started, spare=self.pid)
+        await asyncio.to_thread(_sweep, self._mark, spare=self.pid)
 
     async def end(self, *, grace: float = GRACE) -> None:
         """End the whole tree: SIGTERM, `grace` seconds (0: at once) later SIGKILL.
@@ -181,7 +186,7 @@ class ProcessTree:
             self._signal(signal.SIGKILL)
             try:
                 await asyncio.wait({self.exited})
-                await asyncio.to_thread(_sweep, self._mark, self._started)
+                await asyncio.to_thread(_sweep, self._mark)
             finally:
                 self._transport.close()
 
@@ -204,40 +209,26 @@ async def until_done(task: "asyncio.Task[T]") -> T:
     return await task
 
 
-def sweep_orphans() -> None:
-    """Kill what servers of this machine that are no more have left behind."""
-    for process, mark in _marked(since=0.0):
-        node, pid, start, _ = (*mark.split("/"), "", "", "", "")[:4]
-        if node == os.uname().nodename and not _lives(pid, start):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+def sweep_orphans(owner: str) -> None:
+    """Kill the processes that former servers of an output folder have left behind.
+
+    The caller holds the folder's lock, so that no other server of it lives, and has started no
+    process yet. Without a lock (`NO_OWNER`) nothing is killed.
+    """
+    if owner != NO_OWNER:
+        _kill(lambda mark: mark.partition("/")[0] == owner)
 
 
-def _sweep(mark: str, since: float, *, spare: int = 0) -> None:
+def _sweep(mark: str, *, spare: int = 0) -> None:
     """Kill the processes of a tree, whatever group they are in, but for one."""
-    for process, found in _marked(since=since - _CLOCK_TOLERANCE):
-        if found == mark and process.pid != spare:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+    _kill(lambda found: found == mark, spare=spare)
 
 
-def _marked(*, since: float) -> Iterator[tuple[psutil.Process, str]]:
+def _kill(wanted: Callable[[str], bool], *, spare: int = 0) -> None:
     for pid in psutil.pids():
+        if pid in {spare, os.getpid()}:
+            continue
         with contextlib.suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
-            if process.create_time() >= since:
-                mark = process.environ().get(MARK)
-                if mark:
-                    yield process, mark
-
-
-def _own_mark() -> str:
-    process = psutil.Process()
-    return f"{os.uname().nodename}/{process.pid}/{process.create_time():.0f}"
-
-
-def _lives(pid: str, start: str) -> bool:
-    try:
-        return abs(psutil.Process(int(pid)).create_time() - float(start)) < _CLOCK_TOLERANCE
-    except (psutil.Error, ValueError):
-        return False
+            if wanted(process.environ().get(MARK, "")):
+                process.kill()

@@ -11,6 +11,7 @@ import sdrest
 from sdrest.engine import checkpoints
 from sdrest.errors import Failure, FailureCode
 from sdrest.params import JobType
+from sdrest.paths import expand, expand_home
 from sdrest.settings import Settings
 
 SCRIPTS = {
@@ -77,7 +78,7 @@ def locate(settings: Settings) -> Repository:
     used. Where a model's flag is not given and its default file does not exist, the repository's
     own place is used if a file is there.
     """
-    root = Path(settings.repository).absolute()
+    root = expand(settings.repository).absolute()
     bundled = "repository" not in settings.given and not _there(root)
     if bundled:
         root = bundled_root()
@@ -124,6 +125,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
             FailureCode.REPOSITORY_MISSING,
             "The Stable Diffusion repository is missing. Clone it, and start the server with "
             "--repository followed by its folder.",
+            path=repository.root,
         )
     needed = [SCRIPTS[job_type]]
     if job_type is JobType.INPAINT_IMAGE:
@@ -134,6 +136,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
                 FailureCode.SCRIPT_MISSING,
                 f"The repository has no {name}. Check out the branch apple-silicon-mps-support of "
                 "https://github.com/bfirsh/stable-diffusion.git there.",
+                path=repository.root / name,
             )
     if repository.python is None or not os.access(repository.python, os.X_OK):
         yield Failure(
@@ -141,6 +144,7 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
             "There is no Python to run the scripts. Make a virtual environment in the repository "
             "(python3 -m venv venv) and install its requirements there, or start the server with "
             "--python.",
+            path=repository.python,
         )
     failure = checkpoints.problem(repository.model(job_type), flag=model_flag(job_type))
     if failure:
@@ -149,8 +153,8 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
 
 def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:
     if settings.python:
-        found = shutil.which(settings.python)  # also takes a path
-        return Path(found or settings.python).absolute()
+        program = expand_home(settings.python)
+        return Path(shutil.which(program) or program).absolute()  # a path, or a name on PATH
     if bundled:
         return Path(sys.executable)
     # Not resolved: a virtual environment is known by where its link lies.
@@ -158,7 +162,7 @@ def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:
 
 
 def _model(settings: Settings, name: str, *, default: Path) -> Path:
-    path = Path(str(getattr(settings, name))).absolute()
+    path = expand(str(getattr(settings, name))).absolute()
     if name not in settings.given and not _there(path) and _there(default):
         return default
     return path

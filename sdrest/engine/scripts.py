@@ -37,7 +37,7 @@ Its matrix products are many and small: threads for each cost more than they sav
 1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
 """
 
-_FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+_FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
 _FOREIGN_PREFIXES = ("TQDM_", "SDREST_", "COVERAGE_")
 
 
@@ -48,7 +48,8 @@ class Invocation:
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
     before the start, place to target. `images` are the files that the script shall write, in
     order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`.
+    whether the script knows `--precision`. `temporary` says that `cwd` is a folder of this run
+    outside the task's work folder.
     """
 
     script: Path
@@ -62,6 +63,7 @@ class Invocation:
     links: Mapping[Path, Path] = field(default_factory=dict)
     seed: int | None = None
     takes_precision: bool = True
+    temporary: bool = False
 
 
 def plan(task: Task, repository: Repository) -> Invocation:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from sdrest.engine import hub
@@ -10,7 +11,8 @@ from sdrest.engine.failures import Ending, Surroundings, classify
 from sdrest.engine.hosts import Host, Result
 from sdrest.engine.redaction import names_of_paths
 from sdrest.engine.repository import Repository, config_of, model_flag
-from sdrest.errors import Failure
+from sdrest.engine.signals import may_be_stopped
+from sdrest.errors import Failure, FailureCode
 
 
 def failure_of(
@@ -34,8 +36,26 @@ def failure_of(
         loaded=loaded or images > 0,
         images=images,
         total_images=task.params.total_images,
+        oom_killed=host.oom_killed,
     )
-    return classify(ending, _surroundings(task, repository))
+    surroundings = _surroundings(task, repository)
+    failure = classify(ending, surroundings)
+    about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
+    if about_model and surroundings.model_flag in failure.message:  # else another model is meant
+        return replace(failure, path=repository.model(task.params.type))
+    return failure
+
+
+def was_signalled(host: Host, result: Result) -> bool:
+    """Return whether a signal of a stop may have ended the script of a host, or its children.
+
+    Also True where the host dies of one just after the script, which may have lost a child to it.
+    False where the kernel has killed a process for lack of memory.
+    """
+    if host.oom_killed:
+        return False
+    ends = [Ending(result.code, host.stderr, result.raised), Ending(host.exit_code or 0, "")]
+    return any(map(may_be_stopped, ends))
 
 
 def _surroundings(task: Task, repository: Repository) -> Surroundings:

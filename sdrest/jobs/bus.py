@@ -21,6 +21,10 @@ class Change(StrEnum):
     IMAGE = auto()
     FINISHED = auto()
     """Came to an end; the snapshot's status tells which."""
+    WAITING = auto()
+    """Cannot go on for now; the snapshot says why."""
+    FILES_CHANGED = auto()
+    """Images of a job at its end are gone, or are back; the snapshot's status follows."""
     REQUEUED = auto()
     """Was interrupted and waits again."""
     DELETED = auto()

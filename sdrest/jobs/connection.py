@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
+from sdrest.jobs.space import storage_error
 
 _BUGS = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError)
 
@@ -239,9 +240,7 @@ def told(error: BaseException) -> BaseException:
     """Return what a caller is told of an error: that a file cannot be used is no bug."""
     if isinstance(error, _BUGS) or not isinstance(error, sqlite3.Error | OSError | UsageError):
         return error
-    unavailable = StorageUnavailableError()
-    unavailable.__cause__ = error
-    return unavailable
+    return storage_error(error)
 
 
 def _tell_all(outcomes: Iterable[Outcome]) -> None:

@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,11 @@ class Folders:
     def lock(self) -> Path:
         """The file that the server of this folder holds locked."""
         return self.private / "lock"
+
+    @property
+    def reserve(self) -> Path:
+        """The file that keeps room on the disk for the job table."""
+        return self.private / "reserve"
 
     @property
     def spool(self) -> Path:
@@ -81,29 +88,50 @@ class Folders:
             self.create_inside()
         except OSError as error:
             raise UsageError(f"Cannot use the output folder {self.output}: {error}.") from error
-        for folder in (self.private, *map(self.output.joinpath, JobType)):
-            if folder.is_symlink():
-                raise UsageError(f"{folder} is a symbolic link; it should be a real folder.")
 
     def create_inside(self) -> None:
-        """Make what is missing in an existing output folder; raises `OSError`.
+        """Make what is missing in an existing output folder; raises `OSError`. May block.
 
+        A symbolic link is no folder, wherever it leads: who put it there is not known.
         An output folder that is gone while the server runs may be a disk that is not mounted: to
         make it anew would hide the jobs of that disk.
         """
         for folder in (self.private, self.spool, self.all_inputs, self.work):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            _make(folder, 0o700)
         for job_type in JobType:
-            (self.output / job_type).mkdir(exist_ok=True)
+            _make(self.output / job_type, 0o777)
+
+    def empty(self) -> None:
+        """Remove uploads and work folders of the previous run; raises `OSError`. May block."""
+        for folder in (self.spool, self.work):
+            for path in folder.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
     def try_out(self) -> None:
         """Raise `OSError` where uploads or images cannot be written now. May block."""
+        self.create_inside()
         with tempfile.TemporaryFile(dir=self.spool) as file:
             file.write(bytes(_TRIED))
         for folder in (self.all_inputs, self.work, *map(self.output.joinpath, JobType)):
             # What is no folder has no "." in it, which a `Path` would leave away.
             if not os.access(os.path.join(folder, "."), os.W_OK | os.X_OK):  # noqa: PTH118
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+def _make(folder: Path, mode: int) -> None:
+    """Make a folder unless it is there."""
+    try:
+        folder.mkdir(mode)
+    except FileExistsError:
+        kind = folder.lstat().st_mode
+        if stat.S_ISLNK(kind):
+            message = "It is a symbolic link; it should be a real folder"
+            raise OSError(errno.ELOOP, message, str(folder)) from None
+        if not stat.S_ISDIR(kind):
+            raise
 
 
 def _name(key: JobKey) -> str:

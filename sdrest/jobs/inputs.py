@@ -1,10 +1,11 @@
 """The prepared pictures of jobs: from the spool to their own folder, until the job is COMPLETE."""
 
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sdrest.jobs.durable import sync_path
+from sdrest.jobs.durable import move_folder, sync_path
 
 
 def adopt(source: Path, target: Path) -> None:
@@ -12,8 +13,23 @@ def adopt(source: Path, target: Path) -> None:
     for path in (*source.iterdir(), source):
         sync_path(path)
     remove(target)
-    source.rename(target)
+    move_folder(source, target)
     sync_path(target.parent)
+
+
+def lend(pictures: Iterable[Path], target: Path) -> None:
+    """Give a run its own links to pictures, or copies; raises `OSError`. May block.
+
+    The run goes on if somebody removes the originals.
+    """
+    for picture in pictures:
+        copy = target / picture.name
+        try:
+            copy.hardlink_to(picture)
+        except FileNotFoundError:
+            raise
+        except OSError:  # not every file system has links
+            shutil.copyfile(picture, copy)
 
 
 def size(*folders: Path) -> int:

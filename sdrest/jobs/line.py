@@ -10,6 +10,10 @@ class Line:
     def __init__(self) -> None:
         self._numbers: list[int] = []
 
+    def __len__(self) -> int:
+        """Return how many jobs wait."""
+        return len(self._numbers)
+
     def reset(self, numbers: Iterable[int] = ()) -> None:
         """Take these numbers, which ascend, for the whole line."""
         self._numbers = list(numbers)

@@ -1,6 +1,6 @@
 """What a job is and where it may stand. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any
@@ -34,6 +34,13 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.QUEUED}),  # the request came again
     Status.CANCELLED: frozenset({Status.QUEUED}),
 }
+
+
+FILE_TRANSITIONS: Mapping[Status, Status] = {
+    Status.COMPLETE: Status.FAILED,  # listed images are gone
+    Status.FAILED: Status.COMPLETE,  # they are back
+}
+"""How a status follows the files of a job at its end."""
 
 
 def sources(target: Status) -> frozenset[Status]:
@@ -72,7 +79,8 @@ class Job:
 
     `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
     what images and inputs take, in bytes, once the job is at its end.
-    `peak_rss` is the most memory in bytes that the script's process was seen with.
+    `peak_rss` is the most memory in bytes that the script's process was seen with. `flagged` are
+    the images, counted from 1, that the script's safety checker replaced.
     """
 
     key: JobKey
@@ -89,6 +97,7 @@ class Job:
     number: int = 0
     size: int = 0
     peak_rss: int | None = None
+    flagged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +105,12 @@ class Snapshot:
     """What a client sees of a job.
 
     While it runs that is its position besides; while it waits its rank, 1 for the next to run.
+    `waiting` says what keeps the server from going on with the job. `missing` are the numbers of
+    listed images whose files are gone.
     """
 
     job: Job
     position: Position | None = None
     rank: int | None = None
+    waiting: str | None = None
+    missing: Sequence[int] = ()

@@ -10,8 +10,11 @@ await executor.close()
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,12 +31,16 @@ from sdrest.jobs.adding import Added, Addition, may_be_asked_again
 from sdrest.jobs.bus import Bus, Change
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.reconcile import lacks_images, lost_images, reconcile
 from sdrest.jobs.recovery import recover
-from sdrest.jobs.removal import Retention, remove
-from sdrest.jobs.runtime import Runtime
+from sdrest.jobs.removal import Retention, free, remove
+from sdrest.jobs.runtime import Runtime, Stopped
 from sdrest.jobs.slot import Slot
+from sdrest.jobs.space import may_be_full, require_job_room, storage_error
 from sdrest.jobs.store import Page, Store
 from sdrest.params import MODELS, JobType, Params, draw_seed
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -88,10 +95,21 @@ class Queue:
         self._changing: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
-        """Recover what a former life left, then start the slots."""
-        await recover(self._runtime, delete_incomplete=delete_incomplete)
-        self._serving = [asyncio.create_task(slot.serve()) for slot in self._slots]
+        """Recover what the previous run left, then start the slots; later if the disk is full."""
+        work = partial(recover, self._runtime, delete_incomplete=delete_incomplete)
+        try:
+            await work()
+        except StorageUnavailableError as error:
+            _log.warning("The jobs wait until the job table can be written. %s", error)
+            self._serving = [asyncio.create_task(self._serve_after(work))]
+        else:
+            self._serving = [asyncio.create_task(slot.serve()) for slot in self._slots]
         self._retaining = asyncio.create_task(self._retention.serve())
+
+    async def _serve_after(self, work: Callable[[], Awaitable[None]]) -> None:
+        with suppress(Stopped):
+            await self._runtime.insist(work)
+            await asyncio.gather(*(slot.serve() for slot in self._slots))
 
     async def stop(self, *, grace: float = 0) -> None:
         """Take no more jobs, let those that run go on for up to `grace` seconds, then end them.
@@ -142,7 +160,7 @@ class Queue:
             raise GoneError
         if job is None:
             job = results.original(self._folders, key)
-        return None if job is None else self._runtime.snapshot(job)
+        return None if job is None else await reconcile(self._runtime, job)
 
     async def page(
         self,
@@ -154,7 +172,25 @@ class Queue:
     ) -> tuple[Sequence[Snapshot], Page]:
         """Return some jobs, newest first; `before` is a former page's `following`."""
         page = await self._store.page(status, job_type, before=before, limit=limit)
-        return [self._runtime.snapshot(job) for job in page.jobs], page
+        snapshots = await self._snapshots(page.jobs)
+        if any(
+            seen.job.status != job.status for seen, job in zip(snapshots, page.jobs, strict=True)
+        ):
+            page = await self._store.page(status, job_type, before=before, limit=limit)
+            snapshots = await self._snapshots(page.jobs)
+        return snapshots, page
+
+    async def _snapshots(self, jobs: Sequence[Job]) -> Sequence[Snapshot]:
+        """Return jobs as their files show them."""
+        found = await asyncio.to_thread(
+            lambda: [bool(results.missing(self._folders, job)) for job in jobs]
+        )
+        return [
+            await reconcile(self._runtime, job)
+            if is_missing or lost_images(job)
+            else self._runtime.snapshot(job)
+            for job, is_missing in zip(jobs, found, strict=True)
+        ]
 
     async def cancel(self, key: JobKey) -> Snapshot:
         """End a job that waits or runs: it is CANCELLED, and nothing of its script is left.
@@ -192,8 +228,9 @@ class Queue:
         await self._store.try_out()
         try:
             await asyncio.to_thread(self._folders.try_out)
+            await asyncio.to_thread(require_job_room, self._folders.private)
         except OSError as error:
-            raise StorageUnavailableError from error
+            raise storage_error(error) from error
 
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, all of them named."""
@@ -213,11 +250,21 @@ class Queue:
             snapshot = await self.find(key)
             if snapshot is None or snapshot.job.images < number:
                 raise NotFoundError
-        return results.image(self._folders, key, number)
+        try:
+            return results.image(self._folders, key, number)
+        except NotFoundError:
+            with suppress(StorageUnavailableError):
+                await self._store.try_out()  # the table may be gone with the image
+                await self.find(key)  # the status follows
+            raise NotFoundError(
+                "The image is no longer in the output folder. Send the job's request again."
+            ) from None
 
     def _settled(self, key: JobKey) -> Job | None:
         known = None if self._runtime.stopping.is_set() else self._store.remembered(key)
-        return None if known is None or may_be_asked_again(known.status) else known
+        if known is None or may_be_asked_again(known.status):
+            return None
+        return None if lacks_images(self._runtime, known) else known
 
     async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end, whether its caller stays or goes; a stop waits for it."""
@@ -236,6 +283,7 @@ class Queue:
                     job = await self._cancel_row(key, Status.IN_PROGRESS)  # no slot knows of it
             if job is not None:
                 self._runtime.tell(Change.FINISHED, job)
+                self._runtime.work.set()  # those behind it may have waited for it to run alone
                 return self._runtime.snapshot(job)
             snapshot = await self.get(key)
             if snapshot.job.status.final:
@@ -252,15 +300,29 @@ class Queue:
         leaving = self._runtime.leaving
         leaving.add(key)
         try:
-            await self._cancel(key)
-            while not await remove(self._runtime, key):  # it was asked for again in between
-                await self._cancel(key)
+            try:
+                await self._remove(key)
+            except StorageUnavailableError as error:
+                if not may_be_full(error):
+                    raise
+                await self._free(key)
+                await self._remove(key)
         except BaseException:
             leaving.discard(key)
             if (job := self._store.remembered(key)) is not None:
                 self._runtime.tell(Change.KEPT, job)
             raise
         leaving.discard(key)
+
+    async def _remove(self, key: JobKey) -> None:
+        await self._cancel(key)
+        while not await remove(self._runtime, key):  # it was asked for again in between
+            await self._cancel(key)
+
+    async def _free(self, key: JobKey) -> None:
+        """Remove the files of a job first: on a full disk its row needs their room."""
+        async with self._runtime.locks.hold(key):
+            await free(self._runtime, key)
 
     async def _retry(self, key: JobKey) -> Job:
         self._require_open()
@@ -300,22 +362,33 @@ class Queue:
         if submission.inputs is None:
             return await self._add(submission)
         job = await self._store.find(submission.key)
+        if job is not None and lacks_images(self._runtime, job):
+            job = (await reconcile(self._runtime, job)).job
         if job is not None and not may_be_asked_again(job.status):
             return Added(job, fresh=False)
         target = self._folders.inputs(submission.key)
         fresh = False
         try:
+            await asyncio.to_thread(self._folders.create_inside)
             await asyncio.to_thread(inputs.adopt, submission.inputs, target)
             added = await self._add(submission)
             fresh = added.fresh
         except OSError as error:
-            raise StorageUnavailableError from error
+            raise storage_error(error) from error
         finally:
             if not fresh and job is None:
                 await asyncio.to_thread(inputs.remove, target)
         return added
 
     async def _add(self, submission: Submission) -> Added:
+        """Write the row, again where the job there has lost images."""
+        added = await self._write(submission)
+        if added.fresh or not lacks_images(self._runtime, added.job):
+            return added
+        await reconcile(self._runtime, added.job)
+        return await self._write(submission)
+
+    async def _write(self, submission: Submission) -> Added:
         """Write the row. A caller that goes away changes nothing, once this was called."""
         key, params = submission.key, submission.params
         drawn = draw_seed() if submission.seed is None else submission.seed

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
-from sdrest.errors import Failure, FailureCode
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.removal import discard
 from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
@@ -17,8 +18,15 @@ from sdrest.params import JobType
 MAX_ATTEMPTS = 3
 """How often a job is started whose server does not live to see its end."""
 
+SUSPECT_ATTEMPTS = MAX_ATTEMPTS - 1
+"""A job that was started so often runs alone: then it alone has crashed the server, if it does."""
 
 _log = logging.getLogger(__name__)
+
+
+def is_suspect(job: Job) -> bool:
+    """Whether a running job has to run alone."""
+    return job.attempts > SUSPECT_ATTEMPTS
 
 
 async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
@@ -38,18 +46,15 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
     await _remove_deleted(runtime.store, folders)
     await _remove_orphans(runtime.store, folders)
     for job in resumed:
+        if job.attempts >= SUSPECT_ATTEMPTS and not job.status.final:
+            _log.warning("Job %s ran at %d crashes; it runs alone now.", job.key.id, job.attempts)
         runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
 
 
 def _sweep(folders: Folders) -> None:
-    """Remove uploads and work folders of the former life."""
+    """Remove uploads and work folders of the previous run."""
     folders.create()
-    for folder in (folders.spool, folders.work):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                inputs.remove(path)
-            else:
-                path.unlink()
+    folders.empty()
 
 
 async def _delete_incomplete(store: Store, folders: Folders) -> None:
@@ -79,7 +84,8 @@ async def _remove_deleted(store: Store, folders: Folders) -> None:
         except OSError as error:
             _log.warning("Files of the deleted job %s cannot be removed: %s", key.id, error)
         else:
-            await store.files_removed(key)
+            with suppress(StorageUnavailableError):  # the next start tries again
+                await store.files_removed(key)
 
 
 async def _remove_orphans(store: Store, folders: Folders) -> None:

@@ -11,6 +11,7 @@ from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.runtime import Runtime
+from sdrest.jobs.space import may_be_full
 
 _DAY = 86_400.0
 
@@ -23,12 +24,20 @@ _log = logging.getLogger(__name__)
 async def remove(runtime: Runtime, key: JobKey) -> bool:
     """Remove a job that is at its end, or has no row; return False, and do nothing, for another.
 
-    The row goes first: what is listed is there. Files that cannot be removed now are removed at
-    the next start. An image that is being sent is sent to its end.
+    The row goes first: what is listed is there. On a disk that is too full for that the files go
+    first, which makes room. Files that cannot be removed now are removed at the next start. An
+    image that is being sent is sent to its end.
     """
     async with runtime.locks.hold(key):
         job = await runtime.store.find(key) or results.original(runtime.folders, key)
-        if not await runtime.store.delete(key):
+        try:
+            deleted = await runtime.store.delete(key)
+        except StorageUnavailableError as error:
+            if not may_be_full(error) or (job is not None and not job.status.final):
+                raise
+            await free(runtime, key)
+            deleted = await runtime.store.delete(key)
+        if not deleted:
             return False
         if job is not None:  # None: somebody else has deleted it by now
             runtime.tell(Change.DELETED, job)
@@ -39,8 +48,16 @@ async def remove(runtime: Runtime, key: JobKey) -> bool:
                 "Files of the deleted job %s remain until the next start: %s", key.id, error
             )
         else:
-            await runtime.store.files_removed(key)
+            with suppress(StorageUnavailableError):  # then the next start looks for them in vain
+                await runtime.store.files_removed(key)
+        await asyncio.to_thread(runtime.store.reserve.restore)
         return True
+
+
+async def free(runtime: Runtime, key: JobKey) -> None:
+    """Remove a job's files before its row, as far as that is possible: the row needs the room."""
+    with suppress(OSError):
+        await asyncio.to_thread(discard, runtime.folders, key)
 
 
 def discard(folders: Folders, key: JobKey) -> None:

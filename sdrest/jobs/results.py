@@ -4,15 +4,25 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdrest.errors import NotFoundError
-from sdrest.jobs.durable import sync, sync_path
+from sdrest.jobs.durable import move_file, sync, sync_path
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 
-_IMAGE = re.compile(r"[1-9][0-9]*\.png")
+_IMAGE = re.compile(r"[1-9][0-9]*\.png|\.[1-9][0-9]*\.png\.part")
+"""Images, and what a crash leaves of a copy (`durable.partial`)."""
+
+_FEW = 4
+"""A job with no more images is looked for each time."""
+
+_TRUSTED_SECONDS = 0.1
+_MOST_TRUSTED = 256
+
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -25,6 +35,8 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         raise OSError(f"{source.name} is no file")
     sync_path(source)
     folder = folders.published(key)
+    with contextlib.suppress(FileExistsError):  # a user may have removed it since the start
+        folder.parent.mkdir()
     with _folder(folder.parent) as parent:
         try:
             os.mkdir(folder.name, dir_fd=parent)
@@ -33,7 +45,7 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         else:
             sync(parent)
         with _folder(folder, parent) as target:
-            os.rename(source, f"{number}.png", dst_dir_fd=target)
+            move_file(source, f"{number}.png", target)
             sync(target)
 
 
@@ -41,9 +53,54 @@ def image(folders: Folders, key: JobKey, number: int) -> Path:
     """Return where an image lies; raises `NotFoundError` unless that is a real file."""
     folder = folders.published(key)
     path = folder / f"{number}.png"
-    if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_real_file(path)):
+    if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_image(path)):
         raise NotFoundError
     return path
+
+
+def missing(folders: Folders, job: Job) -> Sequence[int]:
+    """Return the numbers of the listed images whose files are gone, ascending.
+
+    A link, a folder or an empty file is no image. The answer is none where the table's file is
+    gone too: then the disk is not mounted. Asked for each status of a job that has images, so
+    without a Path; a few microseconds for each image.
+    """
+    if not job.images:
+        return ()
+    parent = f"{folders.output}/{job.key.type}"
+    folder = f"{parent}/{job.key.id}"
+    numbers: Sequence[int] = range(1, job.images + 1)
+    if _mode(parent) == _mode(folder) == stat.S_IFDIR:
+        numbers = [number for number in numbers if not _is_image(f"{folder}/{number}.png")]
+    return numbers if numbers and folders.database.exists() else ()
+
+
+class ImageCheck:
+    """Looks for the files of listed images, as `missing` does.
+
+    Clients ask for the same status again and again. Where a job has many images, a folder without a
+    change since the last look is looked through ten times a second at most.
+    """
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._whole: OrderedDict[JobKey, tuple[object, float]] = OrderedDict()
+
+    def missing(self, job: Job) -> Sequence[int]:
+        """Return the numbers of the listed images whose files are gone, ascending."""
+        if job.images <= _FEW:
+            return missing(self._folders, job)
+        found = _state(f"{self._folders.output}/{job.key.type}/{job.key.id}"), job.images
+        now = time.monotonic()
+        known, until = self._whole.get(job.key, (None, 0.0))
+        if known == found and now < until:
+            return ()
+        gone = missing(self._folders, job)
+        if not gone:
+            self._whole[job.key] = found, now + _TRUSTED_SECONDS
+            if len(self._whole) > _MOST_TRUSTED:
+                self._whole.popitem(last=False)
+        return gone
 
 
 def count(folders: Folders, key: JobKey) -> int:
@@ -52,7 +109,7 @@ def count(folders: Folders, key: JobKey) -> int:
     if not (_is_real_folder(folder) and _is_real_folder(folder.parent)):
         return 0
     number = 0
-    while _is_real_file(folder / f"{number + 1}.png"):
+    while _is_image(folder / f"{number + 1}.png"):
         number += 1
     return number
 
@@ -79,18 +136,30 @@ def original(folders: Folders, key: JobKey) -> Job | None:
     )
 
 
-def discard(folders: Folders, key: JobKey) -> None:
-    """Remove a job's images, and its folder if nothing else is in it. May block."""
+def discard(folders: Folders, key: JobKey, *, empty_folders: bool = False) -> None:
+    """Remove a job's images, and its folder if nothing else is in it. May block.
+
+    With `empty_folders` those in the place of an image go too; else they raise an `OSError`.
+    """
     folder = folders.published(key)
     try:
         with _folder(folder.parent) as parent, _folder(folder, parent) as inside:
             for name in os.listdir(inside):  # noqa: PTH208 (pathlib takes no descriptor)
                 if _IMAGE.fullmatch(name):
-                    os.unlink(name, dir_fd=inside)
+                    _remove(name, inside, empty_folders=empty_folders)
             with contextlib.suppress(OSError):
                 os.rmdir(folder.name, dir_fd=parent)
     except FileNotFoundError:
         pass
+
+
+def _remove(name: str, folder: int, *, empty_folders: bool) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except (IsADirectoryError, PermissionError):  # macOS: EPERM for a folder
+        if not empty_folders:
+            raise
+        os.rmdir(name, dir_fd=folder)
 
 
 @contextlib.contextmanager
@@ -104,15 +173,33 @@ def _folder(path: Path, parent: int | None = None) -> Iterator[int]:
 
 
 def _is_real_folder(path: Path) -> bool:
-    return _kind(path) == stat.S_IFDIR
+    return _mode(path) == stat.S_IFDIR
 
 
 def _is_real_file(path: Path) -> bool:
-    return _kind(path) == stat.S_IFREG
+    return _mode(path) == stat.S_IFREG
 
 
-def _kind(path: Path) -> int | None:
+def _is_image(path: Path | str) -> bool:
+    """Whether a real file, which is not empty, lies at `path`."""
     try:
-        return stat.S_IFMT(path.lstat().st_mode)
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file of a folder is added, renamed or removed."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _mode(path: Path | str) -> int | None:
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
     except OSError:
         return None

@@ -43,6 +43,7 @@ def job(row: sqlite3.Row) -> Job:
         number=row["number"],
         size=row["bytes"],
         peak_rss=row["peak_rss"],
+        flagged=tuple(json.loads(row["flagged"])),
     )
 
 

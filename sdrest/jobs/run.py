@@ -3,23 +3,34 @@
 import asyncio
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from enum import Enum, auto, unique
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.failures import not_started
 from sdrest.engine.process import until_done
-from sdrest.errors import Failure, FailureCode
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Job, Position
-from sdrest.jobs.runtime import Runtime, Stopped
+from sdrest.jobs.runtime import BEGINNING, STORAGE_SECONDS, Runtime, Stopped
+from sdrest.jobs.space import is_full, storage_error
 from sdrest.params import MODELS
 
+_MORE_RUNS = 2
+"""How often a script runs again because somebody removed its files meanwhile."""
+
+_SCRIPT, _PICTURES = "script", "pictures"
+"""What is in a work folder: the script's own one, and links to the job's pictures."""
+
+_INPUTS_GONE = "The job's pictures are gone. Send its request again."
+
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @unique
@@ -32,6 +43,12 @@ class End(Enum):
 
 
 Outcome = End | Failure
+
+_SIGNALLED = {
+    *(FailureCode.KILLED, FailureCode.SCRIPT_FAILED),
+    *(FailureCode.IMAGES_MISSING, FailureCode.PYTHON_MISSING),
+}
+"""Codes of failures that a signal to a script may cause."""
 
 
 class Run:
@@ -47,11 +64,32 @@ class Run:
         self.peak_rss: int | None = None
         self.warm = False
         self._begun = False
+        self._signalled = False
+        self._held = False
         self._images = 0
         self._silence = asyncio.timeout(None)
 
     async def outcome(self) -> Outcome:
         """Run the job to its end. Never raises, but for a cancellation."""
+        outcome = await self._execute_within_limits()
+        if isinstance(outcome, Failure) and await self._was_stopped(outcome):
+            return End.INTERRUPTED
+        return outcome
+
+    async def _was_stopped(self, failure: Failure) -> bool:
+        """Return whether the script failed because the server stops.
+
+        A stop may signal all processes, and the script's end may be seen before the server's own
+        signal. During a stop nothing tells a script that fails by itself from one that was
+        signalled: the job runs again, so nothing is lost.
+        """
+        if failure.code not in _SIGNALLED:
+            return False
+        if self._runtime.stopping.is_set():
+            return True
+        return self._signalled and await self._runtime.stop_follows()
+
+    async def _execute_within_limits(self) -> Outcome:
         job_timeout = self._runtime.job_timeout or None
         stall_timeout = self._runtime.stall_timeout or None
         try:
@@ -62,21 +100,54 @@ class Run:
                 return await self._execute()
         except Stopped:
             return End.INTERRUPTED
+        except StorageUnavailableError as error:
+            return self._no_room(error)
         except TimeoutError as error:
             if deadline.expired():
                 return _timeout(job_timeout)
             return _stalled(stall_timeout) if self._silence.expired() else self._internal(error)
-        except OSError as error:
-            return self._storage_failed(error)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the end of this job only)
             return self._internal(error)
 
     async def _execute(self) -> Outcome:
-        await _finish(self._prepare)
+        """Run the script; again where what it wrote was removed meanwhile, since that fails."""
+        for _ in range(_MORE_RUNS):
+            outcome = await self._attempt()
+            if not await asyncio.to_thread(self._lost_files, outcome):
+                return outcome
+            _log.warning(
+                "Job %s: files were removed while it ran; it starts over.", self._job.key.id
+            )
+            self._runtime.positions[self._job.key] = BEGINNING
+        return await self._attempt()
+
+    async def _attempt(self) -> Outcome:
+        try:
+            return await self._run_script()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            return self._storage_failed(error)
+
+    def _lost_files(self, outcome: Outcome) -> bool:
+        """Whether work folder or images are gone, but not the output folder with them."""
+        folders, job = self._runtime.folders, self._job
+        if outcome is End.COMPLETE:
+            return bool(results.missing(folders, job))
+        if not isinstance(outcome, Failure):
+            return False
+        return folders.database.exists() and not self._workdir.is_dir()
+
+    async def _run_script(self) -> Outcome:
+        self._images = 0
+        failure = await self._insist(lambda: _finish(self._prepare))
+        if failure is not None:
+            return failure
         async with aclosing(self._runtime.executor.run(self._task())) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     self._weigh(event.peak_rss)
+                    self._signalled = event.signalled
                 outcome = await self._take(event)
                 if outcome is not None:
                     return outcome
@@ -87,28 +158,36 @@ class Run:
         if peak_rss is not None:
             _log.debug("Job %s: its host had %d MiB.", self._job.key.id, peak_rss // 2**20)
 
-    def _prepare(self) -> None:
-        """Make the work folder, look for the inputs, remove images that are listed no more."""
-        folders, job = self._runtime.folders, self._job
-        workdir = folders.workdir(job.key, job.attempts)
-        inputs.remove(workdir)
-        workdir.mkdir(parents=True)
-        for picture in self._pictures().values():
-            picture.stat()
-        if not job.images:
-            results.discard(folders, job.key)
+    @property
+    def _workdir(self) -> Path:
+        return self._runtime.folders.workdir(self._job.key, self._job.attempts)
 
-    def _pictures(self) -> dict[str, Path]:
-        folder = self._runtime.folders.inputs(self._job.key)
+    def _prepare(self) -> Failure | None:
+        """Make the folders, lend the inputs to the run, remove images that are listed no more."""
+        folders, job = self._runtime.folders, self._job
+        folders.create_inside()
+        inputs.remove(self._workdir)
+        for name in (_SCRIPT, _PICTURES):
+            (self._workdir / name).mkdir(parents=True)
+        kept = self._pictures(folders.inputs(job.key)).values()
+        try:
+            inputs.lend(kept, self._workdir / _PICTURES)
+        except FileNotFoundError:
+            return Failure(FailureCode.STORAGE_FAILED, _INPUTS_GONE)
+        if not job.images:
+            results.discard(folders, job.key, empty_folders=True)
+        return None
+
+    def _pictures(self, folder: Path) -> dict[str, Path]:
         return {name: folder / f"{name}.png" for name in self._job.key.type.uploads}
 
     def _task(self) -> Task:
-        job, pictures = self._job, self._pictures()
+        job, pictures = self._job, self._pictures(self._workdir / _PICTURES)
         return Task(
             id=job.key.id,
             params=MODELS[job.key.type].model_validate(job.params),
             seed=job.seed,
-            workdir=self._runtime.folders.workdir(job.key, job.attempts),
+            workdir=self._workdir / _SCRIPT,
             image=pictures.get("image"),
             mask=pictures.get("mask"),
             heard=self._hear,
@@ -117,7 +196,7 @@ class Run:
     def _hear(self) -> None:
         """Note that the script is not stuck."""
         seconds = self._runtime.stall_timeout
-        if seconds and not self._silence.expired():
+        if seconds and not self._held and not self._silence.expired():
             self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
     async def _take(self, event: Event) -> Outcome | None:
@@ -131,8 +210,8 @@ class Run:
                     self._begun = True
                     self._runtime.tell(Change.PROGRESS, self._job, warm=self.warm)
                 return None
-            case ImageReady(index=index, path=path):
-                return await self._list(event, index, path)
+            case ImageReady():
+                return await self._list(event)
             case Finished(failure=None) if self._images < self._job.total_images:
                 return Failure(
                     FailureCode.IMAGES_MISSING,
@@ -140,14 +219,20 @@ class Run:
                     "Send the request again; if that does not help, ask for fewer images.",
                 )
             case Finished(failure=failure):
+                if failure and failure.path:  # clients are not told of paths
+                    _log.warning("Job %s: %s", self._job.key.id, failure.local_message)
                 return failure or End.COMPLETE
         assert_never(event)
 
-    async def _list(self, event: ImageReady, index: int, path: Path) -> Outcome | None:
+    async def _list(self, event: ImageReady) -> Outcome | None:
         """Publish an image, then list it."""
-        runtime, key = self._runtime, self._job.key
-        await _finish(lambda: results.publish(runtime.folders, key, index, path))
-        job = await runtime.insist(lambda: runtime.store.list_image(key, index))
+        runtime, key, index = self._runtime, self._job.key, event.index
+        await self._insist(
+            lambda: _finish(lambda: results.publish(runtime.folders, key, index, event.path))
+        )
+        job = await self._insist(
+            lambda: runtime.store.list_image(key, index, is_flagged=event.flagged)
+        )
         if job is None:  # the row is gone, or somebody else's now
             return End.INTERRUPTED
         self._job = job
@@ -156,6 +241,17 @@ class Run:
         self._advance(event)
         runtime.tell(Change.IMAGE, job, warm=self.warm)
         return None
+
+    async def _insist(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a change until the disk has room for it; the script's silence does not count."""
+        self._held = True
+        if self._runtime.stall_timeout and not self._silence.expired():
+            self._silence.reschedule(None)
+        try:
+            return await self._runtime.insist(change, self._job, seconds=STORAGE_SECONDS)
+        finally:
+            self._held = False
+            self._hear()
 
     def _advance(self, event: Progress | ImageReady) -> bool:
         """Move the position; return whether it is another one now."""
@@ -175,14 +271,30 @@ class Run:
             "then send the request again.",
         )
 
+    def _no_room(self, error: StorageUnavailableError) -> Failure:
+        _log.warning("Job %s: %s", self._job.key.id, error.__cause__ or error)
+        return Failure(
+            FailureCode.STORAGE_FAILED,
+            f"The job waited {STORAGE_SECONDS / 60:g} minutes for the server's disk. "
+            f"{error.message} Then send the request again.",
+        )
+
     def _internal(self, error: Exception) -> Failure:
         _log.error("Job %s", self._job.key.id, exc_info=error)
         return Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")
 
 
-async def _finish(work: Callable[[], None]) -> None:
-    """Do blocking work to its end, even if the run is cancelled meanwhile."""
-    await until_done(asyncio.create_task(asyncio.to_thread(work)))
+async def _finish(work: Callable[[], T]) -> T:
+    """Do blocking work to its end, even if the run is cancelled meanwhile.
+
+    Raises `StorageUnavailableError` where the disk is full.
+    """
+    try:
+        return await until_done(asyncio.create_task(asyncio.to_thread(work)))
+    except OSError as error:
+        if is_full(error):
+            raise storage_error(error) from error
+        raise
 
 
 def advance(position: Position, event: Progress | ImageReady, total: int) -> Position:

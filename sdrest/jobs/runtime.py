@@ -4,21 +4,31 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from sdrest.engine.base import Executor
+from sdrest.engine.base import STOP_SECONDS, Executor
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.results import ImageCheck
+from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
 
 BEGINNING = Position(1, 0.0)
 
 RETRY_SECONDS = 1.0
 """How long the table is left alone when it cannot be used."""
+
+STORAGE_SECONDS = 600.0
+"""How long a running job waits for the disk before it is FAILED."""
+
+_CANNOT_WRITE = (
+    "The server cannot write to its output folder. See that the folder is there, that the server "
+    "may write to it, and that its disk has room."
+)
 
 _FIRST_GUESS_SECONDS = 10.0
 _WEIGHT = 0.2
@@ -51,9 +61,11 @@ class Pace:
 class Runtime:
     """The tools and the state of all slots.
 
-    `claims` is held from the claim of a row until its slot is known to have it. `positions` holds
-    how far each running job is, `leaving` the jobs that are being deleted; `work` is set while a
-    job may be waiting.
+    `claims` is held from the claim of a row until its slot is known to have it. `running` holds the
+    claimed jobs, `positions` how far each running job is, `leaving` the jobs that are being
+    deleted; `work` is set while a job may be waiting. `waits` says why a running job cannot go on,
+    and under None why no job is started. While `stops_expected` is not 0, a script has died of a
+    signal that a stop may have sent, and no job is claimed.
     """
 
     store: Store
@@ -65,35 +77,83 @@ class Runtime:
     locks: KeyLocks = field(default_factory=KeyLocks)
     pace: Pace = field(default_factory=Pace)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
+    running: dict[JobKey, Job] = field(default_factory=dict)
     positions: dict[JobKey, Position] = field(default_factory=dict)
     leaving: set[JobKey] = field(default_factory=set)
+    waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    stops_expected: int = 0
+    image_check: ImageCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.image_check = ImageCheck(self.folders)
 
     def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
-        """Publish an event with the job's position."""
+        """Publish an event with the job's position, and without images that are gone."""
         leaving = job.key in self.leaving and change is not Change.DELETED
-        self.bus.publish(JobEvent(change, self.snapshot(job), warm=warm, leaving=leaving))
+        snapshot = self.snapshot(job)
+        if missing := self.image_check.missing(job):
+            snapshot = replace(snapshot, missing=missing)
+        self.bus.publish(JobEvent(change, snapshot, warm=warm, leaving=leaving))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""
         match job.status:
             case Status.QUEUED:
-                return Snapshot(job, rank=self.store.rank(job))
+                return Snapshot(job, rank=self.store.rank(job), waiting=self.waits.get(None))
             case Status.IN_PROGRESS:
-                return Snapshot(job, self.positions.get(job.key, BEGINNING))
+                position = self.positions.get(job.key, BEGINNING)
+                return Snapshot(job, position, waiting=self.waits.get(job.key))
             case _:
                 return Snapshot(job)
 
-    async def insist(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a change of the table until it can be made; raises `Stopped` if it never can."""
-        while True:
-            try:
-                return await change()
-            except StorageUnavailableError:
-                if self.stopping.is_set():
-                    raise Stopped from None
-            await self.pause()
+    async def insist(
+        self,
+        change: Callable[[], Awaitable[T]],
+        job: Job | None = None,
+        *,
+        seconds: float = math.inf,
+    ) -> T:
+        """Repeat a change of the table until it can be made; raises `Stopped` if it never can.
+
+        Meanwhile the status of `job`, or of all jobs in the queue, says what it waits for. Raises
+        `StorageUnavailableError` after `seconds`.
+        """
+        key = None if job is None else job.key
+        end = asyncio.get_running_loop().time() + seconds
+        try:
+            while True:
+                try:
+                    return await change()
+                except StorageUnavailableError as error:
+                    if self.stopping.is_set():
+                        raise Stopped from None
+                    if asyncio.get_running_loop().time() >= end:
+                        raise
+                    self._wait(key, error)
+                await self.pause()
+        finally:
+            self.waits.pop(key, None)
+
+    def _wait(self, key: JobKey | None, error: StorageUnavailableError) -> None:
+        """Say that a job, or the queue, waits for the disk."""
+        known = self.waits.get(key)
+        self.waits[key] = DISK_FULL if is_full(error) else _CANNOT_WRITE
+        if key is not None and known is None and (job := self.store.remembered(key)) is not None:
+            self.tell(Change.WAITING, job)
+
+    async def stop_follows(self) -> bool:
+        """Wait up to `STOP_SECONDS` for a stop and return whether it came; no job starts then."""
+        self.stops_expected += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.stopping.wait()
+        finally:
+            self.stops_expected -= 1
+            self.work.set()
+        return self.stopping.is_set()
 
     async def pause(self) -> None:
         """Wait until a retry makes sense, or the slots are stopping."""

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
+from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Job, JobKey, Status
+from sdrest.jobs.recovery import SUSPECT_ATTEMPTS, is_suspect
 from sdrest.jobs.run import End, Outcome, Run
-from sdrest.jobs.runtime import BEGINNING, Runtime, Stopped
+from sdrest.jobs.runtime import BEGINNING, RETRY_SECONDS, Runtime, Stopped
+from sdrest.jobs.space import require_job_room
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +24,8 @@ class Slot:
         self._running: asyncio.Task[Outcome] | None = None
         self._job: JobKey | None = None
         self._done = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._unwritten: StorageUnavailableError | None = None
         self._unwanted = False
 
     async def serve(self) -> None:
@@ -50,17 +56,37 @@ class Slot:
         return self._job == key
 
     async def cancel(self, key: JobKey) -> None:
-        """End a job's run, if it is here; returns when nothing of the run is left."""
+        """End a job's run, if it is here; returns when nothing of the run is left.
+
+        Raises `StorageUnavailableError` where the run has ended, but its status cannot be written.
+        """
         if self.has(key):
             self._unwanted = True
             self.interrupt()
-            await self._done.wait()
+            done = self._done
+            await self._answered.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2 * RETRY_SECONDS):
+                    await done.wait()
+                    return
+            if self._unwritten is not None and self.has(key):
+                raise self._unwritten
 
     async def _claim(self) -> Job | None:
-        async with self._runtime.claims:
-            job = await self._runtime.store.claim()
+        """Claim the next job. A suspect waits until nothing runs, and nothing starts beside it."""
+        runtime = self._runtime
+        async with runtime.claims:
+            if runtime.stops_expected or any(map(is_suspect, runtime.running.values())):
+                return None
+            if runtime.store.has_waiting:
+                await asyncio.to_thread(runtime.store.reserve.restore)
+                await asyncio.to_thread(require_job_room, runtime.folders.private)
+            most = SUSPECT_ATTEMPTS - 1 if runtime.running else None
+            job = await runtime.store.claim(most_attempts=most)
             if job is not None:
-                self._job, self._unwanted, self._done = job.key, False, asyncio.Event()
+                self._job, self._unwanted, self._unwritten = job.key, False, None
+                self._done, self._answered = asyncio.Event(), asyncio.Event()
+                runtime.running[job.key] = job
             return job
 
     async def _perform(self, job: Job) -> None:
@@ -76,8 +102,10 @@ class Slot:
             await self._conclude(job, self._outcome(self._running), run)
         finally:
             self._running = self._job = None
+            runtime.running.pop(job.key, None)
             runtime.positions.pop(job.key, None)
             self._done.set()
+            self._answered.set()
 
     def _outcome(self, run: "asyncio.Task[Outcome]") -> Outcome:
         """Return how a run ended; one that was cancelled too late has ended by itself."""
@@ -94,7 +122,7 @@ class Slot:
         if outcome is not End.COMPLETE:
             kept.append(runtime.folders.inputs(job.key))
         size = await asyncio.to_thread(inputs.size, *kept)
-        ended = await runtime.insist(lambda: self._settle(job, outcome, size, run.peak_rss))
+        ended = await runtime.insist(lambda: self._settle(job, outcome, size, run.peak_rss), job)
         if ended is not None:
             if outcome is not End.CANCELLED:
                 runtime.pace.observe(ended)
@@ -107,7 +135,12 @@ class Slot:
         """Try once to write how a run ended; the job's lock is held for no longer than that."""
         runtime, key = self._runtime, job.key
         async with runtime.locks.hold(key):
-            ended = await self._write(key, outcome, size, peak_rss)
+            try:
+                ended = await self._write(key, outcome, size, peak_rss)
+            except StorageUnavailableError as error:
+                self._unwritten = error
+                self._answered.set()
+                raise
             if ended is None or ended.status is Status.COMPLETE:
                 await asyncio.to_thread(inputs.remove, runtime.folders.inputs(key))
             return ended

@@ -25,7 +25,8 @@ ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = excluded.status,
     params = excluded.params, total_images = excluded.total_images, images = 0,
     seed = excluded.seed, attempts = 0, created_at = excluded.created_at, started_at = NULL,
-    finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL
+    finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL,
+    flagged = '[]'
 WHERE status IN (SELECT value FROM json_each(:sources))
 """
 
@@ -36,12 +37,18 @@ SELECT json_group_array(json_array(type, id, number)) FROM jobs WHERE number > :
 CLAIM = """
 UPDATE jobs SET status = :target, attempts = attempts + 1, started_at = :now
 WHERE number = (SELECT min(number) FROM jobs WHERE status = 'QUEUED')
+AND attempts <= :most_attempts
 AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
 
 LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number)
+UPDATE jobs SET images = max(images, :number), flagged = (
+    SELECT json_group_array(value) FROM (
+        SELECT value FROM json_each(flagged) WHERE value <> :number
+        UNION ALL SELECT :number WHERE :is_flagged ORDER BY value
+    )
+)
 WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
 RETURNING *
 """
@@ -50,6 +57,12 @@ FINISH = """
 UPDATE jobs SET status = :target, finished_at = :now, failure = :failure, bytes = :bytes,
     peak_rss = :peak_rss
 WHERE type = :type AND id = :id AND status IN (SELECT value FROM json_each(:sources))
+RETURNING *
+"""
+
+FOLLOW_FILES = """
+UPDATE jobs SET status = :target, failure = :failure, bytes = :bytes
+WHERE number = :number AND type = :type AND id = :id AND status = :status
 RETURNING *
 """
 
@@ -63,7 +76,7 @@ RETURNING *
 INTERRUPTED = "SELECT * FROM jobs WHERE status = 'IN_PROGRESS' ORDER BY number"
 
 RESUME = """
-UPDATE jobs SET status = :target
+UPDATE jobs SET status = :target, attempts = min(attempts, :most_attempts)
 WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
@@ -71,8 +84,8 @@ RETURNING *
 # One statement for each state: SQLite finds a partial index by the very text of its condition.
 
 UNLIST_INCOMPLETE = (
-    "UPDATE jobs SET images = 0 WHERE status = 'QUEUED' AND images > 0",
-    "UPDATE jobs SET images = 0 WHERE status = 'IN_PROGRESS' AND images > 0",
+    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'QUEUED' AND images > 0",
+    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'IN_PROGRESS' AND images > 0",
 )
 
 INCOMPLETE = """

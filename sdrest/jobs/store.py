@@ -9,15 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sdrest.errors import Failure, QueueFullError
+from sdrest.errors import Failure, QueueFullError, UsageError
 from sdrest.jobs import rows, sql
 from sdrest.jobs.adding import Added, Addition, add_all
 from sdrest.jobs.connection import Each
 from sdrest.jobs.database import Database
+from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.line import Line
-from sdrest.jobs.lock import FolderLock
+from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
+from sdrest.jobs.space import Reserve, may_be_full
 from sdrest.params import JobType
 
 _MAX_RECENT = 256
@@ -27,7 +30,7 @@ _MAX_RECENT_TEXT = 4096
 """A row with a longer prompt is not kept in memory."""
 
 _ABOVE_ALL = 2**63 - 1
-"""No job's number is higher."""
+"""No job has a higher number, or more attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,13 @@ class Store:
         self._recent: OrderedDict[JobKey, Job] = OrderedDict()
         self._line = Line()
         self._writes = 0
+        self.reserve = Reserve(folders.reserve)
+        """Room for changes that end or delete a job, where the disk is full."""
         self._database = Database(
-            folders.database, restore=folders.create_inside, lost=self._forget
+            folders.database,
+            restore=folders.create_inside,
+            lost=self._forget,
+            reserve=self.reserve,
         )
 
     async def open(self) -> None:
@@ -62,17 +70,38 @@ class Store:
         await asyncio.to_thread(self._folders.create)
         self._lock.acquire()
         try:
-            await self._database.open()
+            await self._open_database()
             self._line.reset(await self._database.read(_waiting))
         except BaseException:
             await self._database.close()
             self._lock.release()
             raise
+        await asyncio.to_thread(self.reserve.restore)
+
+    async def _open_database(self) -> None:
+        """Open the file; on a full disk, after what is not needed any more has been removed."""
+        try:
+            await self._database.open()
+        except UsageError as error:
+            if not may_be_full(error):
+                raise
+            self.reserve.release_all()
+            await asyncio.to_thread(self._folders.empty)
+            await self._database.open()
 
     async def close(self) -> None:
         """Close the table."""
         await self._database.close()
+        await asyncio.to_thread(self.reserve.restore)  # the log is gone, which took room
         self._lock.release()
+
+    def limitations(self) -> Sequence[str]:
+        """Return what the file system of the open table cannot do, as sentences. May block."""
+        return [
+            *([] if self._lock.held else [UNLOCKED]),
+            *([] if self._database.journal is Journal.WAL else [ROLLBACK]),
+            *([] if syncs_folders(self._folders.work) else [UNSYNCED]),
+        ]
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -80,6 +109,11 @@ class Store:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def folder_id(self) -> str:
+        """The id of the output folder, while the table is open; see `FolderLock.id`."""
+        return self._lock.id
 
     async def try_out(self) -> None:
         """Return if a job could be added now: the file is there, and opens for writing.
@@ -108,6 +142,11 @@ class Store:
         if job is not None:
             self._recent.move_to_end(key)
         return job
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a job waits."""
+        return len(self._line) > 0
 
     def rank(self, job: Job) -> int | None:
         """Return how many jobs go before a waiting one, plus 1; None if it does not wait."""
@@ -158,15 +197,42 @@ class Store:
             raise QueueFullError(limit=addition.limit, retry_after=retry_after)
         return added
 
-    async def claim(self) -> Job | None:
-        """Start the job that waits longest: it is IN_PROGRESS, with one attempt more."""
-        return await self._change(sql.CLAIM, Status.IN_PROGRESS, {"now": time.time()})
+    async def claim(self, *, most_attempts: int | None = None) -> Job | None:
+        """Start the job that waits longest: it is IN_PROGRESS, with one attempt more.
 
-    async def list_image(self, key: JobKey, number: int) -> Job | None:
-        """Count the images of a running job up to `number`, never down."""
-        values = rows.names(key) | {"number": number}
+        One that had more than `most_attempts` is left, and those behind it wait too.
+        """
+        most = _ABOVE_ALL if most_attempts is None else most_attempts
+        values = {"now": time.time(), "most_attempts": most}
+        return await self._change(sql.CLAIM, Status.IN_PROGRESS, values)
+
+    async def list_image(self, key: JobKey, number: int, *, is_flagged: bool = False) -> Job | None:
+        """Count the images of a running job up to `number`, never down.
+
+        `is_flagged` where the safety checker replaced that image.
+        """
+        values = rows.names(key) | {"number": number, "is_flagged": is_flagged}
         return await self._database.write(
-            lambda connection: rows.one(connection, sql.LIST_IMAGE, values), then=self._wrote
+            lambda connection: rows.one(connection, sql.LIST_IMAGE, values),
+            then=self._wrote,
+            reserved=True,
+        )
+
+    async def follow_files(
+        self, job: Job, target: Status, failure: Failure | None, *, size: int
+    ) -> Job | None:
+        """Give a job at its end the status that its files show, unless its row has changed."""
+        values = rows.names(job.key) | {
+            "number": job.number,
+            "status": job.status,
+            "target": target,
+            "failure": None if failure is None else rows.dump_failure(failure),
+            "bytes": size,
+        }
+        return await self._database.write(
+            lambda connection: rows.one(connection, sql.FOLLOW_FILES, values),
+            then=self._wrote,
+            reserved=True,
         )
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
@@ -195,19 +261,22 @@ class Store:
 
     async def release(self, key: JobKey) -> Job | None:
         """Put a running job back in its old place of the queue; the attempt does not count."""
-        return await self._change(sql.RELEASE, Status.QUEUED, rows.names(key))
+        return await self._change(sql.RELEASE, Status.QUEUED, rows.names(key), reserved=True)
 
     async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
         """Put back what a former server was running when it died.
 
-        A job that was started `max_attempts` times becomes FAILED with `failure` instead.
+        A job that was started `max_attempts` times and ran alone becomes FAILED with `failure`. One
+        that others ran beside is not proven to be the cause: it keeps an attempt.
         """
 
         def resume(connection: sqlite3.Connection) -> list[Job]:
             jobs = []
-            for row in connection.execute(sql.INTERRUPTED).fetchall():
+            interrupted = connection.execute(sql.INTERRUPTED).fetchall()
+            for row in interrupted:
                 values = {"number": row["number"], "type": row["type"], "id": row["id"]}
-                if row["attempts"] < max_attempts:
+                if row["attempts"] < max_attempts or len(interrupted) > 1:
+                    values["most_attempts"] = max_attempts - 1
                     change = sql.RESUME, _moved(Status.QUEUED, values)
                 else:
                     values |= {
@@ -220,7 +289,9 @@ class Store:
                 jobs.append(rows.one(connection, *change))
             return [job for job in jobs if job is not None]
 
-        return await self._database.write(resume, then=lambda jobs: self._wrote(*jobs))
+        return await self._database.write(
+            resume, then=lambda jobs: self._wrote(*jobs), reserved=True
+        )
 
     async def unlist_incomplete(self) -> None:
         """Forget the images of all jobs that are not at their end."""
@@ -258,7 +329,7 @@ class Store:
             if deleted:
                 self._recent.pop(key, None)
 
-        return await self._database.write(delete, then=forget)
+        return await self._database.write(delete, then=forget, reserved=True)
 
     async def deleted_with_files(self) -> Sequence[JobKey]:
         """Return the deleted jobs whose files may be there still."""
@@ -272,7 +343,7 @@ class Store:
         def note(connection: sqlite3.Connection) -> None:
             connection.execute(sql.FILES_REMOVED, rows.names(key))
 
-        await self._database.write(note)
+        await self._database.write(note, reserved=True)
 
     async def oldest_finished(self) -> Job | None:
         """Return the job that came to its end first."""
@@ -308,13 +379,19 @@ class Store:
             "peak_rss": peak_rss,
         }
         return await self._database.write(
-            lambda connection: rows.one(connection, sql.FINISH, values), then=self._wrote
+            lambda connection: rows.one(connection, sql.FINISH, values),
+            then=self._wrote,
+            reserved=True,
         )
 
-    async def _change(self, statement: str, target: Status, values: dict[str, Any]) -> Job | None:
+    async def _change(
+        self, statement: str, target: Status, values: dict[str, Any], *, reserved: bool = False
+    ) -> Job | None:
         moved = _moved(target, values)
         return await self._database.write(
-            lambda connection: rows.one(connection, statement, moved), then=self._wrote
+            lambda connection: rows.one(connection, statement, moved),
+            then=self._wrote,
+            reserved=reserved,
         )
 
     async def _change_all(self, statements: Sequence[str]) -> None:
@@ -322,7 +399,7 @@ class Store:
             for statement in statements:
                 connection.execute(statement)
 
-        await self._database.write(change, then=lambda _: self._forget())
+        await self._database.write(change, then=lambda _: self._forget(), reserved=True)
 
     def _wrote(self, *jobs: Job | None) -> None:
         self._writes += 1

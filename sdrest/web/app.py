@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from aiohttp import web
 
+from sdrest.engine import links
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.pool import Keeping
 from sdrest.engine.process import sweep_orphans
@@ -16,6 +16,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
+from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
 from sdrest.web.access import Guard
@@ -55,7 +56,7 @@ def create_app(
     app[keys.GUARD] = guard
     app[keys.PROXIES] = Proxies(settings)
     app[keys.SETTINGS] = settings
-    app[keys.FOLDERS] = Folders(Path(settings.output).absolute())
+    app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
     app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
@@ -85,10 +86,11 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
-        await asyncio.to_thread(sweep_orphans)  # before what they wrote is looked at
+        app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
+        await asyncio.to_thread(sweep_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             app[keys.REPOSITORY],
-            keeping=_keeping(settings),
+            keeping=_keeping(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
             metadata=settings.metadata,
         )
@@ -114,10 +116,16 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-def _keeping(settings: Settings) -> Keeping:
+def _limitations(store: Store, folders: Folders) -> list[str]:
+    found = list(store.limitations())
+    return found if links.has_links(folders.work) else [*found, links.COPIES]
+
+
+def _keeping(settings: Settings, owner: str) -> Keeping:
     return Keeping(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
         max_models=settings.max_models,
         max_memory=settings.max_host_memory * 2**20,
+        owner=owner,
     )

@@ -32,7 +32,7 @@ _TOGETHER = (
 )
 _UPLOADS = {
     "image": "The picture to start from: PNG, JPEG, WebP, GIF (its first frame) or BMP.",
-    "mask": "A picture of the same size; what is white in it is painted anew.",
+    "mask": "A picture of the same size. White parts, or a transparent hole, are repainted.",
 }
 
 _EXAMPLES = {"prompt": "a red fox in the snow", "keepAlive": "5m"}

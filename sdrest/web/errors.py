@@ -15,9 +15,9 @@ from sdrest.errors import (
     FailureCode,
     QueueFullError,
     RequestError,
-    StorageUnavailableError,
     UnauthorizedError,
 )
+from sdrest.jobs.space import storage_error
 from sdrest.web.proxy import prefix, with_prefix
 from sdrest.web.render import JSON, error_body
 
@@ -73,7 +73,10 @@ FAILURES: Mapping[FailureCode, str] = {
     FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
     FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
     FailureCode.KILLED: "A signal ended the script.",
-    FailureCode.IMAGES_MISSING: "The script ended well and made fewer images than asked for.",
+    FailureCode.IMAGES_MISSING: (
+        "The script made fewer images than asked for, or images were deleted from the output "
+        "folder."
+    ),
     FailureCode.MODEL_MISSING: "The checkpoint, or another model of the script, is not there.",
     FailureCode.MODEL_INVALID: "The checkpoint or another model is damaged or does not fit.",
     FailureCode.REPOSITORY_MISSING: "The repository is not there.",
@@ -101,15 +104,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PreconditionFailedError(RequestError):
-    """The image is not the one that the request's If-Match or If-Unmodified-Since names."""
+    """The image does not match If-Match or If-Unmodified-Since."""
 
     code = ErrorCode.PRECONDITION_FAILED
+    default_message = (
+        "The image is not the one that the request's If-Match or If-Unmodified-Since names."
+    )
 
 
 class RangeNotSatisfiableError(RequestError):
-    """The image has no such range of bytes."""
+    """The range lies outside of the image."""
 
     code = ErrorCode.RANGE_NOT_SATISFIABLE
+    default_message = "The image has no such range of bytes."
 
 
 @web.middleware
@@ -132,7 +139,7 @@ def _mistake(request: web.Request, error: Exception) -> web.Response:
     name = f"{request.method} {request.rel_url.raw_path}"
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
         _log.warning("%s: %s", name, error.strerror)
-        return request_error_response(StorageUnavailableError())
+        return request_error_response(storage_error(error))
     _log.error("%s failed", name, exc_info=error)
     return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 

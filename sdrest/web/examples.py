@@ -13,8 +13,10 @@ from sdrest.errors import (
     QueueFullError,
     TooLargeError,
 )
+from sdrest.jobs.ids import job_id, server_values
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
+from sdrest.settings import Settings
 from sdrest.web.errors import MEANINGS
 from sdrest.web.messages import EventKind
 from sdrest.web.render import error_body, job_body, job_entry
@@ -22,7 +24,6 @@ from sdrest.web.render import error_body, job_body, job_entry
 BASE = "https://0.0.0.0:8888"
 """How the README's commands name a server; the page's script puts in this one's name."""
 
-ID = "63dbe45efdadad3006feb71aa3e48b7d"
 _PROMPT = (
     "A digital illustration of a beautiful mountain landscape, detailed, {}, epic composition, 4k, "
     "trending on artstation, fantasy vivid colors"
@@ -50,6 +51,9 @@ REQUESTS: Mapping[JobType, Mapping[str, str]] = {
     },
 }
 """The README's requests: what curl sends as a form; `@` is before the path of a file."""
+
+ID = job_id(REQUESTS[JobType.TEXT_TO_IMAGE], server_values(JobType.TEXT_TO_IMAGE, Settings(), {}))
+"""The job of the first of them, as a server with the default flags names it."""
 
 JSON_REQUEST = {
     "prompt": _PROMPT.format("thom tenerys"),

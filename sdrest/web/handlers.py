@@ -102,7 +102,7 @@ class JobRoutes:
     async def _post_form(self, request: web.Request) -> JobKey:
         """Take a request that may bring files."""
         max_upload = request.app[keys.SETTINGS].max_upload
-        async with Spool(request.app[keys.FOLDERS].spool) as spool:
+        async with Spool(request.app[keys.FOLDERS]) as spool:
             form = await read_form(request, self.type, spool, max_upload=max_upload)
             self._require_uploads(form)
             wanted = self._requested(request, form)

@@ -49,7 +49,10 @@ class _Readiness:
         self._looking: asyncio.Task[_Found] | None = None
 
     async def get(self, request: web.Request) -> web.Response:
-        """Tell which engine there is and what would make jobs fail; 503 if all of them would."""
+        """Tell which engine there is and what would make jobs fail; 503 if all of them would.
+
+        What the file system of the output folder cannot do is a problem that leaves jobs usable.
+        """
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(_look(request.app))
         found = await asyncio.shield(self._looking)
@@ -76,6 +79,8 @@ class _Found:
 async def _look(app: web.Application) -> _Found:
     found = await asyncio.to_thread(_problems, app[keys.REPOSITORY])
     problems = {item.message: item.code for item in found.values() if item is not None}
+    for limitation in app[keys.LIMITATIONS]:
+        problems[limitation] = FailureCode.STORAGE_FAILED
     usable = [job_type for job_type, item in found.items() if item is None]
     try:
         await app[keys.QUEUE].try_out()

@@ -1,6 +1,7 @@
 """What the handlers find in the application."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -24,6 +25,8 @@ GUARD = web.AppKey("guard", Guard)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)
+LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
+"""What the file system of the output folder cannot do, as sentences."""
 EXECUTOR = web.AppKey("executor", LocalExecutor)
 METRICS = web.AppKey("metrics", Metrics)
 TRAFFIC = web.AppKey("traffic", Traffic)

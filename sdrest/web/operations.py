@@ -143,7 +143,8 @@ OPERATIONS: Mapping[str, Operation] = {
         (*_BODY, ErrorCode.QUEUE_FULL, ErrorCode.STOPPING),
         body="TYPE",
         text="The same request again is the same job: it runs once. A FAILED or CANCELLED one "
-        "runs again. A request with a random seed is always a new job.",
+        "runs again, and one whose images were deleted from the output folder. A request with a "
+        "random seed is always a new job.",
     ),
     _STATUS: Operation(
         "See where a job stands",
@@ -238,7 +239,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /readyz": Operation(
         "Could the server make a picture now?",
         {
-            _OK: _json("It could.", "Readiness"),
+            _OK: _json(
+                "It could. `problems` says which types could not, and what the file system of the "
+                "output folder lacks.",
+                "Readiness",
+            ),
             HTTPStatus.SERVICE_UNAVAILABLE: Answer(
                 "Every job would be refused or fail; `problems` says why.",
                 "application/json",

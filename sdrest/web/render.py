@@ -20,7 +20,8 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `seed` is there where the request asked for a random one.
+    its `error`. `flagged` is there where the safety checker replaced images, `seed` where the
+    request asked for a random one, `waiting` while the server cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -50,8 +51,11 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is Status.FAILED and job.failure is not None:
         failure = job.failure
         answer["error"] = _error(failure.code, failure.message, failure.details)
+    if job.flagged and job.status is not Status.QUEUED:
+        answer["flagged"] = list(job.flagged)
     if job.status is not Status.QUEUED:
-        answer["imageUrls"] = [prefix + job.key.image_url(n) for n in range(1, job.images + 1)]
+        shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
+        answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
     if snapshot.rank is not None:
         answer["position"] = snapshot.rank
     if job.status is Status.IN_PROGRESS:
@@ -60,6 +64,9 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
     answer["status"] = job.status
+    if snapshot.waiting is not None:
+        code = ErrorCode.STORAGE_UNAVAILABLE
+        answer["waiting"] = {"code": code, "message": snapshot.waiting}
     return answer
 
 

@@ -125,14 +125,16 @@ def _job(status: Status) -> Schema:
     fields: Schema = {"status": {"const": status}, "resultUrl": _RESULT}
     match status:
         case Status.QUEUED:
-            fields["position"] = _POSITION
+            fields |= {"position": _POSITION, "waiting": _WAITING}
         case Status.IN_PROGRESS:
-            fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES}
+            fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES, "waiting": _WAITING}
         case Status.FAILED:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
             fields["imageUrls"] = _IMAGES
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position")
+    if status is not Status.QUEUED:
+        fields["flagged"] = _FLAGGED
+    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "waiting")
 
 
 _RESULT: Schema = {
@@ -147,7 +149,16 @@ _POSITION = _RANK | {
 _IMAGES: Schema = {
     "type": "array",
     "items": {"type": "string", "pattern": rf"^{JOB_PATH}/[1-9][0-9]*\.png$"},
-    "description": "The paths of the images that are complete. A listed image stays.",
+    "description": "The paths of the images that are complete. A listed image stays, unless "
+    "somebody deletes its file.",
+}
+_FLAGGED: Schema = {
+    "type": "array",
+    "items": _RANK,
+    "minItems": 1,
+    "uniqueItems": True,
+    "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
+    "where it replaced none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(
@@ -157,6 +168,12 @@ _PROGRESS = _object(
         "totalImages": _RANK | {"description": "How many there will be."},
     }
 )
+_WAITING = _object(
+    {
+        "code": {"const": ErrorCode.STORAGE_UNAVAILABLE},
+        "message": {"type": "string", "description": "Why the job cannot go on and what to do."},
+    }
+) | {"description": "While the server cannot write: what the job waits for."}
 _FAILURE = _object(
     {
         "code": ref("FailureCode"),
@@ -164,6 +181,11 @@ _FAILURE = _object(
         "details": {
             "type": "object",
             "properties": {
+                "missingImages": {
+                    "type": "array",
+                    "items": _RANK,
+                    "description": "Where listed images were deleted: their numbers.",
+                },
                 "exitCode": {
                     "type": "integer",
                     "description": "Where the script ended by itself: with which exit code.",

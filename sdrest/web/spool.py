@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from sdrest.errors import StorageUnavailableError
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.space import storage_error
 
 _BLOCK = 512 * 1024
 """Bytes that are hashed and written at once, off the event loop."""
@@ -29,13 +30,13 @@ class Upload:
 
 
 class Spool:
-    """The folder of one request below `parent`; it is made when it is first needed.
+    """The folder of one request in the spool of `folders`; it is made when it is first needed.
 
     Leaving the context removes it with all that is in it.
     """
 
-    def __init__(self, parent: Path) -> None:
-        self._parent = parent
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._folder: Path | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,24 +56,43 @@ class Spool:
         """Return a new folder in this request's one."""
         try:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(dir=self._parent))
+                self._folder = self._make()
             folder = self._folder / name
             folder.mkdir()
         except OSError as error:
-            raise StorageUnavailableError from error
+            raise storage_error(error) from error
         return folder
+
+    def _begin(self, path: Path, block: bytes, digest: _Digest) -> None:
+        """Write the first block of a file, in its folder or in a new one of that name."""
+        if not path.parent.is_dir():
+            try:
+                self._folders.create_inside()
+                path.parent.mkdir(parents=True)
+            except OSError as error:
+                raise storage_error(error) from error
+        _append(path, block, digest)
+
+    def _make(self) -> Path:
+        try:
+            return Path(tempfile.mkdtemp(dir=self._folders.spool))
+        except FileNotFoundError:  # a user may have removed the spool since the start
+            self._folders.create_inside()
+            return Path(tempfile.mkdtemp(dir=self._folders.spool))
 
     async def receive(self, name: str, chunks: AsyncIterable[bytes]) -> Upload:
         """Write a file as it comes in; raises what `chunks` raises."""
         path = self.folder(f"upload-{name}") / "file"
         digest = hashlib.sha256()
         buffer = bytearray()
+        append = self._begin
         async for chunk in chunks:
             buffer += chunk
             if len(buffer) >= _BLOCK:
-                await asyncio.to_thread(_append, path, bytes(buffer), digest)
+                await asyncio.to_thread(append, path, bytes(buffer), digest)
+                append = _append
                 buffer.clear()
-        await asyncio.to_thread(_append, path, bytes(buffer), digest)
+        await asyncio.to_thread(append, path, bytes(buffer), digest)
         return Upload(path, digest.hexdigest())
 
 
@@ -82,4 +102,4 @@ def _append(path: Path, block: bytes, digest: _Digest) -> None:
         with path.open("ab") as file:
             file.write(block)
     except OSError as error:
-        raise StorageUnavailableError from error
+        raise storage_error(error) from error

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import os
 import re
 import shlex
 import shutil
@@ -60,6 +61,16 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         ImageDraw.Draw(mask).ellipse((150, 100, 350, 300), fill=255)
         mask.save(tmp_path / "image-mask.png")
         yield started
+
+
+def test_the_newest_of_many_pictures_becomes_the_image(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b c", "d")):
+        folder = tmp_path / "output/text-to-image" / name
+        folder.mkdir(parents=True)
+        (folder / "1.png").write_text(name)
+        os.utime(folder / "1.png", (number % 2, number % 2))
+    subprocess.run(["sh", "-ec", block("this takes the newest")], cwd=tmp_path, check=True)
+    assert (tmp_path / "image.png").read_text() == "b c"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -1,12 +1,15 @@
 """The API's description in Swagger UI: it asks this server alone, and its forms make pictures."""
 
+import asyncio
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.support.page import PLAIN, Studio, studio
-from tests.support.server import Serve
+from tests.support.server import Serve, environment, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -45,6 +48,28 @@ async def test_try_it_out_makes_a_picture(browser: Browser, serve: Serve) -> Non
         await expect(answer.locator(".response .response-col_status").first).to_contain_text("200")
         body = json.loads(await answer.locator(".response .microlight").first.text_content() or "")
         assert body["status"] in {"QUEUED", "IN_PROGRESS", "COMPLETE"}
+
+
+async def test_the_command_shown_works_when_it_is_pasted(browser: Browser, tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, tmp_path / "cert.pem", env={"CAROOT": str(tmp_path)}) as server,
+        studio(browser, server, ignore_https_errors=True) as opened,
+    ):
+        await opened.page.goto(f"{opened.root}docs")
+        answer = await execute(opened)
+        await expect(answer.locator(".response .response-col_status").first).to_contain_text("200")
+        command = await opened.page.locator(".curl-command code").first.text_content()
+        process = await asyncio.create_subprocess_exec(
+            *("bash", "-e", "-c", command or ""),
+            cwd=server.folder,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        assert process.returncode == 0, (command, err.decode())
+        assert json.loads(out)["status"] in {"QUEUED", "IN_PROGRESS", "COMPLETE"}, command
 
 
 async def test_try_it_out_sends_the_token(browser: Browser, serve: Serve) -> None:

@@ -1,10 +1,12 @@
 """What becomes of jobs: cancelled, tried again, deleted, and found again after any break."""
 
 import re
+import sys
 
 import pytest
 from playwright.async_api import Browser, Locator, Request, Route, expect
 
+from tests.fakes.running import FORK
 from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Serve
 
@@ -64,6 +66,15 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
         await expect(opened.gallery).to_have_count(2)
         await opened.page.reload()
         await expect(opened.gallery).to_have_count(2)
+
+
+async def test_flagged_pictures_are_named_on_the_card(browser: Browser, serve: Serve) -> None:
+    fake = ("--repository", str(FORK), "--python", sys.executable)
+    async with serve(PLAIN, *fake) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "flag images=2,3", pictures=3)
+        told = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
+        await expect(told).to_be_visible()
 
 
 async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
@@ -239,3 +250,20 @@ async def test_what_another_client_deletes_leaves_the_page(browser: Browser, ser
             async with client.delete(answer.url.path) as deleted:
                 assert deleted.status == 204
         await expect(opened.gallery).to_have_count(0)
+
+
+async def test_a_job_whose_image_was_deleted_is_drawn_again(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a deleted picture", pictures=1)
+        await opened.hears("Done: 1 picture, a deleted picture")
+        (image,) = (server.folder / "output/text-to-image").glob("*/1.png")
+        image.unlink()
+        await opened.page.reload()
+        card = opened.gallery.filter(has_text="a deleted picture")
+        await expect(card).to_contain_text("no longer in the output folder")
+        await expect(card.get_by_role("img")).to_have_count(0)
+        await card.get_by_role("button", name="Try again").click()
+        await opened.hears("Done: 1 picture, a deleted picture")
+        await expect(card.locator("img")).to_have_js_property("complete", value=True)
+        assert await card.locator("img").evaluate("image => image.naturalWidth") > 0

@@ -14,6 +14,7 @@ from tests.support.server import Serve, Server
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SIDE = 256
+CASES = Path(__file__).parents[1] / "data" / "cases"
 UNPROCESSABLE = "status of 422"
 
 
@@ -182,6 +183,53 @@ async def test_a_picture_is_dropped_and_what_is_none_is_refused(
         await expect(opened.start).to_be_hidden()
         await opened.paste("pasted.png", drawn(tmp_path).read_bytes())
         await expect(opened.start).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("small.avif", ""),
+        ("icon.ico", "image/x-icon"),
+        ("drawing.svg", "image/svg+xml"),
+    ],
+)
+async def test_a_dropped_file_that_the_server_cannot_read_is_sent_as_png(
+    browser: Browser, serve: Serve, name: str, media_type: str
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.tab("Image to image")
+        await opened.enter(Prompt="a lake")
+        await opened.drop(name, (CASES / name).read_bytes(), media_type)
+        await expect(opened.start).to_be_visible()
+        await opened.make()
+        await opened.hears("Done: 1 picture")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "image/heic"])
+async def test_a_dropped_file_that_is_no_picture_is_refused_where_the_person_looks(
+    browser: Browser, serve: Serve, media_type: str
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.drop("notes.txt", b"this is no picture", media_type)
+        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Image to image")
+        refusal = opened.page.get_by_role("alert").get_by_text("notes.txt is no picture")
+        await expect(refusal).to_be_in_viewport()
+
+
+async def test_a_loaded_mask_without_white_parts_says_so(
+    browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    black = tmp_path / "black.png"
+    Image.new("L", (SIDE, SIDE)).save(black)
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.tab("Inpaint image")
+        await choose(opened, drawn(tmp_path))
+        await opened.page.get_by_label("Load a mask").set_input_files(black)
+        await expect(opened.page.get_by_text("black.png has no white parts.")).to_be_visible()
+        assert await opened.painted() == 0
 
 
 async def test_a_picture_finds_its_form(browser: Browser, serve: Serve, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`make chaos`: kill the server a hundred times and look what is left."""
+"""`make chaos`: kill and stop the server a hundred times and look what is left."""
 
 import argparse
 import asyncio

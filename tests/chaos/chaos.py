@@ -1,4 +1,8 @@
-"""Kills the server again and again while clients act at random; then looks what is left."""
+"""Kills and stops the server again and again while clients act at random; then looks what is left.
+
+A stop signals every process, as systemd and a shutdown do: the server, its scripts and their
+children, in one order or the other.
+"""
 
 import asyncio
 import contextlib
@@ -28,6 +32,13 @@ _RUN = "CHAOS_RUN"
 """A variable in the environment of the server and of all that it starts."""
 
 _CLIENTS = 4
+
+_STOPS: tuple[tuple[signal.Signals, ...], ...] = (
+    *((signal.SIGTERM,), (signal.SIGTERM, signal.SIGHUP), (signal.SIGINT,), (signal.SIGHUP,)),
+)
+"""The signals of a stop, of which systemd's SendSIGHUP= is one."""
+
+_STOP_CODES = {f'"{number.name}"' for stop in _STOPS for number in stop}
 _DRAIN_SECONDS = 600.0
 
 
@@ -37,13 +48,15 @@ class Report:
 
     seed: int
     kills: int
+    stops: int
     actions: Counter[str]
     states: Counter[str]
 
     def __str__(self) -> str:
         actions = ", ".join(f"{count} {name}" for name, count in sorted(self.actions.items()))
         states = ", ".join(f"{count} {name}" for name, count in sorted(self.states.items()))
-        return f"seed {self.seed}: {self.kills} kills; answered: {actions}; jobs: {states}"
+        lives = f"{self.kills} lives, {self.stops} of them ended by a stop of all processes"
+        return f"seed {self.seed}: {lives}; answered: {actions}; jobs: {states}"
 
 
 class Chaos:
@@ -54,6 +67,7 @@ class Chaos:
         self._seed = seed
         self._dice = random.Random(seed)
         self._killed: Server | None = None
+        self._stops = 0
         self._run = uuid.uuid4().hex
         self._monkeys = Monkeys(self._dice, folder)
 
@@ -68,11 +82,12 @@ class Chaos:
             assert await server.stop() == 0
         self._check_folder()
         assert not self._processes(), "processes are left"
-        return Report(self._seed, kills, self._monkeys.counts, states)
+        return Report(self._seed, kills, self._stops, self._monkeys.counts, states)
 
     async def _life(self, new_jobs: int) -> None:
         dice = self._dice
-        async with self._server(dice.choice(list(ENGINES)), "--concurrency", "2") as server:
+        flags = ("--concurrency", "2", "--grace", "0.2")
+        async with self._server(dice.choice(list(ENGINES)), *flags) as server:
             lifetime = dice.uniform(0.0, 1.5)
             if dice.random() < 1 / 5:  # it dies while it starts
                 await asyncio.wait([asyncio.create_task(server.ended())], timeout=lifetime)
@@ -84,7 +99,14 @@ class Chaos:
                 clients.create_task(self._kill(server, lifetime))
 
     async def _kill(self, server: Server, seconds: float) -> None:
-        await asyncio.wait([asyncio.create_task(server.ended())], timeout=seconds)
+        numbers, scripts_first = self._dice.choice(_STOPS), self._dice.random() < 1 / 2
+        stops = self._dice.random() < 1 / 2
+        ended = asyncio.create_task(server.ended())
+        await asyncio.wait([ended], timeout=seconds)
+        if stops and not ended.done():
+            await asyncio.to_thread(server.signal_all, *numbers, scripts_first=scripts_first)
+            self._stops += 1
+            assert await asyncio.shield(ended) == 0, server.err.lines
         self._kill_once(server)
 
     def _kill_once(self, server: Server) -> None:
@@ -134,6 +156,9 @@ class Chaos:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             if connection.execute("PRAGMA user_version").fetchone() == (0,):
                 return
+            failures = connection.execute("SELECT failure FROM jobs WHERE failure IS NOT NULL")
+            for (failure,) in failures:
+                assert not any(code in failure for code in _STOP_CODES), failure
             counted = dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))
             totals = "SELECT status, sum(jobs) FROM counts WHERE jobs > 0 GROUP BY status"
             kept = dict(connection.execute(totals))

@@ -119,7 +119,7 @@ class Monkeys:
     async def _send(self, client: aiohttp.ClientSession, form: Form) -> None:
         post = client.post(form.route, data=form.data(), allow_redirects=False)
         async with self._asks(form), post as answer:
-            assert answer.status == 302, await answer.text()
+            await expect(answer, 302)
             form.urls.add(answer.headers["Location"])
             self.counts["POST"] += 1
 
@@ -148,7 +148,7 @@ class Monkeys:
         if (known := self._known()) is None:
             return
         async with client.post(f"{known[1]}/cancel") as answer:
-            assert answer.status in {200, 410}, await answer.text()
+            await expect(answer, 200, 410)
             self.counts["cancel"] += 1
 
     async def _retry(self, client: aiohttp.ClientSession) -> None:
@@ -157,7 +157,7 @@ class Monkeys:
         form, url = known
         post = client.post(f"{url}/retry", allow_redirects=False)
         async with self._asks(form), post as answer:
-            assert answer.status in {302, 409, 410}, await answer.text()
+            await expect(answer, 302, 409, 410)
             self.counts["retry"] += 1
 
     async def _delete(self, client: aiohttp.ClientSession) -> None:
@@ -166,7 +166,7 @@ class Monkeys:
         form, url = known
         form.deleting[url] = began = next(self._clock)
         async with client.delete(url) as answer:
-            assert answer.status in {204, 410}, await answer.text()
+            await expect(answer, 204, 410)
             form.deleted[url] = began
             self.counts["DELETE"] += 1
 
@@ -189,6 +189,13 @@ class Monkeys:
                     picture = await response.read()
                     await asyncio.to_thread(Image.open(io.BytesIO(picture)).load)
                     self.counts["image"] += 1
+
+
+async def expect(answer: aiohttp.ClientResponse, *statuses: int) -> None:
+    """Check the status of an answer; that a server is stopping ends its clients' play."""
+    if answer.status == 503 and (await answer.json())["error"]["code"] == "stopping":
+        raise aiohttp.ClientError("The server is stopping.")
+    assert answer.status in statuses, await answer.text()
 
 
 def _picture(number: int) -> bytes:

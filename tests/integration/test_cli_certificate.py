@@ -1,4 +1,5 @@
 import contextlib
+import ipaddress
 import os
 import shutil
 import socket
@@ -11,12 +12,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS, Pair, context, provide
+from sdrest.commands.certificate import HOSTS, Pair, context, hosts, provide
+from sdrest.commands.certificate_names import usable
 from sdrest.commands.lines import Line
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
@@ -92,10 +95,35 @@ def test_a_pair_is_made_where_both_are_missing(folder: Path) -> None:
     assert pair == Pair(Path("cert.pem"), Path("key.pem"))
     assert sorted(path.name for path in folder.iterdir()) == ["cert.pem", "key.pem"]
     assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
-    assert names(pair.cert) == set(HOSTS)
+    assert names(pair.cert) == set(hosts(Settings()))
     assert "self-signed" in text(notes)
     assert "mkcert -install" in text(notes)
     assert provide(Settings()) == (pair, [])
+
+
+@pytest.mark.parametrize("program", ["mkcert", "none"])
+def test_a_new_certificate_is_for_the_host_and_the_names_and_addresses_of_this_machine(
+    folder: Path, program: str
+) -> None:
+    if program == "mkcert":
+        install(folder, MKCERT)
+    pair, _ = provide(Settings(host="Box.Example", given=frozenset({"host"})))
+    machine = socket.gethostname().lower()
+    addresses = {
+        str(ipaddress.ip_address(address.address))
+        for interface in psutil.net_if_addrs().values()
+        for address in interface
+        if address.family in {socket.AF_INET, socket.AF_INET6} and "%" not in address.address
+    }
+    found = names(pair.cert)
+    assert {*HOSTS, "box.example", machine, f"{machine.partition('.')[0]}.local"} <= found
+    assert addresses
+    assert addresses <= found
+
+
+def test_names_that_no_certificate_can_hold_are_left_out() -> None:
+    offered = ["", "two words", "a" * 64, "-", "Straße.example", "FD00::0:1", "fe80::1%eth0", "box"]
+    assert usable(offered) == ("-", "strasse.example", "fd00::1", "fe80::1%eth0", "box")
 
 
 def test_what_browsers_ask_of_a_certificate(folder: Path) -> None:
@@ -158,7 +186,7 @@ def test_curl_accepts_it_on_the_address_of_the_original(folder: Path, trust: str
 def test_mkcert_makes_it_where_it_is_installed(folder: Path) -> None:
     install(folder, MKCERT)
     pair, notes = provide(Settings())
-    assert names(pair.cert) == {*HOSTS, "made-by-mkcert"}
+    assert names(pair.cert) == {*hosts(Settings()), "made-by-mkcert"}
     assert "by mkcert" in text(notes)
     context(pair)
 
@@ -166,7 +194,7 @@ def test_mkcert_makes_it_where_it_is_installed(folder: Path) -> None:
 def test_a_mkcert_that_fails_does_no_harm(folder: Path) -> None:
     install(folder, f"#!{sys.executable}\nraise SystemExit(1)\n")
     pair, notes = provide(Settings())
-    assert names(pair.cert) == set(HOSTS)
+    assert names(pair.cert) == set(hosts(Settings()))
     assert "self-signed" in text(notes)
 
 
@@ -251,7 +279,7 @@ def test_a_server_that_makes_a_certificate_does_not_keep_what_made_it(folder: Pa
     )
 
     assert said.stdout == "False\n"
-    assert names(folder / "cert.pem") == set(HOSTS)
+    assert names(folder / "cert.pem") == set(hosts(Settings()))
 
 
 def test_where_no_process_can_be_started_the_certificate_is_made_all_the_same(
@@ -261,4 +289,4 @@ def test_where_no_process_can_be_started_the_certificate_is_made_all_the_same(
 
     provide(Settings())
 
-    assert names(folder / "cert.pem") == set(HOSTS)
+    assert names(folder / "cert.pem") == set(hosts(Settings()))

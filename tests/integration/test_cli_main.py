@@ -11,8 +11,8 @@ import click
 import pytest
 
 from sdrest import __version__
-from sdrest.cli import COMMANDS, main
-from sdrest.commands.options import settings
+from sdrest.cli import COMMANDS, help_text, main
+from sdrest.commands.options import service_variables, settings
 from sdrest.settings import FLAGS, Settings
 from tests.support.server import environment
 
@@ -179,3 +179,111 @@ def test_help_into_a_closed_pipe_is_no_error(reader: str) -> None:
         timeout=60,
     )
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "--help"], ["help", "help"],
+                                   ["help", "serve"], ["serve", "--help"]])  # fmt: skip
+def test_the_command_help_prints_the_help(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    assert capfd.readouterr() == (help_text(), "")
+
+
+@pytest.mark.parametrize("name", ["setup", "doctor", "generate"])
+def test_help_of_a_command_is_its_own(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    expected = capfd.readouterr()
+    assert main(["help", name]) == 0
+    assert capfd.readouterr() == expected
+    assert expected.out.startswith(f"Usage: sdrest {name} ")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["genrate", "a fox"], "There is no command 'genrate'. Did you mean `sdrest generate`?"),
+        (["servr"], "There is no command 'servr'. Did you mean `sdrest serve`?"),
+        (["SETUP"], "There is no command 'SETUP'. Did you mean `sdrest setup`?"),
+        (["docter", "--json"], "There is no command 'docter'. Did you mean `sdrest doctor`?"),
+        (["hlep"], "There is no command 'hlep'. Did you mean `sdrest help`?"),
+        (["help", "genrate"], "There is no command 'genrate'. Did you mean `sdrest generate`?"),
+        (["lighthouse"], "There is no command 'lighthouse'. `sdrest help` lists them."),
+        ([""], "There is no command ''. `sdrest help` lists them."),
+        (["--port", "0", "genrate"], "There is no command 'genrate'. Did you mean `sdrest gener"),
+        (["--port", "0", "doctor"], "A command comes first: `sdrest doctor [options]`."),
+    ],
+)
+def test_a_mistyped_command_starts_no_server(
+    words: list[str], line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"error {line}")
+    assert err.count("\n") == 1
+
+
+KUBERNETES = {
+    "SDREST_PORT": "tcp://10.0.0.1:8888",
+    "SDREST_SERVICE_HOST": "10.0.0.1",
+    "SDREST_SERVICE_PORT": "8888",
+    "SDREST_SERVICE_PORT_HTTP": "8888",
+    "SDREST_PORT_8888_TCP": "tcp://10.0.0.1:8888",
+    "SDREST_PORT_8888_TCP_ADDR": "10.0.0.1",
+    "SDREST_PORT_8888_TCP_PORT": "8888",
+    "SDREST_PORT_8888_TCP_PROTO": "tcp",
+}
+DOCKER = KUBERNETES | {"SDREST_NAME": "/page/sdrest", "SDREST_ENV_PATH": "/usr/bin"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://10.0.0.1:8888", "udp://10.0.0.1:53", "sctp://10.0.0.1:9", "tcp://[fd00::1]:8888",
+     "TCP://sdrest.local:1"],
+)  # fmt: skip
+@pytest.mark.parametrize("flag", ["port", "host", "output", "cors_origin", "max_queue"])
+def test_the_address_of_a_service_is_no_flag(
+    flag: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"SDREST_{flag.upper()}", address)
+    assert parsed() == Settings()
+    monkeypatch.setenv("SDREST_CONCURRENCY", "2")
+    assert parsed("--port", "9001").given == {"port", "concurrency"}
+
+
+@pytest.mark.parametrize("variables", [KUBERNETES, DOCKER])
+def test_variables_of_kubernetes_and_docker_are_recognised(variables: dict[str, str]) -> None:
+    own = {"SDREST_CORS": "true", "SDREST_HOST": "10.0.0.1", "SDREST_OUTPUT": "/out", "HOME": "/"}
+    own |= {"SDREST_TOKEN": "tcp://10.0.0.1:8888", "TCP": "tcp://10.0.0.1:8888"}
+    assert service_variables(variables | own) == sorted(variables)
+
+
+@pytest.mark.parametrize("text", ["abc", "tcp://", "tcp://10.0.0.1", "tcp:10.0.0.1:8888", "88 88"])
+def test_a_wrong_port_variable_is_still_an_error(
+    text: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SDREST_PORT", text)
+    assert main([]) == 1
+    assert capfd.readouterr().err.startswith("error SDREST_PORT should be a whole number from 0")
+
+
+@pytest.mark.parametrize("words", [["doctor", "--json"], ["setup", "--dry-run"], ["generate"]])
+def test_other_commands_ignore_variables_of_services_too(words: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sdrest", *words],
+        cwd=tmp_path,
+        env=environment(**KUBERNETES),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    notes = [line for line in done.stderr.splitlines() if "SDREST_PORT" in line]
+    assert notes == [ignored(KUBERNETES)]
+    assert "SDREST_" not in done.stdout
+
+
+def ignored(variables: dict[str, str]) -> str:
+    names = ", ".join(sorted(variables))
+    return f"info Ignored {names}: Kubernetes or Docker set them for a service named sdrest."

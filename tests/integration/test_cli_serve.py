@@ -120,6 +120,21 @@ async def test_a_failed_job_says_why_and_the_server_goes_on(serve: Serve, tmp_pa
             assert (await answer.json())["status"] == "FAILED"
 
 
+async def test_variables_of_a_kubernetes_service_are_ignored_with_one_line(serve: Serve) -> None:
+    variables = {
+        "SDREST_PORT": "tcp://10.0.0.1:8888",
+        "SDREST_SERVICE_HOST": "10.0.0.1",
+        "SDREST_PORT_8888_TCP_PROTO": "tcp",
+    }
+    async with serve(env=variables) as server:
+        assert server.out.lines[0].startswith("success Serving on ")
+        line = await server.out.line("Kubernetes")
+        assert all(name in line for name in variables)
+        await post(server)
+        await server.out.line(" Done")
+        assert len([line for line in server.out.lines if "SDREST_" in line]) == 1
+
+
 async def test_missing_models_are_a_warning(serve: Serve) -> None:
     async with serve("--text-to-image-model", "./nope.ckpt", "stray", warns=True) as server:
         assert await server.err.line("--text-to-image-model")
@@ -156,8 +171,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
         assert b"100 Continue" in await asyncio.wait_for(reader.readline(), PATIENCE)
         server.process.send_signal(signal.SIGTERM)
         await server.out.line("Stopping...")  # and it waits for the request's end
-        server.process.send_signal(signal.SIGTERM)
-        await server.ended()
+        await server.stop_at_once(signal.SIGTERM)
         writer.close()
 
 

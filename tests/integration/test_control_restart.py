@@ -77,8 +77,7 @@ async def test_a_second_signal_leaves_no_script(serve: Serve, tmp_path: Path) ->
             await line.pids(1)
             server.process.send_signal(signal.SIGTERM)
             await server.out.line("Stopping...")
-            server.process.send_signal(signal.SIGINT)
-            await server.ended()
+            await server.stop_at_once(signal.SIGINT)
         assert await line.all_gone()
 
 

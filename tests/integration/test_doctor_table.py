@@ -32,6 +32,7 @@ ANSWER = {
     "cuda": True,
     "mps": False,
 }
+CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
 INPAINT_CONFIG = "models/ldm/inpainting_big/config.yaml"
 
 
@@ -122,6 +123,29 @@ def _model(content: bytes) -> Callable[[Place], None]:
         place.model.write_bytes(content)
 
     return damage
+
+
+NEEDS = [
+    [["model.diffusion_model.input_blocks.0.0.weight"], [2, 4, 3, 3]],
+    [["model.diffusion_model.input_blocks.0.0.bias"], [2]],
+]
+
+
+def _checkpoint(name: str) -> Callable[[Place], None]:
+    """Put a checkpoint of torch's in place of the text-to-image model, whose network is known."""
+
+    def put(place: Place) -> None:
+        shutil.copy(CHECKPOINTS / f"{name}.ckpt", place.model)
+        place.answer(**{"configs/stable-diffusion/v1-inference.yaml": {"needs": NEEDS}})
+
+    return put
+
+
+@pytest.mark.parametrize("name", ["whole", "legacy"])
+def test_a_whole_checkpoint_is_ok(place: Place, name: str) -> None:
+    _checkpoint(name)(place)
+    (found,) = [result.finding for result in place.found() if result.name == "checkpoints"]
+    assert found.verdict is Verdict.OK
 
 
 def _zip(place: Place) -> None:
@@ -217,8 +241,16 @@ def _foreign_table(place: Place) -> None:
         (_model(b""), "checkpoints", "failure", "is empty"),
         (_model(b"<!doctype html>"), "checkpoints", "failure", "is a web page"),
         (_model(b"version https://git-lfs"), "checkpoints", "failure", "Git LFS pointer"),
+        (_model(b"\x40" + bytes(7) + b'{"a":{'), "checkpoints", "failure", "a safetensors file"),
         (_zip, "checkpoints", "failure", "zip archive around last.ckpt"),
         (_truncated, "checkpoints", "failure", "its end is missing"),
+        (_checkpoint("ema"), "checkpoints", "failure", "holds only EMA weights: it lacks 2 of 2"),
+        (_checkpoint("part"), "checkpoints", "failure", ") lacks 1 of 2 weights that the script"),
+        (_checkpoint("inpainting"), "checkpoints", "failure", "is a Stable Diffusion inpainting"),
+        (_checkpoint("bfloat16"), "checkpoints", "failure", "is stored in bfloat16"),
+        (_checkpoint("vae"), "checkpoints", "failure", "is a VAE"),
+        (_checkpoint("lora"), "checkpoints", "failure", "is a LoRA"),
+        (_checkpoint("empty"), "checkpoints", "failure", "holds no weights"),
         (_remove("fork/openai"), "hub models", "warning", "openai/clip-vit-large-patch14 is not"),
         (
             _remove("fork/CompVis/stable-diffusion-safety-checker/pytorch_model.bin"),

@@ -101,7 +101,7 @@ async def test_how_a_script_is_started(tmp_path: Path) -> None:
     assert facts["environment"]["PYTHONPATH"].split(os.pathsep)[0] == str(FORK)
     assert facts["environment"]["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
     assert not {"COLUMNS", "LINES"} & set(facts["environment"])
-    assert facts["sigint_is_default"]
+    assert facts["sigint_interrupts"]
     assert facts["leader"]
     assert facts["stdin"] == ""
     assert facts["inherited"] == []
@@ -190,7 +190,7 @@ RETURNED: dict[str, object] = {"exitCode": 0}
         Case("half_png", 1, "images_missing", RETURNED, "only 1 of 2 images"),
         Case("too_few", 1, "images_missing", RETURNED, "only 1 of 2 images"),
         Case("close_descriptors", 1, "images_missing", RETURNED, "only 1 of 2 images"),
-        Case("killed", 0, "out_of_memory", {"signal": "SIGKILL"}, "ran out of memory"),
+        Case("killed", 0, "killed", {"signal": "SIGKILL"}, "killed by SIGKILL"),
         Case("terminated", 0, "killed", {"signal": "SIGTERM"}, "SIGTERM"),
         Case("exit_text", 0, "script_failed", CRASHED, "code 1: nothing to do"),
         Case("exit_code code=3", 0, "script_failed", {"exitCode": 3}, "exit code 3."),

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from sdrest.engine.local import LocalExecutor
-from sdrest.engine.process import MARK, Pipe, ProcessTree, Tail, sweep_orphans
+from sdrest.engine.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, sweep_orphans
 from tests.fakes.running import (
     FORK,
     HOLDER,
@@ -21,15 +21,19 @@ from tests.fakes.running import (
     task,
 )
 
-# A server that runs a deaf tree, as `python -c SERVER WORKDIR PROMPT`.
-SERVER = """
+OWNER = "fe01:2a"
+
+# A server of the folder OWNER that runs a deaf tree, as `python -c SERVER WORKDIR PROMPT`.
+SERVER = f"""
 import asyncio, sys
 from pathlib import Path
 from sdrest.engine.local import LocalExecutor
+from sdrest.engine.pool import Keeping
 from tests.fakes.running import fake_repository, task
 
 async def main():
-    async for event in LocalExecutor(fake_repository()).run(task(Path(sys.argv[1]), sys.argv[2])):
+    executor = LocalExecutor(fake_repository(), keeping=Keeping(owner="{OWNER}"))
+    async for event in executor.run(task(Path(sys.argv[1]), sys.argv[2])):
         print(event, flush=True)
 
 asyncio.run(main())
@@ -171,7 +175,7 @@ async def test_what_left_the_group_is_swept_by_the_next_server(
     await lifeline.pids(3)
     server.kill()
     await server.wait()
-    await asyncio.to_thread(sweep_orphans)
+    await asyncio.to_thread(sweep_orphans, OWNER)
     assert await lifeline.all_gone()
 
 
@@ -183,21 +187,35 @@ async def hold(lifeline: Lifeline, mark: str) -> asyncio.subprocess.Process:
     )
 
 
-@pytest.mark.parametrize("mark", ["", "other-machine/1/1/x", "{node}/{pid}/{start}/x"])
+@pytest.mark.parametrize("mark", ["", "fe01:2b/x", "fe01:2/x", f"{NO_OWNER}/x", f"x/{OWNER}"])
 async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) -> None:
-    own = psutil.Process()
-    mark = mark.format(node=os.uname().nodename, pid=own.pid, start=own.create_time())
     process = await hold(lifeline, mark)
     await lifeline.pids(1)
-    await asyncio.to_thread(sweep_orphans)
+    await asyncio.to_thread(sweep_orphans, OWNER)
+    await process.communicate(b"\n")
+    assert process.returncode == 0
+
+
+async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
+    process = await hold(lifeline, f"{NO_OWNER}/x")
+    await lifeline.pids(1)
+    await asyncio.to_thread(sweep_orphans, NO_OWNER)
     await process.communicate(b"\n")
     assert process.returncode == 0
 
 
 async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
-    mark = f"{os.uname().nodename}/not-a-pid"
-    process = await hold(lifeline, mark)  # a server that another test starts now may sweep it too
-    await asyncio.to_thread(sweep_orphans)
+    process = await hold(lifeline, f"{OWNER}/")
+    await lifeline.pids(1)
+    await asyncio.to_thread(sweep_orphans, OWNER)
     async with asyncio.timeout(PATIENCE):
         await process.wait()
     assert process.returncode == -signal.SIGKILL
+
+
+async def test_a_sweep_spares_the_process_that_sweeps(lifeline: Lifeline) -> None:
+    program = f"from sdrest.engine.process import sweep_orphans\nsweep_orphans('{OWNER}')"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), env={**os.environ, MARK: f"{OWNER}/x"}
+    )
+    assert await process.wait() == 0

@@ -1,10 +1,14 @@
 """The Python API, with the fake fork."""
 
+import asyncio
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -12,7 +16,7 @@ import sdrest
 from sdrest import api
 from sdrest.params import JobType, picture_fields
 from sdrest.settings import Settings
-from tests.fakes.running import FORK, collect, failure, images
+from tests.fakes.running import FORK, PATIENCE, collect, failure, images
 
 PLACES: Any = {"repository": FORK, "python": sys.executable}
 
@@ -100,3 +104,50 @@ def test_only_what_is_there_can_be_imported() -> None:
     assert all(hasattr(sdrest, name) for name in sdrest.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sdrest.nothing  # noqa: B018 (asking is the test)
+
+
+PROGRAM = """
+import asyncio, sys
+import sdrest
+
+async def main():
+    made = sdrest.text_to_image(
+        sys.argv[1], iterations=2, width=256, height=256, output="out", repository=sys.argv[2],
+        python=sys.executable,
+    )
+    async for event in made:
+        print(type(event).__name__, flush=True)
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+async def test_a_program_is_interrupted_where_its_script_was_signalled_before(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "gate")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, f"wait_between gate={tmp_path}/gate", str(FORK)),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    while await process.stdout.readline() != b"ImageReady\n":
+        pass
+    (script,) = psutil.Process(process.pid).children()
+    script.send_signal(signal.SIGINT)
+    script.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(script.wait, PATIENCE)
+    process.send_signal(signal.SIGINT)
+    out, _ = await process.communicate()
+    assert out.split()[-1] == b"interrupted"
+    assert b"Finished" not in out
+    assert names(tmp_path / "out") == ["1.png"]
+
+
+async def test_a_killed_script_is_a_failure_of_a_program_that_goes_on(tmp_path: Path) -> None:
+    made = sdrest.text_to_image("terminated", width=256, height=256, output=tmp_path, **PLACES)
+    assert failure(await collect(made)).code is sdrest.FailureCode.KILLED

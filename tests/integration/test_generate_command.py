@@ -1,6 +1,7 @@
 """`sdrest generate` as a child process, with the fake fork."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import signal
@@ -112,6 +113,40 @@ async def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Sig
     assert files(tmp_path / "out") == []
 
 
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGHUP)], ids=str
+)
+@pytest.mark.parametrize("script_first", [True, False])
+async def test_a_stop_that_signals_every_process_keeps_what_is_finished(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...], *, script_first: bool
+) -> None:
+    os.mkfifo(tmp_path / "gate")
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, f"wait_between gate={tmp_path}/gate", *SMALL, "--iterations", "2", "-o", "out"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == f"{tmp_path}/out/1.png\n".encode()
+    (script,) = psutil.Process(process.pid).children()
+    if script_first:
+        script.send_signal(numbers[0])
+        await asyncio.to_thread(script.wait, PATIENCE)
+    for number in (signal.SIGSTOP, *numbers, signal.SIGCONT):  # so all come at once
+        process.send_signal(number)
+    if not script_first:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            script.send_signal(numbers[0])
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (130, b""), err
+    assert b"Traceback" not in err
+    assert b"error The script" not in err
+    assert not script.is_running()
+    assert files(tmp_path / "out") == ["1.png"]
+
+
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     done = subprocess.run(
@@ -132,6 +167,47 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     assert drawn.endswith("\r\n")
 
 
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder with a picture and things that are none."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64), "white").save("good.png")
+    Path("folder").mkdir()
+    Path("empty.png").touch()
+    Path("locked.png").touch(mode=0)
+    Path("dangling.png").symlink_to("nowhere")
+    Path("loop.png").symlink_to("loop.png")
+    os.mkfifo("pipe")
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("name", ["image", "mask"])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("missing.png", "There is no file missing.png."),
+        ("good.png/below.png", "There is no file good.png/below.png."),
+        ("folder", "folder is a folder, not a picture."),
+        (".", ". is a folder, not a picture."),
+        ("pipe", "pipe is no regular file, as a picture should be."),
+        ("dangling.png", "There is no file dangling.png."),
+        ("loop.png", "loop.png cannot be read: Too many levels of symbolic links."),
+        ("x" * 300, f"{'x' * 300} cannot be read: File name too long."),
+        ("locked.png", "locked.png cannot be read: Permission denied."),
+        ("empty.png", "Is not a PNG, JPEG, WebP, GIF or BMP image."),
+    ],
+)
+def test_a_picture_that_is_no_file_is_named(
+    name: str, path: str, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if path == "locked.png" and os.geteuid() == 0:
+        pytest.skip("root reads every file")
+    given = {"image": "good.png", "mask": "good.png", name: path}
+    assert main(["generate", *(f"--{name}={path}" for name, path in given.items())]) == 1
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", f"error {name}: {text}\n")
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -142,7 +218,7 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
         (["x", "--guidance-scale", "300"], "--guidance-scale: Input should be less than"),
         (["x", "--steps", "3"], "--steps: The samplers cannot run 3 steps"),
         (["x", "--bogus"], "No such option '--bogus'."),
-        (["x", "--image", "nowhere.png"], "image: Is a damaged or incomplete image."),
+        (["x", "--image", "nowhere.png"], "image: There is no file nowhere.png."),
     ],
 )
 def test_what_cannot_be_is_one_line(

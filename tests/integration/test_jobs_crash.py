@@ -10,6 +10,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from sdrest.errors import FailureCode
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
@@ -37,12 +39,19 @@ async def dies(task):
     await asyncio.Event().wait()
     yield Finished()
 
+async def beside(task):
+    if life != "2":  # then nothing runs beside it
+        say("beside")
+        await asyncio.Event().wait()
+    async for event in draw(task):
+        yield event
+
 async def main(output, life, mode):
-    executor = ScriptedExecutor(scripts={"deadly": dies})
+    executor = ScriptedExecutor(scripts={"deadly": dies, "neighbour": beside})
     async with house(output, executor, concurrency=2, max_waiting=10**6) as home:
         home.bus.subscribe(listen)
-        if mode == "deadly":
-            await home.queue.submit(text("deadly"))
+        for name in () if mode == "burst" else mode.split():
+            await home.queue.submit(text(name))
         async def client(number):
             for turn in range(10**6):
                 name = f"{life} {number} {turn}"
@@ -62,7 +71,8 @@ async def main(output, life, mode):
             await asyncio.gather(uploader(), *map(client, range(16)))
         await asyncio.Event().wait()
 
-asyncio.run(main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+life = sys.argv[2]
+asyncio.run(main(pathlib.Path(sys.argv[1]), life, sys.argv[3]))
 '''
 
 ROOT = Path(__file__).parents[2]
@@ -159,3 +169,22 @@ async def test_a_job_that_kills_its_server_is_given_up(tmp_path: Path) -> None:
         assert found is not None
         assert found.job == job
         assert home.executor.tasks == []
+
+
+@pytest.mark.parametrize("order", ["deadly neighbour", "neighbour deadly"])
+async def test_neighbours_of_a_job_that_kills_its_server_are_not_given_up(
+    tmp_path: Path, order: str
+) -> None:
+    for life in range(3):
+        async with victim(tmp_path, life, order) as lines, asyncio.timeout(SECONDS):
+            said = []
+            while ["dying"] not in said or (life < 2 and ["beside"] not in said):
+                said.append(json.loads(await lines.readline()))
+            assert (["beside"] in said) == (life < 2)
+    async with house(tmp_path) as home:
+        deadly = await home.ended(text_key("deadly"))
+        assert deadly.snapshot.job.status is Status.FAILED
+        neighbour = await home.queue.get(text_key("neighbour"))
+        if not neighbour.job.status.final:  # else it has run alone in the last life
+            neighbour = (await home.ended(text_key("neighbour"))).snapshot
+        assert neighbour.job.status is Status.COMPLETE

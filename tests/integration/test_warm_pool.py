@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sdrest.engine.base import Event, Finished, ImageReady, Started
+from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started
 from sdrest.engine.local import LocalExecutor
 from sdrest.engine.pool import Keeping
 from sdrest.engine.scripts import Invocation, plan
@@ -98,23 +98,100 @@ async def test_jobs_share_a_host(executor: LocalExecutor, tmp_path: Path) -> Non
     assert facts[1:] == facts[:1] * 2
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        "crash_before",
-        "crash_between",
-        "exit_code code=3",
-        "too_few",
-        "missing_file",
-        "flood_stderr",
-    ],
-)
+@pytest.mark.parametrize("trouble", ["exit_code code=3", "too_few", "missing_file"])
 async def test_a_failed_job_leaves_the_host_as_it_was(jobs: Jobs, trouble: str) -> None:
     first = await jobs.pid()
     assert isinstance((await jobs.run(trouble, iterations=2))[-1], Finished)
     events = await jobs.run(iterations=2)
     assert pid_of(events) == first
     assert events[-1] == Finished()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "images"),
+    [
+        ("crash_before", 0),
+        ("crash_between", 1),
+        ("flood_stderr", 0),
+        ("killed", 0),
+        ("out_of_memory", 0),
+        ("missing_module", 0),
+    ],
+)
+async def test_a_failure_in_a_warm_process_is_that_of_a_fresh_one(
+    jobs: Jobs, trouble: str, images: int
+) -> None:
+    fresh = failure(await jobs.run(trouble, iterations=2))
+    first = await jobs.pid()
+    events = await jobs.run(trouble, iterations=2)
+    assert await gone(first)
+    assert [type(event) for event in events].count(Started) == 1
+    assert [event.index for event in events if isinstance(event, ImageReady)] == [1] * images
+    assert (failure(events).code, failure(events).message) == (fresh.code, fresh.message)
+    assert (await jobs.run(iterations=2))[-1] == Finished()
+
+
+@pytest.mark.parametrize("images", [0, 1, 2])
+async def test_a_process_that_earlier_jobs_spoiled_fails_no_job(jobs: Jobs, images: int) -> None:
+    first = await jobs.pid(f"spoil images={images}")
+    for _ in range(2):
+        events = await jobs.run(iterations=3)
+        assert events[-1] == Finished()
+        assert [type(event) for event in events].count(Started) == 1
+        assert [event.index for event in events if isinstance(event, ImageReady)] == [1, 2, 3]
+        places = [event.index for event in events if isinstance(event, Progress)]
+        assert places == sorted(places)
+    assert await gone(first)
+
+
+async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, gate = tmp_path / "fork", tmp_path / "gate"
+    shutil.copytree(FORK, root)
+    for name in ("torch.py", "torch_native.py"):
+        shutil.copy(FORK.parent / "torchlike" / name, root)
+    (root / "scripts/txt2img.py").write_text("import torch\nimport sampling\nsampling.main()\n")
+    gate.mkdir()
+    for name in ("importing", "go"):
+        os.mkfifo(gate / name)
+    monkeypatch.setenv("TORCHLIKE_GATE", str(gate))
+    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER, grace=0.2)
+    (tmp_path / "work").mkdir()
+    jobs = Jobs(executor, tmp_path / "work")
+    async with asyncio.timeout(PATIENCE):
+        events = executor.run(task(tmp_path / "cancelled", iterations=2))
+        assert isinstance(await anext(events), Started)
+        assert await asyncio.to_thread((gate / "importing").read_text) == "here"
+        closing = asyncio.create_task(events.aclose())
+        await asyncio.sleep(0)  # the interrupt is sent
+        await asyncio.to_thread((gate / "go").write_text, "go")
+        await closing
+    monkeypatch.delenv("TORCHLIKE_GATE")
+    pids = set()
+    for _ in range(2):
+        made = await jobs.run()
+        assert made[-1] == Finished()
+        pids.add(pid_of(made))
+    assert len(pids) == 1  # none has failed and run again
+    await executor.close()
+
+
+async def test_a_job_cancelled_while_it_runs_again_ends(
+    jobs: Jobs, lifeline: Lifeline, tmp_path: Path
+) -> None:
+    await jobs.pid("spoil images=0")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    jobs.count += 1
+    prompt = f"wait_between lifeline={lifeline.path} gate={gate}"
+    events = jobs.executor.run(task(jobs.folder / str(jobs.count), prompt, iterations=2))
+    async with asyncio.timeout(PATIENCE):
+        async for event in events:
+            if isinstance(event, ImageReady):  # which the spoiled process cannot make
+                break
+        await events.aclose()
+    assert (await jobs.run())[-1] == Finished()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ SERVER = {
     "modelFilePath": "./models/text-to-image.ckpt",
     "stableDiffusionRepositoryDirectoryPath": str(FORK),
 }
+CASES = Path(__file__).parents[1] / "data" / "cases"
+Colour = tuple[int, int, int, int]
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -124,6 +126,79 @@ async def test_inpainting_takes_two_pictures(site: Served) -> None:
         painted = Image.open(io.BytesIO(await response.read()))
     assert painted.size == (64, 64)
     assert painted.getpixel((3, 3)) == (255, 0, 0)
+
+
+def square(ground: Colour, ink: Colour) -> bytes:
+    """A mask of 64 pixels a side, with a square in its middle."""
+    picture = Image.new("RGBA", (64, 64), ground)
+    picture.paste(ink, (16, 16, 48, 48))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["gama-short", "iccp-garbage", "text-bad-crc"])
+async def test_a_png_with_damaged_metadata_is_a_job(site: Served, name: str) -> None:
+    content = (CASES / f"kind-{name}.png").read_bytes()
+
+    url = await site.job("/image-to-image", data=form({"prompt": "paint"}, image=content))
+
+    async with site.client.get(url) as response:
+        assert (await response.json())["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [("p3", (217, 42, 52)), ("gamma1", (229, 133, 133)), ("untagged", (200, 60, 60))],
+)
+async def test_colours_outside_a_mask_come_back_as_srgb(
+    site: Served, name: str, colour: tuple[int, int, int]
+) -> None:
+    image, mask = ((CASES / f"{file}.png").read_bytes() for file in (name, "mask"))
+
+    url = await site.job("/inpaint-image", data=form({}, image=image, mask=mask))
+
+    async with site.client.get(f"{url}/1.png") as response:
+        painted = Image.open(io.BytesIO(await response.read()))
+    found = painted.getpixel((2, 2))
+    assert isinstance(found, tuple)
+    assert max(abs(one - other) for one, other in zip(found, colour, strict=True)) <= 1
+    assert painted.info.get("icc_profile") is None
+
+
+@pytest.mark.parametrize(
+    ("ground", "ink"),
+    [
+        ((0, 0, 0, 255), (255, 255, 255, 255)),
+        ((0, 0, 0, 255), (0, 0, 255, 255)),
+        ((0, 0, 0, 0), (255, 0, 0, 128)),
+        ((90, 120, 90, 255), (0, 0, 0, 0)),
+    ],
+    ids=["white on black", "blue on black", "red on clear", "hole"],
+)
+async def test_what_a_mask_means_is_repainted(site: Served, ground: Colour, ink: Colour) -> None:
+    body = form({}, image=png(), mask=square(ground, ink))
+
+    url = await site.job("/inpaint-image", data=body)
+
+    async with site.client.get(f"{url}/1.png") as response:
+        painted = Image.open(io.BytesIO(await response.read()))
+    assert painted.getpixel((32, 32)) == (255, 0, 0)
+    assert painted.getpixel((3, 3)) == (0, 0, 128)
+
+
+@pytest.mark.parametrize("colour", ["black", "clear", "#646464"])
+async def test_a_mask_that_repaints_nothing_is_422(site: Served, colour: str) -> None:
+    clear = square((0, 0, 0, 0), (0, 0, 0, 0))
+    mask = clear if colour == "clear" else png(colour=colour)
+    body = form({}, image=png(), mask=mask)
+
+    status, error = await post(site, "/inpaint-image", data=body)
+
+    assert (status, error["code"]) == (422, "invalid_request")
+    (wrong,) = error["details"]["fields"]
+    assert wrong["field"] == "mask"
+    assert wrong["message"].startswith("Has nothing to repaint. White parts of a mask")
 
 
 @pytest.mark.parametrize("path", ["/image-to-image", "/inpaint-image"])

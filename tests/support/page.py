@@ -40,9 +40,9 @@ _PAINTED = """(mask) => {
   const { data } = copy.getImageData(0, 0, mask.width, mask.height);
   return data.filter((value, place) => place % 4 === 3 && value > 0).length / (data.length / 4);
 }"""
-_GIVE = """(body, [kind, carrier, name, bytes, text]) => {
+_GIVE = """(body, [kind, carrier, name, bytes, text, type]) => {
   const transfer = new DataTransfer();
-  transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
   if (text) transfer.setData("text/plain", text);
   const event = kind === "drop"
     ? new DragEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true })
@@ -143,18 +143,15 @@ class Studio:
         """Return which part of the mask is painted, from 0 to 1."""
         return float(await self.mask.evaluate(_PAINTED))
 
-    async def drop(self, name: str, content: bytes) -> None:
+    async def drop(self, name: str, content: bytes, media_type: str = "image/png") -> None:
         """Drop a file on the page."""
-        await self._give("drop", "dataTransfer", name, content)
+        await self._give("drop", "dataTransfer", name, list(content), "", media_type)
 
     async def paste(self, name: str, content: bytes, text: str = "") -> None:
         """Paste a file; or a text, into what has the focus, with a file as its picture."""
-        await self._give("paste", "clipboardData", name, content, text)
+        await self._give("paste", "clipboardData", name, list(content), text, "image/png")
 
-    async def _give(
-        self, event: str, carrier: str, name: str, content: bytes, text: str = ""
-    ) -> None:
-        given = [event, carrier, name, list(content), text]
+    async def _give(self, *given: str | list[int]) -> None:
         await self.page.locator("body").evaluate(_GIVE, given)
 
     def pictures(self, card: Locator) -> Locator:

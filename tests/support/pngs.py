@@ -4,16 +4,53 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 OURS = (b"parameters\0", b"sdrest\0")
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """Return a chunk as it lies in a file."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(
+    kind: bytes, data: bytes = b"", *, length: int | None = None, crc: int | None = None
+) -> bytes:
+    """Return a chunk; `length` and `crc` are what it says of itself, if that is not so."""
+    length = len(data) if length is None else length
+    crc = zlib.crc32(kind + data) if crc is None else crc
+    return struct.pack(">I", length) + kind + data + struct.pack(">I", crc)
+
+
+def header(
+    size: tuple[int, int], depth: int = 8, colour_type: int = 2, interlace: int = 0
+) -> bytes:
+    """Return IHDR."""
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, interlace))
+
+
+def pixels(rows: Iterable[bytes]) -> bytes:
+    """Return the data of IDAT for rows of samples, without filters."""
+    return zlib.compress(b"".join(b"\0" + row for row in rows))
+
+
+def png(*chunks: bytes, end: bytes = chunk(b"IEND")) -> bytes:
+    """Return a PNG of chunks, and IEND."""
+    return SIGNATURE + b"".join(chunks) + end
+
+
+def flat(
+    colour: bytes = b"\xc8\x28\x28",
+    before: bytes = b"",
+    after: bytes = b"",
+    *,
+    size: tuple[int, int] = (8, 8),
+    colour_type: int = 2,
+    depth: int = 8,
+) -> bytes:
+    """Return a PNG whose pixels are all the samples `colour`, with chunks around IDAT."""
+    width, height = size
+    row = colour * (width * min(depth, 8) // 8)
+    data = chunk(b"IDAT", pixels([row] * height))
+    return png(header(size, depth, colour_type), before, data, after)
 
 
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

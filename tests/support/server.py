@@ -6,13 +6,17 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 PATIENCE = 60.0
 """Seconds after which something that should happen has not happened."""
+
+_INSISTING = 0.2
+"""Seconds between two signals of a person in a hurry."""
 
 _STRICT = ("-W", "error", "-W", "ignore:unread_data() is deprecated:DeprecationWarning")
 """Warnings are errors; but aiohttp's own way of hiding this one is not safe among threads."""
@@ -118,6 +122,26 @@ class Server:
         if self.process.returncode is None:
             self.process.send_signal(signal_number)
         return await self.ended()
+
+    async def stop_at_once(self, signal_number: signal.Signals) -> int:
+        """Signal a server that is stopping until it gives up what runs, as a person would."""
+        async with asyncio.timeout(PATIENCE):
+            while self.process.returncode is None:
+                self.process.send_signal(signal_number)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_INSISTING):
+                        await self.process.wait()
+        return await self.ended()
+
+    def signal_all(self, *numbers: signal.Signals, scripts_first: bool = True) -> None:
+        """Signal the server and all that it started, as systemd does at a stop."""
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(self.process.pid)
+            processes = [*server.children(recursive=True), server]
+            for process in processes if scripts_first else reversed(processes):
+                for number in numbers:
+                    with suppress(psutil.NoSuchProcess):
+                        process.send_signal(number)
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Server]]

@@ -142,7 +142,8 @@ def test_the_bundled_engine_multiplies_in_one_thread(server: dict[str, str], thr
 
 @pytest.mark.parametrize("before", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "/other"}])
 def test_environment(before: dict[str, str]) -> None:
-    disturbing = ["COLUMNS", "LINES", "PYTHONHOME", "TQDM_DISABLE", "SDREST_PORT", "COVERAGE_X"]
+    disturbing = ["COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE"]
+    disturbing += ["TQDM_DISABLE", "SDREST_PORT", "COVERAGE_X"]
     server = {"HOME": "/home/a", **dict.fromkeys(disturbing, "1"), **before}
     result = environment(server, REPOSITORY)
     assert result == {

@@ -1,13 +1,21 @@
 """The estimate of when to come again."""
 
+import errno
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdrest.errors import StorageUnavailableError
+from sdrest.jobs.bus import Bus
+from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, Status
-from sdrest.jobs.runtime import Pace
-from tests.support.jobs import text_key
+from sdrest.jobs.runtime import Pace, Runtime
+from sdrest.jobs.space import storage_error
+from sdrest.jobs.store import Store
+from tests.support.jobs import ScriptedExecutor, text_key
 
 JOB = Job(
     key=text_key("a"),
@@ -27,6 +35,24 @@ def test_it_follows_how_long_jobs_take() -> None:
         pace.observe(replace(JOB, started_at=100, finished_at=160))
     assert pace.retry_after(1) == 60
     assert pace.retry_after(4) == 15
+
+
+async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) -> None:
+    async with Store(Folders(tmp_path)) as store:
+        runtime = Runtime(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 0, 0)
+        tries = []
+
+        async def write() -> None:
+            tries.append(runtime.snapshot(replace(JOB, status=Status.IN_PROGRESS)).waiting)
+            raise storage_error(OSError(errno.ENOSPC, "full"))
+
+        with pytest.raises(StorageUnavailableError, match="full"):
+            await runtime.insist(write, JOB, seconds=0.1)
+        first, *others = tries
+        assert first is None
+        assert others
+        assert all("full" in str(waiting) for waiting in others)
+        assert runtime.waits == {}
 
 
 @given(

@@ -132,8 +132,10 @@ def test_a_palette_with_transparency_is_flattened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("wide", "narrow"), [(0, 0), (257 * 100, 100), (65535, 255), (32768, 128)])
 def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path, wide: int, narrow: int) -> None:
     source = Image.new("I;16", (4, 4), wide)
+    mask = source.copy()
+    mask.putpixel((0, 0), 65535)
 
-    folder = prepared(tmp_path, image=encoded(source), mask=encoded(source))
+    folder = prepared(tmp_path, image=encoded(source), mask=encoded(mask))
 
     assert image_of(folder).getpixel((2, 2)) == (narrow,) * 3
     assert mask_of(folder).getpixel((2, 2)) == (255 if narrow >= 128 else 0)
@@ -151,11 +153,12 @@ def test_cmyk_and_black_and_white_are_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("grey", "repainted"), [(127, 0), (128, 255)])
 def test_the_mask_is_cut_at_128(tmp_path: Path, grey: int, repainted: int) -> None:
-    mask = encoded(Image.new("L", (10, 10), grey))
+    mask = Image.new("L", (96, 64), grey)
+    mask.putpixel((0, 0), 255)  # what repaints nothing is refused
 
-    folder = prepared(tmp_path, image=encoded(gradient()), mask=mask)
+    folder = prepared(tmp_path, image=encoded(gradient()), mask=encoded(mask))
 
-    assert mask_of(folder).getextrema() == (repainted, repainted)
+    assert mask_of(folder).crop((1, 1, 96, 64)).getextrema() == (repainted, repainted)
 
 
 def test_the_mask_is_fitted_to_the_image(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sdrest.engine import host
 
 REPOSITORY = Path(__file__).parents[1] / "fakes" / "torchlike"
-FAKES = ("torch", "ldm", "omegaconf", "transformers")
+FAKES = ("torch", "torch_native", "ldm", "omegaconf", "transformers")
 
 
 class Scripts:
@@ -34,6 +34,18 @@ class Scripts:
         """Return what a script saw, and how often it built, read and made something so far."""
         out = self.folder / "out.json"
         out.unlink(missing_ok=True)
+        assert self.host_run(stage, preload=preload, **options) == (0, None, True)
+        if preload:
+            assert not out.exists()
+            return None, None
+        seen, counts = json.loads(out.read_text())
+        return seen, counts
+
+    def host_run(
+        self, stage: host.Stage, *, preload: bool = False, **options: Any
+    ) -> tuple[int, Any, bool]:
+        """Return the exit code of a script, what it raised, and whether the host is clean."""
+        out = self.folder / "out.json"
         options = {"seed": 1, "size": 9, "ckpt": str(self.folder / "one.ckpt"), **options}
         job = {
             "id": "1",
@@ -45,13 +57,7 @@ class Scripts:
             "takes_precision": False,
             "preload": preload,
         }
-        code, exception, clean = host.run(job, stage)
-        assert (code, exception, clean) == (0, None, True)
-        if preload:
-            assert not out.exists()
-            return None, None
-        seen, counts = json.loads(out.read_text())
-        return seen, counts
+        return host.run(job, stage)
 
     def cold(self, **options: Any) -> Any:
         """Return what a script sees in a process of its own, so to speak."""
@@ -101,18 +107,44 @@ def test_a_large_model_crosses_blocks_of_the_generator(scripts: Scripts, stage: 
 
 def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: host.Stage) -> None:
     scripts.run(stage)
-    scripts.checkpoint("one.ckpt", {"0": 77})
+    scripts.checkpoint("one.ckpt", {str(number): number + 77 for number in range(9)})
     seen, counts = scripts.run(stage)
-    assert seen["weights"][0] == 77
-    assert seen["weights"][1] != 6
+    assert seen["weights"] == [*range(77, 86)]
     assert counts == {"built": 2, "read": 2, "made": 1}
 
 
-def test_what_a_checkpoint_lacks_is_random_each_time(scripts: Scripts, stage: host.Stage) -> None:
-    scripts.checkpoint("one.ckpt", {"0": 77})
-    warm = [scripts.run(stage, seed=seed)[0] for seed in (1, 2)]
-    assert warm == [scripts.cold(seed=seed) for seed in (1, 2)]
-    assert warm[0]["weights"] != warm[1]["weights"]
+@pytest.mark.parametrize("inpaint", [False, True])
+def test_a_checkpoint_that_lacks_weights_is_refused(
+    scripts: Scripts, stage: host.Stage, inpaint: bool
+) -> None:
+    whole = scripts.folder / "one.ckpt"
+    lacking = scripts.checkpoint("lacking.ckpt", {"0": 77, "more": 1})
+    for _ in range(2):
+        assert scripts.run(stage, inpaint=inpaint)[0]["weights"] == [*range(5, 14)]
+        code, exception, clean = scripts.host_run(stage, ckpt=str(lacking), inpaint=inpaint)
+        assert (code, exception["types"][0], clean) == (1, "UnusableCheckpointError", True)
+        assert exception["text"].startswith("lacks 8 of 9 weights that the script needs, for exam")
+    assert scripts.run(stage, ckpt=str(whole), inpaint=inpaint)[1]["built"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"lora_unet_x": 1}, "is a LoRA, an addition to a model: it has no entry state_dict."),
+        ({"decoder.conv_in.weight": 1}, "is a VAE, which turns latents into pictures: it has no e"),
+        ({}, "holds no weights: it has no entry state_dict."),
+        ({"state_dict": {}}, "holds no weights: it lacks 9 of 9 weights"),
+    ],
+)
+def test_what_is_not_a_model_is_named(
+    scripts: Scripts, stage: host.Stage, content: Any, text: str
+) -> None:
+    path = scripts.folder / "other.ckpt"
+    path.write_bytes(pickle.dumps({**content, "global_step": 7} if content else content))
+    for _ in range(2):
+        code, exception, _ = scripts.host_run(stage, ckpt=str(path), inpaint=True)
+        assert code == 1
+        assert exception["text"].startswith(text)
 
 
 def test_one_checkpoint_in_two_models(scripts: Scripts, stage: host.Stage) -> None:

@@ -202,21 +202,69 @@ torch.backends.cudnn.benchmark = True
         sys.modules.pop("torch", None)
 
 
-def test_an_interrupt_waits_for_imports(folder: Path) -> None:
-    (folder / "root_module.py").write_text(
-        "import sys\nsys.stage.interrupts.request('1')\nsys.stage.steps.append('imported')\n"
-    )
+# A script that is interrupted while it waits; `sys.stage` is the host's, for the script to find.
+WAIT = "import sys, time\nsys.stage.steps.append('went on')\ntime.sleep(600)\n"
+REQUEST = "import sys\nsys.stage.interrupts.request('1')\n"
+
+
+@pytest.fixture
+def stage() -> Iterator[host.Stage]:
     stage = host.Stage()
-    steps: list[str] = []
-    sys.stage, stage.steps = stage, steps  # type: ignore[attr-defined]  # for the script to find
-    text = "import sys\nimport root_module\nsys.stage.steps.append('went on')\n"
+    stage.steps = []  # type: ignore[attr-defined]  # for scripts to tell
+    sys.stage = stage  # type: ignore[attr-defined]  # as above
+    with stage.open():
+        yield stage
+    del sys.stage  # type: ignore[attr-defined]  # as above
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import root_module",
+        "from root_module import value",
+        "import importlib\nimportlib.import_module('root_module')",
+        "__import__('root_module')",
+        "import outer_module",
+        "import folder_module.inner",
+    ],
+)
+def test_an_interrupt_waits_for_imports(folder: Path, stage: host.Stage, statement: str) -> None:
+    busy = "import time\nend = time.monotonic() + 0.05\nwhile time.monotonic() < end: pass\n"
+    (folder / "root_module.py").write_text(f"{REQUEST}{busy}value = 1\n")
+    (folder / "outer_module.py").write_text(f"import root_module\n{busy}value = 1\n")
+    (folder / "folder_module").mkdir()
+    (folder / "folder_module/__init__.py").write_text(f"{REQUEST}{busy}value = 1\n")
+    (folder / "folder_module/inner.py").write_text(f"{busy}value = 1\n")
+    names = {"root_module", "outer_module", "folder_module", "folder_module.inner"}
     try:
-        with stage.open():
-            code, exception, clean = run(stage, folder, text)
+        code, exception, clean = run(stage, folder, f"{statement}\n{WAIT}")
+        imported = [sys.modules[name] for name in names & set(sys.modules)]
     finally:
-        del sys.stage  # type: ignore[attr-defined]  # as above
+        for name in names:
+            sys.modules.pop(name, None)
     assert (code, exception["types"][0], clean) == (1, "KeyboardInterrupt", True)
-    assert steps == ["imported"]
+    assert imported
+    assert all(module.value == 1 for module in imported)  # none is there in part
+
+
+@pytest.mark.parametrize(
+    ("raises", "script", "clean"),
+    [
+        ("RuntimeError('half')", "import root_module", False),
+        ("ImportError('half')", "import root_module", False),
+        ("SystemExit(3)", "import root_module", False),
+        ("KeyboardInterrupt", "import root_module", False),
+        ("OSError", "try: import root_module\nexcept OSError: raise ValueError", False),
+        ("ImportError", "try: import root_module\nexcept ImportError: pass", True),
+        ("ImportError", "try: import root_module\nexcept ImportError: pass\nopen('/no')", True),
+        ("ImportError", "try: import root_module\nfinally: pass", False),
+    ],
+)
+def test_an_import_that_ends_a_script_ends_the_host(
+    folder: Path, stage: host.Stage, raises: str, script: str, *, clean: bool
+) -> None:
+    (folder / "root_module.py").write_text(f"raise {raises}\n")
+    assert run(stage, folder, script)[2] is clean
 
 
 def test_an_interrupt_that_came_early(folder: Path) -> None:

@@ -9,7 +9,7 @@ import click
 from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.lines import Level, Line, readable
 from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import locate
@@ -46,6 +46,7 @@ def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Chec
         Check("certificate", machine.certificate),
         Check("trust", machine.trust),
         Check("output", machine.output),
+        Check("file system", machine.file_system),
         Check("job table", machine.table),
     )
 
@@ -82,7 +83,11 @@ def _run(context: click.Context, /, *, as_json: bool, **_: object) -> int:
 
 def as_text(found: Iterable[Result]) -> str:
     """Return the results as JSON."""
-    rows = [{"check": result.name, **asdict(result.finding)} for result in found]
+    rows = [
+        {"check": result.name}
+        | {name: readable(text) for name, text in asdict(result.finding).items()}
+        for result in found
+    ]
     return json.dumps({"checks": rows}, indent=2) + "\n"
 
 

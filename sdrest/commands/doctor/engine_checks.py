@@ -14,10 +14,20 @@ from typing import Any
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine import hub
+from sdrest.engine.checkpoint_file import read
 from sdrest.engine.failures import module_package
-from sdrest.engine.repository import TEXT_TO_IMAGE_CONFIG, Repository, every_problem
+from sdrest.engine.repository import (
+    INPAINT_CONFIG,
+    TEXT_TO_IMAGE_CONFIG,
+    Repository,
+    every_problem,
+    model_flag,
+)
+from sdrest.engine.resident import weights
+from sdrest.engine.resident.weights import Need
 from sdrest.engine.scripts import environment
 from sdrest.errors import FailureCode
+from sdrest.params import JobType
 
 MODULES = (
     *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),
@@ -28,6 +38,12 @@ MODULES = (
 
 BUNDLED_MODULES = ("numpy", "PIL", "tqdm")
 """What the bundled engine's scripts import."""
+
+_CONFIGS = {
+    JobType.TEXT_TO_IMAGE: "configs/stable-diffusion/v1-inference.yaml",
+    JobType.INPAINT_IMAGE: str(INPAINT_CONFIG),
+}
+"""Where the scripts find how the networks are built, below the repository."""
 
 PROBE_SECONDS = 120.0
 _SETUP = "Run `sdrest setup`."
@@ -128,12 +144,31 @@ class EngineChecks:
             )
 
     def checkpoints(self) -> Iterator[Finding]:
-        """Whether both checkpoints are there and look like checkpoints."""
+        """Whether both checkpoints are there, and hold the weights that the scripts need."""
         wrong = [
             *self._told(FailureCode.MODEL_MISSING),
             *self._told(FailureCode.MODEL_INVALID),
         ]
+        if not (wrong or self.repository.bundled):
+            wrong = list(self._unusable())
         yield from wrong or [ok("Both checkpoints look right; only loading them tells all.")]
+
+    def _unusable(self) -> Iterator[Finding]:
+        """Yield what is wrong with the weights of the checkpoints."""
+        networks = self._networks if isinstance(self._networks, dict) else {}
+        for job_type, config in _CONFIGS.items():
+            needed = [
+                Need(tuple(names), shape and tuple(shape))
+                for names, shape in networks.get(config, {}).get("needs", ())
+            ]
+            wrong = weights_problem(self.repository.model(job_type), needed)
+            if wrong:
+                yield failure(f"The model checkpoint ({model_flag(job_type)}) {wrong}")
+
+    @cached_property
+    def _networks(self) -> dict[str, Any] | str:
+        """The weights that the networks of the configurations need, or why they are not known."""
+        return self._run("network_program.py", weights.__file__, *_CONFIGS.values())
 
     def hub_models(self) -> Iterator[Finding]:
         """Whether the models that the fork loads by name are here."""
@@ -157,7 +192,7 @@ class EngineChecks:
         """Yield what the server would warn about at its start."""
         for problem in every_problem(self.repository):
             if problem.code is code:
-                yield failure(problem.message)
+                yield failure(problem.local_message)
 
     def _install(self, module: str) -> str:
         if module in {"ldm", "main"}:
@@ -167,16 +202,36 @@ class EngineChecks:
     @cached_property
     def _probe(self) -> dict[str, Any] | str:
         """What the Python tells of itself, or why it cannot."""
-        own = BUNDLED_MODULES if self.repository.bundled else MODULES
+        return self._run(
+            "probe_program.py", *(BUNDLED_MODULES if self.repository.bundled else MODULES)
+        )
+
+    def _run(self, name: str, *arguments: str) -> dict[str, Any] | str:
+        """Run a program of this folder in the repository's Python; return what it tells."""
         with importlib.resources.as_file(
-            importlib.resources.files("sdrest.commands.doctor") / "probe_program.py"
+            importlib.resources.files("sdrest.commands.doctor") / name
         ) as program:
             return _ask(
-                [str(self.repository.python), str(program), *own],
+                [str(self.repository.python), str(program), *arguments],
                 environment(os.environ, self.repository),
                 self.repository.root,
                 self.probe_seconds,
             )
+
+
+def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
+    """Return what is wrong with a checkpoint, as the job would say; None where nothing is known."""
+    contents = read(path)
+    if contents is None:
+        return None
+    if not contents.has_state_dict:
+        unknown = f"has no entry state_dict. {weights.REMEDY}"
+        return weights.nameless_problem(contents.weights) or unknown
+    schedule = contents.weights.get(weights.SCHEDULE)
+    wrong = weights.problem(needed, contents.weights)
+    if wrong or schedule is None or schedule.dtype != weights.COARSE:
+        return wrong
+    return weights.schedule_problem([1.0], schedule.dtype)
 
 
 def _ask(

@@ -1,7 +1,5 @@
 """Checks of the machine and of the server's own things: memory, disk, port, certificate, output."""
 
-import contextlib
-import datetime as dt
 import os
 import re
 import shutil
@@ -13,9 +11,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from cryptography import x509
-
 from sdrest.commands.certificate import Pair, context
+from sdrest.commands.certificate_check import Certificate, Problem, handshake, problems, read
+from sdrest.commands.doctor.filesystem_checks import filesystem_findings
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.listen import listen
@@ -23,6 +21,7 @@ from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
+from sdrest.paths import expand
 from sdrest.settings import Settings
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
@@ -30,7 +29,6 @@ SCARCE_DISK, NO_DISK = 2**30, 50 * 2**20
 """Free bytes of the output's disk below which there is a warning, a failure."""
 
 _NEW_ONE = "Delete cert.pem and key.pem and start the server: it makes new ones."
-_LAST_DAYS = dt.timedelta(days=14)
 _SECONDS = 10
 
 
@@ -52,7 +50,7 @@ class MachineChecks:
 
     def disk(self) -> Iterator[Finding]:
         """Whether there is room for images."""
-        folder = _existing(Path(self.settings.output).absolute())
+        folder = _existing(expand(self.settings.output).absolute())
         yield disk_finding(shutil.disk_usage(folder).free, folder)
 
     def port(self) -> Iterator[Finding]:
@@ -76,13 +74,14 @@ class MachineChecks:
             yield warning("There is none yet.", "The server makes one when it starts.")
             return
         try:
-            context(pair)
-            read = x509.load_pem_x509_certificate(pair.cert.read_bytes())
-        except (UsageError, ValueError) as error:
+            found = read(pair.cert, context(pair))
+        except UsageError as error:
             yield failure(str(error), _NEW_ONE)
             return
-        yield from _dates(read)
-        yield from _names(read)
+        if isinstance(found, Problem):
+            yield failure(found.message, found.remedy)
+        else:
+            yield from _judged(found, self.settings)
 
     def trust(self) -> Iterator[Finding]:
         """Whether clients of this machine trust the certificate."""
@@ -112,11 +111,11 @@ class MachineChecks:
 
     @property
     def _pair(self) -> Pair:
-        return Pair(Path(self.settings.cert), Path(self.settings.key))
+        return Pair(expand(self.settings.cert), expand(self.settings.key))
 
     def output(self) -> Iterator[Finding]:
         """Whether images can be written."""
-        folder = Path(self.settings.output).absolute()
+        folder = expand(self.settings.output).absolute()
         existing = _existing(folder)
         if folder.exists() and not folder.is_dir():
             yield failure(f"{folder} is no folder.", "Choose another --output.")
@@ -125,9 +124,13 @@ class MachineChecks:
         else:
             yield ok(f"{folder} can be written.")
 
+    def file_system(self) -> Iterator[Finding]:
+        """Whether the file system of the output folder can do what the server needs."""
+        yield from filesystem_findings(_existing(Path(self.settings.output).absolute()))
+
     def table(self) -> Iterator[Finding]:
         """Whether the job table is whole."""
-        path = Folders(Path(self.settings.output).absolute()).database
+        path = Folders(expand(self.settings.output).absolute()).database
         if not os.access(path, os.F_OK):
             yield ok("There is none yet; the server makes one.")
             return
@@ -176,31 +179,13 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
-def _dates(read: x509.Certificate) -> Iterator[Finding]:
-    now, end = dt.datetime.now(dt.UTC), read.not_valid_after_utc
-    if now > end:
-        yield failure(f"The certificate ended on {end:%Y-%m-%d}.", _NEW_ONE)
-    elif now < read.not_valid_before_utc:
-        begin = read.not_valid_before_utc
-        yield failure(f"The certificate begins on {begin:%Y-%m-%d}.", "Check this machine's clock.")
-    elif end - now < _LAST_DAYS:
-        yield warning(f"The certificate ends on {end:%Y-%m-%d}.", _NEW_ONE)
-    else:
-        yield ok(f"The certificate is good until {end:%Y-%m-%d}.")
-
-
-def _names(read: x509.Certificate) -> Iterator[Finding]:
-    try:
-        alternatives = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        names = []
-    else:
-        names = [str(name.value) for name in alternatives]
-    if "localhost" in names:
-        yield ok(f"It is for {', '.join(names)}.")
-    else:
-        known = ", ".join(names) or "no host at all"
-        yield warning(f"The certificate is for {known}, not for localhost.", _NEW_ONE)
+def _judged(read: Certificate, settings: Settings) -> Iterator[Finding]:
+    found = list(problems(read, settings))
+    for problem in found:
+        yield (failure if problem.fatal else warning)(problem.message, problem.remedy)
+    if not found:
+        yield ok(f"The certificate is good until {read.ends:%Y-%m-%d}.")
+        yield ok(f"It is for {', '.join(read.names)}.")
 
 
 def _distrust(pair: Pair, root: Path | None = None) -> str | None:
@@ -211,24 +196,11 @@ def _distrust(pair: Pair, root: Path | None = None) -> str | None:
     if root is None and sys.platform == "darwin":  # OpenSSL does not know the keychain
         return _keychain_distrust(pair.cert)
     trusting = ssl.create_default_context(cafile=None if root is None else str(root))
-    return _handshake(trusting, context(pair))
-
-
-def _handshake(trusting: ssl.SSLContext, serving: ssl.SSLContext) -> str | None:
-    """Let client and server shake hands in memory; return why the client refuses."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = trusting.wrap_bio(to_client, to_server, server_hostname="localhost")
-    server = serving.wrap_bio(to_server, to_client, server_side=True)
-    while True:
-        try:
-            client.do_handshake()
-        except ssl.SSLWantReadError:
-            with contextlib.suppress(ssl.SSLWantReadError):
-                server.do_handshake()
-        except ssl.SSLCertVerificationError as error:
-            return error.verify_message.rstrip(".")
-        else:
-            return None
+    try:
+        handshake(trusting, context(pair))
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message.rstrip(".")
+    return None
 
 
 def _keychain_distrust(cert: Path) -> str | None:

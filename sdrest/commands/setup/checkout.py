@@ -10,6 +10,7 @@ from sdrest.commands import sizes
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.repository import INPAINT_CONFIG, SCRIPTS
+from sdrest.paths import expand
 
 FORK_URL = "https://github.com/bfirsh/stable-diffusion.git"
 FORK_BRANCH = "apple-silicon-mps-support"
@@ -63,7 +64,7 @@ class Checkout:
 
 def _address(url: str) -> str:
     """Return what git takes: of a local folder it makes a shallow clone by URL only."""
-    folder = Path(url).expanduser()
+    folder = expand(url)
     return folder.absolute().as_uri() if folder.is_dir() else url
 
 

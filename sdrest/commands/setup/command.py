@@ -1,7 +1,6 @@
 """The options of `sdrest setup`."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from sdrest.commands.setup.lock import locked
 from sdrest.commands.setup.run import STEPS, Sources, set_up, steps_of
 from sdrest.commands.setup.torch_build import CPU_INDEX, TorchBuild
 from sdrest.commands.terminal import Terminal
+from sdrest.paths import expand
 
 _FLAGS = ("repository", "python", "text_to_image_model", "inpaint_image_model", "cert", "key")
 
@@ -71,5 +71,5 @@ def _run(context: click.Context, /, **values: Any) -> int:
     chosen = [step for step in steps_of(flags, sources) if step.name not in values["skip"]]
     if values["dry_run"]:
         return set_up(chosen, terminal, dry_run=True)
-    with locked(Path(flags.repository).absolute().parent):
+    with locked(expand(flags.repository).absolute().parent):
         return set_up(chosen, terminal, dry_run=False)

@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from sdrest.commands.setup.step import StepError
+from sdrest.paths import expand
 
 _BLOCK = 1 << 20
 _ATTEMPTS = 4
@@ -85,7 +86,7 @@ def local_path(source: str) -> Path | None:
     parts = urlsplit(source)
     if parts.scheme in {"http", "https"}:
         return None
-    return Path(unquote(parts.path) if parts.scheme == "file" else source).expanduser()
+    return expand(unquote(parts.path) if parts.scheme == "file" else source)
 
 
 def _copy(source: Path, part: Path, report: Report) -> None:

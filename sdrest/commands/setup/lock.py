@@ -1,19 +1,20 @@
 """One set-up for each folder."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdrest.errors import UsageError
+from sdrest.jobs.lock import lock_file
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a lock on the folder itself, which ends with this process however that ends.
 
-    Raises `UsageError` where another set-up has it, or the folder cannot be made.
+    Raises `UsageError` where another set-up has it, or the folder cannot be made. A file system
+    that cannot lock does not prevent the set-up.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -22,8 +23,8 @@ def locked(folder: Path) -> Iterator[None]:
         raise UsageError(f"Cannot set up in {folder}: {error.strerror}.") from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            lock_file(descriptor)
+        except BlockingIOError as error:
             raise UsageError(
                 f"Another `sdrest setup` works in {folder}. Let it come to its end, then run again."
             ) from error

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sdrest.commands import certificate
 from sdrest.commands.lines import Level, Line
@@ -18,6 +17,7 @@ from sdrest.commands.terminal import Terminal
 from sdrest.engine import hub
 from sdrest.engine.repository import locate
 from sdrest.errors import UsageError
+from sdrest.paths import expand, expand_home
 from sdrest.settings import Settings
 
 STEPS = (
@@ -58,14 +58,14 @@ class _Certificate:
         return f"make the certificate {self.settings.cert} and its key, with mkcert if it is there"
 
     def footprint(self) -> Footprint:
-        return Footprint(Path(self.settings.cert).absolute().parent, Size())
+        return Footprint(expand(self.settings.cert).absolute().parent, Size())
 
     def done(self) -> bool:
-        return Path(self.settings.cert).exists() and Path(self.settings.key).exists()
+        return expand(self.settings.cert).exists() and expand(self.settings.key).exists()
 
     def run(self, terminal: Terminal) -> None:
         for name in (self.settings.cert, self.settings.key):
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            expand(name).parent.mkdir(parents=True, exist_ok=True)
         try:
             _, notes = certificate.provide(self.settings)
         except UsageError as error:
@@ -76,7 +76,7 @@ class _Certificate:
 
 def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
     """Return the steps, each after those that it needs."""
-    root = Path(settings.repository).absolute()
+    root = expand(settings.repository).absolute()
     located = locate(settings)
     own = bool(settings.python)
     known = located.python if own or not located.bundled else None
@@ -85,19 +85,22 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
     sha256 = sources.text_to_image_sha256 or ("" if given else checkpoint.TEXT_TO_IMAGE_SHA256)
     return (
         Checkout(root, sources.fork_url, sources.fork_branch),
-        environment.Environment(python, sources.with_python, own=own),
+        environment.Environment(python, expand_home(sources.with_python), own=own),
         environment.Packages(
-            python, sources.index_url, sources.torch_build, sources.torch_index_url
+            python,
+            expand_home(sources.index_url),
+            sources.torch_build,
+            expand_home(sources.torch_index_url),
         ),
         Checkpoint(
-            Path(settings.text_to_image_model).absolute(),
+            expand(settings.text_to_image_model).absolute(),
             sources.text_to_image_source,
             "--text-to-image-model",
             "text-to-image-model",
             sha256,
         ),
         Checkpoint(
-            Path(settings.inpaint_image_model).absolute(),
+            expand(settings.inpaint_image_model).absolute(),
             sources.inpaint_image_source,
             "--inpaint-image-model",
             "inpaint-image-model",

@@ -14,6 +14,8 @@ from sdrest.errors import SdrestError
 class StepError(SdrestError):
     """A step of the set-up failed; the message says what to do."""
 
+    default_message = "A step of the set-up failed."
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:

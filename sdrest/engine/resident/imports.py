@@ -1,7 +1,8 @@
 """Watching what a script imports.
 
-Each import is shielded from interrupts; what it sets in the environment is remembered, since a
-later job will not import it again; and who waits for a module gets it as soon as it is there.
+What an import sets in the environment is remembered, since a later job will not import it again;
+who waits for a module gets it as soon as it is there; an import that failed is noted, since the
+process may hold half a module then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -19,13 +19,14 @@ from typing import Any
 class Imports:
     """A finder that asks the others, and stands in their way for a moment.
 
-    `shield` makes a context for the time of an import.
+    `running` is how many modules are being executed, `failure` what the last of the outermost ones
+    raised that did not come to its end.
     """
 
-    def __init__(self, shield: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self) -> None:
         self.environment: dict[str, str] = {}
         self.running = 0
-        self._shield = shield
+        self.failure: BaseException | None = None
         self._sought: set[str] = set()
         self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
 
@@ -82,21 +83,22 @@ class Imports:
         if threading.current_thread() is not threading.main_thread():
             execute(module)
         else:
-            self._execute_shielded(execute, module)
+            self._execute_in_main(execute, module)
         for call in self._waiting.pop(name, ()):
             call(module)
 
-    def _execute_shielded(self, execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+    def _execute_in_main(self, execute: Callable[[ModuleType], None], module: ModuleType) -> None:
         before = None if self.running else dict(os.environ)
-        with self._shield():
-            self.running += 1
-            try:
-                execute(module)
-            finally:
-                self.running -= 1
-                if before is not None:
-                    self.environment.update(
-                        (key, value)
-                        for key, value in os.environ.items()
-                        if before.get(key) != value
-                    )
+        self.running += 1
+        try:
+            execute(module)
+        except BaseException as error:
+            if before is not None:
+                self.failure = error
+            raise
+        finally:
+            self.running -= 1
+            if before is not None:
+                self.environment.update(
+                    (key, value) for key, value in os.environ.items() if before.get(key) != value
+                )

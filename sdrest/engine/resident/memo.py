@@ -17,18 +17,24 @@ import gc
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Tuple  # noqa: UP035 (evaluated, in Python 3.8 too)
+from typing import TYPE_CHECKING, Any
 
 from . import draws
+from .checkpoint import (
+    Checkpoint,
+    Source,
+    Tensors,
+    WithoutWeights,
+    check,
+    check_schedule,
+    identity,
+    tag,
+)
 
 if TYPE_CHECKING:
     from .imports import Imports
-
-Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
-"""A file: its path, device, inode, size and the time of its last change in ns."""
 
 _MOST_PRETRAINED = 8
 _PRETRAINED = {
@@ -46,16 +52,19 @@ class Memo:
     """The models of this process, at most `limit`, the one used last at the end.
 
     `accelerated` tells whether scripts compute on something else than the CPU: then their noise
-    comes from a generator of its own, which building a model does not use.
+    comes from a generator of its own, which building a model does not use. `script` is the name of
+    the file that runs.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
         self.stop_when_loaded = False
+        self.script = ""
         self._limit = max(1, limit)
         self._accelerated = accelerated
         self._models: list[_Model] = []
         self._pretrained: collections.OrderedDict[Any, _Made] = collections.OrderedDict()
         self._making = False
+        self._ready: set[int] = set()  # ids of weights that are loaded while a model is built
 
     def watch(self, imports: Imports) -> None:
         """Wrap what has to be wrapped once it is imported."""
@@ -71,17 +80,17 @@ class Memo:
 
         @functools.wraps(real)
         def load(file: Any, *args: Any, **options: Any) -> Any:
-            identity = None if self._making else _identity(file)
-            if identity is None:
+            found = None if self._making else identity(file)
+            if found is None:
                 return real(file, *args, **options)
             read = functools.partial(real, file, *args, **options)
             for model in self._models:
-                if model.source and model.source.identity == identity:
-                    return _Checkpoint(model.source, read)
+                if model.source and model.source.identity == found:
+                    return Checkpoint(model.source, read)
             checkpoint = read()
-            if _identity(file) == identity:  # else it was replaced meanwhile
-                _tag(checkpoint, identity, str(file))
-            return checkpoint
+            if identity(file) == found:  # else it was replaced meanwhile
+                tag(checkpoint, found, str(file))
+            return WithoutWeights.of(checkpoint)
 
         torch.load = load
 
@@ -103,9 +112,10 @@ class Memo:
                     self._keep(others)
                     break
             self._keep(self._models[len(self._models) - self._limit + 1 :])
+            self._ready = set()
             made = self._make(functools.partial(real, config))
             if hasattr(made.thing, "load_state_dict"):
-                self._wrap_fill(_Model(key, made))
+                self._wrap_fill(_Model(key, made, self._ready))
             return made.thing
 
         util.instantiate_from_config = instantiate
@@ -118,9 +128,12 @@ class Memo:
         def load_state_dict(state: Any, *args: Any, **options: Any) -> Any:
             source = getattr(state, "source", None)
             if source is None or source != model.source:
+                tensors = dict(state) if isinstance(state, Tensors) else state
+                if source is not None:
+                    check(module, tensors, ready=model.ready, script=self.script)
                 self._keep([other for other in self._models if other is not model])
-                tensors = dict(state) if isinstance(state, _Tensors) else state
                 model.filled(source, real(tensors, *args, **options))
+                check_schedule(module, tensors)
                 if source is not None and model.whole:
                     self._models.append(model)
             if self.stop_when_loaded:
@@ -137,7 +150,9 @@ class Memo:
         def from_pretrained(kind: Any, source: Any, *args: Any, **options: Any) -> Any:
             make = functools.partial(real, kind, source, *args, **options)
             if self._making:
-                return make()
+                thing = make()
+                self._ready |= {id(weight) for weight in getattr(thing, "parameters", tuple)()}
+                return thing
             key = (kind, str(source), _folder_identity(source), repr(args), repr(options))
             known = self._pretrained.pop(key, None)
             if known is None or not known.replay(accelerated=self._accelerated()):
@@ -206,28 +221,23 @@ class _Made:
         return True
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A checkpoint that was read: its file, the path to it, and its small entries."""
-
-    identity: Identity
-    path: str = field(compare=False)
-    facts: Mapping[str, Any] = field(compare=False)
-
-
 class _Model:
-    """A model, its configuration, and the checkpoint that is in it."""
+    """A model, its configuration, and the checkpoint that is in it.
 
-    def __init__(self, config: str, made: _Made) -> None:
+    `ready` are the ids of weights that do not come from the checkpoint.
+    """
+
+    def __init__(self, config: str, made: _Made, ready: set[int]) -> None:
         self.config = config
+        self.ready = ready
         self.made = made
-        self.source: _Source | None = None
+        self.source: Source | None = None
         self.result: Any = None
         self._modes = [(part, part.training) for part in made.thing.modules()]
         self._needs = [(weight, weight.requires_grad) for weight in made.thing.parameters()]
         self._changes: list[int] = []
 
-    def filled(self, source: _Source | None, result: Any) -> None:
+    def filled(self, source: Source | None, result: Any) -> None:
         """Note what `load_state_dict` read and returned."""
         self.source, self.result = source, result
         self._changes = self._count_changes()
@@ -241,7 +251,7 @@ class _Model:
     @property
     def current(self) -> bool:
         """Whether the checkpoint is still the file that was read."""
-        return bool(self.source and _identity(self.source.path) == self.source.identity)
+        return bool(self.source and identity(self.source.path) == self.source.identity)
 
     def revive(self, *, accelerated: bool) -> bool:
         """Make model and process what they are after building; tell whether that can be done."""
@@ -260,78 +270,15 @@ class _Model:
         return [weight._version for weight in self.made.thing.parameters()]  # noqa: SLF001 (no other name)
 
 
-class _Tagged(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
-    """The weights of a checkpoint that was read, with the file that they come from."""
-
-    source: _Source
-
-
-class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
-    """A mapping that reads a file once something is asked that is not known."""
-
-    def __init__(self, known: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
-        self._known = known
-        self._read = read
-
-    def __getitem__(self, key: str) -> Any:
-        return self._known[key] if key in self._known else self._read()[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._known or key in self._read()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-
-class _Checkpoint(_Lazy):
-    """A checkpoint whose weights are in a model already."""
-
-    def __init__(self, source: _Source, read: Callable[[], Mapping[str, Any]]) -> None:
-        once = functools.lru_cache(maxsize=1)(read)
-        super().__init__({**source.facts, "state_dict": _Tensors(source, once)}, once)
-
-
-class _Tensors(_Lazy):
-    """The weights of a `_Checkpoint`."""
-
-    def __init__(self, source: _Source, read: Callable[[], Mapping[str, Any]]) -> None:
-        super().__init__({}, lambda: read()["state_dict"])
-        self.source = source
-
-
-def _tag(checkpoint: Any, identity: Identity, path: str) -> None:
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
-        return
-    tagged = _Tagged(checkpoint["state_dict"])
-    tagged.__dict__.update(getattr(checkpoint["state_dict"], "__dict__", {}))  # its _metadata
-    facts = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
-    tagged.source = _Source(identity, path, facts)
-    checkpoint["state_dict"] = tagged
-
-
 def _torch() -> Any:
     return sys.modules["torch"]
-
-
-def _identity(file: Any) -> Identity | None:
-    if not isinstance(file, (str, os.PathLike)):
-        return None
-    try:
-        path = os.path.realpath(file)
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _folder_identity(source: Any) -> Any:
     """Return what tells whether a folder of a pretrained model is the same; None for a name."""
     if not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
         return None
-    return tuple(sorted(filter(None, map(_identity, Path(source).iterdir()))))
+    return tuple(sorted(filter(None, map(identity, Path(source).iterdir()))))
 
 
 def _text(config: Any) -> str | None:

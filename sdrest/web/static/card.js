@@ -57,6 +57,12 @@ function state(job, pace) {
   }
 }
 
+/** Says which pictures the script's safety checker replaced. */
+function replaced({ flagged = [] }) {
+  if (!flagged.length) return "";
+  return `The safety checker replaced ${flagged.length > 1 ? "pictures" : "picture"} ${flagged.join(", ")}`;
+}
+
 /** Returns how large a small version has to be to look sharp; the first of several may span tiles, one of a pair does. */
 function thumbnailSize(index, count) {
   const shown = (index > 0 && count > 2 ? TILE.several : TILE.one) * window.devicePixelRatio;
@@ -117,13 +123,14 @@ export class Card {
     const p = this.#parts;
     setText(p.heading, title(job));
     p.heading.title = title(job);
-    const text = state(job, this.#pace);
+    const text = [state(job, this.#pace), replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";
     p.bar.value = doneFraction(job);
-    setText(p.error, job.error?.message ?? "");
-    p.error.hidden = !job.error;
+    const problem = job.error ?? job.waiting;
+    setText(p.error, problem?.message ?? "");
+    p.error.hidden = !problem;
     setText(p.more, job.error?.details?.stderr ?? "");
     p.details.hidden = !job.error?.details?.stderr;
     this.age();
@@ -148,6 +155,7 @@ export class Card {
 
   #showTiles(job) {
     const urls = job.imageUrls ?? [];
+    for (const url of this.#tiles.keys()) if (!urls.includes(url)) this.#tiles.delete(url); // it may be made again
     const count = isActive(job) ? total(job) : urls.length;
     const shown = Math.min(count, MOST_TILES);
     const first = isActive(job) ? Math.max(0, Math.min(urls.length - MOST_TILES + 1, count - MOST_TILES)) : 0;

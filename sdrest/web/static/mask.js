@@ -10,17 +10,21 @@ const PAINT = "#ff5a1f";
 const FIRST_SIZE = 12;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** A mask's white parts in our paint, the rest clear. */
+/** A mask's white parts in our paint, the rest clear; null if nothing is white. */
 async function whiteParts(file) {
   const bitmap = await createImageBitmap(file);
+  let painted = false;
   const canvas = h("canvas", { width: bitmap.width, height: bitmap.height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   const image = context.getImageData(0, 0, canvas.width, canvas.height);
   for (let at = 0; at < image.data.length; at += 4) {
     const [red, green, blue, alpha] = image.data.subarray(at, at + 4);
-    image.data[at + 3] = (red + green + blue) / 3 >= 128 && alpha >= 128 ? 255 : 0;
+    const white = (red + green + blue) / 3 >= 128 && alpha >= 128;
+    image.data[at + 3] = white ? 255 : 0;
+    painted ||= white;
   }
+  if (!painted) return null;
   context.putImageData(image, 0, 0);
   context.globalCompositeOperation = "source-in";
   context.fillStyle = PAINT;
@@ -225,7 +229,12 @@ export class Mask {
     input.value = "";
     if (!file) return;
     try {
-      this.#strokes.stamp(await whiteParts(file));
+      const parts = await whiteParts(file);
+      if (!parts) {
+        this.fail(`${file.name} has no white parts. White parts of a mask are made anew.`);
+        return;
+      }
+      this.#strokes.stamp(parts);
       this.#redraw();
     } catch {
       this.fail(`${file.name} is no picture that can be read.`);

@@ -2,8 +2,38 @@
 
 const LONGEST_SIDE = 1024;
 
-/** Formats that the server reads. */
-export const ACCEPTED = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"];
+/** How files begin that the server reads: PNG, JPEG, GIF, BMP and WebP. */
+const ACCEPTED = /^(\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|BM|RIFF....WEBP)/s;
+const SIGNATURE_SIZE = 12;
+
+/** Whether the server reads a file, by its content. */
+async function isAccepted(file) {
+  const bytes = new Uint8Array(await file.slice(0, SIGNATURE_SIZE).arrayBuffer());
+  return ACCEPTED.test(String.fromCharCode(...bytes));
+}
+
+/** Decodes a file as the browser can; vector drawings only as elements. */
+async function decode(file) {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    return decodeDrawing(file);
+  }
+}
+
+async function decodeDrawing(file) {
+  const url = URL.createObjectURL(file);
+  try {
+    const image = new Image();
+    image.src = url;
+    await new Promise((resolve, reject) => Object.assign(image, { onload: resolve, onerror: reject }));
+    image.width ||= LONGEST_SIDE; // drawings need not have a size
+    image.height ||= LONGEST_SIDE;
+    return image;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
 
 function toBlob(canvas) {
   return new Promise((resolve, reject) => {
@@ -22,26 +52,23 @@ export function paintPng(width, height, paint) {
 
 /** Opens a file as `{blob, width, height, shrunkFrom}`; throws a sentence where it is no picture.
  *
- * Scripts need memory for every pixel, so large pictures are made smaller, unless `whole`.
+ * What the browser can show but the server cannot read (AVIF, ICO, SVG …) becomes a PNG. Scripts
+ * need memory for every pixel, so large pictures are made smaller, unless `whole`.
  */
 export async function openPicture(file, { whole = false } = {}) {
-  let bitmap;
+  let source;
   try {
-    bitmap = await createImageBitmap(file);
+    source = await decode(file);
   } catch {
     throw new Error(`${file.name || "This"} is no picture that can be read. PNG, JPEG, WebP, GIF and BMP can.`);
   }
-  const { width, height } = bitmap;
-  const factor = LONGEST_SIDE / Math.max(width, height);
-  if (whole || factor >= 1) {
-    bitmap.close();
-    return { blob: file, width, height, shrunkFrom: null };
-  }
-  const size = [Math.round(width * factor), Math.round(height * factor)];
-  const blob = await paintPng(...size, (context) => {
+  const { width, height } = source;
+  const factor = whole ? 1 : Math.min(1, LONGEST_SIDE / Math.max(width, height));
+  const size = [width, height].map((side) => Math.max(1, Math.round(side * factor)));
+  const blob = factor === 1 && (await isAccepted(file)) ? file : await paintPng(...size, (context) => {
     context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, 0, 0, ...size);
+    context.drawImage(source, 0, 0, ...size);
   });
-  bitmap.close();
-  return { blob, width: size[0], height: size[1], shrunkFrom: [width, height] };
+  source.close?.();
+  return { blob, width: size[0], height: size[1], shrunkFrom: factor === 1 ? null : [width, height] };
 }

@@ -2,9 +2,9 @@
 
 import { announce } from "./announce.js";
 import { h, uniqueId } from "./dom.js";
-import { ACCEPTED, openPicture } from "./picture.js";
+import { openPicture } from "./picture.js";
 
-const imageFile = (transfer) => [...transfer.files].find(({ type }) => type.startsWith("image/"));
+const imageFile = ({ files }) => [...files].find(({ type }) => type.startsWith("image/"));
 
 /** Whether what is pasted is text for a field; word processors put a picture of it beside it. */
 const isText = ({ clipboardData, target }) =>
@@ -14,7 +14,7 @@ export class Upload extends EventTarget {
   #input;
   #preview = h("img", { alt: "The picture to start from" });
   #note = h("p", { class: "hint" });
-  #error = h("p", { class: "field-error", hidden: true });
+  #error = h("p", { class: "field-error", role: "alert", hidden: true });
   #file = null;
   picture = null;
 
@@ -26,7 +26,7 @@ export class Upload extends EventTarget {
       type: "file",
       class: "unseen",
       id,
-      accept: ACCEPTED.join(),
+      accept: "image/*",
       "aria-describedby": `${id}-error`,
       onchange: () => this.#input.files[0] && this.take(this.#input.files[0]),
     });
@@ -56,7 +56,7 @@ export class Upload extends EventTarget {
     area.addEventListener("drop", (event) => {
       event.preventDefault();
       area.classList.remove("dragging");
-      const file = imageFile(event.dataTransfer);
+      const file = imageFile(event.dataTransfer) ?? event.dataTransfer.files[0]; // some have no type
       if (!file) return;
       open();
       this.take(file);
@@ -77,6 +77,7 @@ export class Upload extends EventTarget {
       this.#show(file, picture);
     } catch (error) {
       this.fail(error.message);
+      this.#error.scrollIntoView({ block: "nearest" });
     }
   }
 

@@ -49,8 +49,12 @@ export class Viewer {
   /** Shows what has become of the job meanwhile: more pictures to turn to. */
   update(job) {
     if (!this.#shows(job)) return;
+    if (!job.imageUrls?.length) return this.#dialog.close(); // they were deleted, or are made again
+    const url = this.#url;
     this.#job = job;
-    this.#showPlace();
+    this.#index = Math.min(this.#index, job.imageUrls.length - 1);
+    if (this.#url === url) this.#showPlace();
+    else this.#show();
   }
 
   /** Closes where the job is the one that was deleted. */

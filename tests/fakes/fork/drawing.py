@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 FULL, WIDTH = "\u2588", 10
+images_left = sys.maxsize  # a process that is spoiled makes no more in a job
 
 
 def write(text: str) -> None:

@@ -50,6 +50,7 @@ class Script:
         self.samples = Path(self.options.outdir) / "samples"
         self.samples.mkdir(parents=True)
         self.drawn = True
+        self.images = 0
         record_invocation(Path(self.options.outdir))
 
     def batches(self, first: int = 0, last: int | None = None) -> None:
@@ -62,10 +63,24 @@ class Script:
             self.draw("\n" + drawing.bar("data", 0, 1) + "\x1b[A")
             if self.drawn:
                 drawing.sample("PLMS Sampler" if self.options.plms else "DDIM Sampler")
+            if self.behaviour == "flag":
+                self.check(n)
             for k in range(size):
                 drawing.save(self.image(n * size + k), self.png())
             self.draw("\n" + drawing.bar("data", 1, 1) + "\n")
             self.draw(drawing.bar("Sampling", n + 1, total))
+
+    def check(self, batch: int) -> None:
+        """Ask the safety checker about a batch, as the script of the fork does."""
+        from diffusers.pipelines.stable_diffusion import (  # type: ignore[import-not-found]  # noqa: PLC0415 (the one beside this file)
+            safety_checker,
+        )
+
+        size = self.options.n_samples
+        bad = set(map(int, self.values["images"].split(",")))
+        numbers = range(batch * size + 1, batch * size + size + 1)
+        checker = safety_checker.StableDiffusionSafetyChecker()
+        checker(clip_input=None, images=[number in bad for number in numbers])
 
     def draw(self, text: str) -> None:
         if self.drawn:
@@ -75,6 +90,9 @@ class Script:
         return self.samples / f"{number:05}.png"
 
     def png(self) -> bytes:
+        if self.images >= drawing.images_left:
+            raise RuntimeError("Only a single TORCH_LIBRARY can be used to register the namespace")
+        self.images += 1
         return bytes(drawing.png(self.options.W, self.options.H))
 
     def hold_lifeline(self) -> None:
@@ -96,12 +114,20 @@ def record_invocation(outdir: Path) -> None:
         "environment": dict(os.environ),
         "path": sys.path[:2],
         "main": sys.modules["__main__"].__dict__["__file__"],
-        "sigint_is_default": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+        "sigint_interrupts": sigint_interrupts(),
         "stdin": sys.stdin.read(),
         "leader": os.getpgrp() == os.getpid() == os.getsid(0),
         "inherited": inherited_descriptors(),
     }
     (outdir / "invocation.json").write_text(json.dumps(facts))
+
+
+def sigint_interrupts() -> bool:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def inherited_descriptors() -> list[int]:
@@ -159,6 +185,11 @@ def leave_children(script: Script) -> None:
     script.leave_grandchild(new_session=True)
     script.hold_lifeline()
     wait_at_gate(script)
+    script.batches()
+
+
+def flag(script: Script) -> None:
+    """Let the safety checker replace some images, e.g. `flag images=1,3`."""
     script.batches()
 
 
@@ -229,6 +260,26 @@ def terminated(script: Script) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def leave_at_sigterm(script: Script) -> None:
+    """Hang, and leave with an exit code of its own at SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(script.values["code"])))
+    hang(script)
+
+
+def need_child(script: Script) -> None:
+    """Wait for a child in a session of its own, which holds the lifeline, and need its success."""
+    child = GRANDCHILD.replace("SIG_IGN", "SIG_DFL")
+    program = [sys.executable, "-c", child, script.values["lifeline"]]
+    subprocess.run(program, start_new_session=True, check=True)
+
+
+def devour(script: Script) -> None:
+    """Take memory until the kernel ends this."""
+    taken = []
+    while True:
+        taken.append(os.urandom(1 << 20))
+
+
 def exit_text(script: Script) -> None:
     raise SystemExit("nothing to do")
 
@@ -240,6 +291,12 @@ def exit_code(script: Script) -> None:
 def leave_thread(script: Script) -> None:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     script.batches()
+
+
+def spoil(script: Script) -> None:
+    """Do well, but leave a process in which each later job fails after so many images."""
+    script.batches()
+    drawing.images_left = int(script.values["images"])
 
 
 def deaf_to_interrupts(script: Script) -> None:

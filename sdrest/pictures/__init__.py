@@ -1,32 +1,41 @@
-"""Uploaded files become pictures that the fork's scripts can take, and results fit the upload.
-
-A picture is recognised by its content and opened by an explicit list of decoders; whatever is
-wrong with it is a `PictureError` with a sentence for the client.
-"""
+"""Uploaded files become pictures that the fork's scripts can take, and results fit the upload."""
 
 import io
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from sdrest.errors import FieldError, InvalidRequestError, SdrestError
+from sdrest.errors import FieldError, InvalidRequestError
 from sdrest.params import LARGEST_SIDE, SIZE_MULTIPLE
+from sdrest.pictures import masks
+from sdrest.pictures.colours import to_8_bits
+from sdrest.pictures.decoding import (
+    FORMATS,
+    MAX_SIDE,
+    MOST_PADDING,
+    PictureError,
+    Size,
+    check_size,
+    decode,
+)
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-"""Pillow's decoders that an upload may reach; it has forty more, one of them a PostScript."""
-
-MAX_SIDE = 16_384
-"""Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
-
-_MOST_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
-"""More pixels than `script_input` adds to any picture."""
-
-THRESHOLD = 128
-"""Mask pixels from this on are repainted; inpaint.py draws the line at 0.5 of 255."""
+__all__ = [
+    "FORMATS",
+    "IMAGE_NAME",
+    "MASK_NAME",
+    "MAX_SIDE",
+    "SCRIPT_IMAGE_NAME",
+    "SCRIPT_MASK_NAME",
+    "PictureError",
+    "fit",
+    "prepare",
+    "restore_inpainted",
+    "script_input",
+    "thumbnail",
+]
 
 IMAGE_NAME, MASK_NAME = "image.png", "mask.png"
 """The files that `prepare` writes."""
@@ -34,38 +43,42 @@ IMAGE_NAME, MASK_NAME = "image.png", "mask.png"
 SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME = "image.png", "image_mask.png"
 """The files that `script_input` writes: a pair as inpaint.py looks for in its --indir."""
 
-Size = tuple[int, int]
-
-# Between its limit and twice as much Pillow only warns; here the limit is the limit.
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-
-
-class PictureError(SdrestError):
-    """The file is no picture that can be used."""
-
 
 def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> None:
     """Write the uploads `image` and perhaps `mask` as PNGs into the folder `target`.
 
-    The image becomes RGB, upright, transparent parts white, in the size that was sent. The mask
-    becomes L, 0 or 255, in the image's size. Raises one `InvalidRequestError` for all uploads.
+    The image becomes RGB, sRGB, upright, transparent parts white, in the size that was sent. The
+    mask becomes L, 0 or 255, in the image's size; `masks` tells what its pixels mean. Raises one
+    `InvalidRequestError` for all uploads.
     """
-    pictures: dict[str, Image.Image] = {}
+    image: Image.Image | None = None
+    mask: Image.Image | None = None
     errors: list[FieldError] = []
-    for name, path in uploads.items():
-        mode, background = ("L", "black") if name == "mask" else ("RGB", "white")
+    for name in sorted(uploads):  # the image first, since a mask may be a copy of it
         try:
-            picture = _read(path, background, max_pixels=max_pixels)
+            if name == "mask":
+                mask = _mask(uploads[name], image, max_pixels)
+            else:
+                image = _flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
         except PictureError as error:
             errors.append(FieldError(name, error.message))
-        else:
-            pictures[name] = picture.convert(mode)
-    if errors:
+    if mask and image:
+        mask = masks.fitted(mask, image.size)
+        if masks.is_empty(mask):  # a dot that is lost in the image's size
+            errors.append(FieldError("mask", masks.EMPTY))
+    if errors or image is None:
         raise InvalidRequestError(errors)
-    _write(pictures["image"], target / IMAGE_NAME)
-    if "mask" in pictures:
-        fitted = pictures["mask"].resize(pictures["image"].size, Image.Resampling.BILINEAR)
-        _write(fitted.point(_threshold), target / MASK_NAME)
+    _write(image, target / IMAGE_NAME)
+    if mask:
+        _write(mask, target / MASK_NAME)
+
+
+def _mask(path: Path, image: Image.Image | None, max_pixels: int) -> Image.Image:
+    # Values of a mask are amounts, not colours: a profile would move what lies at the threshold.
+    mask = masks.read(decode(path, max_pixels=max_pixels, colours=False), image)
+    if masks.is_empty(mask):
+        raise PictureError(masks.EMPTY)
+    return mask
 
 
 def fit(size: Size) -> Size:
@@ -107,12 +120,12 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
     Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
     or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
     """
-    most = max(max_pixels, LARGEST_SIDE**2) + _MOST_PADDING
+    most = max(max_pixels, LARGEST_SIDE**2) + MOST_PADDING
     try:
         with PngImageFile(source) as picture:
-            _check_size(picture.size, most)
+            check_size(picture.size, most)
             picture.load()
-            small = _flatten(picture, "white")
+            small = to_8_bits(picture) if picture.mode.startswith("I") else _flatten(picture)
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
@@ -146,50 +159,12 @@ def _pad(picture: Image.Image) -> Image.Image:
     return padded
 
 
-def _read(path: Path, background: str, *, max_pixels: int) -> Image.Image:
-    """Decode an upload, upright and opaque; size and format are known before any pixel is."""
-    # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
-    # later pads a picture that was just small enough.
-    Image.MAX_IMAGE_PIXELS = max_pixels + _MOST_PADDING
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            _check_size(picture.size, max_pixels)
-            picture.load()
-            return _flatten(_upright(picture), background)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PictureError(f"Has too many pixels. {_allowed(max_pixels)}") from None
-    except UnidentifiedImageError:
-        raise PictureError("Is not a PNG, JPEG, WebP, GIF or BMP image.") from None
-    except PictureError:
-        raise
-    except Exception as error:  # decoders raise whatever a broken file makes them
-        raise PictureError("Is a damaged or incomplete image.") from error
-
-
-def _check_size(size: Size, max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels or max(size) > MAX_SIDE:
-        raise PictureError(f"Has {width}x{height} pixels. {_allowed(max_pixels)}")
-
-
-def _allowed(max_pixels: int) -> str:
-    return f"At most {max_pixels} pixels, and {MAX_SIDE} to a side, are allowed."
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # noqa: BLE001 (broken EXIF data does not make the pixels worse)
-        return picture.copy()
-
-
-def _flatten(picture: Image.Image, background: str) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey; convert() alone would cut, not scale
-        return picture.convert("I").point(_to_8_bits).convert("L")
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Return the picture on white."""
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
-    flat = Image.new("RGB", picture.size, background)
+    flat = Image.new("RGB", picture.size, "white")
     flat.paste(picture, mask=picture)
     return flat
 
@@ -204,15 +179,3 @@ def _write(picture: Image.Image, path: Path | BinaryIO) -> None:
     """Write a PNG of pixels alone (no EXIF, no profile), quickly rather than small."""
     picture.info.clear()
     picture.save(path, format="PNG", compress_level=1)
-
-
-def _scale_to_8_bits(value: float) -> float:
-    return value * (1 / 257) + 0.5
-
-
-# Pillow derives a linear transform of wide pixels from such functions; its types know tables only.
-_to_8_bits: Callable[[int], float] = _scale_to_8_bits
-
-
-def _threshold(value: int) -> int:
-    return 255 if value >= THRESHOLD else 0

@@ -1,0 +1,88 @@
+"""Takes renewed certificate files while the server runs, and says what is wrong with them."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sdrest.commands.certificate import Pair, context
+from sdrest.commands.certificate_check import Problem, problems, read
+from sdrest.commands.lines import Level, Line
+from sdrest.errors import UsageError
+from sdrest.settings import Settings
+from sdrest.web.tls import ServerContext
+
+_SECONDS = 2.0
+"""Seconds between two looks at the files."""
+
+_Identity = tuple[tuple[int, ...] | None, ...]
+
+
+class Renewal:
+    """Keeps `tls` in step with the files of `pair`.
+
+    Files that cannot be used change nothing. That is said once, at the second look, since they
+    may be half written at the first one.
+    """
+
+    def __init__(self, settings: Settings, pair: Pair, tls: ServerContext) -> None:
+        self._settings = settings
+        self._pair = pair
+        self._tls = tls
+        self._used = _identity(pair)
+        self._failed: _Identity | None = None
+        self._reported: _Identity | None = None
+        self._read = read(pair.cert, tls.current)
+        self._said: set[str] = set()
+
+    def problems(self) -> Iterator[Line]:
+        """Yield what is wrong with the certificate in use and was not said before."""
+        found = [self._read] if isinstance(self._read, Problem) else problems(
+            self._read, self._settings
+        )  # fmt: skip
+        for problem in found:
+            if problem.message not in self._said:
+                self._said.add(problem.message)
+                yield Line.of(Level.WARNING, f"{problem.message} {problem.remedy}")
+
+    async def watch(self, say: Callable[[Line], None]) -> None:
+        """Look at the files until cancelled; `say` gets lines for a person."""
+        while True:
+            await asyncio.sleep(_SECONDS)
+            for line in await asyncio.to_thread(self._look):  # the disk may be slow
+                say(line)
+
+    def _look(self) -> list[Line]:
+        identity = _identity(self._pair)
+        if identity == self._used:
+            return list(self.problems())
+        try:
+            renewed = context(self._pair)
+            certificate = read(self._pair.cert, renewed)
+        except (UsageError, OSError, ssl.SSLError) as error:
+            return list(self._failure(identity, error))
+        if _identity(self._pair) != identity:  # written meanwhile
+            return []
+        self._tls.use(renewed)
+        self._used, self._read, self._said = identity, certificate, set()
+        taken = Line.of(Level.INFO, f"Took the renewed certificate {self._pair.cert}")
+        return [taken, *self.problems()]
+
+    def _failure(self, identity: _Identity, error: Exception) -> Iterator[Line]:
+        again, self._failed = identity == self._failed, identity
+        if again and identity != self._reported:
+            self._reported = identity
+            yield Line.of(Level.WARNING, f"{error} The server keeps the certificate that it has.")
+
+
+def _identity(pair: Pair) -> _Identity:
+    """Return what changes when files are written or replaced; links are followed."""
+    return tuple(map(_status, (pair.cert, pair.key)))
+
+
+def _status(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,139 @@
+"""Checkpoints that a script reads: their files, their weights, and what is wrong with them."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Tuple  # noqa: UP035 (evaluated, in Python 3.8 too)
+
+from . import weights
+
+Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
+"""A file: its path, device, inode, size and the time of its last change in ns."""
+
+_NEVER_ENCODES = "txt2img.py"
+"""The script that turns no picture into latents, and so needs no encoder."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint that was read: its file, the path to it, and its small entries."""
+
+    identity: Identity
+    path: str = field(compare=False)
+    facts: Mapping[str, Any] = field(compare=False)
+
+
+class Tagged(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
+    """The weights of a checkpoint that was read, with the file that they come from."""
+
+    source: Source
+
+
+class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
+    """A mapping that reads a file once something is asked that is not known."""
+
+    def __init__(self, known: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
+        self._known = known
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._known[key] if key in self._known else self._read()[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known or key in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+class Checkpoint(_Lazy):
+    """A checkpoint whose weights are in a model already."""
+
+    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+        once = functools.lru_cache(maxsize=1)(read)
+        super().__init__({**source.facts, "state_dict": Tensors(source, once)}, once)
+
+
+class Tensors(_Lazy):
+    """The weights of a `Checkpoint`."""
+
+    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__({}, lambda: read()["state_dict"])
+        self.source = source
+
+
+class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
+    """A checkpoint without `state_dict`, which is told in words when a script asks for that."""
+
+    @classmethod
+    def of(cls, checkpoint: Any) -> Any:
+        """Return a checkpoint of this class, or the same one where it has weights or is no dict."""
+        if type(checkpoint) not in (dict, collections.OrderedDict) or "state_dict" in checkpoint:
+            return checkpoint
+        return cls(checkpoint)
+
+    def __missing__(self, key: str) -> Any:
+        problem = weights.nameless_problem(described(self)) if key == "state_dict" else None
+        if problem is None:
+            raise KeyError(key)
+        raise weights.UnusableCheckpointError(problem)
+
+
+def check(module: Any, state: Mapping[str, Any], *, ready: Iterable[int], script: str) -> None:
+    """Raise `UnusableCheckpointError` where the model does not get all that it needs."""
+    encodes = script != _NEVER_ENCODES
+    needed = weights.needs(module, pretrained=ready, encodes=encodes)
+    problem = weights.problem(needed, described(state))
+    if problem:
+        raise weights.UnusableCheckpointError(problem)
+
+
+def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
+    """Raise `UnusableCheckpointError` where a checkpoint brought a schedule that cannot be used."""
+    if weights.SCHEDULE in state and hasattr(module, weights.SCHEDULE):
+        values = getattr(module, weights.SCHEDULE).tolist()
+        problem = weights.schedule_problem(values, described(state)[weights.SCHEDULE].dtype)
+        if problem:
+            raise weights.UnusableCheckpointError(problem)
+
+
+def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
+    """Return shapes and types of tensors; what is no tensor has neither."""
+    return {
+        str(name): weights.Weight(
+            tuple(getattr(value, "shape", ())),
+            str(getattr(value, "dtype", "")).rpartition(".")[2],
+        )
+        for name, value in state.items()
+    }
+
+
+def tag(checkpoint: Any, file: Identity, path: str) -> None:
+    """Note in the weights of a checkpoint which file they come from."""
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+        return
+    tagged = Tagged(checkpoint["state_dict"])
+    tagged.__dict__.update(getattr(checkpoint["state_dict"], "__dict__", {}))  # its _metadata
+    facts = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
+    tagged.source = Source(file, path, facts)
+    checkpoint["state_dict"] = tagged
+
+
+def identity(file: Any) -> Identity | None:
+    """Return which file lies at a path now; None where there is none."""
+    if not isinstance(file, (str, os.PathLike)):
+        return None
+    try:
+        path = os.path.realpath(file)
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

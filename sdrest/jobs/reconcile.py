@@ -1,0 +1,62 @@
+"""Jobs at their end whose images were deleted, or put back, without the server."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
+from sdrest.jobs import inputs
+from sdrest.jobs.bus import Change
+from sdrest.jobs.model import FILE_TRANSITIONS, Job, Snapshot, Status
+from sdrest.jobs.runtime import Runtime
+
+_MISSING = "missingImages"
+
+
+def lacks_images(runtime: Runtime, job: Job) -> bool:
+    """Whether a COMPLETE job lost images, so that its request has to run again."""
+    return job.status is Status.COMPLETE and bool(runtime.image_check.missing(job))
+
+
+def lost_images(job: Job) -> bool:
+    """Whether a job is FAILED since it lost images."""
+    return job.failure is not None and _MISSING in job.failure.details
+
+
+async def reconcile(runtime: Runtime, job: Job) -> Snapshot:
+    """Return a job as its files show it: COMPLETE only while all listed images are there.
+
+    One that lost images is FAILED from then on, until it runs again or all of them are back. Where
+    the table cannot be written now, only the answer says so.
+    """
+    missing = runtime.image_check.missing(job)
+    if not (missing or lost_images(job)):
+        return runtime.snapshot(job)
+    failure = _failure(job, missing) if missing else None
+    if not (job.status is Status.COMPLETE or lost_images(job)) or failure == job.failure:
+        return replace(runtime.snapshot(job), missing=missing)
+    target = Status.COMPLETE if failure is None else FILE_TRANSITIONS[Status.COMPLETE]
+    try:
+        changed = await _write(runtime, job, target, failure)
+    except StorageUnavailableError:
+        changed = replace(job, status=target, failure=failure)
+    return replace(runtime.snapshot(changed), missing=missing)
+
+
+async def _write(runtime: Runtime, job: Job, target: Status, failure: Failure | None) -> Job:
+    folders = runtime.folders.published(job.key), runtime.folders.inputs(job.key)
+    size = await asyncio.to_thread(inputs.size, *folders)
+    changed = await runtime.store.follow_files(job, target, failure, size=size)
+    if changed is None:  # it runs again, is deleted, or another request was first
+        return await runtime.store.find(job.key) or job
+    runtime.tell(Change.FILES_CHANGED, changed)
+    return changed
+
+
+def _failure(job: Job, missing: Sequence[int]) -> Failure:
+    return Failure(
+        FailureCode.IMAGES_MISSING,
+        f"{len(missing)} of the job's {job.images} images are no longer in the output folder. "
+        "Send the request again.",
+        {_MISSING: list(missing)},
+    )

@@ -1,0 +1,24 @@
+"""Paths as people type them: home folders, and letters of other encodings than UTF-8."""
+
+import codecs
+import locale
+import os
+from pathlib import Path
+
+
+def expand_home(text: str) -> str:
+    """Return a text whose `~` or `~user` at its beginning is that user's home folder.
+
+    As in a shell, the `~` of an unknown user stays.
+    """
+    return os.path.expanduser(text)  # noqa: PTH111 (Path.expanduser raises for unknown users)
+
+
+def expand(text: str) -> Path:
+    """Return the path that a flag's text names, with `~` and `~user` as home folders."""
+    return Path(expand_home(text))
+
+
+def locale_has_other_letters() -> bool:
+    """Whether the locale names files in another encoding than UTF-8, e.g. ISO-8859-1."""
+    return codecs.lookup(locale.getencoding()).name not in {"ascii", "utf-8"}

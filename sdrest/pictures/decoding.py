@@ -1,0 +1,146 @@
+"""Uploaded files become pictures: upright, in sRGB, with the transparency that they have.
+
+A file is recognised by its content and decoded by an explicit list of decoders; whatever is wrong
+with it is a `PictureError` with a sentence for the client.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from sdrest import png
+from sdrest.errors import SdrestError
+from sdrest.params import SIZE_MULTIPLE
+from sdrest.pictures.colours import Colours, declared, to_8_bits, to_srgb
+from sdrest.pictures.files import Source, source
+from sdrest.pictures.orientation import orientation
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+"""Pillow's decoders that an upload may reach; it has forty more, one of them a PostScript."""
+
+MAX_SIDE = 16_384
+"""Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
+
+MOST_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
+"""More pixels than the padding for the scripts adds to any picture."""
+
+Size = tuple[int, int]
+
+# Between its limit and twice as much Pillow only warns; here the limit is the limit.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_UNKNOWN = "Is not a PNG, JPEG, WebP, GIF or BMP image."
+_DAMAGED = "Is a damaged or incomplete image."
+
+_GREY_ALPHA = 4  # PNG's colour type
+
+
+class PictureError(SdrestError):
+    """The file cannot be used as a picture."""
+
+    default_message = "The file is no picture that can be used."
+
+
+def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
+    """Decode an upload; size and format are known before any pixel is.
+
+    The picture is of a mode 1, L, LA, P, PA, RGB, RGBA or CMYK, without metadata but a colour that
+    is transparent. Without `colours` its values stay those of the file.
+    """
+    # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
+    # later pads a picture that was just small enough.
+    Image.MAX_IMAGE_PIXELS = max_pixels + MOST_PADDING
+    try:
+        found = _source(path.read_bytes(), max_pixels)
+        with Image.open(io.BytesIO(found.file), formats=FORMATS) as picture:
+            check_size(picture.size, max_pixels)
+            picture.load()
+            return _meant(picture, found, colours=colours)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(f"Has too many pixels. {_allowed(max_pixels)}") from None
+    except UnidentifiedImageError as error:
+        raise PictureError(_DAMAGED if found.contents else _UNKNOWN) from error
+    except PictureError:
+        raise
+    except Exception as error:  # decoders raise whatever a broken file makes them
+        raise PictureError(_DAMAGED) from error
+
+
+def check_size(size: Size, max_pixels: int) -> None:
+    """Raise `PictureError` for more pixels than are allowed."""
+    width, height = size
+    if width * height > max_pixels or max(size) > MAX_SIDE:
+        raise PictureError(f"Has {width}x{height} pixels. {_allowed(max_pixels)}")
+
+
+def _source(data: bytes, max_pixels: int) -> Source:
+    """Check the size of a PNG before its chunks are gathered."""
+    if data.startswith(png.SIGNATURE):
+        size = png.size(lambda position, length: data[position : position + length])
+        check_size(size, max_pixels)
+    return source(data)
+
+
+def _allowed(max_pixels: int) -> str:
+    return f"At most {max_pixels} pixels, and {MAX_SIDE} to a side, are allowed."
+
+
+def _meant(picture: Image.Image, found: Source, *, colours: bool) -> Image.Image:
+    """Apply what the file says of its pixels: transparency, colours, orientation."""
+    spaces = declared(found) if colours else []
+    if found.contents:
+        _scale_transparent_colour(picture, found.contents)
+    meant: Image.Image = picture
+    if picture.mode.startswith("I"):
+        meant = _from_16_bits(picture, spaces)
+    elif spaces:
+        meant = to_srgb(_plain(picture, found.contents), spaces)
+    turn = _TURNS.get(orientation(found.exif, found.xmp))
+    return meant.copy() if turn is None and meant is picture else _turned(meant, turn)
+
+
+def _turned(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _plain(picture: Image.Image, contents: png.Contents | None) -> Image.Image:
+    """Return a copy in a mode whose colours can be converted, with alpha in a band of its own."""
+    if contents and contents.colour_type == _GREY_ALPHA:
+        return picture.convert("LA")  # Pillow decodes those of 16 bits as RGBA
+    if picture.has_transparency_data:
+        return picture.convert("LA" if picture.mode in {"L", "LA"} else "RGBA")
+    if picture.mode in {"1", "L"}:
+        return picture.convert("L")
+    return picture.convert("CMYK" if picture.mode == "CMYK" else "RGB")
+
+
+def _from_16_bits(picture: Image.Image, colours: list[Colours]) -> Image.Image:
+    grey = to_srgb(picture, colours)
+    grey = grey if grey.mode == "L" else to_8_bits(grey)
+    transparent = picture.info.get("transparency")
+    if transparent is not None:
+        table = [255] * 65536
+        table[transparent] = 0
+        grey = Image.merge("LA", (grey, picture.convert("I").point(table, "L")))
+    return grey
+
+
+def _scale_transparent_colour(picture: Image.Image, contents: png.Contents) -> None:
+    """Bring tRNS to the depth that Pillow has brought the pixels to."""
+    transparent = picture.info.get("transparency")
+    if picture.mode == "L" and isinstance(transparent, int):
+        picture.info["transparency"] = transparent * 255 // (2**contents.depth - 1)
+    elif picture.mode == "RGB" and contents.depth == 16 and transparent is not None:  # noqa: PLR2004
+        picture.info["transparency"] = tuple(value >> 8 for value in transparent)

@@ -1,0 +1,41 @@
+"""How a picture is to be turned, from its EXIF data or its XMP text. Pure."""
+
+import re
+import struct
+
+UPRIGHT = 1
+
+_ORIENTATION, _SHORT = 0x0112, 3
+_ENTRY = 12
+_MOST_ENTRIES = 1024
+_IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
+
+
+def orientation(exif: bytes, xmp: bytes = b"") -> int:
+    """Return EXIF's orientation, 1 to 8; XMP's where EXIF has none, and 1 where nothing has.
+
+    `exif` is a TIFF structure, in which only the first directory is read. Data that are damaged
+    elsewhere do not matter.
+    """
+    value = _first_directory(exif)
+    if value is None and (match := _IN_XMP.search(xmp)):
+        value = int(match[1])
+    return value if value and 1 <= value <= 8 else UPRIGHT  # noqa: PLR2004
+
+
+def _first_directory(exif: bytes) -> int | None:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for number in range(min(count, _MOST_ENTRIES)):
+            tag, kind, _, value = struct.unpack_from(
+                f"{order}HHIH", exif, start + 2 + number * _ENTRY
+            )
+            if tag == _ORIENTATION:
+                return value if kind == _SHORT else None
+    except struct.error:
+        return None
+    return None

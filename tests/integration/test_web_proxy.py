@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from openapi_schema_validator import OAS31Validator
+from yarl import URL
 
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, BasePath, Networks, Settings
@@ -79,12 +80,16 @@ async def test_every_address_is_under_the_path(
         for page in ("", "docs"):
             async with client.get(page) as response:
                 text = await response.text()
-            links = re.findall(r'(?:src|href)="(/[^"]*)"', text)
+                shown = str(response.url)
+            links = re.findall(r'(?:src|href)="([^#"][^"]*)"', text)
             assert links
             for link in links:
-                assert link.startswith("/sd/")
-                async with client.get(link) as response:
+                address = URL(shown).join(URL(link))
+                assert address.path.startswith("/sd/")
+                async with client.get(address) as response:
                     assert response.status == 200, link
+        async with client.get("openapi.json") as response:
+            text = await response.text()
         assert "https://0.0.0.0:8888/sd/text-to-image" in text
         assert "https://0.0.0.0:8888/text" not in text
         async with client.get("/sd") as response:
@@ -177,7 +182,7 @@ async def test_a_hostile_prefix_reaches_no_header_and_no_page(trusting: Served, 
         head += f"Content-Length: {len(body)}\r\nX-Forwarded-Prefix: {value}\r\n\r\n{body}"
         answer = await trusting.raw(head.encode())
         assert not re.search(rb"evil|<script>|X-Evil|aaaaaaaa|\.\./", answer)
-        assert b"/base/" in answer
+        assert (b"/base/" in answer) is (path != "/docs")  # which has no address of its own
 
 
 async def test_two_headers_of_one_name_do_not_count(trusting: Served) -> None:

@@ -9,8 +9,10 @@ import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from sdrest.settings import Settings
 from sdrest.web import keys
 from sdrest.web.connections import Connections
+from sdrest.web.proxy import Proxies
 from sdrest.web.server import Runner
 from sdrest.web.traffic import Traffic
 from tests.support.web import PATIENCE, Served, served
@@ -34,6 +36,7 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
 
     app = web.Application()
     app[keys.TRAFFIC] = Traffic(CollectorRegistry())
+    app[keys.PROXIES] = Proxies(Settings())
     app.router.add_get("/", send)
     runner = Runner(app, access_log=None, shutdown_timeout=1, unread_seconds=0.2)
     await runner.setup()

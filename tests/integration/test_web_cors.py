@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from sdrest.settings import Settings
 from sdrest.web import keys
 from sdrest.web.errors import Handler, error_middleware
+from sdrest.web.proxy import Proxies
 from sdrest.web.server import Runner
 from sdrest.web.traffic import Traffic
 from tests.support.web import Served, served
@@ -109,6 +111,7 @@ async def test_a_mistake_of_the_server_is_told_to_the_log_alone(
 
     app = web.Application(middlewares=[spoil, error_middleware])
     app[keys.TRAFFIC] = Traffic(CollectorRegistry())
+    app[keys.PROXIES] = Proxies(Settings())
     app.router.add_get("/fail", fail)
     app.router.add_get("/gone", gone)
     runner = Runner(app, access_log=None)

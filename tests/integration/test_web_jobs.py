@@ -350,12 +350,14 @@ async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     answers = []
     async with served(tmp_path, max_queue=1) as site:
-        for number in range(3):  # one runs, or will, up to its gate; one waits
+        for number in range(3):  # one runs up to its gate, one waits
             data = {"prompt": f"wait_between gate={tmp_path}/gate n={number}", "iterations": "2"}
             async with site.client.post(
                 "/text-to-image", data=data, allow_redirects=False
             ) as response:
                 answers.append((response.status, response.headers, await response.read()))
+            if number == 0:
+                await site.until(response.headers["Location"], Change.STARTED)
 
     status, headers, body = answers[-1]
     assert answers[0][0] == 302

@@ -129,7 +129,7 @@ async def test_many_at_once(site: Served) -> None:
 
 async def test_damaged_images(site: Served) -> None:
     whole = file(site).read_bytes()
-    for content in (b"", b"no picture", whole[:200], whole[:-100]):
+    for content in (b"no picture", whole[:200], whole[:-100]):
         file(site).write_bytes(content)
         assert await refused(site, "?size=64") == (
             "The image is damaged; it can only be had as it is."

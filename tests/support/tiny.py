@@ -141,8 +141,8 @@ def _text(lines: list[dict[str, Any]], stream: str) -> str:
 def bars(stderr: str) -> list[str]:
     """Return the skeleton of all bars: first draws as they are, last ones by name and total.
 
-    What depends on speed is left out: times, rates, steps in between, and whether an end is drawn
-    once or twice.
+    What depends on speed is left out: times, rates, steps in between, whether an end is drawn once
+    or twice, and how many line feeds are left between an end and the next first draw.
     """
     drawn: list[str] = []
     for text in _draws(stderr):
@@ -155,6 +155,6 @@ def _draws(stderr: str) -> Iterator[str]:
     for bar in _BAR.finditer(stderr):
         name, done, total = bar["name"] or "", int(bar["done"]), bar["total"]
         if done == 0 and total != "0":
-            yield bar[0]
+            yield re.sub(r"^\n+", "\n", bar[0])
         elif total is None or done == int(total):
             yield f"{name.rstrip()} {done}/{total}"

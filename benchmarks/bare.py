@@ -12,10 +12,10 @@ from typing import Any
 from benchmarks import uploads
 from benchmarks.client import LoadError
 from sdrest import pictures
-from sdrest.engine import host
 from sdrest.engine.base import Task
-from sdrest.engine.repository import Repository
-from sdrest.engine.scripts import Invocation, environment, plan
+from sdrest.engine.local.repository import Repository
+from sdrest.engine.local.scripts import Invocation, environment, plan
+from sdrest.engine.runner import main
 from sdrest.params import JobType, validate
 
 _SECONDS = 1800
@@ -96,7 +96,7 @@ class Bare:
         )
 
     def _has_accelerator(self) -> bool:
-        folder = str(Path(host.__file__).parent)
+        folder = str(Path(main.__file__).parent)
         code = (
             f"import sys; sys.path.append({folder!r}); import host; print(host.has_accelerator())"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.client import LoadError
 from benchmarks.servers import Scene, end_on_signals
-from sdrest.engine.repository import Repository, locate
+from sdrest.engine.local.repository import Repository, locate
 from sdrest.settings import FLAGS, Settings
 
 CHOOSING = ("repository", "python", "text_to_image_model", "inpaint_image_model")

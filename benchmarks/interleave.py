@@ -18,7 +18,7 @@ from benchmarks.bare import Bare, ScriptFailedError
 from benchmarks.client import Connection, LoadError, Request
 from benchmarks.engine import JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
-from sdrest.engine.repository import Repository
+from sdrest.engine.local.repository import Repository
 from sdrest.params import JobType
 
 _PAUSE = 0.05

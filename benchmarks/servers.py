@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.client import Connection, LoadError, Request
 from sdrest.commands import self_signed
-from sdrest.engine import host
+from sdrest.engine.runner import main
 
 ORIGINAL = "original"
 SDREST = "sdrest"
@@ -128,7 +128,7 @@ def running(name: str, scene: Scene, program: list[str], *, output: Path) -> Ite
 
 def _is_host(process: psutil.Process) -> bool:
     try:
-        return host.__file__ in process.cmdline()
+        return main.__file__ in process.cmdline()
     except psutil.Error:  # it has just ended
         return False
 

@@ -18,9 +18,10 @@ from sdrest.commands.sizes import Size
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import MODELS
 from sdrest.settings import FLAGS, Flag, Settings
-from sdrest.web import keys, scrape
+from sdrest.web import keys
 from sdrest.web.app import create_app
-from sdrest.web.errors import FAILURES, MEANINGS, STATUS
+from sdrest.web.monitoring import scrape
+from sdrest.web.responses.errors import FAILURES, MEANINGS, STATUS
 
 _DOCS = Path(__file__).parent
 

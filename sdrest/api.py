@@ -28,8 +28,8 @@ from pydantic.alias_generators import to_camel
 
 from sdrest import pictures
 from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Task
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.repository import locate
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.repository import locate
 from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sdrest import __version__
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.options import Command, option, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.commands.utf8 import restart_in_utf8_mode

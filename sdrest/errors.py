@@ -1,7 +1,7 @@
 """Every error that sdrest tells a client, each with its stable code, declared once.
 
-A `RequestError` is the answer to a request; it knows nothing of HTTP (`sdrest.web.errors` gives
-the status). A `Failure` is the reason why a job FAILED; it is stored and shown with the job.
+A `RequestError` is the answer to a request; it knows nothing of HTTP (`sdrest.web.responses.errors`
+gives the status). A `Failure` is the reason why a job FAILED; it is stored and shown with the job.
 """
 
 from collections.abc import Iterable, Mapping

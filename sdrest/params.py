@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from sdrest import spelling
+from sdrest import number_format
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.settings import Duration
 
@@ -139,17 +139,17 @@ def _refuse_bool(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    return spelling.whole(value) if isinstance(value, str) else _refuse_bool(value)
+    return number_format.whole(value) if isinstance(value, str) else _refuse_bool(value)
 
 
 def _decimal(value: Any) -> Any:
-    return spelling.decimal(value) if isinstance(value, str) else _refuse_bool(value)
+    return number_format.decimal(value) if isinstance(value, str) else _refuse_bool(value)
 
 
 def _seed(value: Any) -> Any:
     if value is None or value is False:
         return None
-    if isinstance(value, str) and spelling.is_random(value):
+    if isinstance(value, str) and number_format.is_random(value):
         return None
     number = _whole(value)
     return None if number == RANDOM_SEED else number
@@ -172,7 +172,7 @@ def _duration(value: Any) -> Any:
     if not isinstance(value, str):
         return _refuse_bool(value)
     try:
-        return float(Duration(value.strip())) if spelling.is_time(value) else _decimal(value)
+        return float(Duration(value.strip())) if number_format.is_time(value) else _decimal(value)
     except ValueError:
         raise ValueError("Should be seconds, or a time such as 90s, 5m or 1h.") from None
 

@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.terminal import Terminal
 
 _WIDTH = 24

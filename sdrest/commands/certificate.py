@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdrest.commands.certificate_names import machine_names, usable
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
 from sdrest.paths import expand

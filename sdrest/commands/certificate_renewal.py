@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdrest.commands.certificate import Pair, context
 from sdrest.commands.certificate_check import Problem, problems, read
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
 from sdrest.web.tls import ServerContext

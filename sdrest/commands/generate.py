@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, option, options, settings
 from sdrest.commands.terminal import Terminal

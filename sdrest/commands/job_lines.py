@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import assert_never
 
-from sdrest.commands.lines import Colour, Level, Line, Span
+from sdrest.commands.log_lines import Colour, Level, Line, Span
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Status
 from sdrest.params import JobType

@@ -14,21 +14,21 @@ from sdrest.commands import certificate
 from sdrest.commands.browser_note import browser_note
 from sdrest.commands.certificate_renewal import Renewal
 from sdrest.commands.job_lines import JobLines
-from sdrest.commands.lines import Level, Line, serving
 from sdrest.commands.listen import listen
+from sdrest.commands.log_lines import Level, Line, serving
 from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
-from sdrest.engine.repository import locate, problems
+from sdrest.engine.local.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Settings
-from sdrest.web.access import require_lock
 from sdrest.web.app import create_app
-from sdrest.web.connections import allow_many
 from sdrest.web.keys import FOLDERS, QUEUE
-from sdrest.web.proxy import require_free_base_path
+from sdrest.web.requests.access import require_lock
+from sdrest.web.requests.connections import allow_many
+from sdrest.web.requests.proxy import require_free_base_path
 from sdrest.web.server import Runner
 from sdrest.web.tls import ServerContext
 

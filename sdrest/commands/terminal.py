@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line
 
 _BACKLOG = 10_000
 """Lines that wait for a slow reader; further ones are dropped."""

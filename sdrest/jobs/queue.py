@@ -27,14 +27,14 @@ from sdrest.errors import (
     StorageUnavailableError,
 )
 from sdrest.jobs import inputs, results
-from sdrest.jobs.adding import Added, Addition, may_be_asked_again
 from sdrest.jobs.bus import Bus, Change
+from sdrest.jobs.context import Runtime, Stopped
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import Added, Addition, may_be_asked_again
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.reconcile import lacks_images, lost_images, reconcile
 from sdrest.jobs.recovery import recover
 from sdrest.jobs.removal import Retention, free, remove
-from sdrest.jobs.runtime import Runtime, Stopped
 from sdrest.jobs.slot import Slot
 from sdrest.jobs.space import may_be_full, require_job_room, storage_error
 from sdrest.jobs.store import Page, Store

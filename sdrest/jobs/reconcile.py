@@ -7,8 +7,8 @@ from dataclasses import replace
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
+from sdrest.jobs.context import Runtime
 from sdrest.jobs.model import FILE_TRANSITIONS, Job, Snapshot, Status
-from sdrest.jobs.runtime import Runtime
 
 _MISSING = "missingImages"
 

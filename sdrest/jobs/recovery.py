@@ -8,10 +8,10 @@ from contextlib import suppress
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
+from sdrest.jobs.context import Runtime
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.removal import discard
-from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 

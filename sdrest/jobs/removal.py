@@ -8,9 +8,9 @@ from contextlib import suppress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change, JobEvent
+from sdrest.jobs.context import Runtime
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey
-from sdrest.jobs.runtime import Runtime
 from sdrest.jobs.space import may_be_full
 
 _DAY = 86_400.0

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypeVar, assert_never
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.failures import not_started
-from sdrest.engine.process import until_done
+from sdrest.engine.local.failures import not_started
+from sdrest.engine.local.process import until_done
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
+from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, Runtime, Stopped
 from sdrest.jobs.model import Job, Position
-from sdrest.jobs.runtime import BEGINNING, STORAGE_SECONDS, Runtime, Stopped
 from sdrest.jobs.space import is_full, storage_error
 from sdrest.params import MODELS
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
+from sdrest.jobs.context import BEGINNING, RETRY_SECONDS, Runtime, Stopped
 from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.recovery import SUSPECT_ATTEMPTS, is_suspect
 from sdrest.jobs.run import End, Outcome, Run
-from sdrest.jobs.runtime import BEGINNING, RETRY_SECONDS, Runtime, Stopped
 from sdrest.jobs.space import require_job_room
 
 _log = logging.getLogger(__name__)

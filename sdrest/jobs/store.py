@@ -11,15 +11,15 @@ from typing import Any, Self
 
 from sdrest.errors import Failure, QueueFullError, UsageError
 from sdrest.jobs import rows, sql
-from sdrest.jobs.adding import Added, Addition, add_all
 from sdrest.jobs.connection import Each
 from sdrest.jobs.database import Database
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import Added, Addition, add_all
 from sdrest.jobs.journal import ROLLBACK, Journal
-from sdrest.jobs.line import Line
 from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
+from sdrest.jobs.queue_index import Line
 from sdrest.jobs.space import Reserve, may_be_full
 from sdrest.params import JobType
 

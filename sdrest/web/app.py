@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from sdrest.engine import links
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.pool import Keeping
-from sdrest.engine.process import sweep_orphans
-from sdrest.engine.repository import locate
+from sdrest.engine.local import links
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.process import sweep_orphans
+from sdrest.engine.local.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
@@ -18,15 +18,22 @@ from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.paths import expand
 from sdrest.settings import Settings
-from sdrest.web import control, cors, docs, events, health, keys, page, scrape, security, session
-from sdrest.web.access import Guard
-from sdrest.web.errors import error_middleware
-from sdrest.web.handlers import JobRoutes
-from sdrest.web.hub import HEARTBEAT_SECONDS, EventHub
-from sdrest.web.metrics import Metrics
-from sdrest.web.proxy import Proxies
-from sdrest.web.thumbnails import Thumbnails
-from sdrest.web.traffic import Traffic
+from sdrest.web import keys
+from sdrest.web.description import docs
+from sdrest.web.dialects import control
+from sdrest.web.dialects.original import JobRoutes
+from sdrest.web.live import events
+from sdrest.web.live.hub import HEARTBEAT_SECONDS, EventHub
+from sdrest.web.monitoring import health, scrape
+from sdrest.web.monitoring.metrics import Metrics
+from sdrest.web.monitoring.traffic import Traffic
+from sdrest.web.page import handlers
+from sdrest.web.requests import cors, session
+from sdrest.web.requests.access import Guard
+from sdrest.web.requests.proxy import Proxies
+from sdrest.web.responses import security
+from sdrest.web.responses.errors import error_middleware
+from sdrest.web.responses.thumbnails import Thumbnails
 
 _DECODERS = 2
 """How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
@@ -70,7 +77,7 @@ def create_app(
     events.add_to(app.router)
     health.add_to(app.router)
     scrape.add_to(app.router)
-    page.add_to(app.router)
+    handlers.add_to(app.router)
     docs.add_to(app.router)
     session.add_to(app.router)
     guard.watch(app.router)

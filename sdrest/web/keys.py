@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.repository import Repository
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.repository import Repository
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
 from sdrest.settings import Settings
-from sdrest.web.access import Guard
-from sdrest.web.hub import EventHub
-from sdrest.web.metrics import Metrics
-from sdrest.web.proxy import Proxies
-from sdrest.web.thumbnails import Thumbnails
-from sdrest.web.traffic import Traffic
+from sdrest.web.live.hub import EventHub
+from sdrest.web.monitoring.metrics import Metrics
+from sdrest.web.monitoring.traffic import Traffic
+from sdrest.web.requests.access import Guard
+from sdrest.web.requests.proxy import Proxies
+from sdrest.web.responses.thumbnails import Thumbnails
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)

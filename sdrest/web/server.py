@@ -9,9 +9,9 @@ from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_protocol import _ErrInfo
 
 from sdrest.web import keys
-from sdrest.web.connections import Connections
-from sdrest.web.errors import Handler, http_error_response, status_response
-from sdrest.web.security import HEADERS
+from sdrest.web.requests.connections import Connections
+from sdrest.web.responses.errors import Handler, http_error_response, status_response
+from sdrest.web.responses.security import HEADERS
 
 _NOT_HTTP = "This is not a valid HTTP request."
 

@@ -15,8 +15,8 @@ from typing import Any, Self
 from aiohttp import hdrs
 
 from sdrest.errors import ErrorCode
-from sdrest.web.render import JSON, error_body
-from sdrest.web.security import HEADERS
+from sdrest.web.responses.render import JSON, error_body
+from sdrest.web.responses.security import HEADERS
 
 _LARGEST_HEAD = 16 * 1024
 """Bytes of a request's head that are kept until it is answered."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sdrest.web.openapi import document
+from sdrest.web.description.openapi import document
 from tests.description.run import FLAGS, TOKEN, examine
 from tests.support.server import PATIENCE, Serve
 

@@ -6,7 +6,7 @@ import schemathesis
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
-from sdrest.web.openapi import document
+from sdrest.web.description.openapi import document
 from tests.description.jobs import picture
 
 WRONG = 422

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from sdrest.engine.base import Event, Finished, ImageReady, Task
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.repository import Repository
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.repository import Repository
 from sdrest.errors import Failure
 from sdrest.params import JobType, validate
 

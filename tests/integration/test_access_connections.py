@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.connections import Connections
-from sdrest.web.proxy import Proxies
+from sdrest.web.monitoring.traffic import Traffic
+from sdrest.web.requests.connections import Connections
+from sdrest.web.requests.proxy import Proxies
 from sdrest.web.server import Runner
-from sdrest.web.traffic import Traffic
 from tests.support.web import PATIENCE, Served, served
 
 SLOW = 60

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS, Pair, context, hosts, provide
 from sdrest.commands.certificate_names import usable
-from sdrest.commands.lines import Line
+from sdrest.commands.log_lines import Line
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
 from tests.support.server import environment

@@ -14,7 +14,7 @@ import pytest
 
 import sdrest
 from sdrest.errors import SdrestError
-from sdrest.web.page import PARAMETERS
+from sdrest.web.page.handlers import PARAMETERS
 from tests.support.server import PATIENCE, Serve, environment
 
 UNKNOWN = f"/text-to-image/{hashlib.md5(b'nobody').hexdigest()}"

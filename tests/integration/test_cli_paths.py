@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdrest.engine.repository import INPAINT_CHECKPOINT, TEXT_TO_IMAGE_CHECKPOINT
-from sdrest.jobs.ids import job_id
+from sdrest.engine.local.repository import INPAINT_CHECKPOINT, TEXT_TO_IMAGE_CHECKPOINT
 from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS
+from sdrest.web.dialects.original_ids import job_id
 from tests.fakes.running import FORK
 from tests.support.server import PATIENCE, Serve, environment
 

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from sdrest.engine import host
+from sdrest.engine.runner import main
 
 WAIT = """
 import os, sys
@@ -25,7 +25,7 @@ class Process:
         jobs, self._jobs = os.pipe()
         events, told = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-u", host.__file__, str(jobs), str(told), "1"],
+            [sys.executable, "-u", main.__file__, str(jobs), str(told), "1"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=(jobs, told),

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started
-from sdrest.engine.hosts import Host
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.outdir import is_complete_png
-from sdrest.engine.scripts import plan
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.outdir import is_complete_png
+from sdrest.engine.local.runner import Host
+from sdrest.engine.local.scripts import plan
 from sdrest.errors import FailureCode
 from sdrest.params import MAX_PROMPT_BYTES, JobType
 from tests.fakes.running import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, sweep_orphans
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, sweep_orphans
 from tests.fakes.running import (
     FORK,
     HOLDER,
@@ -214,7 +214,7 @@ async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
 
 
 async def test_a_sweep_spares_the_process_that_sweeps(lifeline: Lifeline) -> None:
-    program = f"from sdrest.engine.process import sweep_orphans\nsweep_orphans('{OWNER}')"
+    program = f"from sdrest.engine.local.process import sweep_orphans\nsweep_orphans('{OWNER}')"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program), env={**os.environ, MARK: f"{OWNER}/x"}
     )

@@ -13,7 +13,7 @@ from PIL import Image
 
 import sdrest
 from sdrest.engine.base import Finished, ImageReady
-from sdrest.engine.local import LocalExecutor
+from sdrest.engine.local.executor import LocalExecutor
 from sdrest.params import JobType
 from tests.fakes.running import FORK, collect, fake_repository, task
 from tests.support.pngs import bare, infotext

@@ -15,12 +15,12 @@ from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.access import route_name
 from sdrest.web.app import create_app
-from sdrest.web.examples import curl
-from sdrest.web.messages import EventKind
-from sdrest.web.openapi import document
-from sdrest.web.operations import OPERATIONS, UNDESCRIBED
+from sdrest.web.description.examples import curl
+from sdrest.web.description.openapi import document
+from sdrest.web.description.operations import OPERATIONS, UNDESCRIBED
+from sdrest.web.live.messages import EventKind
+from sdrest.web.requests.access import route_name
 from tests.support.web import Served, served
 
 DOCUMENT = document()

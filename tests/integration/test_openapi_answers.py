@@ -13,10 +13,10 @@ from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import ErrorCode
 from sdrest.params import JobType
-from sdrest.web.errors import STATUS
-from sdrest.web.metrics import OPENMETRICS
-from sdrest.web.openapi import document
-from sdrest.web.security import HEADERS
+from sdrest.web.description.openapi import document
+from sdrest.web.monitoring.metrics import OPENMETRICS
+from sdrest.web.responses.errors import STATUS
+from sdrest.web.responses.security import HEADERS
 from tests.description.jobs import Made, make
 from tests.support.web import Served, served
 

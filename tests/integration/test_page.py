@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from sdrest.params import MODELS
-from sdrest.web.page import PARAMETERS, PREFIX, STATIC
+from sdrest.web.page.handlers import PARAMETERS, PREFIX, STATIC
 from tests.support.server import Serve
 
 REFERENCE = re.compile(r'(?:src|href|from|import)[=( ]*"([^"#]+)"')

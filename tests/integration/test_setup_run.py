@@ -18,7 +18,7 @@ import pytest
 from sdrest.commands.setup.checkout import FORK_URL
 from sdrest.commands.setup.checkpoint import INPAINT_URL, TEXT_TO_IMAGE_URL
 from sdrest.commands.setup.run import STEPS
-from sdrest.engine.repository import locate, problems
+from sdrest.engine.local.repository import locate, problems
 from sdrest.settings import Settings
 from tests.support.server import environment
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.pool import Keeping
-from sdrest.engine.repository import Repository, locate
-from sdrest.engine.scripts import plan
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.repository import Repository, locate
+from sdrest.engine.local.scripts import plan
 from sdrest.params import JobType, validate
 from sdrest.settings import Settings
 from tests.fakes.running import collect

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.pool import Keeping
-from sdrest.engine.scripts import Invocation, plan
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
 from tests.fakes.running import (
     FORK,

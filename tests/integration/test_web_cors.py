@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.errors import Handler, error_middleware
-from sdrest.web.proxy import Proxies
+from sdrest.web.monitoring.traffic import Traffic
+from sdrest.web.requests.proxy import Proxies
+from sdrest.web.responses.errors import Handler, error_middleware
 from sdrest.web.server import Runner
-from sdrest.web.traffic import Traffic
 from tests.support.web import Served, served
 
 ALLOWED = "Access-Control-Allow-Origin"

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from sdrest.jobs.ids import job_id
+from sdrest.web.dialects.original_ids import job_id
 from tests.support.web import FORK, Served, served
 
 SERVER = {

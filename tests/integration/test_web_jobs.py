@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sdrest.jobs.bus import Change
-from sdrest.web.conditional import http_date
+from sdrest.web.responses.conditional import http_date
 from tests.support.contract import group
 from tests.support.web import Served, served
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sdrest.jobs.ids import job_id, server_values
 from sdrest.params import JobType
 from sdrest.settings import Settings
+from sdrest.web.dialects.original_ids import job_id, server_values
 from tests.integration.test_web_forms import form, png
 from tests.support.web import FORK, Served, served
 

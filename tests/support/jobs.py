@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.jobs.adding import Addition
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import Addition
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.queue import Queue, Submission
 from sdrest.jobs.store import Store

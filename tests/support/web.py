@@ -16,7 +16,7 @@ from aiohttp import web
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
-from sdrest.web.hub import HEARTBEAT_SECONDS
+from sdrest.web.live.hub import HEARTBEAT_SECONDS
 from sdrest.web.server import Runner
 
 FORK = Path(__file__).parents[1] / "fakes" / "fork"

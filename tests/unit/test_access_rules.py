@@ -7,8 +7,8 @@ import pytest
 from sdrest.errors import UsageError
 from sdrest.settings import Origins, Settings
 from sdrest.web import keys
-from sdrest.web.access import is_loopback, require_lock
 from sdrest.web.app import create_app
+from sdrest.web.requests.access import is_loopback, require_lock
 
 PUBLIC = {
     "GET /": False,

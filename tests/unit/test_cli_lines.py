@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.commands.job_lines import JobLines
-from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line, serving
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line, serving
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status

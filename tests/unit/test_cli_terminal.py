@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.commands.lines import CLEAR_VIEWPORT, Level, Line
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line
 from sdrest.commands.terminal import Stream
 from tests.support.server import environment
 

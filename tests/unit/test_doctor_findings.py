@@ -13,7 +13,7 @@ from sdrest.commands.doctor.machine_checks import (
     requirement_findings,
 )
 from sdrest.commands.doctor.memory import memory_finding
-from sdrest.engine import hub
+from sdrest.engine.local import hub
 from tests.support.server import environment
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sdrest.commands import sizes
 from sdrest.commands.doctor.memory import memory_findings, needed_memory, usable_memory
-from sdrest.engine.repository import Repository, locate
+from sdrest.engine.local.repository import Repository, locate
 from sdrest.settings import Settings
 from tests.support.server import environment
 

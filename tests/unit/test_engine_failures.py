@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.failures import Ending, Raised, Surroundings, classify
-from sdrest.engine.model_failures import state_dict_reason
+from sdrest.engine.local.failures import Ending, Raised, Surroundings, classify
+from sdrest.engine.local.model_failures import state_dict_reason
 from sdrest.errors import Failure, FailureCode
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"

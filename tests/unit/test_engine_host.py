@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sdrest.engine import host
+from sdrest.engine.runner import main
 
-SOURCES = [Path(host.__file__), *Path(host.__file__).parent.glob("resident/*.py")]
+SOURCES = sorted(Path(main.__file__).parent.glob("*.py"))
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
 
 def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
     """Run a job in this process, as a host does with its first one."""
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open():
-        code, exception, _ = host.run(job, stage)
+        code, exception, _ = main.run(job, stage)
     return code, exception
 
 
@@ -73,7 +73,7 @@ pathlib.Path("seen.txt").write_text(repr((sys.argv[1:], sys.path[:2], os.getcwd(
 
 def test_the_hosts_own_modules_do_not_hide_the_scripts(folder: Path) -> None:
     (folder / "failures.py").write_text("own = True")
-    here = str(Path(host.__file__).parent)
+    here = str(Path(main.__file__).parent)
     sys.path.insert(0, here)
     try:
         assert run(job(folder, "import failures\nassert failures.own")) == (0, None)
@@ -256,9 +256,9 @@ pathlib.Path("drawn.txt").write_text(repr((random.random(), np.random.rand(), to
 def test_events_of_two_jobs(folder: Path) -> None:
     read_end, write_end = os.pipe()
     jobs = [job(folder, "import sys; sys.exit(len(sys.argv))", id=name) for name in ("a", "b")]
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open():
-        host.serve(iter(jobs), write_end, stage)
+        main.serve(iter(jobs), write_end, stage)
     os.close(write_end)
     with os.fdopen(read_end) as events:
         told = [json.loads(line) for line in events if line.strip()]
@@ -274,8 +274,8 @@ def test_events_of_two_jobs(folder: Path) -> None:
 def test_a_host_that_cannot_tell_leaves_with_the_scripts_code(folder: Path) -> None:
     read_end, write_end = os.pipe()
     text = f"import os; os.close({write_end}); raise SystemExit(7)"
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open(), pytest.raises(SystemExit) as left:
-        host.serve(iter([job(folder, text)]), write_end, stage)
+        main.serve(iter([job(folder, text)]), write_end, stage)
     os.close(read_end)
     assert left.value.code == 7

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine import hub
+from sdrest.engine.local import hub
 from sdrest.errors import FailureCode
 
 NAMES = ("config.json", "vocab.json", "merges.txt", "pytorch_model.bin")

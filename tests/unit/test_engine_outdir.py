@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sdrest.engine.outdir import OutDir, is_complete_png
+from sdrest.engine.local.outdir import OutDir, is_complete_png
 
 
 def picture() -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.engine.base import Progress
-from sdrest.engine.progress import SAMPLING, UNNAMED, BarReader, ProgressParser
+from sdrest.engine.local.progress import SAMPLING, UNNAMED, BarReader, ProgressParser
 from sdrest.params import sampled_steps
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine import checkpoints
-from sdrest.engine.repository import Repository, bundled_root, locate, problem, problems
+from sdrest.engine.local import checkpoints
+from sdrest.engine.local.repository import Repository, bundled_root, locate, problem, problems
 from sdrest.errors import FailureCode
 from sdrest.params import JobType
 from sdrest.settings import Settings

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdrest.engine.base import Task
-from sdrest.engine.repository import Repository
-from sdrest.engine.scripts import environment, plan, usable_strength
+from sdrest.engine.local.repository import Repository
+from sdrest.engine.local.scripts import environment, plan, usable_strength
 from sdrest.params import JobType, sampled_steps, usable_steps, validate
 
 ROOT = Path("/srv/fork")

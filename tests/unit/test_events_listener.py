@@ -3,7 +3,7 @@
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
-from sdrest.web.hub import EventHub, Subscription
+from sdrest.web.live.hub import EventHub, Subscription
 
 
 def event(

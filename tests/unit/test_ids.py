@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdrest.jobs.ids import job_id, server_values, stringify
 from sdrest.params import JobType
 from sdrest.settings import Settings
+from sdrest.web.dialects.original_ids import job_id, server_values, stringify
 
 RECORDED = json.loads(
     (Path(__file__).parents[1] / "data" / "stringify.json").read_text(encoding="utf-8")

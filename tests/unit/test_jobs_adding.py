@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sdrest.errors import Failure, FailureCode
-from sdrest.jobs.adding import Added, Addition, add_all
 from sdrest.jobs.database import Database
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import Added, Addition, add_all
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.store import Store
 from tests.support.jobs import addition, text_key

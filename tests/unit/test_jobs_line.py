@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdrest.jobs.line import Line
+from sdrest.jobs.queue_index import Line
 
 NUMBERS = st.integers(1, 12)
 

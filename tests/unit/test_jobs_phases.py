@@ -9,7 +9,7 @@ import pytest
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, Snapshot, Status
-from sdrest.jobs.phases import Lap, Phase, Stopwatch
+from sdrest.web.monitoring.phases import Lap, Phase, Stopwatch
 from tests.support.jobs import text_key
 
 JOB = Job(

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.engine.base import ImageReady, Progress
+from sdrest.jobs.context import BEGINNING
 from sdrest.jobs.model import Position
 from sdrest.jobs.run import advance
-from sdrest.jobs.runtime import BEGINNING
 
 HERE = Path()
 fractions = st.floats(0, 1)

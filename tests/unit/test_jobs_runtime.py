@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus
+from sdrest.jobs.context import Pace, Runtime
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, Status
-from sdrest.jobs.runtime import Pace, Runtime
 from sdrest.jobs.space import storage_error
 from sdrest.jobs.store import Store
 from tests.support.jobs import ScriptedExecutor, text_key

@@ -20,8 +20,8 @@ from sdrest.errors import (
     UsageError,
 )
 from sdrest.jobs import sql
-from sdrest.jobs.adding import Added
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import Added
 from sdrest.jobs.model import TRANSITIONS, Job, Status
 from sdrest.jobs.store import Store
 from sdrest.params import JobType

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdrest.engine.resident import draws
+from sdrest.engine.runner import rng
 
 
 def state(seed: int, drawn: int) -> bytes:
@@ -27,13 +27,13 @@ def state(seed: int, drawn: int) -> bytes:
 )
 def test_numbers_are_counted_and_passed_over(seed: int, first: int, more: int) -> None:
     before, after = state(seed, first), state(seed, first + more)
-    assert draws.count(before, after) == more
-    assert draws.advance(before, more) == after
+    assert rng.count(before, after) == more
+    assert rng.advance(before, more) == after
 
 
 def test_the_count_holds_for_other_seeds() -> None:
-    count = draws.count(state(1, 0), state(1, 3000))
-    assert draws.advance(state(2, 0), count) == state(2, 3000)
+    count = rng.count(state(1, 0), state(1, 3000))
+    assert rng.advance(state(2, 0), count) == state(2, 3000)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_the_count_holds_for_other_seeds() -> None:
     ],
 )
 def test_states_that_cannot_be_moved_on(after: bytes) -> None:
-    with pytest.raises(draws.UnknownStateError):
-        draws.count(state(1, 0), after)
+    with pytest.raises(rng.UnknownStateError):
+        rng.count(state(1, 0), after)
 
 
 def test_states_of_two_sequences() -> None:
-    with pytest.raises(draws.UnknownStateError, match="one sequence"):
-        draws.count(state(1, 0), state(2, 10), blocks=2000)
+    with pytest.raises(rng.UnknownStateError, match="one sequence"):
+        rng.count(state(1, 0), state(2, 10), blocks=2000)

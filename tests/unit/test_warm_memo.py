@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdrest.engine import host
+from sdrest.engine.runner import main
 
 REPOSITORY = Path(__file__).parents[1] / "fakes" / "torchlike"
 FAKES = ("torch", "torch_native", "ldm", "omegaconf", "transformers")
@@ -30,7 +30,7 @@ class Scripts:
         )
         return (self.folder / f"{name}.new").rename(path)
 
-    def run(self, stage: host.Stage, *, preload: bool = False, **options: Any) -> tuple[Any, Any]:
+    def run(self, stage: main.Stage, *, preload: bool = False, **options: Any) -> tuple[Any, Any]:
         """Return what a script saw, and how often it built, read and made something so far."""
         out = self.folder / "out.json"
         out.unlink(missing_ok=True)
@@ -42,7 +42,7 @@ class Scripts:
         return seen, counts
 
     def host_run(
-        self, stage: host.Stage, *, preload: bool = False, **options: Any
+        self, stage: main.Stage, *, preload: bool = False, **options: Any
     ) -> tuple[int, Any, bool]:
         """Return the exit code of a script, what it raised, and whether the host is clean."""
         out = self.folder / "out.json"
@@ -57,12 +57,12 @@ class Scripts:
             "takes_precision": False,
             "preload": preload,
         }
-        return host.run(job, stage)
+        return main.run(job, stage)
 
     def cold(self, **options: Any) -> Any:
         """Return what a script sees in a process of its own, so to speak."""
         forget()
-        stage = host.Stage(2)
+        stage = main.Stage(2)
         with stage.open():
             return self.run(stage, **options)[0]
 
@@ -80,8 +80,8 @@ def scripts(tmp_path: Path) -> Iterator[Scripts]:
 
 
 @pytest.fixture
-def stage(scripts: Scripts) -> Iterator[host.Stage]:
-    stage = host.Stage(2)
+def stage(scripts: Scripts) -> Iterator[main.Stage]:
+    stage = main.Stage(2)
     with stage.open():
         yield stage
 
@@ -92,7 +92,7 @@ def test_a_model_is_built_once_and_the_noise_stays_the_same(
 ) -> None:
     wanted = [scripts.cold(seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     forget()
-    stage = host.Stage(2)
+    stage = main.Stage(2)
     with stage.open():
         warm = [scripts.run(stage, seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     assert [seen for seen, _ in warm] == wanted
@@ -100,12 +100,12 @@ def test_a_model_is_built_once_and_the_noise_stays_the_same(
     assert len({str(seen["noise"]) for seen in wanted}) == 3
 
 
-def test_a_large_model_crosses_blocks_of_the_generator(scripts: Scripts, stage: host.Stage) -> None:
+def test_a_large_model_crosses_blocks_of_the_generator(scripts: Scripts, stage: main.Stage) -> None:
     warm = [scripts.run(stage, seed=seed, size=2000)[0] for seed in (4, 5)]
     assert warm == [scripts.cold(seed=seed, size=2000) for seed in (4, 5)]
 
 
-def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: host.Stage) -> None:
+def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: main.Stage) -> None:
     scripts.run(stage)
     scripts.checkpoint("one.ckpt", {str(number): number + 77 for number in range(9)})
     seen, counts = scripts.run(stage)
@@ -115,7 +115,7 @@ def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: host.Stage
 
 @pytest.mark.parametrize("inpaint", [False, True])
 def test_a_checkpoint_that_lacks_weights_is_refused(
-    scripts: Scripts, stage: host.Stage, inpaint: bool
+    scripts: Scripts, stage: main.Stage, inpaint: bool
 ) -> None:
     whole = scripts.folder / "one.ckpt"
     lacking = scripts.checkpoint("lacking.ckpt", {"0": 77, "more": 1})
@@ -137,7 +137,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(
     ],
 )
 def test_what_is_not_a_model_is_named(
-    scripts: Scripts, stage: host.Stage, content: Any, text: str
+    scripts: Scripts, stage: main.Stage, content: Any, text: str
 ) -> None:
     path = scripts.folder / "other.ckpt"
     path.write_bytes(pickle.dumps({**content, "global_step": 7} if content else content))
@@ -147,7 +147,7 @@ def test_what_is_not_a_model_is_named(
         assert exception["text"].startswith(text)
 
 
-def test_one_checkpoint_in_two_models(scripts: Scripts, stage: host.Stage) -> None:
+def test_one_checkpoint_in_two_models(scripts: Scripts, stage: main.Stage) -> None:
     scripts.run(stage)
     seen, counts = scripts.run(stage, size=4)
     assert (len(seen["weights"]), seen["step"], counts["built"]) == (4, 7, 2)
@@ -155,7 +155,7 @@ def test_one_checkpoint_in_two_models(scripts: Scripts, stage: host.Stage) -> No
     assert scripts.run(stage)[1]["built"] == 2
 
 
-def test_only_so_many_models_stay(scripts: Scripts, stage: host.Stage) -> None:
+def test_only_so_many_models_stay(scripts: Scripts, stage: main.Stage) -> None:
     built = []
     for size in (3, 4, 5, 4, 3):
         seen, counts = scripts.run(stage, size=size)
@@ -164,7 +164,7 @@ def test_only_so_many_models_stay(scripts: Scripts, stage: host.Stage) -> None:
     assert built == [1, 2, 3, 3, 4]
 
 
-def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: host.Stage) -> None:
+def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: main.Stage) -> None:
     first = scripts.run(stage, then="model.weights[0].change(1000)")[0]
     seen, counts = scripts.run(stage)
     assert seen == first
@@ -175,7 +175,7 @@ def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: host
     "then", ["checkpoint['optimizer']", "dict(checkpoint)", "len(state), list(state)"]
 )
 def test_other_parts_of_a_checkpoint_are_there(
-    scripts: Scripts, stage: host.Stage, then: str
+    scripts: Scripts, stage: main.Stage, then: str
 ) -> None:
     scripts.run(stage)
     scripts.run(stage, then=then)
@@ -183,19 +183,19 @@ def test_other_parts_of_a_checkpoint_are_there(
 
 
 def test_a_model_that_draws_from_elsewhere_is_made_anew(
-    scripts: Scripts, stage: host.Stage
+    scripts: Scripts, stage: main.Stage
 ) -> None:
     made = [scripts.run(stage, checker="draws from random")[1]["made"] for _ in range(2)]
     assert made == [1, 2]
 
 
-def test_few_pretrained_models_stay(scripts: Scripts, stage: host.Stage) -> None:
+def test_few_pretrained_models_stay(scripts: Scripts, stage: main.Stage) -> None:
     names = [*map(str, range(9)), "0", "8"]
     made = [scripts.run(stage, checker=name)[1]["made"] for name in names]
     assert made[-2:] == [10, 10]
 
 
-def test_a_pretrained_folder_that_changes(scripts: Scripts, stage: host.Stage) -> None:
+def test_a_pretrained_folder_that_changes(scripts: Scripts, stage: main.Stage) -> None:
     folder = scripts.folder / "checker"
     folder.mkdir()
     weights = folder / "model.bin"
@@ -206,7 +206,7 @@ def test_a_pretrained_folder_that_changes(scripts: Scripts, stage: host.Stage) -
 
 
 def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
-    scripts: Scripts, stage: host.Stage
+    scripts: Scripts, stage: main.Stage
 ) -> None:
     path = scripts.folder / "plain.ckpt"
     path.write_bytes(pickle.dumps([1, 2]))
@@ -222,7 +222,7 @@ def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
     assert scripts.run(stage)[1]["built"] == 2
 
 
-def test_preloading_stops_when_the_model_is_there(scripts: Scripts, stage: host.Stage) -> None:
+def test_preloading_stops_when_the_model_is_there(scripts: Scripts, stage: main.Stage) -> None:
     sys.path.insert(0, str(REPOSITORY))
     try:
         __import__("torch")
@@ -234,7 +234,7 @@ def test_preloading_stops_when_the_model_is_there(scripts: Scripts, stage: host.
     assert seen == scripts.cold()
 
 
-def test_the_device_and_inode_tell_files_apart(scripts: Scripts, stage: host.Stage) -> None:
+def test_the_device_and_inode_tell_files_apart(scripts: Scripts, stage: main.Stage) -> None:
     scripts.run(stage)
     one = scripts.folder / "one.ckpt"
     before = one.stat()

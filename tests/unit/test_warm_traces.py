@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sdrest.engine import host
+from sdrest.engine.runner import main
 
 MESS = """
 import atexit, builtins, gc, io, logging, os, pathlib, signal, sys, threading, warnings
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     sys.modules.pop("root_module", None)
 
 
-def run(stage: host.Stage, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
+def run(stage: main.Stage, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
     script = folder / "scripts" / "script.py"
     script.write_text(text)
     job = {
@@ -92,17 +92,17 @@ def run(stage: host.Stage, folder: Path, text: str, **changes: Any) -> tuple[int
         "takes_precision": False,
         "preload": False,
     }
-    return host.run({**job, **changes}, stage)
+    return main.run({**job, **changes}, stage)
 
 
-def seen(stage: host.Stage, folder: Path) -> list[Any]:
+def seen(stage: main.Stage, folder: Path) -> list[Any]:
     assert run(stage, folder, LOOK) == (0, None, True)
     found: list[Any] = json.loads((folder / "seen.json").read_text())
     return found
 
 
 def test_a_mess_is_cleared_away(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open():
         seen(stage, folder)  # imports numpy, which adds filters of warnings
         before, *drawn = seen(stage, folder)
@@ -122,7 +122,7 @@ def test_a_mess_is_cleared_away(folder: Path) -> None:
 
 
 def test_a_thread_that_stays_is_told(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     text = """
 import threading
 threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -136,7 +136,7 @@ def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
     (folder / "root_module.py").write_text(
         "import atexit\ncalls = []\nregistered = atexit.register(calls.append, 1)\n"
     )
-    stage = host.Stage()
+    stage = main.Stage()
     text = "import root_module, sys\nassert root_module.calls == []\n"
     with stage.open():
         assert run(stage, folder, text) == (0, None, True)
@@ -144,7 +144,7 @@ def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
 
 
 def test_locks_of_bars_are_given_back(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     text = """
 import tqdm
 tqdm.tqdm(range(0)).close()
@@ -192,7 +192,7 @@ torch.set_default_dtype("float64")
 torch.set_grad_enabled(False)
 torch.backends.cudnn.benchmark = True
 """
-    stage = host.Stage()
+    stage = main.Stage()
     try:
         with stage.open():
             assert run(stage, folder, mess) == (0, None, True)
@@ -208,8 +208,8 @@ REQUEST = "import sys\nsys.stage.interrupts.request('1')\n"
 
 
 @pytest.fixture
-def stage() -> Iterator[host.Stage]:
-    stage = host.Stage()
+def stage() -> Iterator[main.Stage]:
+    stage = main.Stage()
     stage.steps = []  # type: ignore[attr-defined]  # for scripts to tell
     sys.stage = stage  # type: ignore[attr-defined]  # as above
     with stage.open():
@@ -228,7 +228,7 @@ def stage() -> Iterator[host.Stage]:
         "import folder_module.inner",
     ],
 )
-def test_an_interrupt_waits_for_imports(folder: Path, stage: host.Stage, statement: str) -> None:
+def test_an_interrupt_waits_for_imports(folder: Path, stage: main.Stage, statement: str) -> None:
     busy = "import time\nend = time.monotonic() + 0.05\nwhile time.monotonic() < end: pass\n"
     (folder / "root_module.py").write_text(f"{REQUEST}{busy}value = 1\n")
     (folder / "outer_module.py").write_text(f"import root_module\n{busy}value = 1\n")
@@ -261,14 +261,14 @@ def test_an_interrupt_waits_for_imports(folder: Path, stage: host.Stage, stateme
     ],
 )
 def test_an_import_that_ends_a_script_ends_the_host(
-    folder: Path, stage: host.Stage, raises: str, script: str, *, clean: bool
+    folder: Path, stage: main.Stage, raises: str, script: str, *, clean: bool
 ) -> None:
     (folder / "root_module.py").write_text(f"raise {raises}\n")
     assert run(stage, folder, script)[2] is clean
 
 
 def test_an_interrupt_that_came_early(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     stage.interrupts.request("1")
     with stage.open():
         assert run(stage, folder, "import os\nos.mkdir('x')")[0] == 1
@@ -277,7 +277,7 @@ def test_an_interrupt_that_came_early(folder: Path) -> None:
 
 
 def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
     try:
         with stage.open():
@@ -288,7 +288,7 @@ def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
 
 
 def test_an_interrupt_ends_a_script(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
     text = "import signal, sys\nsys.stage.interrupts.request('1')\nsignal.pause()\n"
     try:
@@ -301,16 +301,16 @@ def test_an_interrupt_ends_a_script(folder: Path) -> None:
 
 def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "root_module.py").write_text("raise ValueError('here')\n")
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open():
         run(stage, folder, "import root_module")
     shown = capfd.readouterr().err
     assert shown.count("File ") == 2
-    assert "resident" not in shown
+    assert "engine/runner" not in shown
 
 
 def test_code_that_changed_is_noticed(folder: Path) -> None:
-    stage = host.Stage()
+    stage = main.Stage()
     with stage.open():
         run(stage, folder, "import root_module")
     stage.sources.note([str(folder)])

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from sdrest.engine import checkpoint_file
-from sdrest.engine.resident.weights import (
-    Need,
-    Weight,
-    kind,
-    needs,
-    problem,
-    schedule_problem,
-)
+from sdrest.engine.local import checkpoint_file
+from sdrest.engine.runner.weights import Need, Weight, kind, needs, problem, schedule_problem
 
 CHECKPOINTS = Path(__file__).parents[1] / "data" / "checkpoints"
 UNET = "model.diffusion_model."

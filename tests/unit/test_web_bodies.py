@@ -10,7 +10,7 @@ from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import RequestError
 from sdrest.params import MODELS, JobType, validate
-from sdrest.web.bodies import schemas
+from sdrest.web.description.bodies import schemas
 
 SCHEMAS = {name: OAS31Validator(schema) for name, schema in schemas().items()}
 MINIMAL: dict[str, Any] = {"prompt": "x", "image": "", "mask": ""}

@@ -13,8 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdrest.errors import MalformedRequestError
-from sdrest.jobs.ids import stringify
-from sdrest.web.conditional import (
+from sdrest.web.dialects.negotiation import preferred
+from sdrest.web.dialects.original_ids import stringify
+from sdrest.web.requests.fields import parse_json, parse_urlencoded
+from sdrest.web.requests.nesting import append_field, fill_holes
+from sdrest.web.responses.conditional import (
     Range,
     UnsatisfiableRangeError,
     http_date,
@@ -22,9 +25,6 @@ from sdrest.web.conditional import (
     is_precondition_failed,
     requested_range,
 )
-from sdrest.web.fields import parse_json, parse_urlencoded
-from sdrest.web.negotiation import preferred
-from sdrest.web.nesting import append_field, fill_holes
 
 RECORDED = json.loads(
     (Path(__file__).parents[1] / "data" / "express.json").read_text(encoding="utf-8")

@@ -7,9 +7,9 @@ import pytest
 from sdrest.errors import ErrorCode, Failure, FailureCode, QueueFullError
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
 from sdrest.params import JobType
-from sdrest.web.conditional import body_etag
-from sdrest.web.errors import STATUS, request_error_response
-from sdrest.web.render import error_body, job_body
+from sdrest.web.responses.conditional import body_etag
+from sdrest.web.responses.errors import STATUS, request_error_response
+from sdrest.web.responses.render import error_body, job_body
 
 ID = "63dbe45efdadad3006feb71aa3e48b7d"
 URL = f"/text-to-image/{ID}"

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sdrest.errors import InvalidRequestError
-from sdrest.web.thumbnails import Thumbnails
+from sdrest.web.responses.thumbnails import Thumbnails
 
 SECONDS = 10.0
 

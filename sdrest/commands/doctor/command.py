@@ -9,10 +9,10 @@ import click
 from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
-from sdrest.commands.lines import Level, Line, readable
+from sdrest.commands.log_lines import Level, Line, readable
 from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal
-from sdrest.engine.repository import locate
+from sdrest.engine.local.repository import locate
 from sdrest.settings import FLAGS, Settings
 
 _LEVELS = {

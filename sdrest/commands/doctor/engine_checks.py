@@ -13,19 +13,19 @@ from typing import Any
 
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
-from sdrest.engine import hub
-from sdrest.engine.checkpoint_file import read
-from sdrest.engine.failures import module_package
-from sdrest.engine.repository import (
+from sdrest.engine.local import hub
+from sdrest.engine.local.checkpoint_file import read
+from sdrest.engine.local.failures import module_package
+from sdrest.engine.local.repository import (
     INPAINT_CONFIG,
     TEXT_TO_IMAGE_CONFIG,
     Repository,
     every_problem,
     model_flag,
 )
-from sdrest.engine.resident import weights
-from sdrest.engine.resident.weights import Need
-from sdrest.engine.scripts import environment
+from sdrest.engine.local.scripts import environment
+from sdrest.engine.runner import weights
+from sdrest.engine.runner.weights import Need
 from sdrest.errors import FailureCode
 from sdrest.params import JobType
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
-from sdrest.engine import links
+from sdrest.engine.local import links
 from sdrest.errors import UsageError
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.journal import ROLLBACK, Journal, best_mode

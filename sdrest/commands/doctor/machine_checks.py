@@ -17,7 +17,7 @@ from sdrest.commands.doctor.filesystem_checks import filesystem_findings
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.listen import listen
-from sdrest.engine.repository import locate
+from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders

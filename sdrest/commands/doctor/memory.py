@@ -13,7 +13,7 @@ import psutil
 
 from sdrest.commands import sizes
 from sdrest.commands.doctor.findings import Finding, ok, warning
-from sdrest.engine.repository import Repository
+from sdrest.engine.local.repository import Repository
 from sdrest.settings import Settings
 
 _PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")

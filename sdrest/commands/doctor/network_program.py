@@ -1,8 +1,8 @@
 """Runs in the fork's Python: tells in JSON which weights networks need from their checkpoints.
 
 Standard library, torch and the fork's own modules, Python 3.8 and later. argv: the path of
-`resident/weights.py`, then configurations. The networks have no numbers: building them takes
-neither memory nor time.
+`sdrest/engine/runner/weights.py`, then configurations. The networks have no numbers: building them
+takes neither memory nor time.
 """
 
 import contextlib

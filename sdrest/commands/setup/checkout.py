@@ -9,7 +9,7 @@ from pathlib import Path
 from sdrest.commands import sizes
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.terminal import Terminal
-from sdrest.engine.repository import INPAINT_CONFIG, SCRIPTS
+from sdrest.engine.local.repository import INPAINT_CONFIG, SCRIPTS
 from sdrest.paths import expand
 
 FORK_URL = "https://github.com/bfirsh/stable-diffusion.git"

@@ -11,7 +11,7 @@ from sdrest.commands.setup import download
 from sdrest.commands.setup.step import Footprint, StepError
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine import checkpoints
+from sdrest.engine.local import checkpoints
 
 TEXT_TO_IMAGE_URL = (
     "https://www.googleapis.com/storage/v1/b/aai-blog-files/o/sd-v1-4.ckpt?alt=media"

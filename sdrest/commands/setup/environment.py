@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdrest.commands import sizes
 from sdrest.commands.gpu import has_nvidia_gpu
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.programs import output_of
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.setup.torch_build import (

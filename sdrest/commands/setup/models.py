@@ -11,7 +11,7 @@ from sdrest.commands.setup.environment import without_python_variables
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine import hub
+from sdrest.engine.local import hub
 
 _PROGRAMS = {
     hub.TEXT_ENCODER: """

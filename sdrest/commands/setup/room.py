@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdrest.commands.bar import size
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.setup.step import Footprint
 from sdrest.commands.sizes import Size
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sdrest.commands import certificate
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, Line
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
 from sdrest.commands.setup.checkpoint import Checkpoint
@@ -14,8 +14,8 @@ from sdrest.commands.setup.step import Footprint, Step, StepError
 from sdrest.commands.setup.torch_build import TorchBuild
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine import hub
-from sdrest.engine.repository import locate
+from sdrest.engine.local import hub
+from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
 from sdrest.paths import expand, expand_home
 from sdrest.settings import Settings

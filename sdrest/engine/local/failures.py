@@ -1,0 +1,310 @@
+"""Why a script failed, told so that a person can act on it. Pure."""
+
+import errno
+import os
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdrest.engine.local.checkpoints import missing_model
+from sdrest.engine.local.memory_failures import lacks_execution, lacks_memory, memory_advice
+from sdrest.engine.local.model_failures import config_problem, hub_model_problem, state_dict_reason
+from sdrest.engine.local.redaction import last_lines, redact
+from sdrest.engine.local.storage_failures import lacks_storage, storage_advice
+from sdrest.engine.runner.weights import UnusableCheckpointError
+from sdrest.errors import Failure, FailureCode
+
+BROKEN_PYTHON = (
+    "The Python of the repository does not start. "
+    "Make its virtual environment again, with Python 3.8 or later."
+)
+
+
+_NO_ROOM_FOR_PROCESSES = {errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+_NO_THREADS = re.compile(r"can't start new thread|pthread_create (?:failed|error)")
+_NO_MORE_THREADS = (
+    "The machine allows the script no more files, threads or processes. Submit the request again; "
+    "if that does not help, raise the limits (ulimit -n, ulimit -u, ulimit -v, the container's)."
+)
+
+
+def not_started(error: OSError) -> Failure:
+    """Return why a process could not be started."""
+    if error.errno == errno.ENOMEM:
+        return Failure(
+            FailureCode.OUT_OF_MEMORY,
+            "There is no memory for another process. End other programs, or start the server with "
+            "a lower --concurrency.",
+        )
+    if error.errno in _NO_ROOM_FOR_PROCESSES:
+        return Failure(
+            FailureCode.OUT_OF_RESOURCES,
+            f"The machine allows no more files or processes ({error.strerror}). Send the request "
+            "again; if that does not help, raise the limits (ulimit -n, ulimit -u).",
+        )
+    return Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception that ended a script: the names of its class and of that one's bases, its text.
+
+    `files` are the names of the source files on its way; `causes` the class and the text of each
+    exception that led to it, the one before it first.
+    """
+
+    types: tuple[str, ...]
+    text: str
+    errno: int | None = None
+    module: str | None = None
+    files: frozenset[str] = frozenset()
+    causes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.types[0]}: {self.text}" if self.text else self.types[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a script ended. `code` is negative for a signal, as in `subprocess`.
+
+    `loaded` says whether the script had drawn its first bar: its model was loaded then.
+    `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
+    unknown.
+    """
+
+    code: int
+    stderr: str
+    raised: Raised | None = None
+    ready: bool = True  # whether the host in the repository's Python came up
+    loaded: bool = True
+    images: int = 0
+    total_images: int = 1
+    oom_killed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What messages may name: the checkpoint's flag, how to install modules, names of paths.
+
+    `config` is the configuration that the script loads, by its path in the repository.
+    `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
+    files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
+    Python's modules lie on a file system without execution.
+    """
+
+    model_flag: str
+    pip: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    config: str = ""
+    hub_problems: Mapping[str, Failure] = field(default_factory=dict)
+    hub_folders: Mapping[str, Path] = field(default_factory=dict)
+    noexec: bool = False
+
+
+_BAD_MODEL = re.compile(
+    r"PytorchStreamReader|inline_container\.cc|Weights only load failed"
+    r"|Error\(s\) in loading state_dict|size mismatch for|^'?state_dict'?$"
+)
+_LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
+"""Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
+
+_UNUSABLE = UnusableCheckpointError.__name__
+"""What a host raises for a checkpoint that would give noise; its text follows the name."""
+
+_PACKAGES = {
+    "PIL": "pillow",
+    "clip": "clip-anytorch",
+    "cv2": "opencv-python-headless",
+    "imwatermark": "invisible-watermark",
+    "pytorch_lightning": "pytorch-lightning",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "taming": "taming-transformers-rom1504",
+    "yaml": "pyyaml",
+}
+"""Packages by the module that they bring, where the two names differ."""
+
+_OWN_MODULES = ("ldm", "main")
+"""Modules that are folders and files of the repository."""
+
+_NO_LIBRARY = re.compile(
+    r"(?:^|\s|/)(?P<name>[\w.+-]+): cannot open shared object file"
+    r"|Library not loaded: (?:\S*/)?(?P<dylib>[\w.+-]+)"
+)
+"""A shared library that is not there, in the words of Linux and of macOS."""
+
+_LONGEST_TEXT = 500
+
+_Diagnosis = tuple[FailureCode, str]
+
+
+def classify(ending: Ending, surroundings: Surroundings) -> Failure:
+    """Return the failure of a script that did not make all its images."""
+    code, message = _diagnose(ending, surroundings)
+    return Failure(code, message, _details(ending, surroundings))
+
+
+def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
+    lack = _lack_of_resources(ending, around)
+    if lack:
+        return lack
+    if not ending.ready and ending.code >= 0:
+        return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
+    if _is_out_of_memory(ending):
+        return FailureCode.OUT_OF_MEMORY, memory_advice("", loaded=ending.loaded)
+    number = _killing_signal(ending)
+    if number:
+        return FailureCode.KILLED, _killed(number, ending.oom_killed)
+    if ending.raised is None:
+        return _diagnose_exit(ending, around)
+    return _diagnose_exception(ending.raised, around)
+
+
+def _evidence(ending: Ending) -> str:
+    """Return the texts that say why a script failed: of its exceptions, else its whole stderr.
+
+    Libraries replace a lack of memory by an error of their own; the cause keeps it.
+    """
+    raised = ending.raised
+    if raised:
+        known = os.strerror(raised.errno) if raised.errno else ""
+        return "\n".join([str(raised), known, *raised.causes])
+    return ending.stderr if ending.code else ""
+
+
+def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | None:
+    raised, told = ending.raised, _evidence(ending)
+    if lacks_memory(told, noexec=around.noexec):
+        return FailureCode.OUT_OF_MEMORY, memory_advice(told, loaded=ending.loaded)
+    if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
+        return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
+    if raised and lacks_storage(raised.errno, raised.text):
+        return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)
+    return None
+
+
+def _killing_signal(ending: Ending) -> int:
+    """Return the number of the signal that ended a script; 0 for another end."""
+    if ending.raised is not None and "KeyboardInterrupt" in ending.raised.types:
+        return signal.SIGINT
+    return max(0, -ending.code)
+
+
+def _killed(number: int, oom_killed: bool | None) -> str:  # noqa: FBT001 (a fact, no switch)
+    name = _signal_name(number)
+    killed = f"The script was killed by {f'signal {name}' if name.isdigit() else name}."
+    if number == signal.SIGKILL and oom_killed is None:
+        return (
+            f"{killed} The machine may have run out of memory: submit the request again, with a "
+            "smaller picture or a smaller batch if that does not help."
+        )
+    return f"{killed} Submit the request again."
+
+
+def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
+    if ending.code == 0:
+        return FailureCode.IMAGES_MISSING, (
+            f"The script ended without an error, but made only {ending.images} of "
+            f"{ending.total_images} images. See the last lines of its output."
+        )
+    *_, last = ["", *last_lines(ending.stderr, around.names).splitlines()]
+    reason = f": {_shorten(last)}" if last else "."
+    return FailureCode.SCRIPT_FAILED, f"The script ended with exit code {ending.code}{reason}"
+
+
+def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
+    text = redact(str(raised), around.names)
+    if _UNUSABLE in raised.types:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) {raised.text}"
+        )
+    if "ImportError" in raised.types:
+        return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
+    diagnosis = hub_model_problem(
+        raised, text, around.hub_problems, around.hub_folders
+    ) or config_problem(raised.types, text, around.config)
+    if diagnosis:
+        return diagnosis.code, redact(diagnosis.message, around.names)
+    if raised.files & _LOADERS:
+        return _diagnose_model(raised, text, around)
+    if _BAD_MODEL.search(raised.text):
+        return _diagnose_model(raised, text, around)
+    return FailureCode.SCRIPT_FAILED, f"The script failed: {_shorten(text)}"
+
+
+def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> _Diagnosis:
+    if "FileNotFoundError" in raised.types:
+        return FailureCode.MODEL_MISSING, missing_model(around.model_flag)
+    reason = state_dict_reason(text)[:400]
+    if "size mismatch" in reason:
+        return FailureCode.MODEL_INVALID, (
+            f"The model checkpoint ({around.model_flag}) does not fit this script: {reason}. "
+            f"Start the server with {around.model_flag} followed by a model for it."
+        )
+    return FailureCode.MODEL_INVALID, (
+        f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, "
+        f"incomplete or not made for this script. Download it again. ({reason})"
+    )
+
+
+def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
+    if lacks_execution(str(raised), noexec=around.noexec):
+        return (
+            "The file system of the repository's Python forbids execution. Mount it without "
+            f"noexec, or make the virtual environment elsewhere. ({_shorten(text)})"
+        )
+    library = _NO_LIBRARY.search(raised.text)
+    if library:
+        return (
+            f"The repository's Python lacks the library {library[1] or library[2]}. Install it "
+            "with the system's package manager, or install the Python package that needs it again, "
+            f"with {around.pip} --force-reinstall. ({_shorten(text)})"
+        )
+    module = (raised.module or "").partition(".")[0]
+    if not module or "ModuleNotFoundError" not in raised.types:
+        return (
+            f"The repository's Python cannot import what the script needs: {_shorten(text)} "
+            f"Install it again there, with {around.pip}."
+        )
+    if module in _OWN_MODULES:
+        return (
+            f"The repository lacks its own module {raised.module}. Check it out again, and "
+            "start the server with --repository followed by its folder."
+        )
+    return (
+        f"The repository's Python has no module {module}. Install it there: "
+        f"{around.pip} {module_package(module)}"
+    )
+
+
+def module_package(module: str) -> str:
+    """Return the name of the package that brings a module."""
+    return _PACKAGES.get(module, module.replace("_", "-"))
+
+
+def _is_out_of_memory(ending: Ending) -> bool:
+    return ending.raised is None and ending.code == -signal.SIGKILL and ending.oom_killed is True
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
+
+
+def _details(ending: Ending, around: Surroundings) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if ending.code < 0:
+        details["signal"] = _signal_name(-ending.code)
+    else:
+        details["exitCode"] = ending.code
+    return {**details, "stderr": last_lines(ending.stderr, around.names)}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)

@@ -1,0 +1,46 @@
+"""Loading the text-to-image model before anybody asks for a picture."""
+
+import asyncio
+import logging
+import tempfile
+from pathlib import Path
+
+from sdrest.engine.base import Task
+from sdrest.engine.local.pool import Pool
+from sdrest.engine.local.repository import Repository, problem
+from sdrest.engine.local.scripts import plan
+from sdrest.engine.local.verdict import failure_of, was_signalled
+from sdrest.params import JobType, TextToImage
+
+_log = logging.getLogger(__name__)
+
+
+async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> None:
+    """Let a host import what the script imports, and load its model, but draw nothing.
+
+    Without torch there is no model that could stay: then it is the imports alone.
+    """
+    failure = problem(repository, JobType.TEXT_TO_IMAGE)
+    if failure:
+        _log.warning("Nothing was loaded: %s", failure.local_message)
+        return
+    with tempfile.TemporaryDirectory(prefix="sdrest-") as folder:
+        task = Task(id="", params=TextToImage(prompt=""), seed=0, workdir=Path(folder))
+        try:
+            host = await pool.take(repository.text_to_image_model)
+        except OSError as error:
+            _log.warning("Nothing was loaded: %s", error)
+            return
+        changed = asyncio.Event()
+        try:
+            host.submit(plan(task, repository), repository, on_change=changed.set, preload=True)
+            while host.result is None:
+                changed.clear()
+                await changed.wait()
+            if host.result.code:
+                await host.settle()
+                level = logging.DEBUG if was_signalled(host, host.result) else logging.WARNING
+                told = await asyncio.to_thread(failure_of, host, host.result, task, repository)
+                _log.log(level, "Nothing was loaded: %s", told.local_message)
+        finally:
+            await pool.dismiss(host, keep_alive=keep_alive)

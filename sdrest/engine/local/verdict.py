@@ -1,0 +1,117 @@
+"""Why a task failed: what its host saw, in the words of its repository."""
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from sdrest.engine.base import Task
+from sdrest.engine.local import hub
+from sdrest.engine.local.failures import Ending, Surroundings, classify
+from sdrest.engine.local.redaction import names_of_paths
+from sdrest.engine.local.repository import Repository, config_of, model_flag
+from sdrest.engine.local.runner import Host, Result
+from sdrest.engine.local.signals import may_be_stopped
+from sdrest.errors import Failure, FailureCode
+
+
+def failure_of(
+    host: Host,
+    result: Result,
+    task: Task,
+    repository: Repository,
+    *,
+    images: int = 0,
+    loaded: bool = False,
+) -> Failure:
+    """Return the failure of a task whose script ended with `result` after so many `images`.
+
+    `loaded` says whether the script had drawn a bar. Looks at files: call it in a thread.
+    """
+    ending = Ending(
+        code=result.code,
+        raised=result.raised,
+        stderr=host.stderr,
+        ready=host.ready,
+        loaded=loaded or images > 0,
+        images=images,
+        total_images=task.params.total_images,
+        oom_killed=host.oom_killed,
+    )
+    surroundings = _surroundings(task, repository)
+    failure = classify(ending, surroundings)
+    about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
+    if about_model and surroundings.model_flag in failure.message:  # else another model is meant
+        return replace(failure, path=repository.model(task.params.type))
+    return failure
+
+
+def was_signalled(host: Host, result: Result) -> bool:
+    """Return whether a signal of a stop may have ended the script of a host, or its children.
+
+    Also True where the host dies of one just after the script, which may have lost a child to it.
+    False where the kernel has killed a process for lack of memory.
+    """
+    if host.oom_killed:
+        return False
+    ends = [Ending(result.code, host.stderr, result.raised), Ending(host.exit_code or 0, "")]
+    return any(map(may_be_stopped, ends))
+
+
+def _surroundings(task: Task, repository: Repository) -> Surroundings:
+    python = repository.python or Path()
+    if python.is_relative_to(repository.root):
+        pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
+    else:
+        pip = f"{python.name} -m pip install"
+    config = config_of(task.params.type)
+    linked = str(task.workdir / "run" / config)  # where inpaint.py finds it
+    return Surroundings(
+        model_flag=model_flag(task.params.type),
+        pip=pip,
+        config=config,
+        names={linked: f"REPOSITORY/{config}"}
+        | names_of_paths(
+            {
+                "REPOSITORY": repository.root,
+                "MODEL": repository.model(task.params.type),
+                "VENV": python.parent.parent,
+                "OUTPUT": task.workdir / "output",
+                "WORKDIR": task.workdir,
+                "HUB_CACHE": hub.cache_of(),
+            }
+        ),
+        hub_problems=_hub_problems(repository.root),
+        hub_folders=_hub_folders(repository.root),
+        noexec=_forbids_execution(python.parent),
+    )
+
+
+def _hub_problems(root: Path) -> dict[str, Failure]:
+    """Return what is wrong with each model that the fork loads by name, where something is."""
+    found = {}
+    for model in hub.TITLES:
+        with contextlib.suppress(OSError):  # the script tells
+            found[model] = hub.problem(model, root)
+    return {model: failure for model, failure in found.items() if failure}
+
+
+def _hub_folders(root: Path) -> dict[str, Path]:
+    """Return what to delete of each model to have it fetched again: in the cache, all versions."""
+    found = {}
+    for model in hub.TITLES:
+        with contextlib.suppress(OSError):
+            found[model] = hub.located(model, root)
+    return {
+        model: folder if folder.is_relative_to(root) else folder.parents[1]
+        for model, folder in found.items()
+        if folder
+    }
+
+
+def _forbids_execution(folder: Path) -> bool:
+    try:
+        flags = os.statvfs(folder).f_flag
+    except OSError:
+        return False
+    return bool(flags & getattr(os, "ST_NOEXEC", 0))  # Linux; macOS gives another error

@@ -1,0 +1,1 @@
+"""The program that runs scripts inside the fork's Python: standard library only, Python 3.8."""

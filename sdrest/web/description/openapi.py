@@ -1,0 +1,300 @@
+"""The API's description in OpenAPI 3.1, made from what is declared elsewhere. Pure.
+
+`operations.py` declares what each route does; bodies, answers and examples are those of
+`bodies.py`, `shapes.py` and `examples.py`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPMethod, HTTPStatus
+from itertools import groupby
+from typing import Any
+
+from sdrest import __version__
+from sdrest.errors import ErrorCode
+from sdrest.params import JobType
+from sdrest.web.description import bodies, schemas
+from sdrest.web.description.examples import (
+    EXAMPLES,
+    ID,
+    JSON_REQUEST,
+    REQUESTS,
+    curl,
+    error_example,
+)
+from sdrest.web.description.openapi_prefix import under_prefix
+from sdrest.web.description.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
+from sdrest.web.description.schemas import ref
+from sdrest.web.requests.access import audience
+from sdrest.web.responses.errors import MEANINGS, STATUS
+
+JSON = "application/json"
+
+ALWAYS = (
+    ErrorCode.MALFORMED_REQUEST,
+    ErrorCode.UNKNOWN_HOST,
+    ErrorCode.EXPECTATION_FAILED,
+    ErrorCode.INTERNAL,
+    ErrorCode.STORAGE_UNAVAILABLE,
+)
+"""What every route may answer."""
+
+_DESCRIPTION = """\
+Stable Diffusion as a REST API. A request for a picture is answered with the path of its job; ask \
+there until its `status` is `COMPLETE`, then fetch its `imageUrls`.
+
+`HEAD` is answered wherever `GET` is, with the headers alone. The case of a job's type and a slash \
+at the end of a path do not matter. Every error has the same shape; the codes tell them apart.
+"""
+
+_TAGS: Mapping[str, str] = {
+    **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
+    "jobs": "All jobs together.",
+    "server": "The server itself.",
+}
+
+_SCHEMES = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The server's `--token`. A server without one lets everybody in.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sdrest-XXXXXXXX",
+        "description": "The cookie that `POST /session` sets; for X it has digits of its own.",
+    },
+}
+
+_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "id": {
+        "description": "The id of the job.",
+        "schema": schemas.ID,
+        "example": ID,
+    },
+    "number": {
+        "description": "Which of the images, counted from 1.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999},
+        "example": 1,
+    },
+}
+
+_HEADERS = {
+    ErrorCode.UNAUTHORIZED: "WWW-Authenticate",
+    ErrorCode.QUEUE_FULL: "Retry-After",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "Content-Range",
+    ErrorCode.METHOD_NOT_ALLOWED: "Allow",
+}
+"""The header that an error comes with."""
+
+Described = dict[str, Any]
+
+
+def document(*, locked: bool = False, prefix: str = "") -> Described:
+    """Return the description of a server that has a token (`locked`) or none.
+
+    `prefix` is before every path, as the server's address and in answers.
+    """
+    paths: dict[str, Described] = {}
+    for name, operation in OPERATIONS.items():
+        method, path = name.split(" ")
+        for job_type in types(name):
+            place = path.replace("TYPE", job_type or "")
+            at = paths.setdefault(place, {})
+            at[method.lower()] = _operation(method, path, operation, job_type, locked=locked)
+            if method == HTTPMethod.GET:
+                at["head"] = _head(at["get"])
+            if audience(method, path).foreign:
+                at["options"] = _operation(
+                    HTTPMethod.OPTIONS, path, PREFLIGHT, job_type, locked=False
+                )
+    described: Described = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sdrest",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": prefix or "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": bodies.schemas() | schemas.schemas(),
+            "responses": dict(_error_responses()),
+            "headers": dict(schemas.HEADERS),
+            "securitySchemes": _SCHEMES,
+        },
+    }
+    return under_prefix(described, prefix) if prefix else described
+
+
+def types(name: str) -> Iterable[JobType | None]:
+    """Return the job types for which an operation is there; None: it belongs to none."""
+    return JobType if "/TYPE" in name else (None,)
+
+
+def operation_id(method: str, path: str, job_type: JobType | None) -> str:
+    """Return the name of an operation for programs, e.g. `getTextToImageJobEvents`."""
+    place = path.replace("TYPE", job_type or "").replace("{id}", "job").replace("{number}", "")
+    words = re.findall("[a-z]+", place) or ["page"]
+    return method.lower() + "".join(word.title() for word in words)
+
+
+def _operation(
+    method: str, path: str, operation: Operation, job_type: JobType | None, *, locked: bool
+) -> Described:
+    described: Described = {
+        "operationId": operation_id(method, path, job_type),
+        "summary": operation.summary,
+        "tags": [job_type or ("jobs" if path in {"/jobs", "/events"} else "server")],
+        "security": [],
+        "parameters": [*_path_parameters(path), *map(_parameter, operation.parameters)],
+    }
+    if operation.text:
+        described["description"] = operation.text
+    if operation.body:
+        described["requestBody"] = {"required": True, "content": _body(operation.body, job_type)}
+    if operation.body and job_type is not None:
+        described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": curl(job_type)}]
+    codes = {*ALWAYS, *operation.errors}
+    if method != HTTPMethod.OPTIONS:
+        whom = audience(method, path)
+        if whom.token:
+            codes.add(ErrorCode.UNAUTHORIZED)
+            schemes: list[Described] = [{name: []} for name in _SCHEMES]
+            described["security"] = schemes if locked else [*schemes, {}]
+        if not whom.foreign:
+            codes.add(ErrorCode.FOREIGN_ORIGIN)
+    described["responses"] = _responses(operation.answers, codes)
+    for status, answer in operation.answers.items():
+        links = dict(_links(answer.links, job_type))
+        if links:
+            described["responses"][str(status.value)]["links"] = links
+    return described
+
+
+def _head(get: Described) -> Described:
+    """Return the HEAD of a GET: the same without bodies."""
+    head = get | {
+        "operationId": get["operationId"].replace("get", "head", 1),
+        "summary": f"{get['summary']} (headers alone)",
+        "responses": {},
+    }
+    named = dict(_error_responses())
+    for status, response in get["responses"].items():
+        found = named[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        kept = {"description", "headers"} & found.keys()
+        head["responses"][status] = {key: found[key] for key in sorted(kept)}
+    return head
+
+
+def _path_parameters(path: str) -> Iterator[Described]:
+    for name, parameter in _PATH_PARAMETERS.items():
+        if f"{{{name}}}" in path:
+            yield {"name": name, "in": "path", "required": True, **parameter}
+
+
+def _parameter(parameter: Parameter) -> Described:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.text,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _body(name: str, job_type: JobType | None) -> Described:
+    if job_type is None:
+        return {JSON: {"schema": ref(name), "examples": _examples(name)}}
+    content = dict(bodies.content(job_type))
+    if not job_type.uploads:  # files are no JSON values: `x-codeSamples` has them
+        for media_type, media in content.items():
+            value: Any = JSON_REQUEST if media_type == JSON else REQUESTS[job_type]
+            content[media_type] = media | {"examples": {"landscape": {"value": value}}}
+    return content
+
+
+def _responses(answers: Mapping[HTTPStatus, Answer], codes: set[ErrorCode]) -> Described:
+    found = {status: _answer(answer) for status, answer in answers.items()}
+    for status, group in _by_status(codes):
+        if status not in found:
+            found[status] = {"$ref": f"#/components/responses/{_name(group)}"}
+            continue
+        mixed, error = found[status], _error_response(group)
+        mixed["description"] += f" Or: {error['description']}"
+        ours, theirs = mixed["content"][JSON], error["content"][JSON]
+        ours["schema"] = {"anyOf": [ours["schema"], theirs["schema"]]}
+        ours["examples"] |= theirs["examples"]
+    return {str(status.value): found[status] for status in sorted(found)}
+
+
+def _by_status(codes: Iterable[ErrorCode]) -> Iterator[tuple[HTTPStatus, list[ErrorCode]]]:
+    ordered = sorted(codes, key=[*STATUS].index)
+    for status, group in groupby(sorted(ordered, key=STATUS.__getitem__), STATUS.__getitem__):
+        yield status, list(group)
+
+
+def _name(group: Iterable[ErrorCode]) -> str:
+    return "Or".join(code.title().replace("_", "") for code in group)
+
+
+def _error_responses() -> Iterator[tuple[str, Described]]:
+    """Yield the answers to refused requests that operations share, by their names."""
+    for operation in (*OPERATIONS.values(), PREFLIGHT):
+        extra = {ErrorCode.UNAUTHORIZED, ErrorCode.FOREIGN_ORIGIN}
+        for _, group in _by_status({*operation.errors, *ALWAYS, *extra}):
+            yield _name(group), _error_response(group)
+
+
+def _error_response(group: list[ErrorCode]) -> Described:
+    only = {"properties": {"error": {"properties": {"code": {"enum": list(group)}}}}}
+    response: Described = {
+        "description": " ".join(MEANINGS[code] for code in group),
+        "content": {
+            JSON: {
+                "schema": {"allOf": [ref("Error"), only]},
+                "examples": {code: {"value": error_example(code)} for code in group},
+            }
+        },
+    }
+    if len(group) == 1 and group[0] in _HEADERS:
+        response["headers"] = _headers([_HEADERS[group[0]]])
+    return response
+
+
+def _headers(names: Iterable[str]) -> Described:
+    """Return headers as described; one that may be missing is told in its own words."""
+    return {
+        name: {"required": name not in schemas.SOMETIMES, **schemas.HEADERS[name]} for name in names
+    }
+
+
+def _answer(answer: Answer) -> Described:
+    described: Described = {"description": answer.text}
+    if answer.headers:
+        described["headers"] = _headers(answer.headers)
+    if answer.media_type:
+        media: Described = {}
+        if answer.schema:
+            media = {
+                "schema": ref(answer.schema),
+                "examples": _examples(answer.example or answer.schema),
+            }
+        described["content"] = {name: dict(media) for name in answer.media_type.split(", ")}
+    return described
+
+
+def _examples(name: str) -> Described:
+    return {title: {"value": value} for title, value in EXAMPLES[name].items()}
+
+
+def _links(names: Iterable[str], job_type: JobType | None) -> Iterator[tuple[str, Described]]:
+    for name in names:
+        method, path = name.split(" ")
+        target = operation_id(method, path, job_type)
+        parameters: Described = {"id": "$request.path.id"}
+        if "{number}" in path:
+            parameters["number"] = "1"
+        yield target, {"operationId": target, "parameters": parameters}

@@ -1,0 +1,1 @@
+"""Turns requests of each kind of client into calls of the job service, and results into answers."""

@@ -1,0 +1,121 @@
+"""Routes that the original has not: list all jobs; cancel, retry and delete one."""
+
+import re
+from http import HTTPStatus
+from typing import TypeVar
+
+from aiohttp import hdrs, web
+
+from sdrest.errors import FieldError, InvalidRequestError
+from sdrest.jobs.model import Status
+from sdrest.params import JobType
+from sdrest.web import keys
+from sdrest.web.dialects.original import JOB, JobRoutes
+from sdrest.web.requests.proxy import prefix
+from sdrest.web.responses.render import JSON, job_body, job_entry, json_body
+
+_DEFAULT_LIMIT = 100
+_MAX_LIMIT = 1000
+_MAX_CURSOR = 10**18 - 1
+
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
+
+T = TypeVar("T", Status, JobType)
+
+
+def add_to(router: web.UrlDispatcher) -> None:
+    """Register `/jobs`, and what can be done to a job of each type."""
+    router.add_get("/jobs", _list)
+    for job_type in JobType:
+        _Control(JobRoutes(job_type)).add_to(router)
+
+
+class _Control:
+    """What can be done to the jobs of one type."""
+
+    def __init__(self, routes: JobRoutes) -> None:
+        self._routes = routes
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        for start in self._routes.prefixes:
+            router.add_post(start + JOB + "/cancel{slash:/?}", self.cancel)
+            router.add_post(start + JOB + "/retry{slash:/?}", self.retry)
+            router.add_delete(start + JOB + "{slash:/?}", self.delete)
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """End a job, unless it is at its end already, and tell where it stands."""
+        snapshot = await request.app[keys.QUEUE].cancel(self._routes.key(request))
+        return _answer(job_body(snapshot, prefix(request)))
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Run a FAILED or CANCELLED job again, and redirect to it."""
+        key = self._routes.key(request)
+        await request.app[keys.QUEUE].retry(key)
+        return self._routes.redirect(request, key)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Remove a job with all its files."""
+        await request.app[keys.QUEUE].delete(self._routes.key(request))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+async def _list(request: web.Request) -> web.Response:
+    """Send a page of jobs, newest first, and how many there are in each state."""
+    query = _Query(request)
+    status = query.one_of("status", Status)
+    job_type = query.one_of("type", JobType)
+    limit = query.number("limit", _MAX_LIMIT, "a whole number from 1 to 1000")
+    cursor = query.number("cursor", _MAX_CURSOR, "the nextCursor of an answer")
+    query.check()
+    snapshots, page = await request.app[keys.QUEUE].page(
+        status, job_type, before=cursor, limit=limit or _DEFAULT_LIMIT
+    )
+    answer = {
+        "counts": page.counts,
+        "jobs": [job_entry(snapshot, prefix=prefix(request)) for snapshot in snapshots],
+        "nextCursor": None if page.following is None else str(page.following),
+    }
+    return _answer(json_body(answer))
+
+
+class _Query:
+    """Reads a query string; `check` raises an error that names all that was wrong."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._query = request.query
+        self._wrong: list[FieldError] = []
+
+    def _text(self, name: str) -> str | None:
+        """Return the value of a parameter, which is to come once at most."""
+        texts = self._query.getall(name, [])
+        if len(texts) > 1:
+            self._wrong.append(FieldError(name, "Should come once only."))
+        return texts[0] if texts else None
+
+    def one_of(self, name: str, kind: type[T]) -> T | None:
+        """Return a member of `kind`; None if absent or wrong."""
+        text = self._text(name)
+        found = next((member for member in kind if member == text), None)
+        if text is not None and found is None:
+            self._wrong.append(FieldError(name, f"Should be one of {', '.join(kind)}."))
+        return found
+
+    def number(self, name: str, maximum: int, wants: str) -> int | None:
+        """Return a number from 1 to `maximum`; None if absent or wrong."""
+        text = self._text(name)
+        if text is None:
+            return None
+        if _NUMBER.fullmatch(text) and (number := int(text)) <= maximum:
+            return number
+        self._wrong.append(FieldError(name, f"Should be {wants}."))
+        return None
+
+    def check(self) -> None:
+        """Raise `InvalidRequestError` if something was wrong."""
+        if self._wrong:
+            raise InvalidRequestError(self._wrong)
+
+
+def _answer(body: bytes) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
+    return web.Response(body=body, headers=headers)

@@ -1,0 +1,104 @@
+"""Whether the server is alive, and whether it could draw a picture now: for probes, and the page.
+
+Neither needs the token, which a probe would have no place for; no path of the server is told.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from sdrest.engine.local.repository import Repository, problem
+from sdrest.errors import ErrorCode, Failure, FailureCode, RequestError
+from sdrest.params import JobType
+from sdrest.web import keys
+from sdrest.web.responses.render import JSON, json_body
+
+_BUNDLED = (
+    "The bundled engine draws simple scenes; it is no Stable Diffusion. For that, run "
+    "sdrest setup: it gets https://github.com/bfirsh/stable-diffusion and its models."
+)
+_OWN = "Jobs run in the repository that --repository names."
+
+_TROUBLES: Mapping[ErrorCode, str] = {
+    ErrorCode.STOPPING: "The server is stopping.",
+    ErrorCode.STORAGE_UNAVAILABLE: (
+        "The server cannot write to its output folder. See that the folder is there, that the "
+        "server may write to it, and that its disk has room."
+    ),
+}
+"""What keeps every job from being taken."""
+
+
+def add_to(router: web.UrlDispatcher) -> None:
+    """Register `/healthz` and `/readyz`."""
+    router.add_get("/healthz", _alive)
+    router.add_get("/readyz", _Readiness().get)
+
+
+async def _alive(_: web.Request) -> web.Response:
+    return _answer(HTTPStatus.OK, {"status": "ok"})
+
+
+class _Readiness:
+    """Looks whether jobs can be taken and run. Who asks meanwhile gets the same answer."""
+
+    def __init__(self) -> None:
+        self._looking: asyncio.Task[_Found] | None = None
+
+    async def get(self, request: web.Request) -> web.Response:
+        """Tell which engine there is and what would make jobs fail; 503 if all of them would.
+
+        What the file system of the output folder cannot do is a problem that leaves jobs usable.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(_look(request.app))
+        found = await asyncio.shield(self._looking)
+        usable = bool(found.usable)
+        answer = {
+            "engine": _engine(request.app[keys.REPOSITORY]),
+            "problems": [
+                {"code": code, "message": message} for message, code in found.problems.items()
+            ],
+            "status": "ready" if usable else "not ready",
+            "usable": found.usable,
+        }
+        return _answer(HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The types of jobs that would run, and codes of problems by their messages."""
+
+    usable: list[JobType]
+    problems: Mapping[str, ErrorCode | FailureCode]
+
+
+async def _look(app: web.Application) -> _Found:
+    found = await asyncio.to_thread(_problems, app[keys.REPOSITORY])
+    problems = {item.message: item.code for item in found.values() if item is not None}
+    for limitation in app[keys.LIMITATIONS]:
+        problems[limitation] = FailureCode.STORAGE_FAILED
+    usable = [job_type for job_type, item in found.items() if item is None]
+    try:
+        await app[keys.QUEUE].try_out()
+    except RequestError as error:
+        return _Found([], {_TROUBLES[error.code]: error.code, **problems})
+    return _Found(usable, problems)
+
+
+def _problems(repository: Repository) -> dict[JobType, Failure | None]:
+    return {job_type: problem(repository, job_type) for job_type in JobType}
+
+
+def _engine(repository: Repository) -> dict[str, str]:
+    if repository.bundled:
+        return {"kind": "bundled", "message": _BUNDLED}
+    return {"kind": "repository", "message": _OWN}
+
+
+def _answer(status: HTTPStatus, value: object) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
+    return web.Response(status=status, body=json_body(value), headers=headers)

@@ -1,0 +1,72 @@
+"""How many requests each route answers, with which status, and how long that takes.
+
+aiohttp passes every answer to its access log once it is sent; this is that log.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from sdrest.errors import ErrorCode
+from sdrest.web.description.operations import OPERATIONS
+from sdrest.web.requests.access import route_name
+from sdrest.web.responses.errors import STATUS
+
+OTHER = "other"
+"""The label of what reaches no route: unknown addresses, wrong methods, preflights, no HTTP."""
+
+_OTHERS = (ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.MALFORMED_REQUEST)
+_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60)
+
+
+class Traffic(AbstractAccessLogger):
+    """Counts the answers of an application in `registry`, by the name of their route."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(logging.getLogger(__name__), "")
+        self._names: dict[web.AbstractRoute | None, str] = {}
+        self._requests = Counter(
+            "sdrest_http_requests",
+            "Requests that were answered. route=other: of no known address and method.",
+            ["route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sdrest_http_request_duration_seconds",
+            "Seconds from a request's head to the end of its answer; streams are long.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._begin_at_zero(OTHER, (STATUS[code] for code in _OTHERS))
+
+    def watch(self, router: web.UrlDispatcher) -> None:
+        """Learn the names of the routes that `router` has by now; each begins at 0."""
+        for route in router.routes():
+            if route.resource is not None:
+                name = route_name(route.method, route.resource.canonical)
+                self._names[route] = name
+                self._begin_at_zero(name, _statuses(name))
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Count an answer that took `time` seconds."""
+        match = getattr(request, "_match_info", None)  # what is no HTTP has none
+        name = OTHER if match is None else self._names.get(match.route, OTHER)
+        self._requests.labels(name, response.status).inc()
+        self._seconds.labels(name).observe(time)
+
+    def _begin_at_zero(self, name: str, statuses: Iterator[int]) -> None:
+        self._seconds.labels(name)
+        for status in statuses:
+            self._requests.labels(name, int(status))
+
+
+def _statuses(name: str) -> Iterator[int]:
+    """Yield the statuses that a route is known to answer with."""
+    operation = OPERATIONS.get(name)
+    if operation is not None:
+        yield from operation.answers
+        yield from (STATUS[code] for code in (*operation.errors, ErrorCode.INTERNAL))

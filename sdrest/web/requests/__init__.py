@@ -1,0 +1,1 @@
+"""Reads requests: bodies, uploads, and who may make them."""

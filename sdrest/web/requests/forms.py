@@ -1,0 +1,158 @@
+"""A request's body becomes fields and uploads, whichever of the three encodings it has."""
+
+import asyncio
+import codecs
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from sdrest.params import JobType
+from sdrest.web.requests.fields import Fields, parse_json, parse_urlencoded
+from sdrest.web.requests.multipart import Form, max_body, read_multipart
+from sdrest.web.requests.spool import Spool
+from sdrest.web.responses.errors import status_response
+
+MAX_BODY = 102_400
+"""Most bytes of a JSON or urlencoded body, as in the original."""
+
+_QUICK = 4096
+"""Longer urlencoded bodies are read off the event loop: the worst 100 kB take most of a second."""
+
+JSON_HINT = "The body looks like JSON: add --header 'Content-Type: application/json'."
+
+_JSON = "application/json"
+_URLENCODED = "application/x-www-form-urlencoded"
+
+PATIENCE = 300.0
+"""Seconds that a client has to send its body, as node's servers give it."""
+
+
+async def expect(request: web.Request) -> web.Response | None:
+    """Tell a client that waits for it (`Expect: 100-continue`) to send its body."""
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        return status_response(HTTPStatus.EXPECTATION_FAILED)
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body without files as it came, with its media type and charset."""
+
+    kind: str
+    charset: str
+    body: bytes
+
+    @property
+    def is_unmarked_json(self) -> bool:
+        """Whether the body looks like JSON and is sent as a form, as curl does unless told."""
+        start = self.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        return self.kind == _URLENCODED and start in {b"{", b"["}
+
+    async def parse(self) -> Form:
+        """Return what it says."""
+        if self.kind == _JSON:
+            return Form(parse_json(self.body, self.charset))
+        if len(self.body) <= _QUICK:
+            return Form(parse_urlencoded(self.body, self.charset))
+        return Form(await asyncio.to_thread(parse_urlencoded, self.body, self.charset))
+
+
+async def read_text(request: web.Request) -> Text | None:
+    """Read a JSON or urlencoded body; None stands for any other, which is not touched."""
+    if request.content_type not in {_JSON, _URLENCODED}:
+        return None
+    _require_plain(request)
+    if request.content.is_eof():  # it came with the head, as small ones do
+        body = request.content.read_nowait()
+        if len(body) > MAX_BODY:
+            raise _too_large(MAX_BODY)
+    else:
+        async with _patience():
+            body = await _body(request)
+    return Text(request.content_type, request.charset or "utf-8", body)
+
+
+async def read_form(
+    request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
+) -> Form:
+    """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
+    _require_plain(request)
+    async with _patience():
+        return await _read(request, job_type, spool, max_upload=max_upload)
+
+
+async def read_json(request: web.Request) -> Fields:
+    """Read a body that is to be a JSON object."""
+    _require_plain(request)
+    async with _patience():
+        if request.content_type != _JSON:
+            raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
+        return parse_json(await _body(request), request.charset or "utf-8")
+
+
+async def discard(request: web.Request, *, limit: int) -> None:
+    """Read a body of at most `limit` bytes that nobody needs, so that the client can send it."""
+    _check_length(request, limit)
+    received = 0
+    async with _patience():
+        async for chunk in request.content.iter_any():
+            received += len(chunk)
+            if received > limit:
+                raise _too_large(limit)
+
+
+def _require_plain(request: web.Request) -> None:
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("A compressed body is not accepted.")
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Bound the reading of a body, and say what is wrong with how it came."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError:
+        raise MalformedRequestError(f"The body did not come within {PATIENCE:g} seconds.") from None
+    except web.RequestPayloadError:
+        raise MalformedRequestError("The body is incomplete.") from None
+
+
+async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int) -> Form:
+    match request.content_type:
+        case "multipart/form-data":
+            _check_length(request, max_body(job_type.uploads, max_upload))
+            return await read_multipart(request, job_type.uploads, spool, max_upload=max_upload)
+        case _ if not request.can_read_body:
+            return Form()
+        case _:
+            raise UnsupportedMediaTypeError(
+                "The body's Content-Type should be application/json, "
+                "application/x-www-form-urlencoded or multipart/form-data."
+            )
+
+
+async def _body(request: web.Request) -> bytes:
+    _check_length(request, MAX_BODY)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _too_large(MAX_BODY)
+    return bytes(body)
+
+
+def _check_length(request: web.Request, limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The body has more than {limit} bytes.", limit=limit)

@@ -1,0 +1,1 @@
+"""Writes responses: JSON, errors, images, and the headers that they share."""

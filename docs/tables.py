@@ -16,7 +16,7 @@ from sdrest.commands import sizes
 from sdrest.commands.bar import size
 from sdrest.commands.sizes import Size
 from sdrest.errors import ErrorCode, FailureCode
-from sdrest.params import MODELS
+from sdrest.params import PARAMS_BY_TYPE
 from sdrest.settings import FLAGS, Flag, Settings
 from sdrest.web import keys
 from sdrest.web.app import create_app
@@ -48,7 +48,8 @@ def _flags(*, original: bool) -> str:
 
 def _parameters() -> str:
     schemas = {
-        job_type: model.model_json_schema(by_alias=True) for job_type, model in MODELS.items()
+        job_type: model.model_json_schema(by_alias=True)
+        for job_type, model in PARAMS_BY_TYPE.items()
     }
     names = dict.fromkeys(
         name for schema in schemas.values() for name in schema["properties"]

@@ -373,14 +373,14 @@ class InpaintImage(_Params):
 
 Params = TextToImage | ImageToImage | InpaintImage
 
-MODELS: Mapping[JobType, type[TextToImage | ImageToImage | InpaintImage]] = {
+PARAMS_BY_TYPE: Mapping[JobType, type[TextToImage | ImageToImage | InpaintImage]] = {
     model.type: model for model in (TextToImage, ImageToImage, InpaintImage)
 }
 
 
 def picture_fields(job_type: JobType) -> Mapping[str, FieldInfo]:
     """Return the fields that a picture depends on, by name; `keep_alive` is a server's matter."""
-    fields = MODELS[job_type].model_fields
+    fields = PARAMS_BY_TYPE[job_type].model_fields
     return {name: info for name, info in fields.items() if name != "keep_alive"}
 
 
@@ -399,7 +399,7 @@ def validate(
         )
     errors = list(others)
     try:
-        params = MODELS[job_type].model_validate(fields)
+        params = PARAMS_BY_TYPE[job_type].model_validate(fields)
     except ValidationError as error:
         errors += map(_field_error, error.errors(include_url=False, include_input=False))
     if errors:

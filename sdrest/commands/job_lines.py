@@ -42,7 +42,7 @@ class JobLines:
             case Change.FINISHED | Change.FILES_CHANGED:
                 self._told.pop(job.key, None)
                 yield _end(job)
-            case Change.DELETED | Change.KEPT:
+            case Change.DELETED | Change.DELETE_FAILED:
                 yield _deletion(job, event.change)
             case _:
                 assert_never(event.change)

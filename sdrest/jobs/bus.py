@@ -29,7 +29,7 @@ class Change(StrEnum):
     """Was interrupted and waits again."""
     DELETED = auto()
     """Is gone for good; the snapshot is the last that there was."""
-    KEPT = auto()
+    DELETE_FAILED = auto()
     """Should have been deleted, which failed; the snapshot's status tells how it is now."""
 
 
@@ -38,13 +38,13 @@ class JobEvent:
     """A change, and the job as it is after it.
 
     `warm` tells of a job that runs or ran whether its script's process had run others before.
-    `leaving`: the job is being deleted; DELETED or KEPT will tell how that ended.
+    `deleting`: the job is being deleted; DELETED or KEPT will tell how that ended.
     """
 
     change: Change
     snapshot: Snapshot
     warm: bool = False
-    leaving: bool = False
+    deleting: bool = False
 
 
 Listener = Callable[[JobEvent], None]

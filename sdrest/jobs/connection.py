@@ -59,7 +59,7 @@ class Outcome:
     result: Any = None
     error: BaseException | None = None
 
-    def tell(self) -> None:
+    def deliver(self) -> None:
         """Hand it over, on the event loop's thread."""
         call, future = self.call, self.call.future
         if self.error is None and call.then is not None:
@@ -152,14 +152,14 @@ class Connection:
         try:
             self._use(self._connect())
         except Exception as error:  # noqa: BLE001 (told to who opens)
-            self._tell([Outcome(opened, error=error)])
+            self._deliver([Outcome(opened, error=error)])
             return
-        self._tell([Outcome(opened)])
+        self._deliver([Outcome(opened)])
         more = True
         while more:
             group, more = self._next_group()
             if group:
-                self._tell(self._outcomes(group))
+                self._deliver(self._outcomes(group))
         self._drop()
 
     def _next_group(self) -> tuple[list[Call], bool]:
@@ -177,7 +177,7 @@ class Connection:
             outcomes = self._run(self._usable(), group)
         except Exception as error:  # noqa: BLE001 (told to all callers; the thread lives on)
             self._drop()
-            outcomes = [Outcome(call, error=told(error)) for call in group]
+            outcomes = [Outcome(call, error=as_storage_error(error)) for call in group]
         self._note_trouble(outcomes)
         return outcomes
 
@@ -208,9 +208,9 @@ class Connection:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _tell(self, outcomes: Iterable[Outcome]) -> None:
+    def _deliver(self, outcomes: Iterable[Outcome]) -> None:
         try:
-            self._loop.call_soon_threadsafe(_tell_all, outcomes)
+            self._loop.call_soon_threadsafe(_deliver_all, outcomes)
         except RuntimeError:
             _log.debug("The event loop is closed; nobody waits any more.")
 
@@ -236,16 +236,16 @@ def _value(call: Call) -> Any:
     return call.operation.value if isinstance(call.operation, Each) else None
 
 
-def told(error: BaseException) -> BaseException:
+def as_storage_error(error: BaseException) -> BaseException:
     """Return what a caller is told of an error: that a file cannot be used is no bug."""
     if isinstance(error, _BUGS) or not isinstance(error, sqlite3.Error | OSError | UsageError):
         return error
     return storage_error(error)
 
 
-def _tell_all(outcomes: Iterable[Outcome]) -> None:
+def _deliver_all(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
-        outcome.tell()
+        outcome.deliver()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

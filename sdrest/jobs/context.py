@@ -40,7 +40,7 @@ class Stopped(Exception):  # noqa: N818 (no error: the way out of a wait)
     """The slots are stopping."""
 
 
-class Pace:
+class DurationEstimate:
     """How long jobs take: a mean in which the last ones weigh most."""
 
     def __init__(self) -> None:
@@ -58,11 +58,11 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Runtime:
+class QueueContext:
     """The tools and the state of all slots.
 
     `claims` is held from the claim of a row until its slot is known to have it. `running` holds the
-    claimed jobs, `positions` how far each running job is, `leaving` the jobs that are being
+    claimed jobs, `progress` how far each running job is, `deleting` the jobs that are being
     deleted; `work` is set while a job may be waiting. `waits` says why a running job cannot go on,
     and under None why no job is started. While `stops_expected` is not 0, a script has died of a
     signal that a stop may have sent, and no job is claimed.
@@ -75,11 +75,11 @@ class Runtime:
     job_timeout: float
     stall_timeout: float
     locks: KeyLocks = field(default_factory=KeyLocks)
-    pace: Pace = field(default_factory=Pace)
+    duration: DurationEstimate = field(default_factory=DurationEstimate)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: dict[JobKey, Job] = field(default_factory=dict)
-    positions: dict[JobKey, Position] = field(default_factory=dict)
-    leaving: set[JobKey] = field(default_factory=set)
+    progress: dict[JobKey, Position] = field(default_factory=dict)
+    deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,26 +89,28 @@ class Runtime:
     def __post_init__(self) -> None:
         self.image_check = ImageCheck(self.folders)
 
-    def tell(self, change: Change, job: Job, *, warm: bool = False) -> None:
+    def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position, and without images that are gone."""
-        leaving = job.key in self.leaving and change is not Change.DELETED
+        deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):
             snapshot = replace(snapshot, missing=missing)
-        self.bus.publish(JobEvent(change, snapshot, warm=warm, leaving=leaving))
+        self.bus.publish(JobEvent(change, snapshot, warm=warm, deleting=deleting))
 
     def snapshot(self, job: Job) -> Snapshot:
         """Return a row with its position if it runs, with its rank if it waits."""
         match job.status:
             case Status.QUEUED:
-                return Snapshot(job, rank=self.store.rank(job), waiting=self.waits.get(None))
+                return Snapshot(
+                    job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
+                )
             case Status.IN_PROGRESS:
-                position = self.positions.get(job.key, BEGINNING)
+                position = self.progress.get(job.key, BEGINNING)
                 return Snapshot(job, position, waiting=self.waits.get(job.key))
             case _:
                 return Snapshot(job)
 
-    async def insist(
+    async def retry_until_stored(
         self,
         change: Callable[[], Awaitable[T]],
         job: Job | None = None,
@@ -141,7 +143,7 @@ class Runtime:
         known = self.waits.get(key)
         self.waits[key] = DISK_FULL if is_full(error) else _CANNOT_WRITE
         if key is not None and known is None and (job := self.store.remembered(key)) is not None:
-            self.tell(Change.WAITING, job)
+            self.publish(Change.WAITING, job)
 
     async def stop_follows(self) -> bool:
         """Wait up to `STOP_SECONDS` for a stop and return whether it came; no job starts then."""

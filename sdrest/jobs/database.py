@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sdrest.errors import StorageUnavailableError, UsageError
-from sdrest.jobs.connection import Call, Connection, Operation, Outcome, run_all, told
+from sdrest.jobs.connection import Call, Connection, Operation, Outcome, as_storage_error, run_all
 from sdrest.jobs.journal import ROLLBACK, Journal, choose, open_in_best_mode
 from sdrest.jobs.space import Reserve, may_be_full
 
@@ -147,7 +147,7 @@ def _read_each(connection: sqlite3.Connection, calls: Sequence[Call]) -> list[Ou
         try:
             outcomes.append(Outcome(call, call.operation(connection)))
         except Exception as error:  # noqa: BLE001 (told to the caller)
-            outcomes.append(Outcome(call, error=told(error)))
+            outcomes.append(Outcome(call, error=as_storage_error(error)))
     return outcomes
 
 
@@ -163,7 +163,7 @@ def _write_together(connection: sqlite3.Connection, calls: Sequence[Call]) -> li
         if may_be_full(error):
             _reuse_log(connection)
         if len(calls) == 1:
-            return [Outcome(calls[0], error=told(error))]
+            return [Outcome(calls[0], error=as_storage_error(error))]
         return [outcome for call in calls for outcome in _write_together(connection, [call])]
     return outcomes
 

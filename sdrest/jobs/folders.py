@@ -110,7 +110,7 @@ class Folders:
                 else:
                     path.unlink()
 
-    def try_out(self) -> None:
+    def check_writable(self) -> None:
         """Raise `OSError` where uploads or images cannot be written now. May block."""
         self.create_inside()
         with tempfile.TemporaryFile(dir=self.spool) as file:

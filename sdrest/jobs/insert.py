@@ -17,13 +17,13 @@ _AGAIN_JSON = json.dumps(sorted(_AGAIN))
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def may_be_asked_again(status: Status) -> bool:
+def can_requeue(status: Status) -> bool:
     """Whether the request of a job that stands so lets it wait again."""
     return status in _AGAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class NewJob:
     """A job that shall wait, unless `limit` jobs wait already.
 
     `params` are JSON values under the API's names. Where there is no row, `instead` is taken for
@@ -39,16 +39,16 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class Inserted:
     """The row of a submission; `fresh` if it waits because of this one."""
 
     job: Job
     fresh: bool
 
 
-def add_all(
-    connection: sqlite3.Connection, additions: Sequence[Addition]
-) -> Sequence[Added | None]:
+def insert_all(
+    connection: sqlite3.Connection, additions: Sequence[NewJob]
+) -> Sequence[Inserted | None]:
     """Let jobs wait, in this order; None stands for one for which there is no room.
 
     One that is there is returned as it is, unless it may be asked for again.
@@ -56,7 +56,7 @@ def add_all(
     (waiting,) = connection.execute(sql.COUNT, {"status": Status.QUEUED}).fetchone()
     room = min(addition.limit for addition in additions) - waiting
     if room < len(additions) > 1:  # which of them are new has to be seen one by one
-        return [added for addition in additions for added in add_all(connection, [addition])]
+        return [added for addition in additions for added in insert_all(connection, [addition])]
     now = time.time()
     others = [_other(connection, addition) for addition in additions]
     wanted = [a for a, other in zip(additions, others, strict=True) if other is None]
@@ -67,17 +67,17 @@ def add_all(
     ]
 
 
-def _other(connection: sqlite3.Connection, addition: Addition) -> Added | None:
+def _other(connection: sqlite3.Connection, addition: NewJob) -> Inserted | None:
     """Return the job that is taken instead: where there is no row, nor a note of its deletion."""
     if addition.instead is None:
         return None
     row = connection.execute(sql.FIND_OR_DELETED, rows.names(addition.key)).fetchone()
     answered = row["id"] is None and not row["is_deleted"]
-    return Added(addition.instead, fresh=False) if answered else None
+    return Inserted(addition.instead, fresh=False) if answered else None
 
 
 def _insert(
-    connection: sqlite3.Connection, additions: Sequence[Addition], now: float
+    connection: sqlite3.Connection, additions: Sequence[NewJob], now: float
 ) -> dict[tuple[str, str], int]:
     """Write the rows; return the numbers of those that wait now, by type and id.
 
@@ -100,10 +100,10 @@ def _insert(
 
 def _added(
     connection: sqlite3.Connection,
-    addition: Addition,
+    addition: NewJob,
     numbers: dict[tuple[str, str], int],
     now: float,
-) -> Added | None:
+) -> Inserted | None:
     key = addition.key
     number = numbers.pop((key.type, key.id), None)  # the first of equal ones is fresh
     if number is not None:
@@ -118,8 +118,8 @@ def _added(
             created_at=now,
             number=number,
         )
-        return Added(job, fresh=True)
+        return Inserted(job, fresh=True)
     known = rows.one(connection, sql.FIND, rows.names(key))
-    if known is None or may_be_asked_again(known.status):
+    if known is None or can_requeue(known.status):
         return None
-    return Added(known, fresh=False)
+    return Inserted(known, fresh=False)

@@ -111,6 +111,6 @@ class Snapshot:
 
     job: Job
     position: Position | None = None
-    rank: int | None = None
+    queue_position: int | None = None
     waiting: str | None = None
     missing: Sequence[int] = ()

@@ -28,9 +28,9 @@ from sdrest.errors import (
 )
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Bus, Change
-from sdrest.jobs.context import Runtime, Stopped
+from sdrest.jobs.context import QueueContext, Stopped
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Added, Addition, may_be_asked_again
+from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.reconcile import lacks_images, lost_images, reconcile
 from sdrest.jobs.recovery import recover
@@ -38,7 +38,7 @@ from sdrest.jobs.removal import Retention, free, remove
 from sdrest.jobs.slot import Slot
 from sdrest.jobs.space import may_be_full, require_job_room, storage_error
 from sdrest.jobs.store import Page, Store
-from sdrest.params import MODELS, JobType, Params, draw_seed
+from sdrest.params import PARAMS_BY_TYPE, JobType, Params, draw_seed
 
 _log = logging.getLogger(__name__)
 
@@ -87,16 +87,16 @@ class Queue:
         self._store = store
         self._folders = folders
         self._max_waiting = max_waiting
-        self._runtime = Runtime(store, executor, folders, bus, job_timeout, stall_timeout)
-        self._retention = Retention(self._runtime, keep_days=keep_days, keep_bytes=keep_bytes)
-        self._slots = [Slot(self._runtime) for _ in range(concurrency)]
+        self._context = QueueContext(store, executor, folders, bus, job_timeout, stall_timeout)
+        self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
+        self._slots = [Slot(self._context) for _ in range(concurrency)]
         self._serving: list[asyncio.Task[None]] = []
         self._retaining: asyncio.Task[None] | None = None
         self._changing: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover what the previous run left, then start the slots; later if the disk is full."""
-        work = partial(recover, self._runtime, delete_incomplete=delete_incomplete)
+        work = partial(recover, self._context, delete_incomplete=delete_incomplete)
         try:
             await work()
         except StorageUnavailableError as error:
@@ -108,7 +108,7 @@ class Queue:
 
     async def _serve_after(self, work: Callable[[], Awaitable[None]]) -> None:
         with suppress(Stopped):
-            await self._runtime.insist(work)
+            await self._context.retry_until_stored(work)
             await asyncio.gather(*(slot.serve() for slot in self._slots))
 
     async def stop(self, *, grace: float = 0) -> None:
@@ -116,10 +116,10 @@ class Queue:
 
         Those that are ended wait again, in their old places.
         """
-        self._runtime.stopping.set()
+        self._context.stopping.set()
         if self._changing:
             await asyncio.wait(self._changing)
-        self._runtime.work.set()
+        self._context.work.set()
         if self._serving and grace:
             await asyncio.wait(self._serving, timeout=grace)
         for slot in self._slots:
@@ -140,7 +140,7 @@ class Queue:
             known = self._settled(submission.key)
             if known is not None:
                 return known  # without a task and a transaction: clients ask again and again
-            if not self._runtime.locks.is_held(submission.key):
+            if not self._context.locks.is_held(submission.key):
                 self._require_open()
                 return (await self._add(submission)).job  # it is one change of the table
         return await self._whole(self._submit(submission))
@@ -155,12 +155,12 @@ class Queue:
         Raises `GoneError` for a job that was deleted, `NotFoundError` for a key whose id is no
         md5, `StorageUnavailableError`.
         """
-        job, is_deleted = await self._store.look(key)
+        job, is_deleted = await self._store.find_or_deleted(key)
         if is_deleted:
             raise GoneError
         if job is None:
             job = results.original(self._folders, key)
-        return None if job is None else await reconcile(self._runtime, job)
+        return None if job is None else await reconcile(self._context, job)
 
     async def page(
         self,
@@ -186,9 +186,9 @@ class Queue:
             lambda: [bool(results.missing(self._folders, job)) for job in jobs]
         )
         return [
-            await reconcile(self._runtime, job)
+            await reconcile(self._context, job)
             if is_missing or lost_images(job)
-            else self._runtime.snapshot(job)
+            else self._context.snapshot(job)
             for job, is_missing in zip(jobs, found, strict=True)
         ]
 
@@ -221,13 +221,13 @@ class Queue:
             raise NotFoundError(f"There is no job {key.url}.")
         return snapshot
 
-    async def try_out(self) -> None:
+    async def check_writable(self) -> None:
         """Raise what `submit` would raise of any request now, but for a queue that is full."""
-        if self._runtime.stopping.is_set():
+        if self._context.stopping.is_set():
             raise StoppingError
-        await self._store.try_out()
+        await self._store.check_writable()
         try:
-            await asyncio.to_thread(self._folders.try_out)
+            await asyncio.to_thread(self._folders.check_writable)
             await asyncio.to_thread(require_job_room, self._folders.private)
         except OSError as error:
             raise storage_error(error) from error
@@ -254,17 +254,17 @@ class Queue:
             return results.image(self._folders, key, number)
         except NotFoundError:
             with suppress(StorageUnavailableError):
-                await self._store.try_out()  # the table may be gone with the image
+                await self._store.check_writable()  # the table may be gone with the image
                 await self.find(key)  # the status follows
             raise NotFoundError(
                 "The image is no longer in the output folder. Send the job's request again."
             ) from None
 
     def _settled(self, key: JobKey) -> Job | None:
-        known = None if self._runtime.stopping.is_set() else self._store.remembered(key)
-        if known is None or may_be_asked_again(known.status):
+        known = None if self._context.stopping.is_set() else self._store.remembered(key)
+        if known is None or can_requeue(known.status):
             return None
-        return None if lacks_images(self._runtime, known) else known
+        return None if lacks_images(self._context, known) else known
 
     async def _whole(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end, whether its caller stays or goes; a stop waits for it."""
@@ -278,27 +278,27 @@ class Queue:
             for slot in self._slots:
                 await slot.cancel(key)
             job = await self._cancel_row(key, Status.QUEUED)
-            async with self._runtime.claims:
+            async with self._context.claims:
                 if job is None and not any(slot.has(key) for slot in self._slots):
                     job = await self._cancel_row(key, Status.IN_PROGRESS)  # no slot knows of it
             if job is not None:
-                self._runtime.tell(Change.FINISHED, job)
-                self._runtime.work.set()  # those behind it may have waited for it to run alone
-                return self._runtime.snapshot(job)
+                self._context.publish(Change.FINISHED, job)
+                self._context.work.set()  # those behind it may have waited for it to run alone
+                return self._context.snapshot(job)
             snapshot = await self.get(key)
             if snapshot.job.status.final:
                 return snapshot
             # It was claimed, or asked for again, in between.
 
     async def _cancel_row(self, key: JobKey, status: Status) -> Job | None:
-        async with self._runtime.locks.hold(key):
+        async with self._context.locks.hold(key):
             folders = self._folders.published(key), self._folders.inputs(key)
             size = await asyncio.to_thread(inputs.size, *folders)
             return await self._store.cancel(key, status, size=size)
 
     async def _delete(self, key: JobKey) -> None:
-        leaving = self._runtime.leaving
-        leaving.add(key)
+        deleting = self._context.deleting
+        deleting.add(key)
         try:
             try:
                 await self._remove(key)
@@ -308,34 +308,34 @@ class Queue:
                 await self._free(key)
                 await self._remove(key)
         except BaseException:
-            leaving.discard(key)
+            deleting.discard(key)
             if (job := self._store.remembered(key)) is not None:
-                self._runtime.tell(Change.KEPT, job)
+                self._context.publish(Change.DELETE_FAILED, job)
             raise
-        leaving.discard(key)
+        deleting.discard(key)
 
     async def _remove(self, key: JobKey) -> None:
         await self._cancel(key)
-        while not await remove(self._runtime, key):  # it was asked for again in between
+        while not await remove(self._context, key):  # it was asked for again in between
             await self._cancel(key)
 
     async def _free(self, key: JobKey) -> None:
         """Remove the files of a job first: on a full disk its row needs their room."""
-        async with self._runtime.locks.hold(key):
-            await free(self._runtime, key)
+        async with self._context.locks.hold(key):
+            await free(self._context, key)
 
     async def _retry(self, key: JobKey) -> Job:
         self._require_open()
-        async with self._runtime.locks.hold(key):
+        async with self._context.locks.hold(key):
             job = (await self.get(key)).job
-            if not may_be_asked_again(job.status):
+            if not can_requeue(job.status):
                 raise ConflictError(
                     f"The job is {job.status}; only one that FAILED or was CANCELLED runs again."
                 )
             folder = self._folders.inputs(key)
             if not all((folder / f"{name}.png").is_file() for name in key.type.uploads):
                 raise ConflictError("The job's pictures are gone. Send its request again.")
-            params = MODELS[key.type].model_validate(job.params)
+            params = PARAMS_BY_TYPE[key.type].model_validate(job.params)
             return (await self._add(Submission(key, params, seed=job.seed))).job
 
     async def _submit(self, submission: Submission) -> Job:
@@ -343,7 +343,7 @@ class Queue:
         try:
             self._require_open()
             while True:
-                async with self._runtime.locks.hold(submission.key):
+                async with self._context.locks.hold(submission.key):
                     if submission.redraw is None or await self._is_unused(submission.key):
                         return (await self._admit(submission)).job
                 key, seed = submission.redraw()
@@ -354,18 +354,18 @@ class Queue:
 
     async def _is_unused(self, key: JobKey) -> bool:
         """Whether no job has or had a key."""
-        job, is_deleted = await self._store.look(key)
+        job, is_deleted = await self._store.find_or_deleted(key)
         return job is None and not is_deleted and results.original(self._folders, key) is None
 
-    async def _admit(self, submission: Submission) -> Added:
+    async def _admit(self, submission: Submission) -> Inserted:
         """Write the row, after the job's pictures have been taken over."""
         if submission.inputs is None:
             return await self._add(submission)
         job = await self._store.find(submission.key)
-        if job is not None and lacks_images(self._runtime, job):
-            job = (await reconcile(self._runtime, job)).job
-        if job is not None and not may_be_asked_again(job.status):
-            return Added(job, fresh=False)
+        if job is not None and lacks_images(self._context, job):
+            job = (await reconcile(self._context, job)).job
+        if job is not None and not can_requeue(job.status):
+            return Inserted(job, fresh=False)
         target = self._folders.inputs(submission.key)
         fresh = False
         try:
@@ -380,19 +380,19 @@ class Queue:
                 await asyncio.to_thread(inputs.remove, target)
         return added
 
-    async def _add(self, submission: Submission) -> Added:
+    async def _add(self, submission: Submission) -> Inserted:
         """Write the row, again where the job there has lost images."""
         added = await self._write(submission)
-        if added.fresh or not lacks_images(self._runtime, added.job):
+        if added.fresh or not lacks_images(self._context, added.job):
             return added
-        await reconcile(self._runtime, added.job)
+        await reconcile(self._context, added.job)
         return await self._write(submission)
 
-    async def _write(self, submission: Submission) -> Added:
+    async def _write(self, submission: Submission) -> Inserted:
         """Write the row. A caller that goes away changes nothing, once this was called."""
         key, params = submission.key, submission.params
         drawn = draw_seed() if submission.seed is None else submission.seed
-        addition = Addition(
+        addition = NewJob(
             key,
             params.dump(),
             params.total_images,
@@ -402,16 +402,16 @@ class Queue:
         )
         return await self._store.add(
             addition,
-            retry_after=self._runtime.pace.retry_after(len(self._slots)),
-            tell=self._tell_queued,
+            retry_after=self._context.duration.retry_after(len(self._slots)),
+            on_insert=self._publish_queued,
         )
 
-    def _tell_queued(self, job: Job) -> None:
-        self._runtime.tell(Change.QUEUED, job)
-        self._runtime.work.set()
+    def _publish_queued(self, job: Job) -> None:
+        self._context.publish(Change.QUEUED, job)
+        self._context.work.set()
 
     def _require_open(self) -> None:
-        if self._runtime.stopping.is_set():
+        if self._context.stopping.is_set():
             raise StoppingError
 
     def _originals(self, submission: Submission) -> Job | None:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 
-class Line:
+class QueueIndex:
     """The numbers of the waiting jobs. Joins and leaves are mostly at the ends, and cheap."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Line:
         if self._is_at(place, number):
             del self._numbers[place]
 
-    def rank(self, number: int) -> int | None:
+    def queue_position(self, number: int) -> int | None:
         """Return 1 for the first in line, 2 for the next; None for who is not in it."""
         place = bisect_left(self._numbers, number)
         return place + 1 if self._is_at(place, number) else None

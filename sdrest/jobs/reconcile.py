@@ -7,15 +7,15 @@ from dataclasses import replace
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
-from sdrest.jobs.context import Runtime
+from sdrest.jobs.context import QueueContext
 from sdrest.jobs.model import FILE_TRANSITIONS, Job, Snapshot, Status
 
 _MISSING = "missingImages"
 
 
-def lacks_images(runtime: Runtime, job: Job) -> bool:
+def lacks_images(context: QueueContext, job: Job) -> bool:
     """Whether a COMPLETE job lost images, so that its request has to run again."""
-    return job.status is Status.COMPLETE and bool(runtime.image_check.missing(job))
+    return job.status is Status.COMPLETE and bool(context.image_check.missing(job))
 
 
 def lost_images(job: Job) -> bool:
@@ -23,33 +23,33 @@ def lost_images(job: Job) -> bool:
     return job.failure is not None and _MISSING in job.failure.details
 
 
-async def reconcile(runtime: Runtime, job: Job) -> Snapshot:
+async def reconcile(context: QueueContext, job: Job) -> Snapshot:
     """Return a job as its files show it: COMPLETE only while all listed images are there.
 
     One that lost images is FAILED from then on, until it runs again or all of them are back. Where
     the table cannot be written now, only the answer says so.
     """
-    missing = runtime.image_check.missing(job)
+    missing = context.image_check.missing(job)
     if not (missing or lost_images(job)):
-        return runtime.snapshot(job)
+        return context.snapshot(job)
     failure = _failure(job, missing) if missing else None
     if not (job.status is Status.COMPLETE or lost_images(job)) or failure == job.failure:
-        return replace(runtime.snapshot(job), missing=missing)
+        return replace(context.snapshot(job), missing=missing)
     target = Status.COMPLETE if failure is None else FILE_TRANSITIONS[Status.COMPLETE]
     try:
-        changed = await _write(runtime, job, target, failure)
+        changed = await _write(context, job, target, failure)
     except StorageUnavailableError:
         changed = replace(job, status=target, failure=failure)
-    return replace(runtime.snapshot(changed), missing=missing)
+    return replace(context.snapshot(changed), missing=missing)
 
 
-async def _write(runtime: Runtime, job: Job, target: Status, failure: Failure | None) -> Job:
-    folders = runtime.folders.published(job.key), runtime.folders.inputs(job.key)
+async def _write(context: QueueContext, job: Job, target: Status, failure: Failure | None) -> Job:
+    folders = context.folders.published(job.key), context.folders.inputs(job.key)
     size = await asyncio.to_thread(inputs.size, *folders)
-    changed = await runtime.store.follow_files(job, target, failure, size=size)
+    changed = await context.store.follow_files(job, target, failure, size=size)
     if changed is None:  # it runs again, is deleted, or another request was first
-        return await runtime.store.find(job.key) or job
-    runtime.tell(Change.FILES_CHANGED, changed)
+        return await context.store.find(job.key) or job
+    context.publish(Change.FILES_CHANGED, changed)
     return changed
 
 

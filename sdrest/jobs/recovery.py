@@ -8,7 +8,7 @@ from contextlib import suppress
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
-from sdrest.jobs.context import Runtime
+from sdrest.jobs.context import QueueContext
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.removal import discard
@@ -29,13 +29,13 @@ def is_suspect(job: Job) -> bool:
     return job.attempts > SUSPECT_ATTEMPTS
 
 
-async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
+async def recover(context: QueueContext, *, delete_incomplete: bool) -> None:
     """Put interrupted jobs back or, with `delete_incomplete`, remove every job without an end."""
-    folders = runtime.folders
+    folders = context.folders
     await asyncio.to_thread(_sweep, folders)
     if delete_incomplete:
-        await _delete_incomplete(runtime.store, folders)
-    resumed = await runtime.store.resume(
+        await _delete_incomplete(context.store, folders)
+    resumed = await context.store.resume(
         max_attempts=MAX_ATTEMPTS,
         failure=Failure(
             FailureCode.KILLED,
@@ -43,12 +43,12 @@ async def recover(runtime: Runtime, *, delete_incomplete: bool) -> None:
             "need more memory than there is. Ask for smaller or fewer images.",
         ),
     )
-    await _remove_deleted(runtime.store, folders)
-    await _remove_orphans(runtime.store, folders)
+    await _remove_deleted(context.store, folders)
+    await _remove_orphans(context.store, folders)
     for job in resumed:
         if job.attempts >= SUSPECT_ATTEMPTS and not job.status.final:
             _log.warning("Job %s ran at %d crashes; it runs alone now.", job.key.id, job.attempts)
-        runtime.tell(Change.FINISHED if job.status.final else Change.REQUEUED, job)
+        context.publish(Change.FINISHED if job.status.final else Change.REQUEUED, job)
 
 
 def _sweep(folders: Folders) -> None:

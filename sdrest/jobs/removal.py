@@ -8,7 +8,7 @@ from contextlib import suppress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change, JobEvent
-from sdrest.jobs.context import Runtime
+from sdrest.jobs.context import QueueContext
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.space import may_be_full
@@ -21,43 +21,43 @@ _LOOK_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-async def remove(runtime: Runtime, key: JobKey) -> bool:
+async def remove(context: QueueContext, key: JobKey) -> bool:
     """Remove a job that is at its end, or has no row; return False, and do nothing, for another.
 
     The row goes first: what is listed is there. On a disk that is too full for that the files go
     first, which makes room. Files that cannot be removed now are removed at the next start. An
     image that is being sent is sent to its end.
     """
-    async with runtime.locks.hold(key):
-        job = await runtime.store.find(key) or results.original(runtime.folders, key)
+    async with context.locks.hold(key):
+        job = await context.store.find(key) or results.original(context.folders, key)
         try:
-            deleted = await runtime.store.delete(key)
+            deleted = await context.store.delete(key)
         except StorageUnavailableError as error:
             if not may_be_full(error) or (job is not None and not job.status.final):
                 raise
-            await free(runtime, key)
-            deleted = await runtime.store.delete(key)
+            await free(context, key)
+            deleted = await context.store.delete(key)
         if not deleted:
             return False
         if job is not None:  # None: somebody else has deleted it by now
-            runtime.tell(Change.DELETED, job)
+            context.publish(Change.DELETED, job)
         try:
-            await asyncio.to_thread(discard, runtime.folders, key)
+            await asyncio.to_thread(discard, context.folders, key)
         except OSError as error:
             _log.warning(
                 "Files of the deleted job %s remain until the next start: %s", key.id, error
             )
         else:
             with suppress(StorageUnavailableError):  # then the next start looks for them in vain
-                await runtime.store.files_removed(key)
-        await asyncio.to_thread(runtime.store.reserve.restore)
+                await context.store.files_removed(key)
+        await asyncio.to_thread(context.store.reserve.restore)
         return True
 
 
-async def free(runtime: Runtime, key: JobKey) -> None:
+async def free(context: QueueContext, key: JobKey) -> None:
     """Remove a job's files before its row, as far as that is possible: the row needs the room."""
     with suppress(OSError):
-        await asyncio.to_thread(discard, runtime.folders, key)
+        await asyncio.to_thread(discard, context.folders, key)
 
 
 def discard(folders: Folders, key: JobKey) -> None:
@@ -73,8 +73,8 @@ class Retention:
     bytes; 0 is no limit.
     """
 
-    def __init__(self, runtime: Runtime, *, keep_days: float, keep_bytes: int) -> None:
-        self._runtime = runtime
+    def __init__(self, context: QueueContext, *, keep_days: float, keep_bytes: int) -> None:
+        self._context = context
         self._keep_seconds = keep_days * _DAY
         self._keep_bytes = keep_bytes
         self._finished = asyncio.Event()
@@ -84,7 +84,7 @@ class Retention:
         """Remove jobs until `stop` is called, and once more then."""
         if not (self._keep_seconds or self._keep_bytes):
             return
-        unsubscribe = self._runtime.bus.subscribe(self._note)
+        unsubscribe = self._context.bus.subscribe(self._note)
         try:
             while True:
                 self._finished.clear()
@@ -109,10 +109,10 @@ class Retention:
             self._finished.set()
 
     async def _remove_all(self) -> None:
-        store = self._runtime.store
+        store = self._context.store
         excess = await store.finished_bytes() - self._keep_bytes if self._keep_bytes else 0
         while (job := await store.oldest_finished()) and (excess > 0 or self._is_old(job)):
-            if await remove(self._runtime, job.key):
+            if await remove(self._context, job.key):
                 excess -= job.size
 
     def _is_old(self, job: Job) -> bool:

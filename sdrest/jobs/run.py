@@ -15,10 +15,10 @@ from sdrest.engine.local.process import until_done
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
-from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, Runtime, Stopped
+from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stopped
 from sdrest.jobs.model import Job, Position
 from sdrest.jobs.space import is_full, storage_error
-from sdrest.params import MODELS
+from sdrest.params import PARAMS_BY_TYPE
 
 _MORE_RUNS = 2
 """How often a script runs again because somebody removed its files meanwhile."""
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @unique
-class End(Enum):
+class RunOutcome(Enum):
     """How a run ends that has not failed."""
 
     COMPLETE = auto()
@@ -42,7 +42,7 @@ class End(Enum):
     INTERRUPTED = auto()
 
 
-Outcome = End | Failure
+Outcome = RunOutcome | Failure
 
 _SIGNALLED = {
     *(FailureCode.KILLED, FailureCode.SCRIPT_FAILED),
@@ -51,15 +51,15 @@ _SIGNALLED = {
 """Codes of failures that a signal to a script may cause."""
 
 
-class Run:
+class JobRun:
     """A run of `job`, which its slot has claimed.
 
     `peak_rss` is how much memory its script had, in bytes, once it is known; `warm` whether the
     script's process had run others before.
     """
 
-    def __init__(self, runtime: Runtime, job: Job) -> None:
-        self._runtime = runtime
+    def __init__(self, context: QueueContext, job: Job) -> None:
+        self._context = context
         self._job = job
         self.peak_rss: int | None = None
         self.warm = False
@@ -73,7 +73,7 @@ class Run:
         """Run the job to its end. Never raises, but for a cancellation."""
         outcome = await self._execute_within_limits()
         if isinstance(outcome, Failure) and await self._was_stopped(outcome):
-            return End.INTERRUPTED
+            return RunOutcome.INTERRUPTED
         return outcome
 
     async def _was_stopped(self, failure: Failure) -> bool:
@@ -85,13 +85,13 @@ class Run:
         """
         if failure.code not in _SIGNALLED:
             return False
-        if self._runtime.stopping.is_set():
+        if self._context.stopping.is_set():
             return True
-        return self._signalled and await self._runtime.stop_follows()
+        return self._signalled and await self._context.stop_follows()
 
     async def _execute_within_limits(self) -> Outcome:
-        job_timeout = self._runtime.job_timeout or None
-        stall_timeout = self._runtime.stall_timeout or None
+        job_timeout = self._context.job_timeout or None
+        stall_timeout = self._context.stall_timeout or None
         try:
             async with (
                 asyncio.timeout(job_timeout) as deadline,
@@ -99,7 +99,7 @@ class Run:
             ):
                 return await self._execute()
         except Stopped:
-            return End.INTERRUPTED
+            return RunOutcome.INTERRUPTED
         except StorageUnavailableError as error:
             return self._no_room(error)
         except TimeoutError as error:
@@ -118,7 +118,7 @@ class Run:
             _log.warning(
                 "Job %s: files were removed while it ran; it starts over.", self._job.key.id
             )
-            self._runtime.positions[self._job.key] = BEGINNING
+            self._context.progress[self._job.key] = BEGINNING
         return await self._attempt()
 
     async def _attempt(self) -> Outcome:
@@ -131,8 +131,8 @@ class Run:
 
     def _lost_files(self, outcome: Outcome) -> bool:
         """Whether work folder or images are gone, but not the output folder with them."""
-        folders, job = self._runtime.folders, self._job
-        if outcome is End.COMPLETE:
+        folders, job = self._context.folders, self._job
+        if outcome is RunOutcome.COMPLETE:
             return bool(results.missing(folders, job))
         if not isinstance(outcome, Failure):
             return False
@@ -143,7 +143,7 @@ class Run:
         failure = await self._insist(lambda: _finish(self._prepare))
         if failure is not None:
             return failure
-        async with aclosing(self._runtime.executor.run(self._task())) as events:
+        async with aclosing(self._context.executor.run(self._task())) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     self._weigh(event.peak_rss)
@@ -160,11 +160,11 @@ class Run:
 
     @property
     def _workdir(self) -> Path:
-        return self._runtime.folders.workdir(self._job.key, self._job.attempts)
+        return self._context.folders.workdir(self._job.key, self._job.attempts)
 
     def _prepare(self) -> Failure | None:
         """Make the folders, lend the inputs to the run, remove images that are listed no more."""
-        folders, job = self._runtime.folders, self._job
+        folders, job = self._context.folders, self._job
         folders.create_inside()
         inputs.remove(self._workdir)
         for name in (_SCRIPT, _PICTURES):
@@ -185,7 +185,7 @@ class Run:
         job, pictures = self._job, self._pictures(self._workdir / _PICTURES)
         return Task(
             id=job.key.id,
-            params=MODELS[job.key.type].model_validate(job.params),
+            params=PARAMS_BY_TYPE[job.key.type].model_validate(job.params),
             seed=job.seed,
             workdir=self._workdir / _SCRIPT,
             image=pictures.get("image"),
@@ -195,7 +195,7 @@ class Run:
 
     def _hear(self) -> None:
         """Note that the script is not stuck."""
-        seconds = self._runtime.stall_timeout
+        seconds = self._context.stall_timeout
         if seconds and not self._held and not self._silence.expired():
             self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
@@ -208,7 +208,7 @@ class Run:
             case Progress():
                 if self._advance(event) or not self._begun:
                     self._begun = True
-                    self._runtime.tell(Change.PROGRESS, self._job, warm=self.warm)
+                    self._context.publish(Change.PROGRESS, self._job, warm=self.warm)
                 return None
             case ImageReady():
                 return await self._list(event)
@@ -221,44 +221,46 @@ class Run:
             case Finished(failure=failure):
                 if failure and failure.path:  # clients are not told of paths
                     _log.warning("Job %s: %s", self._job.key.id, failure.local_message)
-                return failure or End.COMPLETE
+                return failure or RunOutcome.COMPLETE
         assert_never(event)
 
     async def _list(self, event: ImageReady) -> Outcome | None:
         """Publish an image, then list it."""
-        runtime, key, index = self._runtime, self._job.key, event.index
+        context, key, index = self._context, self._job.key, event.index
         await self._insist(
-            lambda: _finish(lambda: results.publish(runtime.folders, key, index, event.path))
+            lambda: _finish(lambda: results.publish(context.folders, key, index, event.path))
         )
         job = await self._insist(
-            lambda: runtime.store.list_image(key, index, is_flagged=event.flagged)
+            lambda: context.store.list_image(key, index, is_flagged=event.flagged)
         )
         if job is None:  # the row is gone, or somebody else's now
-            return End.INTERRUPTED
+            return RunOutcome.INTERRUPTED
         self._job = job
         self._images = index
         self._begun = True
         self._advance(event)
-        runtime.tell(Change.IMAGE, job, warm=self.warm)
+        context.publish(Change.IMAGE, job, warm=self.warm)
         return None
 
     async def _insist(self, change: Callable[[], Awaitable[T]]) -> T:
         """Repeat a change until the disk has room for it; the script's silence does not count."""
         self._held = True
-        if self._runtime.stall_timeout and not self._silence.expired():
+        if self._context.stall_timeout and not self._silence.expired():
             self._silence.reschedule(None)
         try:
-            return await self._runtime.insist(change, self._job, seconds=STORAGE_SECONDS)
+            return await self._context.retry_until_stored(
+                change, self._job, seconds=STORAGE_SECONDS
+            )
         finally:
             self._held = False
             self._hear()
 
     def _advance(self, event: Progress | ImageReady) -> bool:
         """Move the position; return whether it is another one now."""
-        positions, key = self._runtime.positions, self._job.key
-        before = positions[key]
-        positions[key] = advance(before, event, self._job.total_images)
-        return positions[key] != before
+        progress, key = self._context.progress, self._job.key
+        before = progress[key]
+        progress[key] = advance(before, event, self._job.total_images)
+        return progress[key] != before
 
     def _storage_failed(self, error: OSError) -> Failure:
         _log.warning("Job %s: %s", self._job.key.id, error)

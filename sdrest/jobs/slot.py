@@ -7,10 +7,10 @@ from contextlib import suppress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
-from sdrest.jobs.context import BEGINNING, RETRY_SECONDS, Runtime, Stopped
+from sdrest.jobs.context import BEGINNING, RETRY_SECONDS, QueueContext, Stopped
 from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.recovery import SUSPECT_ATTEMPTS, is_suspect
-from sdrest.jobs.run import End, Outcome, Run
+from sdrest.jobs.run import JobRun, Outcome, RunOutcome
 from sdrest.jobs.space import require_job_room
 
 _log = logging.getLogger(__name__)
@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 class Slot:
     """Claims jobs, runs them and writes down how they ended."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, context: QueueContext) -> None:
+        self._context = context
         self._running: asyncio.Task[Outcome] | None = None
         self._job: JobKey | None = None
         self._done = asyncio.Event()
@@ -30,21 +30,21 @@ class Slot:
 
     async def serve(self) -> None:
         """Run jobs until the slots are stopping."""
-        runtime = self._runtime
-        while not runtime.stopping.is_set():
-            runtime.work.clear()
+        context = self._context
+        while not context.stopping.is_set():
+            context.work.clear()
             try:
-                job = await runtime.insist(self._claim)
+                job = await context.retry_until_stored(self._claim)
                 if job is None:
-                    await runtime.work.wait()
+                    await context.work.wait()
                 else:
-                    runtime.work.set()  # there may be more: let the other slots look
+                    context.work.set()  # there may be more: let the other slots look
                     await self._perform(job)
             except Stopped:
                 return  # the next start finds the job interrupted
             except Exception:  # noqa: BLE001 (a bug; the other jobs go on)
                 _log.exception("A slot stumbled")
-                await runtime.pause()
+                await context.pause()
 
     def interrupt(self) -> None:
         """End the script that runs, if any; its job goes back to the queue."""
@@ -74,36 +74,36 @@ class Slot:
 
     async def _claim(self) -> Job | None:
         """Claim the next job. A suspect waits until nothing runs, and nothing starts beside it."""
-        runtime = self._runtime
-        async with runtime.claims:
-            if runtime.stops_expected or any(map(is_suspect, runtime.running.values())):
+        context = self._context
+        async with context.claims:
+            if context.stops_expected or any(map(is_suspect, context.running.values())):
                 return None
-            if runtime.store.has_waiting:
-                await asyncio.to_thread(runtime.store.reserve.restore)
-                await asyncio.to_thread(require_job_room, runtime.folders.private)
-            most = SUSPECT_ATTEMPTS - 1 if runtime.running else None
-            job = await runtime.store.claim(most_attempts=most)
+            if context.store.has_waiting:
+                await asyncio.to_thread(context.store.reserve.restore)
+                await asyncio.to_thread(require_job_room, context.folders.private)
+            most = SUSPECT_ATTEMPTS - 1 if context.running else None
+            job = await context.store.claim(most_attempts=most)
             if job is not None:
                 self._job, self._unwanted, self._unwritten = job.key, False, None
                 self._done, self._answered = asyncio.Event(), asyncio.Event()
-                runtime.running[job.key] = job
+                context.running[job.key] = job
             return job
 
     async def _perform(self, job: Job) -> None:
-        runtime = self._runtime
+        context = self._context
         try:
-            runtime.positions[job.key] = BEGINNING
-            runtime.tell(Change.STARTED, job)
-            run = Run(runtime, job)
+            context.progress[job.key] = BEGINNING
+            context.publish(Change.STARTED, job)
+            run = JobRun(context, job)
             self._running = asyncio.create_task(run.outcome())
-            if runtime.stopping.is_set() or self._unwanted:
+            if context.stopping.is_set() or self._unwanted:
                 self._running.cancel()
             await asyncio.wait([self._running])
             await self._conclude(job, self._outcome(self._running), run)
         finally:
             self._running = self._job = None
-            runtime.running.pop(job.key, None)
-            runtime.positions.pop(job.key, None)
+            context.running.pop(job.key, None)
+            context.progress.pop(job.key, None)
             self._done.set()
             self._answered.set()
 
@@ -111,30 +111,32 @@ class Slot:
         """Return how a run ended; one that was cancelled too late has ended by itself."""
         if not run.cancelled():
             return run.result()
-        return End.CANCELLED if self._unwanted else End.INTERRUPTED
+        return RunOutcome.CANCELLED if self._unwanted else RunOutcome.INTERRUPTED
 
-    async def _conclude(self, job: Job, outcome: Outcome, run: Run) -> None:
+    async def _conclude(self, job: Job, outcome: Outcome, run: JobRun) -> None:
         """Clean up behind a run and write down how it ended, then tell."""
-        runtime = self._runtime
-        workdir = runtime.folders.workdir(job.key, job.attempts)
+        context = self._context
+        workdir = context.folders.workdir(job.key, job.attempts)
         await asyncio.to_thread(inputs.remove, workdir)
-        kept = [runtime.folders.published(job.key)]
-        if outcome is not End.COMPLETE:
-            kept.append(runtime.folders.inputs(job.key))
+        kept = [context.folders.published(job.key)]
+        if outcome is not RunOutcome.COMPLETE:
+            kept.append(context.folders.inputs(job.key))
         size = await asyncio.to_thread(inputs.size, *kept)
-        ended = await runtime.insist(lambda: self._settle(job, outcome, size, run.peak_rss), job)
+        ended = await context.retry_until_stored(
+            lambda: self._settle(job, outcome, size, run.peak_rss), job
+        )
         if ended is not None:
-            if outcome is not End.CANCELLED:
-                runtime.pace.observe(ended)
+            if outcome is not RunOutcome.CANCELLED:
+                context.duration.observe(ended)
             change = Change.FINISHED if ended.status.final else Change.REQUEUED
-            runtime.tell(change, ended, warm=run.warm)
+            context.publish(change, ended, warm=run.warm)
 
     async def _settle(
         self, job: Job, outcome: Outcome, size: int, peak_rss: int | None
     ) -> Job | None:
         """Try once to write how a run ended; the job's lock is held for no longer than that."""
-        runtime, key = self._runtime, job.key
-        async with runtime.locks.hold(key):
+        context, key = self._context, job.key
+        async with context.locks.hold(key):
             try:
                 ended = await self._write(key, outcome, size, peak_rss)
             except StorageUnavailableError as error:
@@ -142,19 +144,19 @@ class Slot:
                 self._answered.set()
                 raise
             if ended is None or ended.status is Status.COMPLETE:
-                await asyncio.to_thread(inputs.remove, runtime.folders.inputs(key))
+                await asyncio.to_thread(inputs.remove, context.folders.inputs(key))
             return ended
 
     async def _write(
         self, key: JobKey, outcome: Outcome, size: int, peak_rss: int | None
     ) -> Job | None:
-        store = self._runtime.store
+        store = self._context.store
         match outcome:
-            case End.COMPLETE:
+            case RunOutcome.COMPLETE:
                 return await store.complete(key, size=size, peak_rss=peak_rss)
-            case End.CANCELLED:
+            case RunOutcome.CANCELLED:
                 return await store.cancel(key, Status.IN_PROGRESS, size=size, peak_rss=peak_rss)
-            case End.INTERRUPTED:
+            case RunOutcome.INTERRUPTED:
                 return await store.release(key)
             case failure:
                 return await store.fail(key, failure, size=size, peak_rss=peak_rss)

@@ -15,11 +15,11 @@ from sdrest.jobs.connection import Each
 from sdrest.jobs.database import Database
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Added, Addition, add_all
+from sdrest.jobs.insert import Inserted, NewJob, insert_all
 from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status, sources
-from sdrest.jobs.queue_index import Line
+from sdrest.jobs.queue_index import QueueIndex
 from sdrest.jobs.space import Reserve, may_be_full
 from sdrest.params import JobType
 
@@ -54,7 +54,7 @@ class Store:
         self._folders = folders
         self._lock = FolderLock(folders.lock)
         self._recent: OrderedDict[JobKey, Job] = OrderedDict()
-        self._line = Line()
+        self._index = QueueIndex()
         self._writes = 0
         self.reserve = Reserve(folders.reserve)
         """Room for changes that end or delete a job, where the disk is full."""
@@ -71,7 +71,7 @@ class Store:
         self._lock.acquire()
         try:
             await self._open_database()
-            self._line.reset(await self._database.read(_waiting))
+            self._index.reset(await self._database.read(_waiting))
         except BaseException:
             await self._database.close()
             self._lock.release()
@@ -115,7 +115,7 @@ class Store:
         """The id of the output folder, while the table is open; see `FolderLock.id`."""
         return self._lock.id
 
-    async def try_out(self) -> None:
+    async def check_writable(self) -> None:
         """Return if a job could be added now: the file is there, and opens for writing.
 
         Nothing is written, so the disk need not be waited for.
@@ -124,14 +124,16 @@ class Store:
 
     async def find(self, key: JobKey) -> Job | None:
         """Return a job's row."""
-        return (await self.look(key))[0]
+        return (await self.find_or_deleted(key))[0]
 
-    async def look(self, key: JobKey) -> tuple[Job | None, bool]:
+    async def find_or_deleted(self, key: JobKey) -> tuple[Job | None, bool]:
         """Return a job's row, and whether the job was deleted and not asked for since."""
         if (job := self.remembered(key)) is not None:
             return job, False
         writes = self._writes
-        job, is_deleted = await self._database.read(lambda connection: _look(connection, key))
+        job, is_deleted = await self._database.read(
+            lambda connection: _find_or_deleted(connection, key)
+        )
         if writes == self._writes:  # else it may be older than what is remembered
             self._remember(job)
         return job, is_deleted
@@ -146,11 +148,11 @@ class Store:
     @property
     def has_waiting(self) -> bool:
         """Whether a job waits."""
-        return len(self._line) > 0
+        return len(self._index) > 0
 
-    def rank(self, job: Job) -> int | None:
+    def queue_position(self, job: Job) -> int | None:
         """Return how many jobs go before a waiting one, plus 1; None if it does not wait."""
-        return self._line.rank(job.number)
+        return self._index.queue_position(job.number)
 
     async def page(
         self, status: Status | None, job_type: JobType | None, *, before: int | None, limit: int
@@ -179,20 +181,20 @@ class Store:
         return await self._database.read(_counts)
 
     async def add(
-        self, addition: Addition, *, retry_after: int, tell: Callable[[Job], None]
-    ) -> Added:
+        self, addition: NewJob, *, retry_after: int, on_insert: Callable[[Job], None]
+    ) -> Inserted:
         """Let a job wait, unless it is there and may not be asked for again.
 
-        `tell` gets a job that waits because of this, even if the caller is cancelled meanwhile.
+        `on_insert` gets a job that this call queued, even if the caller is cancelled meanwhile.
         Raises `QueueFullError` where there is no room.
         """
 
-        def remember(added: Added | None) -> None:
+        def remember(added: Inserted | None) -> None:
             if added is not None and added.fresh:
                 self._wrote(added.job)
-                tell(added.job)
+                on_insert(added.job)
 
-        added = await self._database.write(Each(add_all, addition), then=remember)
+        added = await self._database.write(Each(insert_all, addition), then=remember)
         if added is None:
             raise QueueFullError(limit=addition.limit, retry_after=retry_after)
         return added
@@ -405,14 +407,14 @@ class Store:
         self._writes += 1
         for job in jobs:
             if job is not None:
-                (self._line.join if job.status is Status.QUEUED else self._line.leave)(job.number)
+                (self._index.join if job.status is Status.QUEUED else self._index.leave)(job.number)
             self._remember(job)
 
     def _forget(self) -> None:
         """Take account of a table without jobs that wait."""
         self._writes += 1
         self._recent.clear()
-        self._line.reset()
+        self._index.reset()
 
     def _remember(self, job: Job | None) -> None:
         if job is None:
@@ -442,7 +444,7 @@ def _waiting(connection: sqlite3.Connection) -> list[int]:
     return [row["number"] for row in connection.execute(sql.WAITING)]
 
 
-def _look(connection: sqlite3.Connection, key: JobKey) -> tuple[Job | None, bool]:
+def _find_or_deleted(connection: sqlite3.Connection, key: JobKey) -> tuple[Job | None, bool]:
     """Return a job's row, and whether it was deleted, both as of the same moment."""
     row = connection.execute(sql.FIND_OR_DELETED, rows.names(key)).fetchone()
     return None if row["id"] is None else rows.job(row), bool(row["is_deleted"])

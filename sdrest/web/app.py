@@ -9,7 +9,7 @@ from aiohttp import web
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import Keeping
-from sdrest.engine.local.process import sweep_orphans
+from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
@@ -94,7 +94,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
-        await asyncio.to_thread(sweep_orphans, store.folder_id)  # before their files are read
+        await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             app[keys.REPOSITORY],
             keeping=_keeping(settings, store.folder_id),

@@ -55,10 +55,10 @@ async def test_a_job_that_ends_while_an_older_one_is_removed_counts(tmp_path: Pa
         await run(home, "a", "b")
         (job,) = (await home.queue.page(limit=1))[0]
     async with house(tmp_path, keep_bytes=2 * job.job.size) as home:
-        async with home.queue._runtime.locks.hold(text_key("a")):
+        async with home.queue._context.locks.hold(text_key("a")):
             await run(home, "c", "d")
             stop = asyncio.create_task(home.queue.stop())
-            await home.queue._runtime.stopping.wait()
+            await home.queue._context.stopping.wait()
         await stop
     async with house(tmp_path) as home:
         assert await kept(home, "abcd") == "cd"

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, sweep_orphans
+from sdrest.engine.local.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, kill_orphans
 from tests.fakes.running import (
     FORK,
     HOLDER,
@@ -175,7 +175,7 @@ async def test_what_left_the_group_is_swept_by_the_next_server(
     await lifeline.pids(3)
     server.kill()
     await server.wait()
-    await asyncio.to_thread(sweep_orphans, OWNER)
+    await asyncio.to_thread(kill_orphans, OWNER)
     assert await lifeline.all_gone()
 
 
@@ -191,7 +191,7 @@ async def hold(lifeline: Lifeline, mark: str) -> asyncio.subprocess.Process:
 async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) -> None:
     process = await hold(lifeline, mark)
     await lifeline.pids(1)
-    await asyncio.to_thread(sweep_orphans, OWNER)
+    await asyncio.to_thread(kill_orphans, OWNER)
     await process.communicate(b"\n")
     assert process.returncode == 0
 
@@ -199,7 +199,7 @@ async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) ->
 async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
     process = await hold(lifeline, f"{NO_OWNER}/x")
     await lifeline.pids(1)
-    await asyncio.to_thread(sweep_orphans, NO_OWNER)
+    await asyncio.to_thread(kill_orphans, NO_OWNER)
     await process.communicate(b"\n")
     assert process.returncode == 0
 
@@ -207,7 +207,7 @@ async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
 async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
     process = await hold(lifeline, f"{OWNER}/")
     await lifeline.pids(1)
-    await asyncio.to_thread(sweep_orphans, OWNER)
+    await asyncio.to_thread(kill_orphans, OWNER)
     async with asyncio.timeout(PATIENCE):
         await process.wait()
     assert process.returncode == -signal.SIGKILL

@@ -79,8 +79,8 @@ async def test_listeners_are_told_of_a_deletion_that_failed(tmp_path: Path) -> N
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         finished, kept = home.events[-2:]
-        assert (finished.change, finished.leaving) == (Change.FINISHED, True)
-        assert (kept.change, kept.leaving) == (Change.KEPT, False)
+        assert (finished.change, finished.deleting) == (Change.FINISHED, True)
+        assert (kept.change, kept.deleting) == (Change.DELETE_FAILED, False)
         assert kept.snapshot.job.status is Status.CANCELLED
         await home.queue.delete(key)
         assert home.changes(key)[-1] is Change.DELETED

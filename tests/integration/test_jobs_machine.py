@@ -329,8 +329,8 @@ class Machine(RuleBasedStateMachine):
                 job = snapshot.job
                 assert Expected(job.status, job.total_images, job.images, job.attempts) == expected
                 assert (snapshot.position is not None) == (name == self.running)
-                rank = self.waiting.index(name) + 1 if name in self.waiting else None
-                assert snapshot.rank == rank
+                queue_position = self.waiting.index(name) + 1 if name in self.waiting else None
+                assert snapshot.queue_position == queue_position
                 for number in range(1, job.images + 1):
                     path = await self.home.queue.image(job.key, number)
                     assert path.read_bytes().endswith(f" {number}".encode())

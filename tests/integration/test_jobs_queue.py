@@ -277,7 +277,7 @@ async def test_images_of_a_failed_request_are_gone_when_it_runs_again(tmp_path: 
 
     looked: list[bool] = []
 
-    async def look(task: Task) -> AsyncGenerator[Event, None]:
+    async def find_or_deleted(task: Task) -> AsyncGenerator[Event, None]:
         looked.append((tmp_path / "text-to-image" / task.id / "1.png").exists())
         yield Finished(Failure(FailureCode.SCRIPT_FAILED, "No."))
 
@@ -285,7 +285,7 @@ async def test_images_of_a_failed_request_are_gone_when_it_runs_again(tmp_path: 
         await home.queue.submit(text("a", images=2))
         await home.ended(text_key("a"))
         assert (await home.queue.image(text_key("a"), 1)).exists()
-        home.executor.script = look
+        home.executor.script = find_or_deleted
         home.events.clear()
         await home.queue.submit(text("a", images=2))
         await home.ended(text_key("a"))

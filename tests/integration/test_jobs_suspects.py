@@ -28,7 +28,7 @@ async def fill(output: Path, attempts: Mapping[str, int], *, running: bool = Fal
     folders = Folders(output)
     async with Store(folders) as store:
         for name in attempts:
-            await store.add(addition(name), retry_after=1, tell=lambda _: None)
+            await store.add(addition(name), retry_after=1, on_insert=lambda _: None)
             if running:
                 await store.claim()
     with contextlib.closing(sqlite3.connect(folders.database)) as connection, connection:

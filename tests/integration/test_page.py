@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from sdrest.params import MODELS
+from sdrest.params import PARAMS_BY_TYPE
 from sdrest.web.page.handlers import PARAMETERS, PREFIX, STATIC
 from tests.support.server import Serve
 
@@ -59,8 +59,8 @@ async def test_the_forms_are_made_from_the_declared_parameters(
 ) -> None:
     async with client.get(PARAMETERS) as answer:
         schemas = await answer.json()
-    assert list(schemas) == list(MODELS)
-    for job_type, model in MODELS.items():
+    assert list(schemas) == list(PARAMS_BY_TYPE)
+    for job_type, model in PARAMS_BY_TYPE.items():
         names = {field.alias for field in model.model_fields.values()}
         assert set(schemas[job_type]["properties"]) == names
     strength = schemas["image-to-image"]["properties"]["strength"]

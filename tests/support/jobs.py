@@ -10,7 +10,7 @@ from pathlib import Path
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Addition
+from sdrest.jobs.insert import NewJob
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.queue import Queue, Submission
 from sdrest.jobs.store import Store
@@ -39,11 +39,11 @@ def addition(
     seed: int = 7,
     limit: int = 1000,
     instead: Job | None = None,
-) -> Addition:
+) -> NewJob:
     """What the store is told of the submission `text(name)`."""
     submission = text(name, images=images, seed=None)
     params = submission.params.dump()
-    return Addition(submission.key, params, images, seed=seed, limit=limit, instead=instead)
+    return NewJob(submission.key, params, images, seed=seed, limit=limit, instead=instead)
 
 
 def picture(task: Task, index: int) -> ImageReady:

@@ -84,7 +84,7 @@ async def test_a_client_that_follows_a_job_receives_its_deletion_and_not_its_end
     key = started.snapshot.job.key
     end = event(1, Change.FINISHED, Status.CANCELLED)
     with hub.subscribe(key) as one, hub.subscribe(None) as everybody:
-        bus.publish(JobEvent(end.change, end.snapshot, leaving=True))
+        bus.publish(JobEvent(end.change, end.snapshot, deleting=True))
         assert not has_ended(one)
         assert await numbers(everybody) == [1]
         bus.publish(event(1, Change.DELETED, Status.CANCELLED))

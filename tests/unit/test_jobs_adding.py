@@ -10,7 +10,7 @@ import pytest
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.database import Database
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Added, Addition, add_all
+from sdrest.jobs.insert import Inserted, NewJob, insert_all
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.store import Store
 from tests.support.jobs import addition, text_key
@@ -33,8 +33,8 @@ async def database(folders: Folders) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def together(database: Database, additions: Sequence[Addition]) -> list[Added | None]:
-    return list(await database.write(lambda connection: add_all(connection, additions)))
+async def together(database: Database, additions: Sequence[NewJob]) -> list[Inserted | None]:
+    return list(await database.write(lambda connection: insert_all(connection, additions)))
 
 
 async def rows(folders: Folders, database: Database) -> list[Job]:
@@ -85,17 +85,17 @@ async def test_known_ones_in_a_group_stay_as_they_are(folders: Folders, database
 async def test_those_that_failed_wait_again_behind_all_others(folders: Folders) -> None:
     async with Store(folders) as store:
         for name in ("a", "b"):
-            await store.add(addition(name), retry_after=9, tell=lambda _: None)
+            await store.add(addition(name), retry_after=9, on_insert=lambda _: None)
         for name in ("a", "b"):
             assert await store.claim()
             assert await store.fail(text_key(name), FAILURE, size=1, peak_rss=4096)
         wanted = [addition("c"), addition("b", seed=1), addition("d"), addition("a", seed=2)]
         added = await asyncio.gather(
-            *(store.add(each, retry_after=9, tell=lambda _: None) for each in wanted)
+            *(store.add(each, retry_after=9, on_insert=lambda _: None) for each in wanted)
         )
         jobs = [one.job for one in added]
         assert all(one.fresh for one in added)
-        assert [store.rank(job) for job in jobs] == [1, 2, 3, 4]
+        assert [store.queue_position(job) for job in jobs] == [1, 2, 3, 4]
     async with Store(folders) as store:
         assert [await store.claim() for _ in range(5)].count(None) == 1
         for each, job in zip(wanted, jobs, strict=True):
@@ -135,18 +135,20 @@ async def test_a_job_of_the_original_is_taken_where_there_is_no_row(
     ]
     known, instead, refused = await together(database, wanted)
     assert known == replace(row, fresh=False)
-    assert instead == Added(original, fresh=False)
+    assert instead == Inserted(original, fresh=False)
     assert refused is None
     assert [job.key for job in await rows(folders, database)] == [text_key("a")]
 
 
 async def test_a_deleted_job_of_the_original_is_made_anew(folders: Folders) -> None:
     async with Store(folders) as store:
-        added = await store.add(addition("a"), retry_after=9, tell=lambda _: None)
+        added = await store.add(addition("a"), retry_after=9, on_insert=lambda _: None)
         original = replace(added.job, status=Status.COMPLETE, number=0)
         assert await store.cancel(text_key("a"), Status.QUEUED, size=0)
         assert await store.delete(text_key("a"))
-        again = await store.add(addition("a", instead=original), retry_after=9, tell=lambda _: None)
+        again = await store.add(
+            addition("a", instead=original), retry_after=9, on_insert=lambda _: None
+        )
         assert again.fresh
 
 
@@ -158,8 +160,8 @@ async def test_one_that_cannot_be_written_hurts_no_other(
     async with Store(folders) as store:
         wanted = [addition("a"), addition("b", seed=2**70), addition("c")]
         results = await asyncio.gather(
-            *(store.add(each, retry_after=9, tell=lambda _: None) for each in wanted),
+            *(store.add(each, retry_after=9, on_insert=lambda _: None) for each in wanted),
             return_exceptions=True,
         )
-        assert [isinstance(result, Added) for result in results] == [True, False, True]
+        assert [isinstance(result, Inserted) for result in results] == [True, False, True]
         assert await store.count(Status.QUEUED) == 2

@@ -9,7 +9,7 @@ import pytest
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, Snapshot, Status
-from sdrest.web.monitoring.phases import Lap, Phase, Stopwatch
+from sdrest.web.monitoring.phases import Lap, Phase, PhaseTimer
 from tests.support.jobs import text_key
 
 JOB = Job(
@@ -30,7 +30,7 @@ Step = tuple[float, Change]
 
 def laps(steps: Sequence[Step], *, job: Job = JOB, **params: Any) -> list[Lap]:
     """Return the laps of a job to which something happens at times of a clock."""
-    watch = Stopwatch()
+    watch = PhaseTimer()
     found: list[Lap] = []
     job = replace(job, params={**job.params, **params})
     for now, change in steps:
@@ -100,7 +100,7 @@ def test_a_run_that_was_interrupted_is_no_waiting(job: Job) -> None:
 def test_only_a_good_end_tells_how_long_jobs_take(status: Status) -> None:
     failure = Failure(FailureCode.KILLED, "Why.") if status is Status.FAILED else None
     ended = replace(DONE, status=status, failure=failure)
-    assert list(Stopwatch().laps(JobEvent(Change.FINISHED, Snapshot(ended)), 1.0)) == []
+    assert list(PhaseTimer().laps(JobEvent(Change.FINISHED, Snapshot(ended)), 1.0)) == []
 
 
 def test_a_clock_that_was_set_back_takes_no_time() -> None:
@@ -109,7 +109,7 @@ def test_a_clock_that_was_set_back_takes_no_time() -> None:
 
 
 def test_a_job_that_has_ended_leaves_nothing() -> None:
-    watch = Stopwatch()
+    watch = PhaseTimer()
     for change, job in ((Change.STARTED, JOB), (Change.FINISHED, DONE)):
         list(watch.laps(JobEvent(change, Snapshot(job)), 1.0))
     assert watch._runs == {}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus
-from sdrest.jobs.context import Pace, Runtime
+from sdrest.jobs.context import DurationEstimate, QueueContext
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.space import storage_error
@@ -30,29 +30,29 @@ JOB = Job(
 
 
 def test_it_follows_how_long_jobs_take() -> None:
-    pace = Pace()
+    duration = DurationEstimate()
     for _ in range(50):
-        pace.observe(replace(JOB, started_at=100, finished_at=160))
-    assert pace.retry_after(1) == 60
-    assert pace.retry_after(4) == 15
+        duration.observe(replace(JOB, started_at=100, finished_at=160))
+    assert duration.retry_after(1) == 60
+    assert duration.retry_after(4) == 15
 
 
 async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) -> None:
     async with Store(Folders(tmp_path)) as store:
-        runtime = Runtime(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 0, 0)
+        context = QueueContext(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 0, 0)
         tries = []
 
         async def write() -> None:
-            tries.append(runtime.snapshot(replace(JOB, status=Status.IN_PROGRESS)).waiting)
+            tries.append(context.snapshot(replace(JOB, status=Status.IN_PROGRESS)).waiting)
             raise storage_error(OSError(errno.ENOSPC, "full"))
 
         with pytest.raises(StorageUnavailableError, match="full"):
-            await runtime.insist(write, JOB, seconds=0.1)
+            await context.retry_until_stored(write, JOB, seconds=0.1)
         first, *others = tries
         assert first is None
         assert others
         assert all("full" in str(waiting) for waiting in others)
-        assert runtime.waits == {}
+        assert context.waits == {}
 
 
 @given(
@@ -60,7 +60,7 @@ async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) ->
     st.integers(1, 64),
 )
 def test_it_is_always_1_to_600_seconds(times: list[tuple[float, float | None]], slots: int) -> None:
-    pace = Pace()
+    duration = DurationEstimate()
     for started, finished in times:
-        pace.observe(replace(JOB, started_at=started, finished_at=finished))
-    assert 1 <= pace.retry_after(slots) <= 600
+        duration.observe(replace(JOB, started_at=started, finished_at=finished))
+    assert 1 <= duration.retry_after(slots) <= 600

@@ -21,7 +21,7 @@ from sdrest.errors import (
 )
 from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Added
+from sdrest.jobs.insert import Inserted
 from sdrest.jobs.model import TRANSITIONS, Job, Status
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
@@ -41,9 +41,9 @@ async def store(folders: Folders) -> AsyncIterator[Store]:
         yield opened
 
 
-async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Added:
+async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Inserted:
     return await store.add(
-        addition(name, limit=limit, images=images), retry_after=9, tell=lambda _: None
+        addition(name, limit=limit, images=images), retry_after=9, on_insert=lambda _: None
     )
 
 
@@ -179,7 +179,7 @@ async def test_a_failed_job_that_is_asked_for_again_is_last(store: Store) -> Non
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.IN_PROGRESS, Status.COMPLETE])
 async def test_a_known_job_is_not_added(store: Store, status: Status) -> None:
     job = await bring(store, "a", status)
-    assert await add(store, "a", limit=0) == Added(job, fresh=False)
+    assert await add(store, "a", limit=0) == Inserted(job, fresh=False)
 
 
 async def test_counts_follow_every_change(store: Store) -> None:
@@ -203,12 +203,12 @@ async def test_counts_follow_every_change(store: Store) -> None:
 
 async def test_who_waits_is_told_though_the_caller_went_away(store: Store) -> None:
     told: list[Job] = []
-    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, tell=told.append))
+    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, on_insert=told.append))
     await asyncio.sleep(0)  # it has begun
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    assert not (await store.add(addition("a"), retry_after=9, tell=told.append)).fresh
+    assert not (await store.add(addition("a"), retry_after=9, on_insert=told.append)).fresh
     assert [job.key for job in told] == [text_key("a")]
 
 
@@ -216,7 +216,7 @@ async def test_the_limit_holds_in_a_burst(store: Store) -> None:
     results = await asyncio.gather(
         *(add(store, f"job {number}", limit=10) for number in range(30)), return_exceptions=True
     )
-    assert sum(isinstance(result, Added) for result in results) == 10
+    assert sum(isinstance(result, Inserted) for result in results) == 10
     refusals = [result for result in results if isinstance(result, QueueFullError)]
     assert len(refusals) == 20
     assert refusals[0].details == {"limit": 10, "retryAfter": 9}
@@ -294,7 +294,7 @@ async def test_an_operation_that_fails_hurts_no_other(store: Store) -> None:
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [
-        Added, ZeroDivisionError, sqlite3.IntegrityError, Added,
+        Inserted, ZeroDivisionError, sqlite3.IntegrityError, Inserted,
     ]  # fmt: skip
     store._recent.clear()
     for name in "ab":
@@ -475,7 +475,7 @@ async def test_only_a_job_at_its_end_is_deleted(store: Store) -> None:
     for status in reversed(Status):
         job = await bring(store, status, status)
         assert await store.delete(job.key) is status.final
-        found, is_deleted = await store.look(job.key)
+        found, is_deleted = await store.find_or_deleted(job.key)
         assert (found is None, is_deleted) == (status.final, status.final)
 
 

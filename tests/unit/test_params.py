@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.params import (
     MAX_PROMPT_BYTES,
-    MODELS,
+    PARAMS_BY_TYPE,
     ImageToImage,
     InpaintImage,
     JobType,
@@ -200,7 +200,7 @@ def test_samplers_run_more_steps_than_asked(asked: int, run: int) -> None:
 def test_no_fields_are_too_strange(job_type: JobType, fields: dict[str, Any]) -> None:
     with contextlib.suppress(InvalidRequestError):
         params = validate(job_type, {"prompt": "x", **fields})
-        assert MODELS[job_type].model_validate(params.dump()) == params
+        assert PARAMS_BY_TYPE[job_type].model_validate(params.dump()) == params
 
 
 @pytest.mark.parametrize("job_type", JobType)

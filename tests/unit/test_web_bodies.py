@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import RequestError
-from sdrest.params import MODELS, JobType, validate
+from sdrest.params import PARAMS_BY_TYPE, JobType, validate
 from sdrest.web.description.bodies import schemas
 
 SCHEMAS = {name: OAS31Validator(schema) for name, schema in schemas().items()}
 MINIMAL: dict[str, Any] = {"prompt": "x", "image": "", "mask": ""}
 NAMES = sorted(
-    {name for model in MODELS.values() for name in model.model_json_schema()["properties"]}
+    {name for model in PARAMS_BY_TYPE.values() for name in model.model_json_schema()["properties"]}
 )
 
 ends = st.sampled_from([0, 1, 4, 8, 16, 64, 100, 500, 512, 1000, 4096, 10**9, 2**32 - 1])
@@ -52,7 +52,7 @@ def described(name: str, fields: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 @given(value=spelled)
 def test_a_form_is_accepted_as_described(name: str, value: str) -> None:
-    for job_type, model in MODELS.items():
+    for job_type, model in PARAMS_BY_TYPE.items():
         fields = {**MINIMAL, "height": "4096", "width": "4096", name: value}
         if name == "downsamplingFactor" and value.strip() not in {"1", "2", "4", "8"}:
             continue  # its rule on height and width is told in words
@@ -83,7 +83,7 @@ def test_steps_are_described_to_the_last() -> None:
 
 
 def test_a_request_without_what_is_required_is_none() -> None:
-    for model in MODELS.values():
+    for model in PARAMS_BY_TYPE.values():
         body = schemas()[f"{model.__name__}Form"]
         for name in body["required"]:
             fields = {key: value for key, value in MINIMAL.items() if key != name}

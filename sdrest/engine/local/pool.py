@@ -26,7 +26,7 @@ class Keeping:
 
     An idle host ends after `keep_alive` seconds (0: it takes one job only; negative: never). It
     keeps at most `max_models` models, and is replaced if it holds more than `max_memory` bytes
-    after a job (0: no limit). `owner` is the id of the output folder, for `sweep_orphans`.
+    after a job (0: no limit). `owner` is the id of the output folder, for `kill_orphans`.
     """
 
     concurrency: int = 1

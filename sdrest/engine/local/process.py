@@ -131,7 +131,7 @@ class ProcessTree:
     ) -> "ProcessTree":
         """Start `command` with nothing on stdin and stdout, and with some open descriptors.
 
-        `owner` is for `sweep_orphans`. Raises OSError where the command cannot be started.
+        `owner` is for `kill_orphans`. Raises OSError where the command cannot be started.
         """
         mark = f"{owner}/{uuid.uuid4().hex}"
         transport, exit_ = await asyncio.get_running_loop().subprocess_exec(
@@ -209,7 +209,7 @@ async def until_done(task: "asyncio.Task[T]") -> T:
     return await task
 
 
-def sweep_orphans(owner: str) -> None:
+def kill_orphans(owner: str) -> None:
     """Kill the processes that former servers of an output folder have left behind.
 
     The caller holds the folder's lock, so that no other server of it lives, and has started no

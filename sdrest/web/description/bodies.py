@@ -13,7 +13,7 @@ from sdrest import number_format
 from sdrest.params import (
     DIFFUSION_STEPS,
     MIN_AREA,
-    MODELS,
+    PARAMS_BY_TYPE,
     RANDOM_SEED,
     JobType,
     usable_steps,
@@ -44,7 +44,7 @@ Schema = dict[str, Any]
 def schemas() -> dict[str, Schema]:
     """Return the schemas of all bodies by their names."""
     found: dict[str, Schema] = {}
-    for job_type, model in MODELS.items():
+    for job_type, model in PARAMS_BY_TYPE.items():
         if not job_type.uploads:
             found[model.__name__] = _body(job_type, form=False)
         found[f"{model.__name__}Form"] = _body(job_type, form=True)
@@ -53,7 +53,7 @@ def schemas() -> dict[str, Schema]:
 
 def content(job_type: JobType) -> Mapping[str, Schema]:
     """Return the media types of a request for a job, each with a reference to its schema."""
-    model = MODELS[job_type].__name__
+    model = PARAMS_BY_TYPE[job_type].__name__
     form = {"$ref": f"#/components/schemas/{model}Form"}
     multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
     if job_type.uploads:
@@ -68,7 +68,7 @@ def content(job_type: JobType) -> Mapping[str, Schema]:
 
 
 def _body(job_type: JobType, *, form: bool) -> Schema:
-    declared = MODELS[job_type].model_json_schema()
+    declared = PARAMS_BY_TYPE[job_type].model_json_schema()
     required = [*job_type.uploads, *declared.get("required", ())]
     fields = {
         name: _upload(name) for name in job_type.uploads
@@ -123,9 +123,9 @@ def _ways(name: str, declared: Schema) -> list[Schema]:
             return [
                 {
                     "type": "string",
-                    "enum": MODELS[JobType.TEXT_TO_IMAGE].model_json_schema()["$defs"]["Sampler"][
-                        "enum"
-                    ],
+                    "enum": PARAMS_BY_TYPE[JobType.TEXT_TO_IMAGE].model_json_schema()["$defs"][
+                        "Sampler"
+                    ]["enum"],
                 }
             ]
         case "steps":

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from sdrest import pictures
 from sdrest.errors import FieldError, GoneError, InvalidRequestError, RequestError
-from sdrest.jobs.insert import may_be_asked_again
+from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import JobKey, Snapshot
 from sdrest.params import JobType, validate
 from sdrest.web import keys
@@ -209,7 +209,7 @@ async def _is_settled(request: web.Request, key: JobKey) -> bool:
         known = await request.app[keys.QUEUE].find(key)
     except GoneError:
         return False
-    return known is not None and not may_be_asked_again(known.job.status)
+    return known is not None and not can_requeue(known.job.status)
 
 
 async def _prepare(request: web.Request, form: Form, target: Path) -> None:

@@ -39,7 +39,7 @@ class Subscription:
 
     def put(self, message: Message) -> None:
         """Keep a message until the client takes it; it replaces an earlier one of its job."""
-        if self.ended or (self.key is not None and message.event.leaving):
+        if self.ended or (self.key is not None and message.event.deleting):
             return
         self._pending.pop(message.key, None)
         self._pending[message.key] = message

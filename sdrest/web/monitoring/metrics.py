@@ -14,7 +14,7 @@ from sdrest.errors import FailureCode
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
-from sdrest.web.monitoring.phases import Phase, Stopwatch
+from sdrest.web.monitoring.phases import Phase, PhaseTimer
 
 PLAIN = "text/plain"
 OPENMETRICS = "application/openmetrics-text"
@@ -52,7 +52,7 @@ class Metrics:
 
     def __init__(self, bus: Bus) -> None:
         self.registry = CollectorRegistry()
-        self._stopwatch = Stopwatch()
+        self._stopwatch = PhaseTimer()
         self._finished = Counter(
             "sdrest_jobs_finished",
             "Jobs that came to their end, by the status that they have then.",

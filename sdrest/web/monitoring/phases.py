@@ -40,7 +40,7 @@ class _Run:
     batch_began: float | None = None
 
 
-class Stopwatch:
+class PhaseTimer:
     """Events to laps. A phase whose beginning was not seen is left out: nothing is guessed."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Stopwatch:
             case Change.IMAGE:
                 if run:
                     yield from _image(run, now)
-            case Change.REQUEUED | Change.DELETED | Change.KEPT:
+            case Change.REQUEUED | Change.DELETED | Change.DELETE_FAILED:
                 self._runs.pop(job.key, None)
             case Change.FINISHED:
                 self._runs.pop(job.key, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-from sdrest.params import MODELS
+from sdrest.params import PARAMS_BY_TYPE
 from sdrest.web.requests.proxy import prefix
 from sdrest.web.responses.conditional import is_fresh
 from sdrest.web.responses.render import JSON, json_body
@@ -51,7 +51,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def add_to(router: web.UrlDispatcher) -> None:
     """Register `/` and one route for each file: there is no path that could lead elsewhere."""
-    schemas = {job_type: model.model_json_schema() for job_type, model in MODELS.items()}
+    schemas = {job_type: model.model_json_schema() for job_type, model in PARAMS_BY_TYPE.items()}
     router.add_get(PARAMETERS, sender(json_body(schemas), JSON))
     for path in sorted(STATIC.iterdir()):
         content = path.read_bytes()

@@ -56,8 +56,8 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is not Status.QUEUED:
         shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
-    if snapshot.rank is not None:
-        answer["position"] = snapshot.rank
+    if snapshot.queue_position is not None:
+        answer["position"] = snapshot.queue_position
     if job.status is Status.IN_PROGRESS:
         answer["progress"] = _progress(job, snapshot.position or _START)
     answer["resultUrl"] = prefix + job.key.url

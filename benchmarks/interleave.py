@@ -55,7 +55,7 @@ class Tally:
     all: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    hosts: set[int] = field(default_factory=set)
+    runners: set[int] = field(default_factory=set)
 
     def note(self, job: Job, *, right: bool) -> None:
         """Count a job."""
@@ -74,7 +74,7 @@ class Tally:
         wrong = "".join(f"- {job}\n" for job in self.wrong)
         return (
             f"{report.table(('What', 'as it should', ''), lines)}\n"
-            f"Processes that ran them: {len(self.hosts)}.\n{wrong and chr(10)}{wrong}"
+            f"Processes that ran them: {len(self.runners)}.\n{wrong and chr(10)}{wrong}"
         )
 
 
@@ -199,7 +199,7 @@ def run(wanted: Sequence[Job], server: Server, bare: Bare, model: Model) -> Tall
     for job in wanted:
         with model.fitting(job):
             answers.append(_through(server, job))
-        tally.hosts |= {host.pid for host in server.hosts()}
+        tally.runners |= {runner.pid for runner in server.runners()}
         document.tell(f"{SDREST}: {job}")
     for job, answer in zip(wanted, answers, strict=True):
         with model.fitting(job):

@@ -46,12 +46,12 @@ def _soak(server: Server, count: int) -> list[int]:
     for number, job_type in enumerate(islice(cycle(JobType), count), start=1):
         request = uploads.request(job_type, {**FIELDS[job_type], "seed": number})
         jobs.complete(server.port, request, seconds=JOB_SECONDS, pause=_PAUSE)
-        hosts = server.hosts()
-        pids = [host.pid for host in hosts]
+        runners = server.runners()
+        pids = [runner.pid for runner in runners]
         first = first or pids
         if len(pids) != 1 or pids != first:
             raise LoadError(f"After {number} jobs the hosts are {pids}, not {first}.")
-        sizes.append(hosts[0].memory_info().rss)
+        sizes.append(runners[0].memory_info().rss)
         document.tell(f"job {number}, {job_type}: {sizes[-1] / _MIB:,.0f} MiB")
     return sizes
 
@@ -64,7 +64,7 @@ def render(sizes: Sequence[int]) -> str:
     lines = [(str(mark), f"{sizes[mark - 1] / _MIB:,.0f} MiB") for mark in marks]
     growth = sizes[-1] / warm
     return (
-        f"{report.table(('after job', 'memory of the host'), lines)}\n"
+        f"{report.table(('after job', 'memory of the runner'), lines)}\n"
         f"All {count} jobs ran in one host. After the last one it held {growth:.3f} times what it "
         f"held after job {WARM} (goal {GROWTH}: {report.verdict(GROWTH, growth)}).\n"
     )

@@ -27,7 +27,7 @@ _DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class GenerationInfo:
     """How an image was made: it is number `number` (from 1) of the job that `params` ask for.
 
     `seed` is the job's, for all of its images. `job_id` is empty where there is no server.
@@ -40,35 +40,35 @@ class Making:
     job_id: str = ""
 
 
-def infotext(making: Making, size: tuple[int, int]) -> str:
+def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     """Return the text of the chunk `parameters` for an image of `size` (width, height) pixels.
 
     Only its last line is read as pairs, so a prompt cannot pretend to be them. Newlines stay;
     what no text chunk can hold (NUL, halves of surrogate pairs) becomes U+FFFD.
     """
-    pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(making, size))
-    prompt = "" if isinstance(making.params, InpaintImage) else making.params.prompt
+    pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(info, size))
+    prompt = "" if isinstance(info.params, InpaintImage) else info.params.prompt
     return _clean(f"{prompt}\n{pairs}".strip())
 
 
-def record(making: Making) -> str:
+def record(info: GenerationInfo) -> str:
     """Return the text of the chunk `sdrest`: JSON in ASCII, with nothing of the prompt changed."""
-    names = {info.alias or name for name, info in picture_fields(making.params.type).items()}
-    params = {name: value for name, value in making.params.dump().items() if name in names}
+    names = {info.alias or name for name, info in picture_fields(info.params.type).items()}
+    params = {name: value for name, value in info.params.dump().items() if name in names}
     return json.dumps(
         {
             "version": __version__,
-            "type": making.params.type,
-            "id": making.job_id or None,
+            "type": info.params.type,
+            "id": info.job_id or None,
             "params": params,
-            "seed": making.seed,
-            "image": making.number,
-            "model": making.model.name,
+            "seed": info.seed,
+            "image": info.number,
+            "model": info.model.name,
         }
     )
 
 
-def embed(making: Making, source: BinaryIO, target: BinaryIO) -> None:
+def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
     """Copy a PNG, with the chunks of its making behind IHDR; all others stay byte for byte.
 
     Chunks of the same keywords are left out. Raises `BrokenPngError` where `source` is no PNG.
@@ -83,7 +83,7 @@ def embed(making: Making, source: BinaryIO, target: BinaryIO) -> None:
     for chunk in png.chunks(read, end):
         if chunk.kind == b"IHDR":
             _copy(source, target, start, chunk.end)
-            target.write(_chunks(making, png.size(read)))
+            target.write(_chunks(info, png.size(read)))
             start = chunk.end
         elif _is_ours(chunk, read):
             _copy(source, target, start, chunk.start)
@@ -91,16 +91,16 @@ def embed(making: Making, source: BinaryIO, target: BinaryIO) -> None:
     _copy(source, target, start, end)
 
 
-def _pairs(making: Making, size: tuple[int, int]) -> Iterator[tuple[str, str | float]]:
+def _pairs(info: GenerationInfo, size: tuple[int, int]) -> Iterator[tuple[str, str | float]]:
     """Yield names and values as AUTOMATIC1111 calls and orders them."""
-    params = making.params
+    params = info.params
     yield "Steps", params.steps
     yield "Sampler", params.sampler.upper() if isinstance(params, TextToImage) else _DDIM
     if not isinstance(params, InpaintImage):
         yield "CFG scale", params.guidance_scale
-    yield "Seed", making.seed
+    yield "Seed", info.seed
     yield "Size", f"{size[0]}x{size[1]}"
-    yield "Model", making.model.stem
+    yield "Model", info.model.stem
     if isinstance(params, ImageToImage):
         yield "Denoising strength", params.strength
     if not isinstance(params, InpaintImage):
@@ -108,11 +108,11 @@ def _pairs(making: Making, size: tuple[int, int]) -> Iterator[tuple[str, str | f
             yield "Eta DDIM", params.eta
         if params.batch_size > 1:
             yield "Batch size", params.batch_size
-            yield "Batch pos", (making.number - 1) % params.batch_size
+            yield "Batch pos", (info.number - 1) % params.batch_size
         if params.iterations > 1:
             yield "Batch count", params.iterations
     if params.total_images > 1:
-        yield "Image number", making.number
+        yield "Image number", info.number
     yield "Version", f"sdrest {__version__}"  # a bare number would be taken for the web UI's own
 
 
@@ -128,11 +128,11 @@ def _clean(text: str) -> str:
     return whole.replace("\0", "\ufffd")
 
 
-def _chunks(making: Making, size: tuple[int, int]) -> bytes:
+def _chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
     """Return both chunks: tEXt, or iTXt where the text is no Latin-1."""
     texts = PngInfo()
-    texts.add_text(PARAMETERS, infotext(making, size))
-    texts.add_text(RECORD, record(making))
+    texts.add_text(PARAMETERS, infotext(info, size))
+    texts.add_text(RECORD, record(info))
     written = io.BytesIO()
     for kind, data, _ in texts.chunks:
         putchunk(written, kind, data)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import locate
 from sdrest.jobs.bus import Bus
@@ -97,7 +97,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             app[keys.REPOSITORY],
-            keeping=_keeping(settings, store.folder_id),
+            config=_pool_config(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
             metadata=settings.metadata,
         )
@@ -128,8 +128,8 @@ def _limitations(store: Store, folders: Folders) -> list[str]:
     return found if links.has_links(folders.work) else [*found, links.COPIES]
 
 
-def _keeping(settings: Settings, owner: str) -> Keeping:
-    return Keeping(
+def _pool_config(settings: Settings, owner: str) -> PoolConfig:
+    return PoolConfig(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
         max_models=settings.max_models,

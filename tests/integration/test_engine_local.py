@@ -14,7 +14,7 @@ from PIL import Image
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.outdir import is_complete_png
-from sdrest.engine.local.runner import Host
+from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import plan
 from sdrest.errors import FailureCode
 from sdrest.params import MAX_PROMPT_BYTES, JobType
@@ -336,10 +336,10 @@ async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None
 
 
 async def test_a_host_that_is_not_started() -> None:
-    host = Host(stderr_tail=1)
+    runner = Runner(stderr_tail=1)
     with pytest.raises(RuntimeError, match="not started"):
-        host.submit(plan(task(Path()), fake_repository()), fake_repository())
+        runner.submit(plan(task(Path()), fake_repository()), fake_repository())
     with pytest.raises(FileNotFoundError):
-        await host.start(fake_repository(python=None))
-    assert host.result is None
-    await host.end()
+        await runner.start(fake_repository(python=None))
+    assert runner.result is None
+    await runner.end()

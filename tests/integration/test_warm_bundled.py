@@ -10,7 +10,7 @@ from PIL import Image
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.repository import Repository, locate
 from sdrest.engine.local.scripts import plan
 from sdrest.params import JobType, validate
@@ -92,7 +92,7 @@ async def interrupted(executor: LocalExecutor, task: Task) -> list[Event]:
 
 
 async def test_every_picture_is_the_scripts_own(tmp_path: Path, repository: Repository) -> None:
-    executor = LocalExecutor(repository, keeping=Keeping(keep_alive=-1))
+    executor = LocalExecutor(repository, config=PoolConfig(keep_alive=-1))
     jobs, pids = Jobs(tmp_path), set()
     for number, asked in enumerate(ASKED):
         task = jobs.task(number, asked)
@@ -111,7 +111,7 @@ async def test_every_picture_is_the_scripts_own(tmp_path: Path, repository: Repo
 
 
 async def test_preloading_it_draws_nothing(tmp_path: Path, repository: Repository) -> None:
-    executor = LocalExecutor(repository, keeping=Keeping(keep_alive=-1))
+    executor = LocalExecutor(repository, config=PoolConfig(keep_alive=-1))
     executor.preload()
     events = await collect(executor.run(Jobs(tmp_path).task(0, ASKED[0])))
     assert events[-1] == Finished()

@@ -12,7 +12,7 @@ import pytest
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.pool import Keeping
+from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
 from tests.fakes.running import (
@@ -26,12 +26,12 @@ from tests.fakes.running import (
     task,
 )
 
-FOR_EVER = Keeping(keep_alive=-1)
+FOR_EVER = PoolConfig(keep_alive=-1)
 
 
 @pytest.fixture
 async def executor() -> AsyncIterator[LocalExecutor]:
-    executor = LocalExecutor(fake_repository(), keeping=FOR_EVER, grace=0.2)
+    executor = LocalExecutor(fake_repository(), config=FOR_EVER, grace=0.2)
     yield executor
     await executor.close()
 
@@ -156,7 +156,7 @@ async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
     for name in ("importing", "go"):
         os.mkfifo(gate / name)
     monkeypatch.setenv("TORCHLIKE_GATE", str(gate))
-    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER, grace=0.2)
+    executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER, grace=0.2)
     (tmp_path / "work").mkdir()
     jobs = Jobs(executor, tmp_path / "work")
     async with asyncio.timeout(PATIENCE):
@@ -225,11 +225,11 @@ async def test_what_a_job_leaves_running_does_not_outlive_it(
     run = asyncio.create_task(jobs.run(f"leave_children lifeline={lifeline.path} gate={gate}"))
     pids = await lifeline.pids(3)
     await asyncio.to_thread(gate.write_text, "go on")
-    host = pid_of(await run)
-    children = set(pids) - {host}
+    runner = pid_of(await run)
+    children = set(pids) - {runner}
     async with asyncio.timeout(PATIENCE):
         while any(map(psutil.pid_exists, children)):
-            assert await jobs.pid() == host  # which buries its children
+            assert await jobs.pid() == runner  # which buries its children
 
 
 async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1) -> object:
@@ -245,27 +245,27 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
 
 
 async def test_an_interrupted_job_leaves_the_host_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
-    host = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
+    runner = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
     events = await jobs.run()
-    assert (pid_of(events), events[-1]) == (host, Finished())
+    assert (pid_of(events), events[-1]) == (runner, Finished())
 
 
 async def test_children_of_an_interrupted_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
-    host = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
-    children = set(await lifeline.pids(3)) - {host}
+    runner = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
+    children = set(await lifeline.pids(3)) - {runner}
     async with asyncio.timeout(PATIENCE):
         while any(map(psutil.pid_exists, children)):
-            assert await jobs.pid() == host  # which buries its children
+            assert await jobs.pid() == runner  # which buries its children
 
 
 async def test_a_job_that_does_not_obey_loses_its_host(jobs: Jobs, lifeline: Lifeline) -> None:
-    host = await begin(jobs, f"deaf_to_interrupts lifeline={lifeline.path}", lifeline)
+    runner = await begin(jobs, f"deaf_to_interrupts lifeline={lifeline.path}", lifeline)
     assert await lifeline.all_gone()
-    assert await jobs.pid() != host
+    assert await jobs.pid() != runner
 
 
 async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> None:
-    executor = LocalExecutor(fake_repository(), keeping=Keeping(keep_alive=0.05))
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(keep_alive=0.05))
     jobs = Jobs(executor, tmp_path)
     first = await jobs.pid()
     assert await gone(first)
@@ -282,8 +282,8 @@ async def test_a_job_says_how_long_its_host_stays(jobs: Jobs) -> None:
 
 
 async def test_a_host_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
-    keeping = Keeping(keep_alive=-1, max_memory=2**20)
-    executor = LocalExecutor(fake_repository(), keeping=keeping)
+    config = PoolConfig(keep_alive=-1, max_memory=2**20)
+    executor = LocalExecutor(fake_repository(), config=config)
     assert await gone(await Jobs(executor, tmp_path).pid())
     await executor.close()
 
@@ -291,7 +291,7 @@ async def test_a_host_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
 async def test_changed_code_is_imported_anew(tmp_path: Path) -> None:
     root = tmp_path / "fork"
     shutil.copytree(FORK, root)
-    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER)
+    executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER)
     jobs = Jobs(executor, tmp_path)
     first = await jobs.pid()
     assert await jobs.pid() == first
@@ -305,7 +305,7 @@ async def test_changed_code_is_imported_anew(tmp_path: Path) -> None:
 
 
 async def test_no_more_hosts_than_allowed(tmp_path: Path) -> None:
-    executor = LocalExecutor(fake_repository(), keeping=Keeping(concurrency=2, keep_alive=-1))
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(concurrency=2, keep_alive=-1))
     jobs = Jobs(executor, tmp_path)
     pids = await asyncio.gather(*(jobs.pid() for _ in range(5)))
     assert len(set(pids)) <= 2
@@ -317,19 +317,19 @@ async def test_a_job_goes_where_its_model_is(tmp_path: Path, lifeline: Lifeline)
     models = [tmp_path / name for name in ("one", "two")]
     for model in models:
         model.write_text("model")
-    keeping = Keeping(concurrency=2, keep_alive=-1, max_models=1)
-    executor = LocalExecutor(fake_repository(), keeping=keeping)
+    config = PoolConfig(concurrency=2, keep_alive=-1, max_models=1)
+    executor = LocalExecutor(fake_repository(), config=config)
     pool = executor._pool
-    hosts = [await pool.take(model) for model in models]
-    for host in hosts:
-        host.submit(_plan(tmp_path / str(host.pid)), fake_repository())
-        await host.wait(PATIENCE)
-        await pool.give_back(host, keep_alive=-1, reusable=True)
-    for model, host in zip(models * 2, hosts * 2, strict=True):
+    runners = [await pool.take(model) for model in models]
+    for runner in runners:
+        runner.submit(_plan(tmp_path / str(runner.pid)), fake_repository())
+        await runner.wait(PATIENCE)
+        await pool.give_back(runner, keep_alive=-1, reusable=True)
+    for model, runner in zip(models * 2, runners * 2, strict=True):
         taken = await pool.take(model)
-        assert taken is host
-        host.submit(_plan(tmp_path / f"{host.pid}-{host.submitted}"), fake_repository())
-        await host.wait(PATIENCE)
+        assert taken is runner
+        runner.submit(_plan(tmp_path / f"{runner.pid}-{runner.submitted}"), fake_repository())
+        await runner.wait(PATIENCE)
         await pool.give_back(taken, keep_alive=-1, reusable=True)
     await executor.close()
 
@@ -354,7 +354,7 @@ async def test_preloading_that_fails_is_told_in_words(
     root = tmp_path / "fork"
     shutil.copytree(FORK, root)
     (root / "scripts/txt2img.py").write_text("import no_such_package\n")
-    executor = LocalExecutor(fake_repository(root=root), keeping=FOR_EVER)
+    executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER)
     executor.preload()
     assert failure(await Jobs(executor, tmp_path).run()).code is FailureCode.IMPORT_FAILED
     await executor.close()
@@ -367,7 +367,7 @@ async def test_preloading_that_fails_is_told_in_words(
 async def test_preloading_what_is_not_there(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    executor = LocalExecutor(fake_repository(root=tmp_path), keeping=FOR_EVER)
+    executor = LocalExecutor(fake_repository(root=tmp_path), config=FOR_EVER)
     executor.preload()
     assert failure(await Jobs(executor, tmp_path).run()).code is FailureCode.SCRIPT_MISSING
     await executor.close()

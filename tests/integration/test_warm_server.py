@@ -30,8 +30,8 @@ async def test_jobs_are_weighed_and_hosts_are_logged(serve: Serve) -> None:
         await finished(client, seed=2, keepAlive=0)
         await server.err.line("MiB after its job")
         await server.err.line("ended")
-        hosts = [line for line in server.err.lines if "started" in line]
-        assert len(hosts) == 1
+        runners = [line for line in server.err.lines if "started" in line]
+        assert len(runners) == 1
         with closing(sqlite3.connect(server.folder / "output/.sdrest/jobs.sqlite3")) as table:
             peaks = [peak for (peak,) in table.execute("SELECT peak_rss FROM jobs")]
         assert len(peaks) == 2

@@ -75,8 +75,8 @@ class Target:
 
     async def is_well(self) -> None:
         """Check that an honest job completes."""
-        self._honest = getattr(self, "_honest", 0) + 1
-        job = await self.job(prompt="paint", seed=str(1_000_000 + self._honest))
+        self._protocol_ok = getattr(self, "_honest", 0) + 1
+        job = await self.job(prompt="paint", seed=str(1_000_000 + self._protocol_ok))
         assert job["status"] == "COMPLETE"
 
     def started(self) -> list[list[str]]:

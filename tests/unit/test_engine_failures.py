@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.local.failures import Ending, Raised, Surroundings, classify
+from sdrest.engine.local.failures import Ending, FailureContext, Raised, classify
 from sdrest.engine.local.model_failures import state_dict_reason
 from sdrest.errors import Failure, FailureCode
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
-AROUND = Surroundings(
+AROUND = FailureContext(
     model_flag="--text-to-image-model",
     pip="REPOSITORY/venv/bin/python -m pip install",
     names={"/srv/fork": "REPOSITORY"},

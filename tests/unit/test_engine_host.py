@@ -39,9 +39,9 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
 
 def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
     """Run a job in this process, as a host does with its first one."""
-    stage = main.Stage()
-    with stage.open():
-        code, exception, _ = main.run(job, stage)
+    state = main.RunnerState()
+    with state.open():
+        code, exception, _ = main.run(job, state)
     return code, exception
 
 
@@ -256,9 +256,9 @@ pathlib.Path("drawn.txt").write_text(repr((random.random(), np.random.rand(), to
 def test_events_of_two_jobs(folder: Path) -> None:
     read_end, write_end = os.pipe()
     jobs = [job(folder, "import sys; sys.exit(len(sys.argv))", id=name) for name in ("a", "b")]
-    stage = main.Stage()
-    with stage.open():
-        main.serve(iter(jobs), write_end, stage)
+    state = main.RunnerState()
+    with state.open():
+        main.serve(iter(jobs), write_end, state)
     os.close(write_end)
     with os.fdopen(read_end) as events:
         told = [json.loads(line) for line in events if line.strip()]
@@ -274,8 +274,8 @@ def test_events_of_two_jobs(folder: Path) -> None:
 def test_a_host_that_cannot_tell_leaves_with_the_scripts_code(folder: Path) -> None:
     read_end, write_end = os.pipe()
     text = f"import os; os.close({write_end}); raise SystemExit(7)"
-    stage = main.Stage()
-    with stage.open(), pytest.raises(SystemExit) as left:
-        main.serve(iter([job(folder, text)]), write_end, stage)
+    state = main.RunnerState()
+    with state.open(), pytest.raises(SystemExit) as left:
+        main.serve(iter([job(folder, text)]), write_end, state)
     os.close(read_end)
     assert left.value.code == 7

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sdrest import __version__, metadata, png
-from sdrest.metadata import Making
+from sdrest.metadata import GenerationInfo
 from sdrest.params import MAX_PROMPT_BYTES, JobType, Params, TextToImage, picture_fields, validate
 from tests.support.pngs import TEXTS, bare, chunk, chunks, infotext, is_ours
 
@@ -35,15 +35,15 @@ def params(job_type: JobType = JobType.TEXT_TO_IMAGE, **fields: Any) -> Params:
     return validate(job_type, {"prompt": "a fox", **fields})
 
 
-def of_prompt(prompt: str) -> Making:
+def of_prompt(prompt: str) -> GenerationInfo:
     """The making of any prompt, also of one that the API refuses."""
     given = TextToImage(prompt="").model_copy(update={"prompt": prompt})
-    return Making(given, seed=7, number=1, model=MODEL)
+    return GenerationInfo(given, seed=7, number=1, model=MODEL)
 
 
-def embedded(making: Making, content: bytes = PICTURE) -> bytes:
+def embedded(info: GenerationInfo, content: bytes = PICTURE) -> bytes:
     target = io.BytesIO()
-    metadata.embed(making, io.BytesIO(content), target)
+    metadata.embed(info, io.BytesIO(content), target)
     return target.getvalue()
 
 
@@ -103,14 +103,14 @@ def record(content: bytes) -> dict[str, Any]:
     ],
 )
 def test_parameters_as_the_web_ui_writes_them(asked: Params, number: int, text: str) -> None:
-    making = Making(asked, seed=42, number=number, model=MODEL)
-    assert read(embedded(making))["parameters"] == text
+    info = GenerationInfo(asked, seed=42, number=number, model=MODEL)
+    assert read(embedded(info))["parameters"] == text
 
 
 @pytest.mark.parametrize("job_type", JobType)
 def test_the_record_has_all_that_a_picture_depends_on(job_type: JobType) -> None:
-    making = Making(params(job_type, seed=None, keepAlive=5), 99, 3, MODEL, "63db")
-    told = record(embedded(making))
+    info = GenerationInfo(params(job_type, seed=None, keepAlive=5), 99, 3, MODEL, "63db")
+    told = record(embedded(info))
     asked = told.pop("params")
     assert told == {
         "version": __version__,
@@ -130,12 +130,12 @@ def test_without_a_server_there_is_no_id() -> None:
 
 @given(ANYTHING)
 def test_any_prompt_comes_back_and_nothing_else_changes(prompt: str) -> None:
-    making = of_prompt(prompt)
-    content = embedded(making)
+    info = of_prompt(prompt)
+    content = embedded(info)
 
     told = read(content)
     assert record(content)["params"]["prompt"] == joined(prompt)
-    assert told["parameters"] == metadata.infotext(making, SIZE)
+    assert told["parameters"] == metadata.infotext(info, SIZE)
     found, pairs = infotext(told["parameters"])
     if prompt.isprintable():
         assert found.strip() == prompt.strip()
@@ -143,7 +143,7 @@ def test_any_prompt_comes_back_and_nothing_else_changes(prompt: str) -> None:
 
     assert bare(content) == PICTURE
     assert [is_ours(*found) for found in chunks(content)][:4] == [False, True, True, False]
-    assert embedded(making, content) == content
+    assert embedded(info, content) == content
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_latin_text_is_plain_and_other_text_is_utf_8() -> None:
 @given(ANYTHING.filter(lambda name: name not in {"", ".", ".."} and not set(name) & set("/\0")))
 def test_any_name_of_a_model_is_one_value(name: str) -> None:
     model = Path("/secret") / f"{name}.ckpt"
-    making = Making(params(), seed=7, number=1, model=model)
-    content = embedded(making)
+    info = GenerationInfo(params(), seed=7, number=1, model=model)
+    content = embedded(info)
     _, pairs = infotext(read(content)["parameters"])
     if name.isprintable():
         assert pairs["Model"] == name
@@ -205,11 +205,11 @@ def test_former_chunks_of_the_same_names_are_replaced_and_others_stay() -> None:
     source = picture(text)
     late = chunk(b"tEXt", b"sdrest\0{}") + chunk(b"tIME", bytes(7))
     source = source[:-12] + late + source[-12:]
-    making = of_prompt("a fox")
+    info = of_prompt("a fox")
 
-    content = embedded(making, source)
+    content = embedded(info, source)
 
-    assert read(content)["parameters"] == metadata.infotext(making, SIZE)
+    assert read(content)["parameters"] == metadata.infotext(info, SIZE)
     assert read(content)["Software"] == "a script"
     assert bare(content) == bare(source)
     kept = [found for found in chunks(content) if not is_ours(*found)]

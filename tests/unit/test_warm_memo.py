@@ -30,11 +30,13 @@ class Scripts:
         )
         return (self.folder / f"{name}.new").rename(path)
 
-    def run(self, stage: main.Stage, *, preload: bool = False, **options: Any) -> tuple[Any, Any]:
+    def run(
+        self, state: main.RunnerState, *, preload: bool = False, **options: Any
+    ) -> tuple[Any, Any]:
         """Return what a script saw, and how often it built, read and made something so far."""
         out = self.folder / "out.json"
         out.unlink(missing_ok=True)
-        assert self.host_run(stage, preload=preload, **options) == (0, None, True)
+        assert self.host_run(state, preload=preload, **options) == (0, None, True)
         if preload:
             assert not out.exists()
             return None, None
@@ -42,7 +44,7 @@ class Scripts:
         return seen, counts
 
     def host_run(
-        self, stage: main.Stage, *, preload: bool = False, **options: Any
+        self, state: main.RunnerState, *, preload: bool = False, **options: Any
     ) -> tuple[int, Any, bool]:
         """Return the exit code of a script, what it raised, and whether the host is clean."""
         out = self.folder / "out.json"
@@ -57,14 +59,14 @@ class Scripts:
             "takes_precision": False,
             "preload": preload,
         }
-        return main.run(job, stage)
+        return main.run(job, state)
 
     def cold(self, **options: Any) -> Any:
         """Return what a script sees in a process of its own, so to speak."""
         forget()
-        stage = main.Stage(2)
-        with stage.open():
-            return self.run(stage, **options)[0]
+        state = main.RunnerState(2)
+        with state.open():
+            return self.run(state, **options)[0]
 
 
 def forget() -> None:
@@ -80,10 +82,10 @@ def scripts(tmp_path: Path) -> Iterator[Scripts]:
 
 
 @pytest.fixture
-def stage(scripts: Scripts) -> Iterator[main.Stage]:
-    stage = main.Stage(2)
-    with stage.open():
-        yield stage
+def state(scripts: Scripts) -> Iterator[main.RunnerState]:
+    state = main.RunnerState(2)
+    with state.open():
+        yield state
 
 
 @pytest.mark.parametrize("inpaint", [False, True])
@@ -92,39 +94,41 @@ def test_a_model_is_built_once_and_the_noise_stays_the_same(
 ) -> None:
     wanted = [scripts.cold(seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     forget()
-    stage = main.Stage(2)
-    with stage.open():
-        warm = [scripts.run(stage, seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
+    state = main.RunnerState(2)
+    with state.open():
+        warm = [scripts.run(state, seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     assert [seen for seen, _ in warm] == wanted
     assert [counts for _, counts in warm] == [{"built": 1, "read": 1, "made": 1}] * 3
     assert len({str(seen["noise"]) for seen in wanted}) == 3
 
 
-def test_a_large_model_crosses_blocks_of_the_generator(scripts: Scripts, stage: main.Stage) -> None:
-    warm = [scripts.run(stage, seed=seed, size=2000)[0] for seed in (4, 5)]
+def test_a_large_model_crosses_blocks_of_the_generator(
+    scripts: Scripts, state: main.RunnerState
+) -> None:
+    warm = [scripts.run(state, seed=seed, size=2000)[0] for seed in (4, 5)]
     assert warm == [scripts.cold(seed=seed, size=2000) for seed in (4, 5)]
 
 
-def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, stage: main.Stage) -> None:
-    scripts.run(stage)
+def test_a_replaced_checkpoint_is_read_again(scripts: Scripts, state: main.RunnerState) -> None:
+    scripts.run(state)
     scripts.checkpoint("one.ckpt", {str(number): number + 77 for number in range(9)})
-    seen, counts = scripts.run(stage)
+    seen, counts = scripts.run(state)
     assert seen["weights"] == [*range(77, 86)]
     assert counts == {"built": 2, "read": 2, "made": 1}
 
 
 @pytest.mark.parametrize("inpaint", [False, True])
 def test_a_checkpoint_that_lacks_weights_is_refused(
-    scripts: Scripts, stage: main.Stage, inpaint: bool
+    scripts: Scripts, state: main.RunnerState, inpaint: bool
 ) -> None:
     whole = scripts.folder / "one.ckpt"
     lacking = scripts.checkpoint("lacking.ckpt", {"0": 77, "more": 1})
     for _ in range(2):
-        assert scripts.run(stage, inpaint=inpaint)[0]["weights"] == [*range(5, 14)]
-        code, exception, clean = scripts.host_run(stage, ckpt=str(lacking), inpaint=inpaint)
+        assert scripts.run(state, inpaint=inpaint)[0]["weights"] == [*range(5, 14)]
+        code, exception, clean = scripts.host_run(state, ckpt=str(lacking), inpaint=inpaint)
         assert (code, exception["types"][0], clean) == (1, "UnusableCheckpointError", True)
         assert exception["text"].startswith("lacks 8 of 9 weights that the script needs, for exam")
-    assert scripts.run(stage, ckpt=str(whole), inpaint=inpaint)[1]["built"] == 1
+    assert scripts.run(state, ckpt=str(whole), inpaint=inpaint)[1]["built"] == 1
 
 
 @pytest.mark.parametrize(
@@ -137,36 +141,38 @@ def test_a_checkpoint_that_lacks_weights_is_refused(
     ],
 )
 def test_what_is_not_a_model_is_named(
-    scripts: Scripts, stage: main.Stage, content: Any, text: str
+    scripts: Scripts, state: main.RunnerState, content: Any, text: str
 ) -> None:
     path = scripts.folder / "other.ckpt"
     path.write_bytes(pickle.dumps({**content, "global_step": 7} if content else content))
     for _ in range(2):
-        code, exception, _ = scripts.host_run(stage, ckpt=str(path), inpaint=True)
+        code, exception, _ = scripts.host_run(state, ckpt=str(path), inpaint=True)
         assert code == 1
         assert exception["text"].startswith(text)
 
 
-def test_one_checkpoint_in_two_models(scripts: Scripts, stage: main.Stage) -> None:
-    scripts.run(stage)
-    seen, counts = scripts.run(stage, size=4)
+def test_one_checkpoint_in_two_models(scripts: Scripts, state: main.RunnerState) -> None:
+    scripts.run(state)
+    seen, counts = scripts.run(state, size=4)
     assert (len(seen["weights"]), seen["step"], counts["built"]) == (4, 7, 2)
     assert seen["weights"][:2] == [5, 6]
-    assert scripts.run(stage)[1]["built"] == 2
+    assert scripts.run(state)[1]["built"] == 2
 
 
-def test_only_so_many_models_stay(scripts: Scripts, stage: main.Stage) -> None:
+def test_only_so_many_models_stay(scripts: Scripts, state: main.RunnerState) -> None:
     built = []
     for size in (3, 4, 5, 4, 3):
-        seen, counts = scripts.run(stage, size=size)
+        seen, counts = scripts.run(state, size=size)
         assert seen["weights"][:2] == [5, 6]
         built.append(counts["built"])
     assert built == [1, 2, 3, 3, 4]
 
 
-def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: main.Stage) -> None:
-    first = scripts.run(stage, then="model.weights[0].change(1000)")[0]
-    seen, counts = scripts.run(stage)
+def test_what_a_script_does_to_a_model_is_not_kept(
+    scripts: Scripts, state: main.RunnerState
+) -> None:
+    first = scripts.run(state, then="model.weights[0].change(1000)")[0]
+    seen, counts = scripts.run(state)
     assert seen == first
     assert counts["built"] == 2
 
@@ -175,38 +181,38 @@ def test_what_a_script_does_to_a_model_is_not_kept(scripts: Scripts, stage: main
     "then", ["checkpoint['optimizer']", "dict(checkpoint)", "len(state), list(state)"]
 )
 def test_other_parts_of_a_checkpoint_are_there(
-    scripts: Scripts, stage: main.Stage, then: str
+    scripts: Scripts, state: main.RunnerState, then: str
 ) -> None:
-    scripts.run(stage)
-    scripts.run(stage, then=then)
-    assert scripts.run(stage, then="assert 'nothing' not in checkpoint")[1]["built"] == 1
+    scripts.run(state)
+    scripts.run(state, then=then)
+    assert scripts.run(state, then="assert 'nothing' not in checkpoint")[1]["built"] == 1
 
 
 def test_a_model_that_draws_from_elsewhere_is_made_anew(
-    scripts: Scripts, stage: main.Stage
+    scripts: Scripts, state: main.RunnerState
 ) -> None:
-    made = [scripts.run(stage, checker="draws from random")[1]["made"] for _ in range(2)]
+    made = [scripts.run(state, checker="draws from random")[1]["made"] for _ in range(2)]
     assert made == [1, 2]
 
 
-def test_few_pretrained_models_stay(scripts: Scripts, stage: main.Stage) -> None:
+def test_few_pretrained_models_stay(scripts: Scripts, state: main.RunnerState) -> None:
     names = [*map(str, range(9)), "0", "8"]
-    made = [scripts.run(stage, checker=name)[1]["made"] for name in names]
+    made = [scripts.run(state, checker=name)[1]["made"] for name in names]
     assert made[-2:] == [10, 10]
 
 
-def test_a_pretrained_folder_that_changes(scripts: Scripts, stage: main.Stage) -> None:
+def test_a_pretrained_folder_that_changes(scripts: Scripts, state: main.RunnerState) -> None:
     folder = scripts.folder / "checker"
     folder.mkdir()
     weights = folder / "model.bin"
     weights.write_text("old")
-    counts = [scripts.run(stage)[1]["made"] for _ in range(2)]
+    counts = [scripts.run(state)[1]["made"] for _ in range(2)]
     weights.write_text("newer")
-    assert [*counts, scripts.run(stage)[1]["made"]] == [1, 1, 2]
+    assert [*counts, scripts.run(state)[1]["made"]] == [1, 1, 2]
 
 
 def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
-    scripts: Scripts, stage: main.Stage
+    scripts: Scripts, state: main.RunnerState
 ) -> None:
     path = scripts.folder / "plain.ckpt"
     path.write_bytes(pickle.dumps([1, 2]))
@@ -218,27 +224,29 @@ def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
         "except FileNotFoundError: pass\n"
         "else: raise AssertionError"
     )
-    scripts.run(stage, then=then)
-    assert scripts.run(stage)[1]["built"] == 2
+    scripts.run(state, then=then)
+    assert scripts.run(state)[1]["built"] == 2
 
 
-def test_preloading_stops_when_the_model_is_there(scripts: Scripts, stage: main.Stage) -> None:
+def test_preloading_stops_when_the_model_is_there(
+    scripts: Scripts, state: main.RunnerState
+) -> None:
     sys.path.insert(0, str(REPOSITORY))
     try:
         __import__("torch")
-        scripts.run(stage, preload=True)
+        scripts.run(state, preload=True)
     finally:
         sys.path.remove(str(REPOSITORY))
-    seen, counts = scripts.run(stage)
+    seen, counts = scripts.run(state)
     assert counts["built"] == 1
     assert seen == scripts.cold()
 
 
-def test_the_device_and_inode_tell_files_apart(scripts: Scripts, stage: main.Stage) -> None:
-    scripts.run(stage)
+def test_the_device_and_inode_tell_files_apart(scripts: Scripts, state: main.RunnerState) -> None:
+    scripts.run(state)
     one = scripts.folder / "one.ckpt"
     before = one.stat()
     copy = scripts.checkpoint("copy.ckpt", {str(number): number + 8 for number in range(2000)})
     os.utime(copy, ns=(before.st_mtime_ns, before.st_mtime_ns))
     copy.replace(one)
-    assert scripts.run(stage)[0]["weights"][:2] == [8, 9]
+    assert scripts.run(state)[0]["weights"][:2] == [8, 9]

@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     sys.modules.pop("root_module", None)
 
 
-def run(stage: main.Stage, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
+def run(state: main.RunnerState, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
     script = folder / "scripts" / "script.py"
     script.write_text(text)
     job = {
@@ -92,22 +92,22 @@ def run(stage: main.Stage, folder: Path, text: str, **changes: Any) -> tuple[int
         "takes_precision": False,
         "preload": False,
     }
-    return main.run({**job, **changes}, stage)
+    return main.run({**job, **changes}, state)
 
 
-def seen(stage: main.Stage, folder: Path) -> list[Any]:
-    assert run(stage, folder, LOOK) == (0, None, True)
+def seen(state: main.RunnerState, folder: Path) -> list[Any]:
+    assert run(state, folder, LOOK) == (0, None, True)
     found: list[Any] = json.loads((folder / "seen.json").read_text())
     return found
 
 
 def test_a_mess_is_cleared_away(folder: Path) -> None:
-    stage = main.Stage()
-    with stage.open():
-        seen(stage, folder)  # imports numpy, which adds filters of warnings
-        before, *drawn = seen(stage, folder)
-        assert run(stage, folder, MESS)[::2] == (1, True)
-        after, *drawn_after = seen(stage, folder)
+    state = main.RunnerState()
+    with state.open():
+        seen(state, folder)  # imports numpy, which adds filters of warnings
+        before, *drawn = seen(state, folder)
+        assert run(state, folder, MESS)[::2] == (1, True)
+        after, *drawn_after = seen(state, folder)
     assert after["environ"].pop("IMPORTED") == "yes"  # modules are imported once
     assert after == before
     assert (folder / "exit.txt").read_text() == "bye"
@@ -122,37 +122,37 @@ def test_a_mess_is_cleared_away(folder: Path) -> None:
 
 
 def test_a_thread_that_stays_is_told(folder: Path) -> None:
-    stage = main.Stage()
+    state = main.RunnerState()
     text = """
 import threading
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 """
-    with stage.open():
-        assert run(stage, folder, text) == (0, None, False)
-        assert run(stage, folder, "") == (0, None, True)
+    with state.open():
+        assert run(state, folder, text) == (0, None, False)
+        assert run(state, folder, "") == (0, None, True)
 
 
 def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
     (folder / "root_module.py").write_text(
         "import atexit\ncalls = []\nregistered = atexit.register(calls.append, 1)\n"
     )
-    stage = main.Stage()
+    state = main.RunnerState()
     text = "import root_module, sys\nassert root_module.calls == []\n"
-    with stage.open():
-        assert run(stage, folder, text) == (0, None, True)
-        assert run(stage, folder, text) == (0, None, True)
+    with state.open():
+        assert run(state, folder, text) == (0, None, True)
+        assert run(state, folder, text) == (0, None, True)
 
 
 def test_locks_of_bars_are_given_back(folder: Path) -> None:
-    stage = main.Stage()
+    state = main.RunnerState()
     text = """
 import tqdm
 tqdm.tqdm(range(0)).close()
 for lock in tqdm.tqdm._lock.locks:
     lock.acquire()
 """
-    with stage.open():
-        run(stage, folder, text)
+    with state.open():
+        run(state, folder, text)
     lock = sys.modules["tqdm"].tqdm._lock
     taken: list[bool] = []
 
@@ -192,29 +192,29 @@ torch.set_default_dtype("float64")
 torch.set_grad_enabled(False)
 torch.backends.cudnn.benchmark = True
 """
-    stage = main.Stage()
+    state = main.RunnerState()
     try:
-        with stage.open():
-            assert run(stage, folder, mess) == (0, None, True)
-            assert run(stage, folder, mess) == (0, None, True)
+        with state.open():
+            assert run(state, folder, mess) == (0, None, True)
+            assert run(state, folder, mess) == (0, None, True)
         assert sys.modules["torch"].seeds == [67280421310721]
     finally:
         sys.modules.pop("torch", None)
 
 
-# A script that is interrupted while it waits; `sys.stage` is the host's, for the script to find.
+# A script that is interrupted while it waits; `sys.state` is the host's, for the script to find.
 WAIT = "import sys, time\nsys.stage.steps.append('went on')\ntime.sleep(600)\n"
 REQUEST = "import sys\nsys.stage.interrupts.request('1')\n"
 
 
 @pytest.fixture
-def stage() -> Iterator[main.Stage]:
-    stage = main.Stage()
-    stage.steps = []  # type: ignore[attr-defined]  # for scripts to tell
-    sys.stage = stage  # type: ignore[attr-defined]  # as above
-    with stage.open():
-        yield stage
-    del sys.stage  # type: ignore[attr-defined]  # as above
+def state() -> Iterator[main.RunnerState]:
+    state = main.RunnerState()
+    state.steps = []  # type: ignore[attr-defined]  # for scripts to tell
+    sys.state = state  # type: ignore[attr-defined]  # as above
+    with state.open():
+        yield state
+    del sys.state  # type: ignore[attr-defined]  # as above
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,9 @@ def stage() -> Iterator[main.Stage]:
         "import folder_module.inner",
     ],
 )
-def test_an_interrupt_waits_for_imports(folder: Path, stage: main.Stage, statement: str) -> None:
+def test_an_interrupt_waits_for_imports(
+    folder: Path, state: main.RunnerState, statement: str
+) -> None:
     busy = "import time\nend = time.monotonic() + 0.05\nwhile time.monotonic() < end: pass\n"
     (folder / "root_module.py").write_text(f"{REQUEST}{busy}value = 1\n")
     (folder / "outer_module.py").write_text(f"import root_module\n{busy}value = 1\n")
@@ -237,7 +239,7 @@ def test_an_interrupt_waits_for_imports(folder: Path, stage: main.Stage, stateme
     (folder / "folder_module/inner.py").write_text(f"{busy}value = 1\n")
     names = {"root_module", "outer_module", "folder_module", "folder_module.inner"}
     try:
-        code, exception, clean = run(stage, folder, f"{statement}\n{WAIT}")
+        code, exception, clean = run(state, folder, f"{statement}\n{WAIT}")
         imported = [sys.modules[name] for name in names & set(sys.modules)]
     finally:
         for name in names:
@@ -261,59 +263,59 @@ def test_an_interrupt_waits_for_imports(folder: Path, stage: main.Stage, stateme
     ],
 )
 def test_an_import_that_ends_a_script_ends_the_host(
-    folder: Path, stage: main.Stage, raises: str, script: str, *, clean: bool
+    folder: Path, state: main.RunnerState, raises: str, script: str, *, clean: bool
 ) -> None:
     (folder / "root_module.py").write_text(f"raise {raises}\n")
-    assert run(stage, folder, script)[2] is clean
+    assert run(state, folder, script)[2] is clean
 
 
 def test_an_interrupt_that_came_early(folder: Path) -> None:
-    stage = main.Stage()
-    stage.interrupts.request("1")
-    with stage.open():
-        assert run(stage, folder, "import os\nos.mkdir('x')")[0] == 1
-        assert run(stage, folder, "import os\nos.mkdir('y')") == (0, None, True)
+    state = main.RunnerState()
+    state.interrupts.request("1")
+    with state.open():
+        assert run(state, folder, "import os\nos.mkdir('x')")[0] == 1
+        assert run(state, folder, "import os\nos.mkdir('y')") == (0, None, True)
     assert not (folder / "x").exists()
 
 
 def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
-    stage = main.Stage()
-    sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
+    state = main.RunnerState()
+    sys.state = state  # type: ignore[attr-defined]  # for the script to find
     try:
-        with stage.open():
+        with state.open():
             text = "import sys\nsys.stage.interrupts.request('2')\n"
-            assert run(stage, folder, text) == (0, None, True)
+            assert run(state, folder, text) == (0, None, True)
     finally:
-        del sys.stage  # type: ignore[attr-defined]  # as above
+        del sys.state  # type: ignore[attr-defined]  # as above
 
 
 def test_an_interrupt_ends_a_script(folder: Path) -> None:
-    stage = main.Stage()
-    sys.stage = stage  # type: ignore[attr-defined]  # for the script to find
+    state = main.RunnerState()
+    sys.state = state  # type: ignore[attr-defined]  # for the script to find
     text = "import signal, sys\nsys.stage.interrupts.request('1')\nsignal.pause()\n"
     try:
-        with stage.open():
-            code, exception, _ = run(stage, folder, text)
+        with state.open():
+            code, exception, _ = run(state, folder, text)
     finally:
-        del sys.stage  # type: ignore[attr-defined]  # as above
+        del sys.state  # type: ignore[attr-defined]  # as above
     assert (code, exception["types"][0]) == (1, "KeyboardInterrupt")
 
 
 def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "root_module.py").write_text("raise ValueError('here')\n")
-    stage = main.Stage()
-    with stage.open():
-        run(stage, folder, "import root_module")
+    state = main.RunnerState()
+    with state.open():
+        run(state, folder, "import root_module")
     shown = capfd.readouterr().err
     assert shown.count("File ") == 2
     assert "engine/runner" not in shown
 
 
 def test_code_that_changed_is_noticed(folder: Path) -> None:
-    stage = main.Stage()
-    with stage.open():
-        run(stage, folder, "import root_module")
-    stage.sources.note([str(folder)])
-    assert not stage.sources.changed()
+    state = main.RunnerState()
+    with state.open():
+        run(state, folder, "import root_module")
+    state.sources.note([str(folder)])
+    assert not state.sources.changed()
     (folder / "root_module.py").unlink()
-    assert stage.sources.changed()
+    assert state.sources.changed()

@@ -12,11 +12,11 @@ from sdrest import pictures
 from sdrest.engine.base import Event, Finished, Started, Task
 from sdrest.engine.local import links
 from sdrest.engine.local.failures import not_started
-from sdrest.engine.local.pool import Keeping, Occupancy, Pool
+from sdrest.engine.local.pool import Pool, PoolConfig, PoolStats
 from sdrest.engine.local.preload import preload
 from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository, problem
-from sdrest.engine.local.runner import Host
+from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.engine.local.task_run import TaskRun, UnreadableImageError
 from sdrest.engine.local.verdict import failure_of, was_signalled
@@ -46,7 +46,7 @@ _AGAIN = "again"
 class LocalExecutor:
     """An `Executor` over host processes on this machine.
 
-    `keeping` says how many there are and what stays in them between tasks: by default nothing. A
+    `config` says how many there are and what stays in them between tasks: by default nothing. A
     failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
     that is to end has `grace` seconds after SIGTERM. With `metadata` images tell how they were
     made (`sdrest.metadata`); else those of a prompt are the script's files as they are.
@@ -56,15 +56,15 @@ class LocalExecutor:
         self,
         repository: Repository,
         *,
-        keeping: Keeping | None = None,
+        config: PoolConfig | None = None,
         stderr_tail: int = 65536,
         grace: float = GRACE,
         metadata: bool = False,
     ) -> None:
         self._repository = repository
         self._metadata = metadata
-        self._keeping = keeping or Keeping()
-        self._pool = Pool(repository, self._keeping, stderr_tail=stderr_tail, grace=grace)
+        self._pool_config = config or PoolConfig()
+        self._pool = Pool(repository, self._pool_config, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
@@ -85,41 +85,41 @@ class LocalExecutor:
         run = TaskRun(task, prepared, model)
         keep_alive = task.params.keep_alive
         if keep_alive is None:
-            keep_alive = self._keeping.keep_alive
+            keep_alive = self._pool_config.keep_alive
         try:
-            host = await self._hand_over(run, prepared)
+            runner = await self._hand_over(run, prepared)
         except OSError as error:
             yield Finished(not_started(error))
             return
-        lease = _Lease(host)
+        lease = _Lease(runner)
         try:
-            yield Started(host.pid, warm=host.submitted > 1)
+            yield Started(runner.pid, warm=runner.submitted > 1)
             async with aclosing(self._watch(run, lease)) as events:
                 async for event in events:
                     yield event
             lease.is_over = True
             sound = lease.failure is None or lease.failure.code not in _LASTING
-            self._pool.let_go(lease.host, keep_alive=keep_alive, reusable=sound)
+            self._pool.let_go(lease.runner, keep_alive=keep_alive, reusable=sound)
             yield Finished(lease.failure, run.peak, lease.signalled)
         except UnreadableImageError as error:
             lease.is_over = True
-            await self._pool.dismiss(lease.host, keep_alive=keep_alive)
+            await self._pool.dismiss(lease.runner, keep_alive=keep_alive)
             yield Finished(_cannot_write(error.__cause__), run.peak)
         finally:
             if not lease.is_over:
-                await self._pool.dismiss(lease.host, keep_alive=keep_alive)
+                await self._pool.dismiss(lease.runner, keep_alive=keep_alive)
             if lease.again:
                 links.clear(lease.again)
 
     def preload(self) -> None:
         """Start a host and load the text-to-image model, while tasks wait; a failure is logged."""
         self._preloading = asyncio.create_task(
-            preload(self._pool, self._repository, keep_alive=self._keeping.keep_alive)
+            preload(self._pool, self._repository, keep_alive=self._pool_config.keep_alive)
         )
 
-    async def occupancy(self) -> Occupancy:
+    async def stats(self) -> PoolStats:
         """Return how many hosts there are, and what they hold."""
-        return await self._pool.occupancy()
+        return await self._pool.stats()
 
     async def close(self) -> None:
         """End every process that is still there."""
@@ -132,28 +132,28 @@ class LocalExecutor:
 
         Where earlier jobs of the host may be the reason, the task runs again in a fresh one.
         """
-        async with aclosing(run.events(lease.host)) as events:
+        async with aclosing(run.events(lease.runner)) as events:
             async for event in events:
                 yield event
         await self._judge(run, lease)
-        if lease.failure and not lease.signalled and _may_be_due_to(lease.host, lease.failure):
-            _log.debug("Host %d failed; its job runs again in a fresh one.", lease.host.pid)
+        if lease.failure and not lease.signalled and _may_be_due_to(lease.runner, lease.failure):
+            _log.debug("Host %d failed; its job runs again in a fresh one.", lease.runner.pid)
             lease.failure = await self._start_again(run, lease)
             if lease.failure:
                 return
-            async with aclosing(run.events(lease.host)) as events:
+            async with aclosing(run.events(lease.runner)) as events:
                 async for event in events:
                     yield event
             await self._judge(run, lease)
 
     async def _judge(self, run: TaskRun, lease: "_Lease") -> None:
         """Note why a script that has ended failed; nothing where all images are there."""
-        host, result = lease.host, lease.host.result
+        runner, result = lease.runner, lease.runner.result
         lease.failure, lease.signalled = None, False
         if run.complete or result is None:
             return
-        lease.signalled = was_signalled(host, result)
-        judge = partial(failure_of, host, result, run.task, self._repository)
+        lease.signalled = was_signalled(runner, result)
+        judge = partial(failure_of, runner, result, run.task, self._repository)
         lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
 
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
@@ -163,36 +163,36 @@ class LocalExecutor:
         if isinstance(prepared, Failure):
             return prepared
         try:
-            lease.host = await self._pool.replace(lease.host)
+            lease.runner = await self._pool.replace(lease.runner)
         except OSError as error:
             return not_started(error)
         lease.again = prepared
         run.restart(task, prepared)
-        lease.host.submit(
+        lease.runner.submit(
             prepared, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
         )
         return None
 
-    async def _hand_over(self, run: TaskRun, invocation: Invocation) -> Host:
+    async def _hand_over(self, run: TaskRun, invocation: Invocation) -> Runner:
         """Give the task to a host. One that was idle may have died, or have old code: to the next.
 
         Raises OSError where no host can be started.
         """
         while True:
-            host = await self._pool.take(self._repository.model(run.task.params.type))
-            first = host.submitted == 0
+            runner = await self._pool.take(self._repository.model(run.task.params.type))
+            first = runner.submitted == 0
             try:
-                host.submit(
+                runner.submit(
                     invocation, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
                 )
-                while not (first or host.accepted) and host.result is None:
+                while not (first or runner.accepted) and runner.result is None:
                     await run.wait()
             except BaseException:
-                await self._pool.dismiss(host, keep_alive=0)
+                await self._pool.dismiss(runner, keep_alive=0)
                 raise
-            if first or host.accepted:
-                return host
-            await self._pool.give_back(host, keep_alive=0, reusable=False)
+            if first or runner.accepted:
+                return runner
+            await self._pool.give_back(runner, keep_alive=0, reusable=False)
 
 
 @dataclass(slots=True)
@@ -202,21 +202,21 @@ class _Lease:
     `signalled` is that of `Finished`; `again` is the second run of the task, if there is one.
     """
 
-    host: Host
+    runner: Runner
     again: Invocation | None = None
     failure: Failure | None = None
     signalled: bool = False
     is_over: bool = False
 
 
-def _may_be_due_to(host: Host, failure: Failure) -> bool:
+def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
     """Whether earlier jobs of the host may be why this one failed.
 
     Not where the script itself chose to end, nor where the cause lies outside of the process.
     """
-    if host.submitted == 1 or failure.code in _EXTERNAL:
+    if runner.submitted == 1 or failure.code in _EXTERNAL:
         return False
-    return not host.returned
+    return not runner.returned
 
 
 def _prepare(task: Task, repository: Repository) -> Invocation | Failure:

@@ -87,7 +87,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FailureContext:
     """What messages may name: the checkpoint's flag, how to install modules, names of paths.
 
     `config` is the configuration that the script loads, by its path in the repository.
@@ -142,14 +142,14 @@ _LONGEST_TEXT = 500
 _Diagnosis = tuple[FailureCode, str]
 
 
-def classify(ending: Ending, surroundings: Surroundings) -> Failure:
+def classify(ending: Ending, context: FailureContext) -> Failure:
     """Return the failure of a script that did not make all its images."""
-    code, message = _diagnose(ending, surroundings)
-    return Failure(code, message, _details(ending, surroundings))
+    code, message = _diagnose(ending, context)
+    return Failure(code, message, _details(ending, context))
 
 
-def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
-    lack = _lack_of_resources(ending, around)
+def _diagnose(ending: Ending, context: FailureContext) -> _Diagnosis:
+    lack = _lack_of_resources(ending, context)
     if lack:
         return lack
     if not ending.ready and ending.code >= 0:
@@ -160,8 +160,8 @@ def _diagnose(ending: Ending, around: Surroundings) -> _Diagnosis:
     if number:
         return FailureCode.KILLED, _killed(number, ending.oom_killed)
     if ending.raised is None:
-        return _diagnose_exit(ending, around)
-    return _diagnose_exception(ending.raised, around)
+        return _diagnose_exit(ending, context)
+    return _diagnose_exception(ending.raised, context)
 
 
 def _evidence(ending: Ending) -> str:
@@ -176,9 +176,9 @@ def _evidence(ending: Ending) -> str:
     return ending.stderr if ending.code else ""
 
 
-def _lack_of_resources(ending: Ending, around: Surroundings) -> _Diagnosis | None:
+def _lack_of_resources(ending: Ending, context: FailureContext) -> _Diagnosis | None:
     raised, told = ending.raised, _evidence(ending)
-    if lacks_memory(told, noexec=around.noexec):
+    if lacks_memory(told, noexec=context.noexec):
         return FailureCode.OUT_OF_MEMORY, memory_advice(told, loaded=ending.loaded)
     if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
         return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
@@ -205,54 +205,54 @@ def _killed(number: int, oom_killed: bool | None) -> str:  # noqa: FBT001 (a fac
     return f"{killed} Submit the request again."
 
 
-def _diagnose_exit(ending: Ending, around: Surroundings) -> _Diagnosis:
+def _diagnose_exit(ending: Ending, context: FailureContext) -> _Diagnosis:
     if ending.code == 0:
         return FailureCode.IMAGES_MISSING, (
             f"The script ended without an error, but made only {ending.images} of "
             f"{ending.total_images} images. See the last lines of its output."
         )
-    *_, last = ["", *last_lines(ending.stderr, around.names).splitlines()]
+    *_, last = ["", *last_lines(ending.stderr, context.names).splitlines()]
     reason = f": {_shorten(last)}" if last else "."
     return FailureCode.SCRIPT_FAILED, f"The script ended with exit code {ending.code}{reason}"
 
 
-def _diagnose_exception(raised: Raised, around: Surroundings) -> _Diagnosis:
-    text = redact(str(raised), around.names)
+def _diagnose_exception(raised: Raised, context: FailureContext) -> _Diagnosis:
+    text = redact(str(raised), context.names)
     if _UNUSABLE in raised.types:
         return FailureCode.MODEL_INVALID, (
-            f"The model checkpoint ({around.model_flag}) {raised.text}"
+            f"The model checkpoint ({context.model_flag}) {raised.text}"
         )
     if "ImportError" in raised.types:
-        return FailureCode.IMPORT_FAILED, _import_advice(raised, text, around)
+        return FailureCode.IMPORT_FAILED, _import_advice(raised, text, context)
     diagnosis = hub_model_problem(
-        raised, text, around.hub_problems, around.hub_folders
-    ) or config_problem(raised.types, text, around.config)
+        raised, text, context.hub_problems, context.hub_folders
+    ) or config_problem(raised.types, text, context.config)
     if diagnosis:
-        return diagnosis.code, redact(diagnosis.message, around.names)
+        return diagnosis.code, redact(diagnosis.message, context.names)
     if raised.files & _LOADERS:
-        return _diagnose_model(raised, text, around)
+        return _diagnose_model(raised, text, context)
     if _BAD_MODEL.search(raised.text):
-        return _diagnose_model(raised, text, around)
+        return _diagnose_model(raised, text, context)
     return FailureCode.SCRIPT_FAILED, f"The script failed: {_shorten(text)}"
 
 
-def _diagnose_model(raised: Raised, text: str, around: Surroundings) -> _Diagnosis:
+def _diagnose_model(raised: Raised, text: str, context: FailureContext) -> _Diagnosis:
     if "FileNotFoundError" in raised.types:
-        return FailureCode.MODEL_MISSING, missing_model(around.model_flag)
+        return FailureCode.MODEL_MISSING, missing_model(context.model_flag)
     reason = state_dict_reason(text)[:400]
     if "size mismatch" in reason:
         return FailureCode.MODEL_INVALID, (
-            f"The model checkpoint ({around.model_flag}) does not fit this script: {reason}. "
-            f"Start the server with {around.model_flag} followed by a model for it."
+            f"The model checkpoint ({context.model_flag}) does not fit this script: {reason}. "
+            f"Start the server with {context.model_flag} followed by a model for it."
         )
     return FailureCode.MODEL_INVALID, (
-        f"The model checkpoint ({around.model_flag}) cannot be loaded: it is damaged, "
+        f"The model checkpoint ({context.model_flag}) cannot be loaded: it is damaged, "
         f"incomplete or not made for this script. Download it again. ({reason})"
     )
 
 
-def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
-    if lacks_execution(str(raised), noexec=around.noexec):
+def _import_advice(raised: Raised, text: str, context: FailureContext) -> str:
+    if lacks_execution(str(raised), noexec=context.noexec):
         return (
             "The file system of the repository's Python forbids execution. Mount it without "
             f"noexec, or make the virtual environment elsewhere. ({_shorten(text)})"
@@ -262,13 +262,13 @@ def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
         return (
             f"The repository's Python lacks the library {library[1] or library[2]}. Install it "
             "with the system's package manager, or install the Python package that needs it again, "
-            f"with {around.pip} --force-reinstall. ({_shorten(text)})"
+            f"with {context.pip} --force-reinstall. ({_shorten(text)})"
         )
     module = (raised.module or "").partition(".")[0]
     if not module or "ModuleNotFoundError" not in raised.types:
         return (
             f"The repository's Python cannot import what the script needs: {_shorten(text)} "
-            f"Install it again there, with {around.pip}."
+            f"Install it again there, with {context.pip}."
         )
     if module in _OWN_MODULES:
         return (
@@ -277,7 +277,7 @@ def _import_advice(raised: Raised, text: str, around: Surroundings) -> str:
         )
     return (
         f"The repository's Python has no module {module}. Install it there: "
-        f"{around.pip} {module_package(module)}"
+        f"{context.pip} {module_package(module)}"
     )
 
 
@@ -294,13 +294,13 @@ def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
-def _details(ending: Ending, around: Surroundings) -> dict[str, Any]:
+def _details(ending: Ending, context: FailureContext) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if ending.code < 0:
         details["signal"] = _signal_name(-ending.code)
     else:
         details["exitCode"] = ending.code
-    return {**details, "stderr": last_lines(ending.stderr, around.names)}
+    return {**details, "stderr": last_lines(ending.stderr, context.names)}
 
 
 def _signal_name(number: int) -> str:

@@ -27,20 +27,20 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
     with tempfile.TemporaryDirectory(prefix="sdrest-") as folder:
         task = Task(id="", params=TextToImage(prompt=""), seed=0, workdir=Path(folder))
         try:
-            host = await pool.take(repository.text_to_image_model)
+            runner = await pool.take(repository.text_to_image_model)
         except OSError as error:
             _log.warning("Nothing was loaded: %s", error)
             return
         changed = asyncio.Event()
         try:
-            host.submit(plan(task, repository), repository, on_change=changed.set, preload=True)
-            while host.result is None:
+            runner.submit(plan(task, repository), repository, on_change=changed.set, preload=True)
+            while runner.result is None:
                 changed.clear()
                 await changed.wait()
-            if host.result.code:
-                await host.settle()
-                level = logging.DEBUG if was_signalled(host, host.result) else logging.WARNING
-                told = await asyncio.to_thread(failure_of, host, host.result, task, repository)
+            if runner.result.code:
+                await runner.settle()
+                level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
+                told = await asyncio.to_thread(failure_of, runner, runner.result, task, repository)
                 _log.log(level, "Nothing was loaded: %s", told.local_message)
         finally:
-            await pool.dismiss(host, keep_alive=keep_alive)
+            await pool.dismiss(runner, keep_alive=keep_alive)

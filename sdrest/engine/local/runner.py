@@ -1,4 +1,4 @@
-"""The server's side of `host.py`: starts it, sends it a job, hears its events.
+"""The server's side of `runner.py`: starts it, sends it a job, hears its events.
 
 A host lives in the repository's Python and takes one job after the other (`pool.py` says which).
 The pipe of jobs stays open while the host shall live, since its end kills it.
@@ -19,7 +19,7 @@ from sdrest.engine.local.oom import OomCounter
 from sdrest.engine.local.process import GRACE, NO_OWNER, Pipe, ProcessTree, Tail
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import Invocation, environment
-from sdrest.engine.runner import main as host_program
+from sdrest.engine.runner import main as runner_program
 
 _LONGEST_EVENT = 1 << 20
 
@@ -32,7 +32,7 @@ class Result:
     raised: Raised | None = None
 
 
-class Host:
+class Runner:
     """A host process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
@@ -43,11 +43,11 @@ class Host:
         self._on_change: Callable[[], object] = _nothing
         self._line = b""
         self._job = ""
-        self._told: Result | None = None
+        self._reported: Result | None = None
         self._flagged: set[int] = set()
         self._accepted = False
         self._clean = False
-        self._honest = True
+        self._protocol_ok = True
         self._settled = False
         self._ready = False
         self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
@@ -72,7 +72,7 @@ class Host:
                 asyncio.BaseProtocol, os.fdopen(own_end, "wb", buffering=0)
             )
             self._tree = await ProcessTree.start(
-                [python, "-u", host_program.__file__, *map(str, numbers)],
+                [python, "-u", runner_program.__file__, *map(str, numbers)],
                 environment=environment(os.environ, repository),
                 stderr=stderr,
                 descriptors=(jobs_end, events.write_end),
@@ -104,7 +104,7 @@ class Host:
         self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
         if self.submitted:  # else it may hold why the host does not come up
             self._tail = Tail(self._stderr_tail)
-        self._told, self._accepted, self._clean = None, False, False
+        self._reported, self._accepted, self._clean = None, False, False
         self._settled = False
         self._oom = OomCounter(self.pid)
         self._flagged = set()
@@ -144,8 +144,8 @@ class Host:
     @property
     def result(self) -> Result | None:
         """How the job ended, as the host told or as its death tells; None while it runs."""
-        if self._told:
-            return self._told
+        if self._reported:
+            return self._reported
         if self._tree is None or self._tree.returncode is None:
             return None
         return Result(self._tree.returncode)
@@ -163,7 +163,7 @@ class Host:
     @property
     def returned(self) -> bool:
         """Whether the script came to its end, or left with an exit code of its own choice."""
-        return self._told is not None and self._told.raised is None
+        return self._reported is not None and self._reported.raised is None
 
     @property
     def flagged(self) -> frozenset[int]:
@@ -171,9 +171,9 @@ class Host:
         return frozenset(self._flagged)
 
     @property
-    def unspoiled(self) -> bool:
+    def reusable(self) -> bool:
         """Whether the job has ended, and another one would find the host as this one did."""
-        return self.alive and self._told is not None and self._clean and self._honest
+        return self.alive and self._reported is not None and self._clean and self._protocol_ok
 
     @property
     def ready(self) -> bool:
@@ -239,11 +239,11 @@ class Host:
         for line in filter(None, lines):
             # A script may write garbage into any descriptor.
             try:
-                self._hear(json.loads(line))
+                self._receive(json.loads(line))
             except (ValueError, TypeError, KeyError, RecursionError):
-                self._honest = False
+                self._protocol_ok = False
 
-    def _hear(self, event: dict[str, Any]) -> None:
+    def _receive(self, event: dict[str, Any]) -> None:
         if event["event"] == "ready":
             self._ready = True
             return
@@ -254,7 +254,7 @@ class Host:
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
         elif event["event"] == "finished":
-            self._told = Result(int(event["code"]), _raised(event["exception"]))
+            self._reported = Result(int(event["code"]), _raised(event["exception"]))
             self._clean = event["clean"] is True
         self._on_change()
 

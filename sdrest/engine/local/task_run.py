@@ -13,7 +13,7 @@ from sdrest.engine.base import Event, ImageReady, Progress, Task
 from sdrest.engine.local.outdir import OutDir, open_image
 from sdrest.engine.local.process import until_done
 from sdrest.engine.local.progress import ProgressParser
-from sdrest.engine.local.runner import Host
+from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation
 
 _log = logging.getLogger(__name__)
@@ -70,25 +70,25 @@ class TaskRun:
         """Whether all images are."""
         return not self._images.missing
 
-    async def events(self, host: Host) -> AsyncGenerator[Event, None]:
+    async def events(self, runner: Runner) -> AsyncGenerator[Event, None]:
         """Yield the events of the host's job until its script has ended and all is told."""
-        while host.result is None:
+        while runner.result is None:
             await self.wait()
-            self.weigh(host)
-            for event in await self.news(host):
+            self.weigh(runner)
+            for event in await self.news(runner):
                 yield event
-        self.weigh(host)
-        await host.settle()
-        for event in await self.news(host):
+        self.weigh(runner)
+        await runner.settle()
+        for event in await self.news(runner):
             yield event
 
-    def weigh(self, host: Host) -> None:
+    def weigh(self, runner: Runner) -> None:
         """Look at the memory of the task's host, but not all the time."""
         now = time.monotonic()
-        if host.result is None and now < self._weighed + WEIGHING:
+        if runner.result is None and now < self._weighed + WEIGHING:
             return
         self._weighed = now
-        memory = host.memory()
+        memory = runner.memory()
         if memory is not None:
             self.peak = max(memory, self.peak or 0)
 
@@ -109,7 +109,7 @@ class TaskRun:
                 await self._changed.wait()
         self._changed.clear()
 
-    async def news(self, host: Host) -> list[Event]:
+    async def news(self, runner: Runner) -> list[Event]:
         """Return what has come since the last call.
 
         An image comes before every position beyond it, and it alone brings the position 1.0: who
@@ -119,20 +119,20 @@ class TaskRun:
         number = self._images.ready
         images = self._images.poll()
         if images:
-            host.listen()  # what the safety checker replaced is told before the image is written
+            runner.listen()  # what the safety checker replaced is told before the image is written
         news: list[Event] = []
         for position in positions:
             while images and number + 1 < position.index:
                 number += 1
-                news += await self._image(number, images.pop(0), host)
+                news += await self._image(number, images.pop(0), runner)
             if position.fraction < 1:
                 news += self._position(position)
         for path in images:
             number += 1
-            news += await self._image(number, path, host)
+            news += await self._image(number, path, runner)
         return news
 
-    async def _image(self, number: int, path: Path, host: Host) -> list[Event]:
+    async def _image(self, number: int, path: Path, runner: Runner) -> list[Event]:
         """Finish an image; what is begun is done before the run ends, so the workdir is at rest."""
         if number <= self._reported:
             return []
@@ -143,7 +143,7 @@ class TaskRun:
             except (OSError, pictures.PictureError, ValueError) as error:
                 raise UnreadableImageError from error
         self._reported = number
-        ready = ImageReady(number, path, flagged=number in host.flagged)
+        ready = ImageReady(number, path, flagged=number in runner.flagged)
         return [ready, *self._position(Progress(number, 1.0))]
 
     def _position(self, position: Progress) -> list[Event]:
@@ -166,10 +166,10 @@ def _finish(task: Task, number: int, path: Path, model: Path | None) -> Path:
 def _tell(task: Task, number: int, path: Path, model: Path) -> Path:
     """Return a copy with metadata; where that cannot be made, the image that tells nothing."""
     told = task.workdir / f"{number}.png"
-    making = metadata.Making(task.params, task.seed, number, model, task.id)
+    info = metadata.GenerationInfo(task.params, task.seed, number, model, task.id)
     try:
         with os.fdopen(open_image(path), "rb") as source, told.open("xb") as target:
-            metadata.embed(making, source, target)
+            metadata.embed(info, source, target)
     except (OSError, ValueError) as error:
         _log.warning("Image %d has no metadata: %s", number, error)
         with contextlib.suppress(OSError):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from sdrest.engine.base import Task
 from sdrest.engine.local import hub
-from sdrest.engine.local.failures import Ending, Surroundings, classify
+from sdrest.engine.local.failures import Ending, FailureContext, classify
 from sdrest.engine.local.redaction import names_of_paths
 from sdrest.engine.local.repository import Repository, config_of, model_flag
-from sdrest.engine.local.runner import Host, Result
+from sdrest.engine.local.runner import Result, Runner
 from sdrest.engine.local.signals import may_be_stopped
 from sdrest.errors import Failure, FailureCode
 
 
 def failure_of(
-    host: Host,
+    runner: Runner,
     result: Result,
     task: Task,
     repository: Repository,
@@ -31,34 +31,34 @@ def failure_of(
     ending = Ending(
         code=result.code,
         raised=result.raised,
-        stderr=host.stderr,
-        ready=host.ready,
+        stderr=runner.stderr,
+        ready=runner.ready,
         loaded=loaded or images > 0,
         images=images,
         total_images=task.params.total_images,
-        oom_killed=host.oom_killed,
+        oom_killed=runner.oom_killed,
     )
-    surroundings = _surroundings(task, repository)
-    failure = classify(ending, surroundings)
+    context = _context(task, repository)
+    failure = classify(ending, context)
     about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
-    if about_model and surroundings.model_flag in failure.message:  # else another model is meant
+    if about_model and context.model_flag in failure.message:  # else another model is meant
         return replace(failure, path=repository.model(task.params.type))
     return failure
 
 
-def was_signalled(host: Host, result: Result) -> bool:
+def was_signalled(runner: Runner, result: Result) -> bool:
     """Return whether a signal of a stop may have ended the script of a host, or its children.
 
     Also True where the host dies of one just after the script, which may have lost a child to it.
     False where the kernel has killed a process for lack of memory.
     """
-    if host.oom_killed:
+    if runner.oom_killed:
         return False
-    ends = [Ending(result.code, host.stderr, result.raised), Ending(host.exit_code or 0, "")]
+    ends = [Ending(result.code, runner.stderr, result.raised), Ending(runner.exit_code or 0, "")]
     return any(map(may_be_stopped, ends))
 
 
-def _surroundings(task: Task, repository: Repository) -> Surroundings:
+def _context(task: Task, repository: Repository) -> FailureContext:
     python = repository.python or Path()
     if python.is_relative_to(repository.root):
         pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
@@ -66,7 +66,7 @@ def _surroundings(task: Task, repository: Repository) -> Surroundings:
         pip = f"{python.name} -m pip install"
     config = config_of(task.params.type)
     linked = str(task.workdir / "run" / config)  # where inpaint.py finds it
-    return Surroundings(
+    return FailureContext(
         model_flag=model_flag(task.params.type),
         pip=pip,
         config=config,

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 
-class Imports:
+class ImportHooks:
     """A finder that asks the others, and stands in their way for a moment.
 
     `running` is how many modules are being executed, `failure` what the last of the outermost ones

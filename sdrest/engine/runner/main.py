@@ -70,13 +70,13 @@ _HELPERS = (_PACKAGE, "<frozen importlib")
 """How the names of files begin that a traceback of the script's does not show."""
 
 
-class Stage:
+class RunnerState:
     """What stays in this process from job to job."""
 
     def __init__(self, models: int = 1) -> None:
         self.interrupts = interrupts.Interrupts((__file__, _PACKAGE))
-        self.imports = import_hooks.Imports()
-        self.memo = model_cache.Memo(models, has_accelerator)
+        self.imports = import_hooks.ImportHooks()
+        self.model_cache = model_cache.ModelCache(models, has_accelerator)
         self.sources = sources.Sources()
         self.safety = safety.Safety()
 
@@ -84,7 +84,7 @@ class Stage:
     def open(self) -> Iterator[None]:
         """Watch what is imported for as long as the block lasts."""
         self.imports.install()
-        self.memo.watch(self.imports)
+        self.model_cache.watch(self.imports)
         self.safety.watch(self.imports)
         try:
             yield
@@ -98,12 +98,14 @@ def main(arguments: list[str]) -> None:  # pragma: no cover (its process ends by
     for descriptor in (jobs, events):
         os.set_inheritable(descriptor, False)  # not for the script's children
     signal.signal(signal.SIGINT, interrupts.ignore)  # a shell's `&` has it ignored
-    stage = Stage(models)
-    with stage.open():
-        serve(receive(jobs, stage), events, stage)
+    state = RunnerState(models)
+    with state.open():
+        serve(receive(jobs, state), events, state)
 
 
-def receive(jobs: int, stage: Stage) -> Iterator[dict[str, Any]]:  # pragma: no cover (as above)
+def receive(
+    jobs: int, state: RunnerState
+) -> Iterator[dict[str, Any]]:  # pragma: no cover (as above)
     """Yield the jobs of a pipe. A thread reads it at all times, to see its end during a job."""
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
@@ -113,7 +115,7 @@ def receive(jobs: int, stage: Stage) -> Iterator[dict[str, Any]]:  # pragma: no 
             for line in lines:
                 message = json.loads(line)
                 if "interrupt" in message:
-                    stage.interrupts.request(message["interrupt"])
+                    state.interrupts.request(message["interrupt"])
                 else:
                     waiting.put(message)
         os.killpg(os.getpid(), signal.SIGKILL)
@@ -123,59 +125,59 @@ def receive(jobs: int, stage: Stage) -> Iterator[dict[str, Any]]:  # pragma: no 
         yield waiting.get()
 
 
-def serve(jobs: Iterator[dict[str, Any]], events: int, stage: Stage) -> None:
+def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> None:
     """Run one job after the other. Leaves with a job's code if nobody can be told of it."""
     own = os.getpid()
-    tell(events, {"event": "ready"})
+    send(events, {"event": "ready"})
     for job in jobs:
-        if stage.sources.changed():
+        if state.sources.changed():
             return
-        process_state.bury_children()
-        tell(events, {"event": "started", "id": job["id"]})
-        stage.safety.begin(functools.partial(tell_flagged, events, job["id"]))
-        code, exception, clean = run(job, stage)
+        process_state.reap_children()
+        send(events, {"event": "started", "id": job["id"]})
+        state.safety.begin(functools.partial(tell_flagged, events, job["id"]))
+        code, exception, clean = run(job, state)
         if os.getpid() != own:  # a fork of the script that came to the script's end
             os._exit(code)
         finished = {"event": "finished", "id": job["id"], "code": code, "exception": exception}
         try:
-            tell(events, {**finished, "clean": clean})
+            send(events, {**finished, "clean": clean})
         except OSError:  # the script has closed descriptors that are not its own
             sys.exit(code)
-        stage.sources.note(job["path"][-1:])
+        state.sources.note(job["path"][-1:])
         gc.collect()
 
 
 def tell_flagged(events: int, job: str, image: int) -> None:
     """Write that the safety checker replaces an image; it is written before the image is."""
     with contextlib.suppress(OSError):  # the script has closed descriptors that are not its own
-        tell(events, {"event": "flagged", "id": job, "image": image})
+        send(events, {"event": "flagged", "id": job, "image": image})
 
 
-def tell(events: int, message: dict[str, Any]) -> None:
+def send(events: int, message: dict[str, Any]) -> None:
     """Write an event, on a line of its own even where a script wrote garbage into the pipe."""
     data = b"\n" + json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(events, data) :]
 
 
-def run(job: dict[str, Any], stage: Stage) -> tuple[int, dict[str, Any] | None, bool]:
+def run(job: dict[str, Any], state: RunnerState) -> tuple[int, dict[str, Any] | None, bool]:
     """Run a script as `python SCRIPT ARGUMENTS` would.
 
     Returns its exit code, what it raised, and whether it has left no traces in this process: one
     that an import has ended leaves half a module.
     """
-    left = process_state.Traces(stage.imports, str(Path(job["script"]).parent))
-    with _surroundings(job):
-        code, exception, is_half_imported = _execute(job, stage, left)
+    left = process_state.ProcessState(state.imports, str(Path(job["script"]).parent))
+    with _script_environment(job):
+        code, exception, is_half_imported = _execute(job, state, left)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a script may have closed it
                 stream.flush()
-    stage.imports.failure = None  # it keeps variables
+    state.imports.failure = None  # it keeps variables
     return code, exception, left.erase() and not is_half_imported
 
 
 @contextlib.contextmanager
-def _surroundings(job: dict[str, Any]) -> Iterator[None]:
+def _script_environment(job: dict[str, Any]) -> Iterator[None]:
     """Set argv, the working directory and the search path as the script expects them."""
     here = Path(__file__).resolve().parent  # its modules must not hide the script's
     argv, path, cwd = sys.argv, sys.path[:], Path.cwd()
@@ -190,24 +192,24 @@ def _surroundings(job: dict[str, Any]) -> Iterator[None]:
 
 
 def _execute(
-    job: dict[str, Any], stage: Stage, left: process_state.Traces
+    job: dict[str, Any], state: RunnerState, left: process_state.ProcessState
 ) -> tuple[int, dict[str, Any] | None, bool]:
     """Return the exit code, what was raised, and whether an import raised it."""
     try:
         try:
-            stage.interrupts.arm(job["id"])
+            state.interrupts.arm(job["id"])
             with left.exits():
-                _run_script(job, stage)
+                _run_script(job, state)
         finally:
-            stage.interrupts.disarm()
+            state.interrupts.disarm()
     except model_cache.Loaded:
         return 0, None, False
     except SystemExit as error:
-        return _exit_code(error), None, _comes_from(error, stage.imports.failure)
+        return _exit_code(error), None, _comes_from(error, state.imports.failure)
     except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
         with contextlib.suppress(Exception):  # its stderr may be closed
             traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
-        return 1, describe(error), _comes_from(error, stage.imports.failure)
+        return 1, describe(error), _comes_from(error, state.imports.failure)
     return 0, None, False
 
 
@@ -220,8 +222,8 @@ def _comes_from(error: BaseException | None, cause: BaseException | None) -> boo
     return error is not None and error is cause
 
 
-def _run_script(job: dict[str, Any], stage: Stage) -> None:
-    with stage.interrupts.shielded():
+def _run_script(job: dict[str, Any], state: RunnerState) -> None:
+    with state.interrupts.shielded():
         process_state.shuffle()
         if job["seed"] is not None:
             seed(job["seed"])
@@ -229,7 +231,10 @@ def _run_script(job: dict[str, Any], stage: Stage) -> None:
             sys.argv += ["--precision", "full"]  # autocast on a CPU ends in an error
     if job["preload"] and "torch" not in sys.modules:
         sys.argv[1:] = ["--help"]  # the imports are all that can stay
-    stage.memo.stop_when_loaded, stage.memo.script = job["preload"], Path(job["script"]).name
+    state.model_cache.stop_when_loaded, state.model_cache.script = (
+        job["preload"],
+        Path(job["script"]).name,
+    )
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

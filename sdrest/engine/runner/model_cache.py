@@ -34,7 +34,7 @@ from .checkpoint import (
 )
 
 if TYPE_CHECKING:
-    from .import_hooks import Imports
+    from .import_hooks import ImportHooks
 
 _MOST_PRETRAINED = 8
 _PRETRAINED = {
@@ -48,7 +48,7 @@ class Loaded(BaseException):
     """The model is loaded, and that is all that was wanted."""
 
 
-class Memo:
+class ModelCache:
     """The models of this process, at most `limit`, the one used last at the end.
 
     `accelerated` tells whether scripts compute on something else than the CPU: then their noise
@@ -66,7 +66,7 @@ class Memo:
         self._making = False
         self._ready: set[int] = set()  # ids of weights that are loaded while a model is built
 
-    def watch(self, imports: Imports) -> None:
+    def watch(self, imports: ImportHooks) -> None:
         """Wrap what has to be wrapped once it is imported."""
         imports.after("torch", self._wrap_load)
         imports.after("ldm.util", self._wrap_instantiate)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .import_hooks import Imports
+    from .import_hooks import ImportHooks
 
 _TORCH_SEED = 67280421310721
 """`default_rng_seed_val` of torch: what its generators begin with."""
@@ -40,10 +40,10 @@ _MONITOR = "TMonitor"
 """The thread of tqdm; it belongs to no job."""
 
 
-class Traces:
+class ProcessState:
     """The process as a script finds it. Make one before a script and `erase` after it."""
 
-    def __init__(self, imports: Imports, folder: str) -> None:
+    def __init__(self, imports: ImportHooks, folder: str) -> None:
         self._imports = imports
         self._folder = Path(folder)
         self._exits: list[Callable[[], Any]] = []
@@ -122,7 +122,7 @@ def shuffle() -> None:
         sys.modules["torch"].manual_seed(_TORCH_SEED)
 
 
-def bury_children() -> None:
+def reap_children() -> None:
     """Forget the children that have ended: those of former jobs are killed by the server."""
     with contextlib.suppress(ChildProcessError):  # there are none
         while os.waitpid(-1, os.WNOHANG)[0]:

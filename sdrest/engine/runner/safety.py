@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .import_hooks import Imports
+    from .import_hooks import ImportHooks
 
 _MODULE = "diffusers.pipelines.stable_diffusion.safety_checker"
 _CLASS = "StableDiffusionSafetyChecker"
@@ -29,7 +29,7 @@ class Safety:
         self._checked = 0
         self._report = report
 
-    def watch(self, imports: Imports) -> None:
+    def watch(self, imports: ImportHooks) -> None:
         """Wrap the checker once it is imported."""
         imports.after(_MODULE, self._wrap)
 

@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from sdrest import __version__
-from sdrest.engine.local.pool import Occupancy
+from sdrest.engine.local.pool import PoolStats
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
@@ -39,12 +39,12 @@ class Standing:
     """How things stand; what cannot be known now is None."""
 
     jobs: Counts | None
-    hosts: Occupancy
+    hosts: PoolStats
     process: Process | None
 
 
 NOTHING = Standing(
-    {(status, kind): 0 for status in Status for kind in JobType}, Occupancy(0, 0, 0), Process()
+    {(status, kind): 0 for status in Status for kind in JobType}, PoolStats(0, 0, 0), Process()
 )
 """The standing of a server that has done nothing, with all names and labels."""
 
@@ -57,7 +57,7 @@ def add_to(router: web.UrlDispatcher) -> None:
 async def _send(request: web.Request) -> web.Response:
     app = request.app
     jobs, hosts, process = await asyncio.gather(
-        _jobs(app), app[keys.EXECUTOR].occupancy(), asyncio.to_thread(_process)
+        _jobs(app), app[keys.EXECUTOR].stats(), asyncio.to_thread(_process)
     )
     standing = Standing(jobs, hosts, process)
     families = list(everything(app[keys.METRICS], standing))
@@ -136,7 +136,7 @@ def _of_jobs(counts: Counts | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("sdrest_queue_length", "Jobs that wait.", waiting)
 
 
-def _of_hosts(hosts: Occupancy) -> Iterator[Metric]:
+def _of_hosts(hosts: PoolStats) -> Iterator[Metric]:
     number = GaugeMetricFamily(
         "sdrest_hosts",
         "Processes that run scripts: busy with one, or idle and keeping a model.",

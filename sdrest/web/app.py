@@ -29,7 +29,7 @@ from sdrest.web.monitoring.metrics import Metrics
 from sdrest.web.monitoring.traffic import Traffic
 from sdrest.web.page import handlers
 from sdrest.web.requests import cors, session
-from sdrest.web.requests.access import Guard
+from sdrest.web.requests.access import AccessPolicy
 from sdrest.web.requests.proxy import Proxies
 from sdrest.web.responses import security
 from sdrest.web.responses.errors import error_middleware
@@ -56,11 +56,11 @@ def create_app(
     they are alive. Start-up raises `UsageError` for an output folder that
     cannot be used.
     """
-    guard = Guard(settings)
+    access = AccessPolicy(settings)
     app = web.Application(
-        middlewares=[error_middleware, guard.middleware], handler_args=_HANDLER_ARGS
+        middlewares=[error_middleware, access.middleware], handler_args=_HANDLER_ARGS
     )
-    app[keys.GUARD] = guard
+    app[keys.ACCESS] = access
     app[keys.PROXIES] = Proxies(settings)
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
@@ -80,7 +80,7 @@ def create_app(
     handlers.add_to(app.router)
     docs.add_to(app.router)
     session.add_to(app.router)
-    guard.watch(app.router)
+    access.watch(app.router)
     app[keys.TRAFFIC].watch(app.router)
     cors.enable(app, settings)
     app.on_response_prepare.append(security.secure)

@@ -14,14 +14,14 @@ from sdrest.settings import Settings
 from sdrest.web.live.hub import EventHub
 from sdrest.web.monitoring.metrics import Metrics
 from sdrest.web.monitoring.traffic import Traffic
-from sdrest.web.requests.access import Guard
+from sdrest.web.requests.access import AccessPolicy
 from sdrest.web.requests.proxy import Proxies
 from sdrest.web.responses.thumbnails import Thumbnails
 
 SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
 PROXIES = web.AppKey("proxies", Proxies)
-GUARD = web.AppKey("guard", Guard)
+ACCESS = web.AppKey("guard", AccessPolicy)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)

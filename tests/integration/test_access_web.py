@@ -24,7 +24,7 @@ OWNERS = [
 ]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
 CLIENTS += [("GET", f"{JOB}/events")]
-VISITORS = [
+PUBLIC_SAME_ORIGIN = [
     *(("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs")),
     *(("GET", "/healthz"), ("GET", "/readyz")),
 ]
@@ -97,7 +97,7 @@ async def test_without_the_token_nobody_comes_in(locked: Served, method: str, pa
     assert await status(locked, method, path, **BEARER) in {200, 404, 422, 503}
 
 
-@pytest.mark.parametrize(("method", "path"), VISITORS)
+@pytest.mark.parametrize(("method", "path"), PUBLIC_SAME_ORIGIN)
 async def test_the_page_itself_needs_no_token(locked: Served, method: str, path: str) -> None:
     assert await status(locked, method, path) == 200
 
@@ -213,7 +213,7 @@ async def test_with_a_token_the_original_s_routes_stay_open_to_every_origin(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [*OWNERS, *CLIENTS, *VISITORS, ("OPTIONS", JOB), ("PUT", "/jobs")]
+    ("method", "path"), [*OWNERS, *CLIENTS, *PUBLIC_SAME_ORIGIN, ("OPTIONS", JOB), ("PUT", "/jobs")]
 )
 async def test_every_answer_has_the_headers_of_security(
     site: Served, method: str, path: str
@@ -226,7 +226,7 @@ async def test_every_answer_has_the_headers_of_security(
     assert headers["Server"] == "sdrest"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    private = (method, path) in [*OWNERS, *VISITORS] and path != "/healthz"
+    private = (method, path) in [*OWNERS, *PUBLIC_SAME_ORIGIN] and path != "/healthz"
     policy = "same-origin" if private else "cross-origin"
     assert headers["Cross-Origin-Resource-Policy"] == policy
 

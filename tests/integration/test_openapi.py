@@ -62,7 +62,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
     app = create_app(Settings())
     names = {
         route_name(route.method, route.resource.canonical)
-        for route in app[keys.GUARD]._routes
+        for route in app[keys.ACCESS]._routes
         if route.resource is not None and route.method != "OPTIONS"
     }
     assert names == {*OPERATIONS, *UNDESCRIBED}

@@ -30,7 +30,7 @@ FOREIGN = {
 def test_only_these_routes_are_open() -> None:
     """A new route is the owner's; opening it takes a change here and in `access.py`."""
     app = create_app(Settings())
-    for route, whom in app[keys.GUARD]._routes.items():
+    for route, whom in app[keys.ACCESS]._routes.items():
         if route.method in {"HEAD", "OPTIONS"}:
             continue
         assert route.resource is not None

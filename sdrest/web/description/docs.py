@@ -20,7 +20,7 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 
 async def _send_document(request: web.Request) -> web.StreamResponse:
-    return await _document_sender(request.app[keys.GUARD].locked, prefix(request))(request)
+    return await _document_sender(request.app[keys.ACCESS].locked, prefix(request))(request)
 
 
 @lru_cache(maxsize=2 * MOST_PREFIXES)

@@ -25,7 +25,7 @@ from sdrest.web.description.examples import (
 from sdrest.web.description.openapi_prefix import under_prefix
 from sdrest.web.description.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
 from sdrest.web.description.schemas import ref
-from sdrest.web.requests.access import audience
+from sdrest.web.requests.access import access_of
 from sdrest.web.responses.errors import MEANINGS, STATUS
 
 JSON = "application/json"
@@ -105,7 +105,7 @@ def document(*, locked: bool = False, prefix: str = "") -> Described:
             at[method.lower()] = _operation(method, path, operation, job_type, locked=locked)
             if method == HTTPMethod.GET:
                 at["head"] = _head(at["get"])
-            if audience(method, path).foreign:
+            if access_of(method, path).foreign:
                 at["options"] = _operation(
                     HTTPMethod.OPTIONS, path, PREFLIGHT, job_type, locked=False
                 )
@@ -160,7 +160,7 @@ def _operation(
         described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": curl(job_type)}]
     codes = {*ALWAYS, *operation.errors}
     if method != HTTPMethod.OPTIONS:
-        whom = audience(method, path)
+        whom = access_of(method, path)
         if whom.token:
             codes.add(ErrorCode.UNAUTHORIZED)
             schemes: list[Described] = [{name: []} for name in _SCHEMES]

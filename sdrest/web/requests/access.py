@@ -1,6 +1,6 @@
 """Who may come in: names of the server, its token, pages of other origins.
 
-`audience` says it for every route; a route that it does not know is the owner's.
+`access_of` says it for every route; a route that it does not know is the owner's.
 """
 
 import hmac
@@ -21,31 +21,31 @@ from sdrest.web.responses.errors import Handler
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class Access:
     """Whom a route is for. `foreign`: pages of any origin, not only of this server's."""
 
     token: bool
     foreign: bool
 
 
-CLIENTS: Final = Audience(token=True, foreign=True)
-OWNER: Final = Audience(token=True, foreign=False)
-VISITORS: Final = Audience(token=False, foreign=False)
-ANYONE: Final = Audience(token=False, foreign=True)
+TOKEN_ANY_ORIGIN: Final = Access(token=True, foreign=True)
+TOKEN_SAME_ORIGIN: Final = Access(token=True, foreign=False)
+PUBLIC_SAME_ORIGIN: Final = Access(token=False, foreign=False)
+PUBLIC_ANY_ORIGIN: Final = Access(token=False, foreign=True)
 
-_AUDIENCES: Mapping[str, Audience] = {
-    "GET /healthz": ANYONE,
-    "POST /TYPE": CLIENTS,
-    "GET /TYPE/{id}": CLIENTS,
-    "POST /TYPE/{id}": CLIENTS,
-    "GET /TYPE/{id}/{number}.png": CLIENTS,
-    "GET /TYPE/{id}/events": CLIENTS,
-    "GET /readyz": VISITORS,
-    "GET /": VISITORS,
-    "GET /static": VISITORS,
-    "GET /docs": VISITORS,
-    "GET /openapi.json": VISITORS,
-    "POST /session": VISITORS,
+_AUDIENCES: Mapping[str, Access] = {
+    "GET /healthz": PUBLIC_ANY_ORIGIN,
+    "POST /TYPE": TOKEN_ANY_ORIGIN,
+    "GET /TYPE/{id}": TOKEN_ANY_ORIGIN,
+    "POST /TYPE/{id}": TOKEN_ANY_ORIGIN,
+    "GET /TYPE/{id}/{number}.png": TOKEN_ANY_ORIGIN,
+    "GET /TYPE/{id}/events": TOKEN_ANY_ORIGIN,
+    "GET /readyz": PUBLIC_SAME_ORIGIN,
+    "GET /": PUBLIC_SAME_ORIGIN,
+    "GET /static": PUBLIC_SAME_ORIGIN,
+    "GET /docs": PUBLIC_SAME_ORIGIN,
+    "GET /openapi.json": PUBLIC_SAME_ORIGIN,
+    "POST /session": PUBLIC_SAME_ORIGIN,
 }
 """The routes that are not the owner's alone."""
 
@@ -67,9 +67,9 @@ def route_name(method: str, path: str) -> str:
     return f"{method} /{'/'.join([first, *others])}"
 
 
-def audience(method: str, path: str) -> Audience:
+def access_of(method: str, path: str) -> Access:
     """Return whom a route is for, by its method and its path with names for what varies."""
-    return _AUDIENCES.get(route_name(method, path), OWNER)
+    return _AUDIENCES.get(route_name(method, path), TOKEN_SAME_ORIGIN)
 
 
 def require_lock(settings: Settings) -> None:
@@ -93,7 +93,7 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
-class Guard:
+class AccessPolicy:
     """Lets requests in, or raises why not. Made once; each request costs a few look-ups."""
 
     def __init__(self, settings: Settings) -> None:
@@ -103,7 +103,7 @@ class Guard:
         mark = hmac.digest(self._token, b"sdrest session", "sha256").hex()
         self.cookie_name = f"sdrest-{mark[:8]}"  # cookies of servers on other ports are others
         self.cookie_value = mark[8:]
-        self._routes: dict[web.AbstractRoute, Audience] = {}
+        self._routes: dict[web.AbstractRoute, Access] = {}
         self._shared: set[web.AbstractResource] = set()
 
     @property
@@ -116,11 +116,11 @@ class Guard:
         for route in router.routes():
             resource = route.resource
             if resource is not None:
-                whom = self._routes[route] = audience(route.method, resource.canonical)
+                whom = self._routes[route] = access_of(route.method, resource.canonical)
                 if whom.foreign:
                     self._shared.add(resource)
 
-    def audience(self, request: web.Request) -> Audience:
+    def access_of(self, request: web.Request) -> Access:
         """Return whom the request's address is for. That there is none may be known to all.
 
         A preflight is for whom any method of its address is for.
@@ -130,7 +130,7 @@ class Guard:
         if found is not None:
             return found
         shared = match.http_exception is not None or match.route.resource in self._shared
-        return CLIENTS if shared else OWNER
+        return TOKEN_ANY_ORIGIN if shared else TOKEN_SAME_ORIGIN
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -139,7 +139,7 @@ class Guard:
             raise UnknownHostError
         if request.method == hdrs.METH_OPTIONS:
             return await handler(request)
-        whom = self.audience(request)
+        whom = self.access_of(request)
         if not whom.foreign and self._is_foreign(request):
             raise ForeignOriginError
         if whom.token and self._token and not self._is_authorized(request):

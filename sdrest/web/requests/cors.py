@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.requests.access import audience
+from sdrest.web.requests.access import access_of
 from sdrest.web.responses.errors import Handler
 
 _MAX_AGE = 86_400
@@ -30,7 +30,7 @@ def enable(app: web.Application, settings: Settings) -> None:
         cors = aiohttp_cors.setup(app, defaults={"*": options})
         for route in list(app.router.routes()):
             resource = route.resource
-            if resource is not None and audience(route.method, resource.canonical).foreign:
+            if resource is not None and access_of(route.method, resource.canonical).foreign:
                 cors.add(route)
         app.middlewares.append(_options_middleware)
     if settings.cors_origin:
@@ -41,7 +41,7 @@ def enable(app: web.Application, settings: Settings) -> None:
 
 async def _allow(request: web.Request, response: web.StreamResponse) -> None:
     settings = request.app[keys.SETTINGS]
-    if settings.cors and request.app[keys.GUARD].audience(request).foreign:
+    if settings.cors and request.app[keys.ACCESS].access_of(request).foreign:
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     elif settings.cors_origin:
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)

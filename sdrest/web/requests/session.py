@@ -23,7 +23,7 @@ def add_to(router: web.UrlDispatcher) -> None:
 
 async def _open(request: web.Request) -> web.Response:
     """Answer 204 with the cookie, or 401. Without a token of the server there is none to set."""
-    guard = request.app[keys.GUARD]
+    guard = request.app[keys.ACCESS]
     token = (await read_json(request)).get("token", "")
     answer = web.Response(status=HTTPStatus.NO_CONTENT)
     if guard.locked:

@@ -26,5 +26,5 @@ async def secure(request: web.Request, response: web.StreamResponse) -> None:
         if name not in headers:
             headers[name] = value
     headers[hdrs.SERVER] = HEADERS[hdrs.SERVER]
-    foreign = request.app[keys.GUARD].audience(request).foreign
+    foreign = request.app[keys.ACCESS].access_of(request).foreign
     headers[_RESOURCE_POLICY] = "cross-origin" if foreign else "same-origin"

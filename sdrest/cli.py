@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sdrest import __version__
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.options import Command, option, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.commands.utf8 import restart_in_utf8_mode
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.exceptions.Exit as end:
             return end.exit_code
         except click.ClickException as error:
-            terminal.complain(Line.of(Level.ERROR, error.format_message()))
+            terminal.complain(LogLine.of(Level.ERROR, error.format_message()))
             return 1
         except SdrestError as error:
-            terminal.complain(Line.of(Level.ERROR, error.message))
+            terminal.complain(LogLine.of(Level.ERROR, error.message))
             return 1
         except KeyboardInterrupt:
             return 130
@@ -91,11 +91,11 @@ def _similar_command(word: str) -> str | None:
     return next(iter(get_close_matches(word.lower(), [*COMMANDS, "help"], 1, _CLOSE)), None)
 
 
-def _ignored_variables() -> list[Line]:
+def _ignored_variables() -> list[LogLine]:
     """Return what to say of variables that are not the user's flags."""
     names = ", ".join(service_variables(os.environ))
     text = f"Ignored {names}: Kubernetes or Docker set them for a service named {PROGRAM}."
-    return [Line.of(Level.INFO, text)] if names else []
+    return [LogLine.of(Level.INFO, text)] if names else []
 
 
 def help_text() -> str:
@@ -160,7 +160,7 @@ def _serve_command() -> click.Command:
                 raise UsageError(f"A command comes first: `{PROGRAM} {word} [options]`.")
             if close:
                 raise _unknown_command(word)
-        notes = [Line.of(Level.WARNING, f"Ignored {word!r}.") for word in context.args]
+        notes = [LogLine.of(Level.WARNING, f"Ignored {word!r}.") for word in context.args]
         return serve(settings(context), terminal, [*_ignored_variables(), *notes])
 
     version = click.Option(

@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.terminal import Terminal
 
 _WIDTH = 24
@@ -62,7 +62,7 @@ class Bar:
         step = int(fraction * 100) // _PLAIN_STEP
         if step > self._told:
             self._told = step
-            line = Line.of(Level.INFO, f"{self._title} {fraction:4.0%} {text}".rstrip())
+            line = LogLine.of(Level.INFO, f"{self._title} {fraction:4.0%} {text}".rstrip())
             self._terminal.complain(line)
 
     def _draw(self, fraction: float, text: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdrest.commands.certificate_names import machine_names, usable
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
 from sdrest.paths import expand
@@ -33,7 +33,7 @@ class Pair:
     key: Path
 
 
-def provide(settings: Settings) -> tuple[Pair, list[Line]]:
+def provide(settings: Settings) -> tuple[Pair, list[LogLine]]:
     """Return the files to use, and what to tell a person about them.
 
     Where neither was given nor is there, they are made: by mkcert if that is installed, else
@@ -44,7 +44,7 @@ def provide(settings: Settings) -> tuple[Pair, list[Line]]:
     if not missing:
         return pair, []
     if missing == [pair.cert, pair.key] and not settings.given & {"cert", "key"}:
-        return pair, [Line.of(Level.INFO, _make(pair, hosts(settings)))]
+        return pair, [LogLine.of(Level.INFO, _make(pair, hosts(settings)))]
     option = "--cert" if missing[0] == pair.cert else "--key"
     raise UsageError(f"There is no file {missing[0]} ({option}).")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdrest.commands.certificate import Pair, context
 from sdrest.commands.certificate_check import Problem, problems, read
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
 from sdrest.web.tls import ServerContext
@@ -35,7 +35,7 @@ class Renewal:
         self._read = read(pair.cert, tls.current)
         self._said: set[str] = set()
 
-    def problems(self) -> Iterator[Line]:
+    def problems(self) -> Iterator[LogLine]:
         """Yield what is wrong with the certificate in use and was not said before."""
         found = [self._read] if isinstance(self._read, Problem) else problems(
             self._read, self._settings
@@ -43,16 +43,16 @@ class Renewal:
         for problem in found:
             if problem.message not in self._said:
                 self._said.add(problem.message)
-                yield Line.of(Level.WARNING, f"{problem.message} {problem.remedy}")
+                yield LogLine.of(Level.WARNING, f"{problem.message} {problem.remedy}")
 
-    async def watch(self, say: Callable[[Line], None]) -> None:
+    async def watch(self, say: Callable[[LogLine], None]) -> None:
         """Look at the files until cancelled; `say` gets lines for a person."""
         while True:
             await asyncio.sleep(_SECONDS)
             for line in await asyncio.to_thread(self._look):  # the disk may be slow
                 say(line)
 
-    def _look(self) -> list[Line]:
+    def _look(self) -> list[LogLine]:
         identity = _identity(self._pair)
         if identity == self._used:
             return list(self.problems())
@@ -65,14 +65,16 @@ class Renewal:
             return []
         self._tls.use(renewed)
         self._used, self._read, self._said = identity, certificate, set()
-        taken = Line.of(Level.INFO, f"Took the renewed certificate {self._pair.cert}")
+        taken = LogLine.of(Level.INFO, f"Took the renewed certificate {self._pair.cert}")
         return [taken, *self.problems()]
 
-    def _failure(self, identity: _Identity, error: Exception) -> Iterator[Line]:
+    def _failure(self, identity: _Identity, error: Exception) -> Iterator[LogLine]:
         again, self._failed = identity == self._failed, identity
         if again and identity != self._reported:
             self._reported = identity
-            yield Line.of(Level.WARNING, f"{error} The server keeps the certificate that it has.")
+            yield LogLine.of(
+                Level.WARNING, f"{error} The server keeps the certificate that it has."
+            )
 
 
 def _identity(pair: Pair) -> _Identity:

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, option, options, settings
 from sdrest.commands.terminal import Terminal
@@ -116,7 +116,7 @@ async def _generate(
         on_stop_signal(running.cancel)
     seeded = with_seed(params)
     if params.seed is None:
-        terminal.complain(Line.of(Level.INFO, f"Seed {seeded.seed}"))
+        terminal.complain(LogLine.of(Level.INFO, f"Seed {seeded.seed}"))
     finished: list[Path] = []
     try:
         async with asyncio.timeout(given.job_timeout or None):
@@ -124,7 +124,7 @@ async def _generate(
     except TimeoutError as error:
         raise UsageError(f"It took longer than {given.job_timeout:g} seconds.") from error
     except asyncio.CancelledError as error:
-        terminal.complain(Line.of(Level.WARNING, _interrupted(finished, params.total_images)))
+        terminal.complain(LogLine.of(Level.WARNING, _interrupted(finished, params.total_images)))
         raise KeyboardInterrupt from error
 
 
@@ -159,7 +159,7 @@ async def _show(
                         bar.print(f"{path}\n")
                         if flagged:
                             text = f"The safety checker replaced the image of {path.name}."
-                            terminal.complain(Line.of(Level.WARNING, text))
+                            terminal.complain(LogLine.of(Level.WARNING, text))
                     case Finished(failure=failure):
                         if failure:
                             raise UsageError(failure.local_message)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import assert_never
 
-from sdrest.commands.log_lines import Colour, Level, Line, Span
+from sdrest.commands.log_lines import Colour, Level, LogLine, Span
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Status
 from sdrest.params import JobType
@@ -21,7 +21,7 @@ class JobLines:
     def __init__(self) -> None:
         self._told: dict[JobKey, str] = {}
 
-    def of(self, event: JobEvent) -> Iterator[Line]:
+    def of(self, event: JobEvent) -> Iterator[LogLine]:
         """Yield the lines for an event; none where there is nothing new to tell."""
         job, position = event.snapshot.job, event.snapshot.position
         match event.change:
@@ -47,14 +47,14 @@ class JobLines:
             case _:
                 assert_never(event.change)
 
-    def _image(self, job: Job) -> Iterator[Line]:
+    def _image(self, job: Job) -> Iterator[LogLine]:
         following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
         yield from self._steps(job, Position(job.images, 1.0), *following)
         if job.images in job.flagged:
             text = f"The safety checker replaced image {job.images}."
             yield _line(job, text, Level.WARNING)
 
-    def _steps(self, job: Job, *positions: Position) -> Iterator[Line]:
+    def _steps(self, job: Job, *positions: Position) -> Iterator[LogLine]:
         first = [] if job.key in self._told else [Position(1, 0.0)]
         for position in (*first, *positions):
             step = progress(position, job.total_images)
@@ -70,13 +70,13 @@ def progress(position: Position, total: int) -> str:
     return f"{position.index}/{total} {percent:3}% {bar}"
 
 
-def _deletion(job: Job, change: Change) -> Line:
+def _deletion(job: Job, change: Change) -> LogLine:
     if change is Change.DELETED:
         return _line(job, "Deleted")
     return _line(job, "Could not be deleted", Level.ERROR)
 
 
-def _end(job: Job) -> Line:
+def _end(job: Job) -> LogLine:
     if job.status is Status.COMPLETE:
         return _line(job, "Done", Level.SUCCESS)
     if job.failure is None:
@@ -84,7 +84,7 @@ def _end(job: Job) -> Line:
     return _line(job, job.failure.message, Level.ERROR)
 
 
-def _line(job: Job, text: str, level: Level = Level.INFO) -> Line:
-    return Line(
+def _line(job: Job, text: str, level: Level = Level.INFO) -> LogLine:
+    return LogLine(
         level, (_PATHS[job.key.type], _SPACE, Span(job.key.id, Colour.GRAY), _SPACE, Span(text))
     )

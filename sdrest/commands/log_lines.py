@@ -53,7 +53,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line: its level and its text in pieces."""
 
     level: Level
@@ -89,6 +89,6 @@ def readable(text: str) -> str:
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
-def serving(url: str) -> Line:
+def serving(url: str) -> LogLine:
     """Return the line that scripts wait for."""
-    return Line.of(Level.SUCCESS, "Serving on ", Span(url, Colour.YELLOW))
+    return LogLine.of(Level.SUCCESS, "Serving on ", Span(url, Colour.YELLOW))

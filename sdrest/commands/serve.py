@@ -15,7 +15,7 @@ from sdrest.commands.browser_note import browser_note
 from sdrest.commands.certificate_renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
-from sdrest.commands.log_lines import Level, Line, serving
+from sdrest.commands.log_lines import Level, LogLine, serving
 from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.local.repository import locate, problems
@@ -42,7 +42,7 @@ _AUTHORIZATION = '--header "Authorization: Bearer $SDREST_TOKEN"'
 _EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mountains"
 
 
-def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
+def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> int:
     """Serve until a signal ends it; return the exit status.
 
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
@@ -57,7 +57,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[Line]) -> int:
     return 0
 
 
-async def _serve(settings: Settings, terminal: Terminal, notes: list[Line]) -> None:
+async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -> None:
     stop = _stop_on_signals(terminal)
     _check_given_paths(settings)
     require_lock(settings)
@@ -93,7 +93,7 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
     stop = asyncio.Event()
 
     def handle() -> None:
-        terminal.say(Line.of(Level.INFO, "Stopping..."))
+        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
         stop.set()
 
     on_stop_signal(handle)
@@ -108,7 +108,7 @@ def _check_given_paths(settings: Settings) -> None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 
 
-def _tls(settings: Settings, notes: list[Line]) -> tuple[ServerContext | None, Renewal | None]:
+def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
         return None, None
     pair, said = certificate.provide(settings)
@@ -116,7 +116,7 @@ def _tls(settings: Settings, notes: list[Line]) -> tuple[ServerContext | None, R
     tls = ServerContext(context)
     renewal = Renewal(settings, pair, tls)
     warning = browser_note(pair.cert, context)
-    notes += [*said, *([Line.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
+    notes += [*said, *([LogLine.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
     return tls, renewal
 
 
@@ -144,31 +144,31 @@ def _url(settings: Settings, port: int) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Line]) -> None:
+def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[LogLine]) -> None:
     terminal.clear()
     terminal.say(serving(url))
-    place = Line.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
+    place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
     for note in [place, *notes, *_engine_notes(settings, url)]:
         _say(terminal, note)
 
 
-def _say(terminal: Terminal, line: Line) -> None:
+def _say(terminal: Terminal, line: LogLine) -> None:
     (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
-def _engine_notes(settings: Settings, url: str) -> Iterator[Line]:
+def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
     repository = locate(settings)
     for failure in problems(repository):
-        yield Line.of(Level.WARNING, failure.local_message)
+        yield LogLine.of(Level.WARNING, failure.local_message)
     if repository.bundled:
-        yield Line.of(
+        yield LogLine.of(
             Level.INFO,
             f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
             "Stable Diffusion; `sdrest setup` gets that.",
         )
-        yield Line.of(Level.INFO, "Try: ", _curl(settings, url))
+        yield LogLine.of(Level.INFO, "Try: ", _curl(settings, url))
         if settings.token:
-            yield Line.of(
+            yield LogLine.of(
                 Level.INFO,
                 "That sends the token in $SDREST_TOKEN and does not show it: where you paste it, "
                 "first set SDREST_TOKEN to the server's token (the value of --token).",
@@ -198,6 +198,6 @@ def _log(terminal: Terminal, folders: Folders) -> Callable[[JobEvent], None]:
         if terminal.is_watched and event.change is Change.FINISHED and job.images:
             folder = folders.published(job.key)
             place = folder / "1.png" if job.images == 1 else f"{folder} ({job.images} pictures)"
-            terminal.say(Line.of(Level.INFO, f"Saved {place}"))
+            terminal.say(LogLine.of(Level.INFO, f"Saved {place}"))
 
     return log

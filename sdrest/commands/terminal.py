@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine
 
 _BACKLOG = 10_000
 """Lines that wait for a slow reader; further ones are dropped."""
@@ -66,7 +66,7 @@ class Stream:
                 self._dropped += 1
                 return
             if self._dropped:
-                note = Line.of(Level.WARNING, f"{self._dropped} lines were not written in time.")
+                note = LogLine.of(Level.WARNING, f"{self._dropped} lines were not written in time.")
                 self._waiting.append(note.render(colours=False))
                 self._dropped = 0
             self._waiting.append(text)
@@ -154,11 +154,11 @@ class Terminal:
         """Write text to stdout as it is."""
         self._out.write(text)
 
-    def say(self, line: Line) -> None:
+    def say(self, line: LogLine) -> None:
         """Write a line to stdout."""
         self._out.write(line.render(colours=self._colours and self._out.is_terminal))
 
-    def complain(self, line: Line, *, more: str = "") -> None:
+    def complain(self, line: LogLine, *, more: str = "") -> None:
         """Write a line to stderr, followed by whole lines that explain it."""
         colours = self._colours and self._err.is_terminal
         self._err.write(line.render(colours=colours) + more)
@@ -209,5 +209,5 @@ class LogHandler(logging.Handler):
             return
         worst = next((level for least, level in _LEVELS if record.levelno >= least), Level.INFO)
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
-        line = Line.of(worst, f"{record.name}: {record.getMessage()}")
+        line = LogLine.of(worst, f"{record.name}: {record.getMessage()}")
         self._terminal.complain(line, more=f"{trace}\n" if trace else "")

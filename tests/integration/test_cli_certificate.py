@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS, Pair, context, hosts, provide
 from sdrest.commands.certificate_names import usable
-from sdrest.commands.log_lines import Line
+from sdrest.commands.log_lines import LogLine
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
 from tests.support.server import environment
@@ -51,7 +51,7 @@ def install(folder: Path, program: str) -> None:
     path.chmod(0o755)
 
 
-def text(notes: list[Line]) -> str:
+def text(notes: list[LogLine]) -> str:
     return "".join(note.render(colours=False) for note in notes)
 
 

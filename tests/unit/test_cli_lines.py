@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.commands.job_lines import JobLines
-from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line, serving
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine, serving
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
@@ -146,6 +146,6 @@ def test_a_job_that_runs_again_tells_its_steps_again() -> None:
 
 @given(st.text())
 def test_foreign_text_stays_within_its_line(text: str) -> None:
-    rendered = Line.of(Level.ERROR, text).render(colours=True)
+    rendered = LogLine.of(Level.ERROR, text).render(colours=True)
     assert rendered.count("\n") == 1
     assert ANSI.sub("", rendered)[:-1].isprintable()

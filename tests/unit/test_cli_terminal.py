@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, Line
+from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine
 from sdrest.commands.terminal import Stream
 from tests.support.server import environment
 
@@ -178,4 +178,4 @@ def test_nothing_said_nothing_written() -> None:
         Stream(writer).close()
         os.close(writer)
         assert read_all(reader) == b""
-    assert Line.of(Level.INFO).render(colours=False) == "info \n"
+    assert LogLine.of(Level.INFO).render(colours=False) == "info \n"

@@ -9,7 +9,7 @@ import click
 from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
-from sdrest.commands.log_lines import Level, Line, readable
+from sdrest.commands.log_lines import Level, LogLine, readable
 from sdrest.commands.options import option, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.local.repository import locate
@@ -91,14 +91,14 @@ def as_text(found: Iterable[Result]) -> str:
     return json.dumps({"checks": rows}, indent=2) + "\n"
 
 
-def _line(result: Result) -> Line:
+def _line(result: Result) -> LogLine:
     finding = result.finding
     text = " ".join(filter(None, [finding.message, finding.remedy]))
-    return Line.of(_LEVELS[finding.verdict], f"{result.name}: {text}")
+    return LogLine.of(_LEVELS[finding.verdict], f"{result.name}: {text}")
 
 
-def _summary(found: Sequence[Result]) -> Line:
+def _summary(found: Sequence[Result]) -> LogLine:
     verdicts = [result.finding.verdict for result in found]
     failures, warnings = verdicts.count(Verdict.FAILURE), verdicts.count(Verdict.WARNING)
     level = Level.ERROR if failures else Level.WARNING if warnings else Level.SUCCESS
-    return Line.of(level, f"{len(found)} findings: {failures} failures, {warnings} warnings.")
+    return LogLine.of(level, f"{len(found)} findings: {failures} failures, {warnings} warnings.")

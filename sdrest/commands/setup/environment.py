@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdrest.commands import sizes
 from sdrest.commands.gpu import has_nvidia_gpu
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.programs import output_of
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.setup.torch_build import (
@@ -156,7 +156,7 @@ class Packages:
                     raise
             else:
                 return
-            terminal.complain(Line.of(Level.WARNING, _NO_CPU_BUILD))
+            terminal.complain(LogLine.of(Level.WARNING, _NO_CPU_BUILD))
         self._install(terminal, group, options)
 
     def _install(self, terminal: Terminal, group: _Group, options: Sequence[str] = ()) -> None:

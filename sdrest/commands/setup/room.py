@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdrest.commands.bar import size
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.setup.step import Footprint
 from sdrest.commands.sizes import Size
 
@@ -19,20 +19,20 @@ def takes_text(footprint: Footprint) -> str:
     return f" ({size(footprint.size.disk)} on the disk)" if footprint.size.disk else ""
 
 
-def room_lines(footprints: Sequence[Footprint]) -> Iterator[Line]:
+def room_lines(footprints: Sequence[Footprint]) -> Iterator[LogLine]:
     """Yield what all steps take together, and for each disk how much is needed and free."""
     if not footprints:
         return
     sizes = [footprint.size for footprint in footprints]
     least = "at least " if None in sizes else ""
     download = sum(one.download for one in sizes if one)
-    yield Line.of(Level.INFO, f"Downloads: {least}{size(download)} in all.")
+    yield LogLine.of(Level.INFO, f"Downloads: {least}{size(download)} in all.")
     for folder, needed in _needs_by_disk(footprints).items():
         free = shutil.disk_usage(folder).free
         enough = needed <= free
         text = f"{folder}: {least}{size(needed)} are needed, {size(free)} are free."
         remedy = "" if enough else " Make room, or choose other folders."
-        yield Line.of(Level.INFO if enough else Level.WARNING, text + remedy)
+        yield LogLine.of(Level.INFO if enough else Level.WARNING, text + remedy)
 
 
 def _needs_by_disk(footprints: Sequence[Footprint]) -> dict[Path, int]:

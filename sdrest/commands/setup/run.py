@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sdrest.commands import certificate
-from sdrest.commands.log_lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
 from sdrest.commands.setup.checkpoint import Checkpoint
@@ -128,28 +128,28 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
 
 def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
     """Do what is not done; return the exit status. A failed step stops only those that need it."""
-    undone: list[Line] = []
+    undone: list[LogLine] = []
     planned: list[Footprint] = []
     missing: set[str] = set()
     for number, step in enumerate(steps, start=1):
         title = f"{number}/{len(steps)} {step.name}: "
         if missing & step.needs:
             blocked = ", ".join(sorted(missing & step.needs))
-            undone.append(Line.of(Level.WARNING, f"{step.name} waits for: {blocked}."))
+            undone.append(LogLine.of(Level.WARNING, f"{step.name} waits for: {blocked}."))
             missing.add(step.name)
             continue
         try:
             if step.done():
-                terminal.say(Line.of(Level.SUCCESS, title, "nothing to do"))
+                terminal.say(LogLine.of(Level.SUCCESS, title, "nothing to do"))
             elif dry_run:
                 planned.append(step.footprint())
                 takes = takes_text(planned[-1])
-                terminal.say(Line.of(Level.INFO, title, f"would {step.plan()}{takes}"))
+                terminal.say(LogLine.of(Level.INFO, title, f"would {step.plan()}{takes}"))
             else:
                 _perform(step, title, terminal)
         except (StepError, OSError) as error:
             missing.add(step.name)
-            undone.append(Line.of(Level.ERROR, f"{step.name}: {_reason(error)}"))
+            undone.append(LogLine.of(Level.ERROR, f"{step.name}: {_reason(error)}"))
             terminal.complain(undone[-1])
     if dry_run:
         for line in room_lines(planned):
@@ -161,11 +161,11 @@ def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
 
 
 def _perform(step: Step, title: str, terminal: Terminal) -> None:
-    terminal.say(Line.of(Level.INFO, title, step.plan()))
+    terminal.say(LogLine.of(Level.INFO, title, step.plan()))
     step.run(terminal)
     if not step.done():
         raise StepError("It ran to its end, and yet something is missing. Run again.")
-    terminal.say(Line.of(Level.SUCCESS, title, "done"))
+    terminal.say(LogLine.of(Level.SUCCESS, title, "done"))
 
 
 def _reason(error: StepError | OSError) -> str:
@@ -174,10 +174,12 @@ def _reason(error: StepError | OSError) -> str:
     return f"{error.filename or 'A file'}: {error.strerror}."
 
 
-def _summary(undone: Sequence[Line]) -> Iterator[Line]:
+def _summary(undone: Sequence[LogLine]) -> Iterator[LogLine]:
     if undone:
-        yield Line.of(Level.ERROR, f"Not complete: {len(undone)} steps are missing.")
+        yield LogLine.of(Level.ERROR, f"Not complete: {len(undone)} steps are missing.")
         yield from undone
-        yield Line.of(Level.WARNING, "Run the same again to go on; what is done stays done.")
+        yield LogLine.of(Level.WARNING, "Run the same again to go on; what is done stays done.")
     else:
-        yield Line.of(Level.SUCCESS, "All is set up. Check it with `sdrest doctor`; then `sdrest`.")
+        yield LogLine.of(
+            Level.SUCCESS, "All is set up. Check it with `sdrest doctor`; then `sdrest`."
+        )

@@ -2,14 +2,17 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS
+from tests.support.page import chromium
 from tests.support.server import Serve, Server, running
 
 
@@ -52,3 +55,10 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
         return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
 
     return start
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real browser for the tests of a module."""
+    async with chromium() as started:
+        yield started

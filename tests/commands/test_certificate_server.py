@@ -1,0 +1,283 @@
+"""The certificate of a running server: what is wrong with it, its renewal, and plain HTTP."""
+
+import asyncio
+import datetime as dt
+import shutil
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from sdrest.commands import self_signed
+from sdrest.commands.certificate import HOSTS, Pair, context
+from sdrest.commands.certificate_check import Certificate, problems
+from sdrest.commands.loop import loop_factory
+from sdrest.settings import Settings
+from sdrest.web.tls import ServerContext
+from tests.support.server import PATIENCE, Serve, Server
+
+pytestmark = pytest.mark.integration
+
+TODAY = dt.datetime.now(dt.UTC)
+
+
+def write(folder: Path, *hosts: str, days: int = 0) -> tuple[str, ...]:
+    """Write a pair that is good from `days` after today on; return the flags that name it."""
+    folder.mkdir(exist_ok=True)
+    pair = Pair(folder / "cert.pem", folder / "key.pem")
+    self_signed.write(pair.cert, pair.key, hosts=hosts, now=TODAY + dt.timedelta(days))
+    return "--cert", str(pair.cert), "--key", str(pair.key)
+
+
+def for_clients_only(folder: Path) -> tuple[str, ...]:
+    """Write a certificate that servers may not use."""
+    flags = write(folder, *HOSTS)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(TODAY)
+        .not_valid_after(TODAY + dt.timedelta(90))
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return flags
+
+
+def days_from_now(days: int) -> str:
+    return f"{TODAY + dt.timedelta(days):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: write(folder, *HOSTS, days=-900),
+         f"ended on {days_from_now(-80)}, so clients refuse it."),
+        (lambda folder: write(folder, *HOSTS, days=2), "Check this machine's clock."),
+        (lambda folder: write(folder, *HOSTS, days=-800), f"ends on {days_from_now(20)}."),
+        (lambda folder: write(folder, "elsewhere.example"),
+         "is for elsewhere.example, not for localhost, so clients refuse https://localhost."),
+        (write, "is for no host at all"),
+        (for_clients_only, "unsuitable certificate purpose"),
+    ],
+    ids=["expired", "not yet valid", "ends soon", "another host", "no host", "no server"],
+)  # fmt: skip
+async def test_a_certificate_that_clients_refuse_is_reported_at_the_start(
+    serve: Serve, tmp_path: Path, make: Callable[[Path], tuple[str, ...]], sentence: str
+) -> None:
+    async with serve(*make(tmp_path / "pair"), warns=True) as server:
+        await server.err.line(sentence)
+    assert len([line for line in server.err.lines if "certificate" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "host", "refused"),
+    [
+        (("localhost",), "127.0.0.1", False),
+        (("127.0.0.1",), "localhost", False),
+        (("localhost",), "127.0.0.2", True),
+        (("localhost",), "192.0.2.1", True),
+        (("192.0.2.1",), "192.0.2.1", False),
+        (("fd00::1",), "FD00:0::1", False),
+        (("fd00::1",), "fd00::2", True),
+        (("box.example",), "BOX.example", False),
+        (("*.example",), "box.example", False),
+        (("*.example",), "a.box.example", True),
+        (("*.example",), "example", True),
+        (("box.example",), "0.0.0.0", False),
+        (("box.example",), "::", False),
+    ],
+)
+def test_which_hosts_a_certificate_covers(names: tuple[str, ...], host: str, refused: bool) -> None:
+    given = Certificate(TODAY - dt.timedelta(1), TODAY + dt.timedelta(90), names)
+    found = list(problems(given, Settings(host=host)))
+    assert bool(found) == refused
+
+
+# Renewal
+
+
+async def names_shown(server: Server) -> set[str]:
+    """Return the names of the certificate that a new connection gets."""
+    port = int(server.url.rstrip("/").rpartition(":")[2])
+    anyone = ssl._create_unverified_context()
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anyone)
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    found = x509.load_der_x509_certificate(shown).extensions
+    alternatives = found.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in alternatives}
+
+
+def replace(source: Path, target: Path) -> None:
+    """Put a renewed pair in place, as certbot and mkcert do: one file after the other."""
+    for name in ("key.pem", "cert.pem"):
+        (source / name).replace(target / name)
+
+
+async def test_renewed_files_are_taken_without_a_restart(serve: Serve, tmp_path: Path) -> None:
+    flags = write(tmp_path / "pair", *HOSTS)
+    write(tmp_path / "renewed", *HOSTS, "renewed.example")
+    write(tmp_path / "again", *HOSTS, "again.example", days=-800)
+    async with serve(*flags, warns=True) as server:
+        server.cert = tmp_path / "first.pem"
+        shutil.copy(tmp_path / "pair" / "cert.pem", server.cert)
+        async with server.client() as client:
+            async with client.get("healthz") as answer:
+                assert answer.status == 200
+            replace(tmp_path / "renewed", tmp_path / "pair")
+            await server.out.line("Took the renewed certificate")
+            assert "renewed.example" in await names_shown(server)
+            async with client.get("healthz") as answer:  # on the connection of before
+                assert answer.status == 200
+        for name in ("key.pem", "cert.pem"):  # written in place, not replaced
+            shutil.copyfile(tmp_path / "again" / name, tmp_path / "pair" / name)
+        await server.err.line("ends on")
+        assert "again.example" in await names_shown(server)
+
+
+@pytest.mark.parametrize("fault", ["half written", "another key", "gone"])
+async def test_a_renewal_that_cannot_be_used_keeps_the_old_certificate(
+    serve: Serve, tmp_path: Path, fault: str
+) -> None:
+    pair = tmp_path / "pair"
+    flags = write(pair, *HOSTS, "first.example")
+    write(tmp_path / "renewed", *HOSTS, "renewed.example")
+    async with serve(*flags, warns=True) as server:
+        match fault:
+            case "half written":
+                text = (tmp_path / "renewed" / "cert.pem").read_text()
+                (pair / "cert.pem").write_text(text[: len(text) // 2])
+            case "another key":
+                shutil.copy(tmp_path / "renewed" / "cert.pem", pair / "cert.pem")
+            case _:
+                (pair / "cert.pem").unlink()
+        await server.err.line("The server keeps the certificate that it has.")
+        assert "first.example" in await names_shown(server)
+        replace(tmp_path / "renewed", pair)
+        await server.out.line("Took the renewed certificate")
+        assert "renewed.example" in await names_shown(server)
+    assert len([line for line in server.err.lines if "keeps" in line]) == 1
+
+
+# Plain HTTP on the port of TLS
+
+
+async def exchange(port: int, *parts: bytes) -> bytes:
+    """Send bytes in parts, and return the answer, which ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        async with asyncio.timeout(PATIENCE):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("loop", ["default", "asyncio"])
+@pytest.mark.parametrize(
+    ("parts", "status", "location"),
+    [
+        ((b"GET /jobs?limit=1 HTTP/1.1\r\nHost: box.example:8888\r\n\r\n",),
+         308, "https://box.example:8888/jobs?limit=1"),
+        ((b"HEAD / HTTP/1.1\r\nhost:127.0.0.1\r\n\r\n",), 308, "https://127.0.0.1/"),
+        ((b"GET / HTTP/1.1\r\nAccept: */*\r\nHost: [::1]:8888\r\n\r\n",), 308, "https://[::1]:8888/"),
+        ((b"POST /text-to-image HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n",
+          b"x" * 200000), 308, "https://a/text-to-image"),
+        ((b"G", b"ET / HT", b"TP/1.1\r", b"\nHost: a\r\n", b"\r", b"\n"), 308, "https://a/"),
+        ((b"GET / HTTP/1.0\r\n\r\n",), 400, None),
+        ((b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",), 400, None),
+        ((b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",), 400, None),
+        ((b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length:3\r\n\r\na=b",), 308, "https://a/"),
+        ((b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",), 400, None),
+    ],
+)  # fmt: skip
+def test_plain_http_on_the_tls_port_is_answered(
+    certificate: Path, loop: str, parts: tuple[bytes, ...], status: int, location: str | None
+) -> None:
+    async def ask() -> bytes:
+        tls = ServerContext(context(Pair(certificate / "cert.pem", certificate / "key.pem")))
+        server = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, "127.0.0.1", 0, ssl=tls
+        )
+        async with server:
+            return await exchange(server.sockets[0].getsockname()[1], *parts)
+
+    with asyncio.Runner(loop_factory=None if loop == "asyncio" else loop_factory()) as runner:
+        answer = runner.run(ask())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    lines = dict(line.split(": ", 1) for line in head.decode().splitlines()[1:])
+    assert lines.get("Location") == location
+    assert lines["Connection"] == "close"
+    assert len(body) == (0 if parts[0].startswith(b"HEAD") else int(lines["Content-Length"]))
+    assert not body or b"This server speaks HTTPS." in body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 20000,
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    ],
+    ids=["no end of the head", "chunks", "a body that waits"],
+)
+async def test_plain_http_is_answered_before_its_body(serve: Serve, request_: bytes) -> None:
+    async with serve(warns=True) as server:
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_)
+        async with asyncio.timeout(PATIENCE):
+            assert b"Location: https://a/\r\n" in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+
+async def test_a_server_answers_plain_http_and_tls_on_one_port(serve: Serve) -> None:
+    async with serve(warns=True) as server:
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        answer = await exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"Location: https://localhost/healthz\r\n" in answer
+        async with server.client() as client, client.get("healthz") as told:
+            assert told.status == 200
+    assert server.err.lines == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x00" * 64, b"GET /\r\n", b"\x80\x2e\x01"]
+)
+async def test_what_is_neither_tls_nor_http_ends_the_connection(serve: Serve, data: bytes) -> None:
+    async with serve(warns=True) as server:
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(data)
+        writer.write_eof()
+        async with asyncio.timeout(PATIENCE):
+            try:
+                left = await reader.read()
+            except ConnectionResetError:
+                left = b""
+        assert not left.startswith(b"HTTP/")
+        writer.close()
+    assert server.err.lines == []

@@ -1,0 +1,106 @@
+"""Which processes the kernel has killed for lack of memory: a real cgroup, a real kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sdrest.engine.local.oom import OomCounter
+from tests.fakes.running import FORK
+
+pytestmark = pytest.mark.integration
+
+CGROUPS = Path("/sys/fs/cgroup")
+LIMIT = 200 * 2**20
+
+DEVOUR = "import os\ntaken = []\nwhile True: taken.append(os.urandom(1 << 20))"
+SLEEP = "import sys; sys.stdin.read()"
+
+# Runs a task whose script takes memory without end, as `python -c SERVER WORKDIR BEHAVIOUR`.
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from tests.fakes.running import failure, run_alone, task
+
+why = failure(asyncio.run(run_alone(task(Path(sys.argv[1]), sys.argv[2]))))
+print(why.code, why.details.get("signal"), why.message)
+"""
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A cgroup with little memory, of whichever version the machine has."""
+    v2 = (CGROUPS / "cgroup.controllers").exists()
+    name = f"sdrest-test-{uuid.uuid4().hex}"
+    folder = (CGROUPS if v2 else CGROUPS / "memory") / name
+    limits = ("memory.max", "memory.swap.max") if v2 else ("memory.limit_in_bytes",)
+    try:
+        folder.mkdir()
+        for limit in limits:
+            (folder / limit).write_text(str(LIMIT if limit == limits[0] else 0))
+    except OSError as error:
+        if folder.exists():
+            folder.rmdir()
+        pytest.skip(f"the machine allows no cgroup with limited memory: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def start(program: str, *arguments: str, cgroup: Path | None) -> subprocess.Popen[str]:
+    """Start a program, in a cgroup from its first instruction on."""
+    join = f"from pathlib import Path\nPath({str(cgroup / 'cgroup.procs')!r}).write_text('0')\n" \
+        if cgroup else ""  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{join}{program}", *arguments],
+        cwd=FORK.parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_kill_for_memory_is_counted_in_its_cgroup(cgroup: Path) -> None:
+    with start(SLEEP, cgroup=cgroup) as other, start(SLEEP, cgroup=None) as outside:
+        wait_for(cgroup, other.pid)
+        inside, elsewhere = OomCounter(other.pid), OomCounter(outside.pid)
+        before = inside.increased()
+        with start(DEVOUR, cgroup=cgroup) as devourer:
+            assert devourer.wait() == -signal.SIGKILL
+        assert (before, inside.increased()) == (False, True)
+        assert elsewhere.increased() is not None
+        for process in (other, outside):
+            process.communicate()
+
+
+def wait_for(cgroup: Path, pid: int) -> None:
+    while str(pid) not in (cgroup / "cgroup.procs").read_text().split():
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts such kills")
+def test_another_kill_is_not_counted() -> None:
+    counter = OomCounter(os.getpid())
+    with start(SLEEP, cgroup=None) as process:
+        process.kill()
+    assert counter.increased() is False
+
+
+def test_of_no_process_nothing_is_known() -> None:
+    assert OomCounter().increased() is None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"), [("devour", "out_of_memory SIGKILL"), ("killed", "killed SIGKILL")]
+)
+def test_a_script_that_the_kernel_kills_has_run_out_of_memory(
+    cgroup: Path, tmp_path: Path, behaviour: str, told: str
+) -> None:
+    with start(SERVER, str(tmp_path / "work"), behaviour, cgroup=cgroup) as server:
+        out, _ = server.communicate()
+    assert out.startswith(told), out
+    assert ("memory" in out) == (behaviour == "devour")

@@ -1,0 +1,150 @@
+"""Full disks, no more files, lost and unwritable folders, stuck scripts: the server lives."""
+
+import asyncio
+import contextlib
+import io
+import resource
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdrest.engine.base import Event, Finished, Started, Task
+from sdrest.errors import FailureCode, StorageUnavailableError
+from sdrest.jobs.bus import Change
+from sdrest.jobs.model import Status
+from tests.fakes.running import Lifeline, run_alone, task
+from tests.support.jobs import Gate, ScriptedExecutor, house, picture, text, text_key
+from tests.support.web import Served, served
+
+pytestmark = pytest.mark.integration
+
+SIZE = {"height": 256, "width": 256}
+
+
+@contextlib.contextmanager
+def limited(kind: int, value: int) -> Iterator[None]:
+    """Lower a limit of this process, in which the server runs as well."""
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as site:
+        yield site
+
+
+async def status(site: Served, job: str) -> dict[str, Any]:
+    async with site.client.get(job) as response:
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+async def retried(site: Served, job: str) -> dict[str, Any]:
+    """Run a job again; return its end."""
+    async with site.client.post(f"{job}/retry", allow_redirects=False) as response:
+        assert response.status == 302, await response.text()
+    await site.until(job, Change.FINISHED)
+    return await status(site, job)
+
+
+async def test_no_more_files_fail_a_job_and_not_the_server(site: Served) -> None:
+    done = await site.job("/text-to-image", json={"prompt": "first", **SIZE})
+    with limited(resource.RLIMIT_NOFILE, 3):  # the connection is there already
+        async with site.client.get(f"{done}/1.png") as response:
+            assert response.status == 503  # and not 404: it is there
+        async with site.client.post("/image-to-image", data={"image": io.BytesIO()}) as response:
+            assert response.status == 503  # there is no file to keep an upload in
+            assert (await response.json())["error"]["code"] == "storage_unavailable"
+        job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
+        failed = await status(site, job)
+    assert (failed["status"], failed["error"]["code"]) == ("FAILED", "out_of_resources")
+    assert (await retried(site, job))["status"] == "COMPLETE"
+
+
+async def test_a_full_disk_refuses_requests_until_there_is_room(site: Served) -> None:
+    with limited(resource.RLIMIT_FSIZE, 1024):
+        async with site.client.post("/text-to-image", json={"prompt": "a", **SIZE}) as response:
+            assert response.status == 503
+            assert (await response.json())["error"]["code"] == "storage_unavailable"
+    job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
+    assert (await status(site, job))["status"] == "COMPLETE"
+
+
+async def test_a_job_that_ends_on_a_full_disk_waits_for_room(tmp_path: Path) -> None:
+    gate = Gate()
+    async with house(tmp_path, ScriptedExecutor(gate)) as home:
+        await home.queue.submit(text("a"))
+        await gate.entered.wait()
+        with limited(resource.RLIMIT_FSIZE, 1024):
+            gate.opened.set()
+            with pytest.raises(StorageUnavailableError):
+                await home.queue.submit(text("b"))
+        assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
+
+
+async def test_a_folder_that_cannot_be_written_fails_a_job(site: Served) -> None:
+    folder = site.output / "text-to-image"
+    folder.rename(site.output / "away")
+    folder.write_bytes(b"")
+    job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
+    failed = await status(site, job)
+    assert (failed["status"], failed["error"]["code"]) == ("FAILED", "storage_failed")
+    folder.unlink()
+    (site.output / "away").rename(folder)
+    assert (await retried(site, job))["status"] == "COMPLETE"
+
+
+async def test_a_silent_script_is_ended(tmp_path: Path) -> None:
+    lifeline = Lifeline(tmp_path / "lifeline")
+    try:
+        async with served(tmp_path, stall_timeout=1.0, keep_alive=0.0) as site:
+            form = {"prompt": f"hang lifeline={lifeline.path}", **SIZE}
+            job = await site.job("/text-to-image", json=form)
+            failed = await status(site, job)
+            assert (failed["status"], failed["error"]["code"]) == ("FAILED", "stalled")
+            assert "--stall-timeout" in failed["error"]["message"]
+            assert await lifeline.all_gone()
+    finally:
+        lifeline.close()
+
+
+async def test_a_script_that_writes_is_not_stuck(tmp_path: Path) -> None:
+    stall = 1.0
+
+    async def chatty(task: Task) -> AsyncGenerator[Event, None]:
+        yield Started(pid=1)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 1.5 * stall
+        while loop.time() < end:
+            task.heard()
+            await asyncio.sleep(0)
+        yield picture(task, 1)
+        yield Finished()
+
+    async with house(tmp_path, ScriptedExecutor(chatty), stall_timeout=stall) as home:
+        await home.queue.submit(text("a"))
+        assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
+
+
+async def test_a_script_is_heard(tmp_path: Path) -> None:
+    heard: list[None] = []
+    speaking = task(tmp_path / "work", heard=lambda: heard.append(None))
+    events = await run_alone(speaking)
+    assert events[-1] == Finished()
+    assert heard
+
+
+async def test_a_timeout_says_which_it_was(tmp_path: Path) -> None:
+    gate = Gate()
+    async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.05, stall_timeout=60) as home:
+        await home.queue.submit(text("a"))
+        failure = (await home.ended(text_key("a"))).snapshot.job.failure
+        assert failure is not None
+        assert failure.code is FailureCode.TIMEOUT

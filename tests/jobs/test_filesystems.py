@@ -1,0 +1,385 @@
+"""Output folders on file systems that lack something: each job type completes on each of them.
+
+Real volumes are mounted where the machine allows it; errors of network file systems come from a
+library that is loaded before the C library.
+"""
+
+import asyncio
+import io
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from sdrest.jobs.durable import move_file, move_folder
+from tests.fakes.running import FORK
+from tests.jobs.test_restart_sigterm import FAKE, MODEL
+from tests.support.filesystems import Shim, build_shim, formatted, mounted
+from tests.support.server import Serve, Server, environment
+
+pytestmark = pytest.mark.integration
+
+INPAINT_MODEL = ("--inpaint-image-model", str(FORK / "models/ldm/inpainting_big/last.ckpt"))
+FLAGS = (*FAKE, *MODEL, *INPAINT_MODEL, "--output", "output")
+TYPES = ("text-to-image", "image-to-image", "inpaint-image")
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Shim:
+    return build_shim(tmp_path_factory.mktemp("shim"))
+
+
+def png(colour: int) -> bytes:
+    file = io.BytesIO()
+    picture = Image.new("RGB", (256, 256))
+    picture.paste((colour, colour, colour), (64, 64, 128, 128))
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def form(job_type: str) -> aiohttp.FormData:
+    data = aiohttp.FormData()
+    if job_type != "inpaint-image":
+        data.add_field("prompt", "a lighthouse")
+    if job_type == "text-to-image":
+        data.add_field("width", "256")
+        data.add_field("height", "256")
+    else:
+        data.add_field("image", png(90), filename="image.png", content_type="image/png")
+    if job_type == "inpaint-image":
+        data.add_field("mask", png(255), filename="mask.png", content_type="image/png")
+    return data
+
+
+async def completes(server: Server, job_type: str) -> None:
+    async with server.client() as client:
+        async with client.post(job_type, data=form(job_type), allow_redirects=False) as answer:
+            assert answer.status == 302, await answer.text()
+            place = answer.headers["Location"].lstrip("/")
+        job = await ended(client, place)
+        assert job["status"] == "COMPLETE", job
+        async with client.get(f"{place}/1.png") as answer:
+            assert answer.status == 200
+            Image.open(io.BytesIO(await answer.read())).load()
+
+
+async def ended(client: aiohttp.ClientSession, place: str) -> dict[str, Any]:
+    while True:
+        async with client.get(f"{place}?wait=30") as answer:
+            job: dict[str, Any] = await answer.json()
+        if job["status"] not in {"QUEUED", "IN_PROGRESS"}:
+            return job
+
+
+async def all_complete(server: Server) -> None:
+    await asyncio.gather(*(completes(server, job_type) for job_type in TYPES))
+
+
+async def problems(server: Server) -> str:
+    async with server.client() as client, client.get("readyz") as answer:
+        found = await answer.json()
+        assert (answer.status, found["usable"]) == (200, list(TYPES))
+    return " ".join(problem["message"] for problem in found["problems"])
+
+
+def tidy(output: Path) -> None:
+    """Check that nothing partial is left."""
+    assert list(output.rglob("*.part")) == []
+    assert [path.name for path in (output / ".sdrest" / "work").iterdir()] == []
+
+
+# Volumes
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        *TYPES,
+        ".sdrest",
+        ".sdrest/spool",
+        ".sdrest/inputs",
+        ".sdrest/work",
+        "all of them",
+    ],
+)
+async def test_a_folder_on_its_own_volume_takes_images(
+    serve: Serve, tmp_path: Path, volume: str
+) -> None:
+    output = tmp_path / "output"
+    names = (*TYPES, ".sdrest/spool", ".sdrest/inputs") if volume == "all of them" else (volume,)
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mounted(output / name, "mount", "-t", "tmpfs", "tmpfs"))
+        async with serve(*FLAGS, warns=True) as server:
+            await all_complete(server)
+        tidy(output)
+
+
+async def test_a_bind_mount_of_the_same_file_system_takes_images(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    images = tmp_path / "output" / "inpaint-image"
+    with mounted(images, "mount", "--bind", str(tmp_path / "elsewhere")):
+        async with serve(*FLAGS, warns=True) as server:
+            await completes(server, "inpaint-image")
+        assert list((tmp_path / "elsewhere").glob("*/1.png"))
+    tidy(tmp_path / "output")
+
+
+@pytest.mark.parametrize(
+    ("make", "mount"),
+    [
+        (("mkfs.vfat",), ("mount", "-t", "vfat")),
+        (("mkfs.exfat",), ("mount", "-t", "exfat")),
+        (("mkfs.exfat",), ("mount.exfat-fuse",)),
+        (("mkfs.ext4", "-q"), ("mount", "-t", "ext4")),
+    ],
+    ids=["vfat", "exfat", "exfat-fuse", "ext4"],
+)
+async def test_an_output_folder_on_a_disk_without_links_takes_every_job(
+    serve: Serve, tmp_path: Path, make: tuple[str, ...], mount: tuple[str, ...]
+) -> None:
+    output = tmp_path / "output"
+    with (
+        formatted(tmp_path / "disk", *make) as device,
+        mounted(output, *mount, device),
+    ):
+        async with serve(*FLAGS, warns=True) as server:
+            await all_complete(server)
+        tidy(output)
+        for number in (1, 2):
+            assert generated(output / "generated", number).read_bytes()
+
+
+def generated(output: Path, number: int, env: Mapping[str, str] | None = None) -> Path:
+    """Run `sdrest generate`, and return the image that should be there."""
+    subprocess.run(
+        [*(sys.executable, "-m", "sdrest", "generate", "a lighthouse", *FAKE, *MODEL),
+         *("--output", str(output), "--width", "256", "--height", "256")],
+        check=True, capture_output=True, env=environment(**(env or {})),
+    )  # fmt: skip
+    return output / f"{number}.png"
+
+
+# Errors of network file systems
+
+UNLOCKED = "cannot lock files"
+SLOW_TABLE = "rollback journal"
+UNSYNCED = "cannot sync folders"
+COPIED = "copies its model"
+ALL_AT_ONCE = (
+    "shared_memory=EINVAL,flock=ENOLCK,posix_lock=ENOLCK,fsync_folder=EINVAL,symlink=EPERM,"
+    "link=EPERM,rename=EXDEV,chmod=EPERM"
+)
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ("flock=ENOLCK", ()),
+        ("flock=ENOSYS", ()),
+        ("flock=EOPNOTSUPP", ()),
+        ("flock=ENOLCK,posix_lock=ENOLCK", (UNLOCKED, SLOW_TABLE)),
+        ("flock=EOPNOTSUPP,posix_lock=EINVAL", (UNLOCKED, SLOW_TABLE)),
+        ("fsync_folder=EINVAL", (UNSYNCED,)),
+        ("fsync_folder=ENOSYS", (UNSYNCED,)),
+        ("fsync_folder=EOPNOTSUPP", (UNSYNCED,)),
+        ("fsync_folder=EACCES", (UNSYNCED,)),
+        ("symlink=EPERM", ()),
+        ("symlink=EOPNOTSUPP,link=EPERM", ()),
+        ("symlink=EROFS,link=ENOSYS,chmod=EPERM", ()),
+        ("rename=EXDEV", ()),
+        ("shared_memory=ENODEV", (SLOW_TABLE,)),
+        (ALL_AT_ONCE, (UNLOCKED, SLOW_TABLE, UNSYNCED)),
+    ],
+)  # fmt: skip
+async def test_every_job_completes_on_a_network_file_system_that_lacks(
+    serve: Serve, shim: Shim, tmp_path: Path, faults: str, told: tuple[str, ...]
+) -> None:
+    (tmp_path / "output").mkdir()
+    env = shim.environment(tmp_path / "output", faults)
+    async with serve(*FLAGS, env=env, warns=True) as server:
+        await all_complete(server)
+        said = await problems(server)
+    for sentence in (UNLOCKED, SLOW_TABLE, UNSYNCED, COPIED):
+        assert (sentence in said) == (sentence in told)
+    logged = "\n".join(server.err.lines)
+    for sentence in {UNLOCKED, SLOW_TABLE} & {*told}:
+        assert logged.count(sentence) == 1
+    tidy(tmp_path / "output")
+    if not told:
+        return
+    checked = doctor(tmp_path, env)
+    assert all(sentence in checked for sentence in told)
+    async with serve(*FLAGS, env=env, warns=True) as server:  # the table is there now
+        await completes(server, "text-to-image")
+
+
+def doctor(folder: Path, env: Mapping[str, str]) -> str:
+    """Return what the doctor says of the file system and the table of the output folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sdrest", "doctor", "--plain-http", "--port", "0", *FLAGS],
+        cwd=folder, env=environment(**env), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("success job table: ") for line in lines), done.stdout
+    return "\n".join(line for line in lines if "file system: " in line)
+
+
+async def test_without_links_anywhere_an_inpainting_job_copies_its_model(
+    serve: Serve, shim: Shim, tmp_path: Path
+) -> None:
+    env = shim.environment(tmp_path, "symlink=EPERM,link=EPERM")
+    (tmp_path / "temporary").mkdir()
+    async with serve(*FLAGS, env=env | {"TMPDIR": str(tmp_path / "temporary")}, warns=True) as it:
+        assert COPIED in await problems(it)
+        await completes(it, "inpaint-image")
+    tidy(tmp_path / "output")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+async def test_the_folder_of_links_among_temporary_files_is_removed(
+    serve: Serve, shim: Shim, tmp_path: Path
+) -> None:
+    (tmp_path / "output").mkdir()
+    (tmp_path / "temporary").mkdir()
+    env = shim.environment(tmp_path / "output", "symlink=EPERM")
+    async with serve(*FLAGS, env=env | {"TMPDIR": str(tmp_path / "temporary")}, warns=True) as it:
+        await completes(it, "inpaint-image")
+    assert list((tmp_path / "temporary").glob("sdrest-*")) == []
+
+
+async def test_a_table_in_wal_mode_is_used_where_there_is_no_shared_memory(
+    serve: Serve, shim: Shim, tmp_path: Path
+) -> None:
+    table = tmp_path / "output" / ".sdrest" / "jobs.sqlite3"
+    async with serve(*FLAGS, warns=True) as server:
+        await completes(server, "text-to-image")
+    for faults in ("shared_memory=ENODEV", "posix_lock=ENOLCK", ""):
+        connection = sqlite3.connect(table)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        env = shim.environment(tmp_path / "output", faults)
+        async with serve(*FLAGS, env=env, warns=True) as server:
+            async with server.client() as client, client.get("jobs") as answer:
+                assert len((await answer.json())["jobs"]) == 1
+            await completes(server, "text-to-image")
+
+
+@pytest.mark.parametrize("faults", ["flock=ENOLCK", "flock=ENOSYS", "flock=EOPNOTSUPP", ""])
+async def test_a_second_server_is_noticed_where_there_are_only_posix_locks(
+    serve: Serve, shim: Shim, tmp_path: Path, faults: str
+) -> None:
+    (tmp_path / "output").mkdir()
+    env = shim.environment(tmp_path / "output", faults)
+    async with serve(*FLAGS, env=env, warns=True) as server:
+        done = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sdrest", "--plain-http", "--port", "0", *FLAGS),
+            cwd=tmp_path, env=environment(**env), stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await done.communicate()
+        assert done.returncode == 1
+        assert f"Another server (process {server.process.pid}) uses" in said.decode()
+
+
+@pytest.mark.parametrize(
+    ("folder", "faults"),
+    [
+        ("text-to-image", "fsync_folder=EIO"),
+        ("text-to-image", "fsync_folder=ENOSPC"),
+        (".sdrest/work", "fsync_file=EINVAL"),
+    ],
+)
+async def test_an_error_of_the_disk_stays_an_error(
+    serve: Serve, shim: Shim, tmp_path: Path, folder: str, faults: str
+) -> None:
+    env = shim.environment(tmp_path / "output" / folder, faults)
+    async with serve(*FLAGS, env=env, warns=True) as server, server.client() as client:
+        async with client.post(
+            "text-to-image", data=form("text-to-image"), allow_redirects=False
+        ) as answer:
+            place = answer.headers["Location"].lstrip("/")
+        job = await ended(client, place)
+        assert (job["status"], job["error"]["code"]) == ("FAILED", "storage_failed")
+
+
+def test_generate_takes_the_next_name_without_hard_links(shim: Shim, tmp_path: Path) -> None:
+    env = shim.environment(tmp_path, "link=EPERM")
+    for number in (1, 2):
+        image = generated(tmp_path / "output", number, env)
+        assert image.stat().st_size
+    assert sorted(path.name for path in (tmp_path / "output").iterdir()) == ["1.png", "2.png"]
+
+
+def test_a_certificate_is_made_without_chmod(shim: Shim, tmp_path: Path) -> None:
+    program = (
+        "from sdrest.commands.certificate import provide\n"
+        "from sdrest.settings import Settings\n"
+        "provide(Settings())\n"
+    )
+    env = environment(**shim.environment(tmp_path, "chmod=EPERM"))
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cert.pem", "key.pem"]
+
+
+@pytest.mark.parametrize("faults", ["flock=ENOLCK", "flock=ENOSYS", "flock=EOPNOTSUPP"])
+def test_a_set_up_needs_no_lock_of_a_folder(shim: Shim, tmp_path: Path, faults: str) -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from sdrest.commands.setup.lock import locked\n"
+        "with locked(Path('fork')):\n"
+        "    print('works')\n"
+    )
+    env = environment(**shim.environment(tmp_path, faults))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, capture_output=True
+    )
+    assert done.stdout == b"works\n"
+
+
+# Moves, each alone
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "volume", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        yield tmp_path / "volume"
+
+
+def test_a_move_to_a_full_volume_leaves_nothing_of_the_copy(tmp_path: Path, volume: Path) -> None:
+    source = tmp_path / "1.png"
+    source.write_bytes(bytes(2 * 2**20))
+    (volume / "1.png").write_bytes(b"before")
+    descriptor = os.open(volume, os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            move_file(source, "1.png", descriptor)
+    finally:
+        os.close(descriptor)
+    assert {path.name: path.read_bytes() for path in volume.iterdir()} == {"1.png": b"before"}
+    assert source.exists()
+
+
+def test_a_folder_moves_to_another_volume_with_what_is_in_it(tmp_path: Path, volume: Path) -> None:
+    source = tmp_path / "spooled"
+    source.mkdir()
+    (source / "image.png").write_bytes(b"image")
+    (volume / ".target.part").mkdir()  # of a server that was killed
+    (volume / ".target.part" / "mask.png").write_bytes(b"stale")
+    move_folder(source, volume / "target")
+    assert [path.name for path in volume.iterdir()] == ["target"]
+    assert {path.name: path.read_bytes() for path in (volume / "target").iterdir()} == {
+        "image.png": b"image"
+    }
+    assert not source.exists()
+    assert stat.S_IMODE((volume / "target").stat().st_mode) == 0o700

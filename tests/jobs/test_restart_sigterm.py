@@ -1,0 +1,97 @@
+"""What a stop, a kill and the start after it do to jobs that run."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.running import FORK, Lifeline
+from tests.support.server import Serve, Server
+
+pytestmark = pytest.mark.integration
+
+FAKE = ("--repository", str(FORK), "--python", sys.executable)
+MODEL = ("--text-to-image-model", str(FORK / "models/ldm/stable-diffusion-v1/model.ckpt"))
+
+
+async def post(server: Server, prompt: str, **fields: Any) -> str:
+    form = {"prompt": prompt, "height": 256, "width": 256, **fields}
+    async with (
+        server.client() as client,
+        client.post("text-to-image", json=form, allow_redirects=False) as answer,
+    ):
+        assert answer.status == 302, await answer.text()
+        return answer.headers["Location"]
+
+
+@contextlib.asynccontextmanager
+async def lifeline(folder: Path) -> AsyncIterator[Lifeline]:
+    line = Lifeline(folder / "lifeline")
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def test_a_stop_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with serve(*FAKE, *MODEL, "--grace", "60", warns=True) as server:
+        job = await post(server, f"wait_between gate={gate}", iterations=2)
+        waiting = await post(server, "next")
+        await server.out.line("2/2 ")
+        server.process.send_signal(signal.SIGTERM)
+        await server.out.line("Stopping...")
+        async with server.client() as client:
+            async with client.post("text-to-image", json={"prompt": "late"}) as answer:
+                assert answer.status == 503
+                assert (await answer.json())["error"]["code"] == "stopping"
+            async with client.get(job) as answer:
+                assert (await answer.json())["status"] == "IN_PROGRESS"
+        await asyncio.to_thread(gate.write_text, "")
+        assert await server.ended() == 0
+        assert server.out.lines[-1].endswith("Done")
+    async with serve(*FAKE, *MODEL, warns=True) as server:
+        await server.out.line(f"{waiting.rpartition('/')[2]} Done")
+
+
+async def test_a_job_that_outlasts_the_grace_waits_again(serve: Serve, tmp_path: Path) -> None:
+    async with lifeline(tmp_path) as line:
+        async with serve(*FAKE, *MODEL, "--grace", "0.1", warns=True) as server:
+            await post(server, f"deaf lifeline={line.path}")
+            await line.pids(3)
+            assert await server.stop() == 0
+            assert "Interrupted, queued again..." in server.out.lines[-1]
+        assert await line.all_gone()
+
+
+async def test_a_second_signal_leaves_no_script(serve: Serve, tmp_path: Path) -> None:
+    async with lifeline(tmp_path) as line:
+        status = 128 + signal.SIGINT
+        async with serve(*FAKE, *MODEL, "--grace", "60", warns=True, status=status) as server:
+            await post(server, f"hang lifeline={line.path}")
+            await line.pids(1)
+            server.process.send_signal(signal.SIGTERM)
+            await server.out.line("Stopping...")
+            await server.stop_at_once(signal.SIGINT)
+        assert await line.all_gone()
+
+
+@pytest.mark.parametrize("behaviour", ["hang", "deaf"])
+async def test_a_start_ends_what_a_killed_server_left(
+    serve: Serve, tmp_path: Path, behaviour: str
+) -> None:
+    async with lifeline(tmp_path) as line:
+        async with serve(*FAKE, *MODEL, warns=True, status=-signal.SIGKILL) as server:
+            await post(server, f"{behaviour} lifeline={line.path}")
+            await line.pids({"hang": 1, "deaf": 3}[behaviour])
+            server.process.kill()
+            await server.process.wait()
+        async with serve(*FAKE, *MODEL, "--delete-incomplete", warns=True):
+            assert await line.all_gone()

@@ -1,0 +1,379 @@
+"""Store and queue against a tiny model, through any order of events, stops and crashes."""
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from sdrest.engine.base import Event, Finished, Progress, Started, Task
+from sdrest.errors import (
+    ConflictError,
+    Failure,
+    FailureCode,
+    GoneError,
+    NotFoundError,
+    QueueFullError,
+)
+from sdrest.jobs.bus import Change, JobEvent
+from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.queue import Submission
+from sdrest.params import ImageToImage, JobType
+from tests.support.jobs import SECONDS, House, ScriptedExecutor, house, picture, text_key
+
+pytestmark = pytest.mark.integration
+
+MAX_WAITING = 3
+MAX_ATTEMPTS = 3
+MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where there is one, hundreds of lives cost seconds."""
+
+AGAIN = {Status.FAILED, Status.CANCELLED}
+
+NAMES = st.sampled_from("abcdef")
+
+
+@dataclass
+class Expected:
+    """What the model believes of a job."""
+
+    status: Status
+    total: int
+    images: int = 0
+    attempts: int = 0
+
+
+class Machine(RuleBasedStateMachine):
+    """One slot, whose script takes its steps from the rules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.root = Path(tempfile.mkdtemp(prefix="sdrest-machine-", dir=MEMORY_DISK))
+        self.lives = 0
+        self.jobs: dict[str, Expected] = {}
+        self.deleted: set[str] = set()
+        self.waiting: list[str] = []
+        self.running: str | None = None
+        self.spooled = 0
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(asyncio.wait_for(work, SECONDS))
+
+    # The real thing
+
+    @property
+    def output(self) -> Path:
+        return self.root / str(self.lives)
+
+    @initialize()
+    def begin(self) -> None:
+        self.run(self.live())
+
+    async def live(self, *, delete_incomplete: bool = False) -> None:
+        self.steps: asyncio.Queue[Callable[[Task], Event]] = asyncio.Queue()
+        self.context: AbstractAsyncContextManager[House] = house(
+            self.output,
+            ScriptedExecutor(self.script),
+            max_waiting=MAX_WAITING,
+            delete_incomplete=delete_incomplete,
+        )
+        self.home = await self.context.__aenter__()
+        await self.next_claimed()
+
+    async def script(self, task: Task) -> AsyncGenerator[Event, None]:
+        self.task = task
+        yield Started(pid=1)
+        while True:
+            step = await self.steps.get()
+            yield step(task)
+
+    async def step(self, step: Callable[[Task], Event], change: Change) -> None:
+        self.home.events.clear()
+        await self.steps.put(step)
+        await self.home.until(lambda event: event.change is change)
+
+    async def next_claimed(self) -> None:
+        """Follow the slot, which claims the job that waits longest."""
+        if self.running is None and self.waiting:
+            name = self.running = self.waiting.pop(0)
+            expected = self.jobs[name]
+            expected.status = Status.IN_PROGRESS
+            expected.attempts += 1
+            self.reached = 0
+
+            def claimed(event: JobEvent) -> bool:
+                return event.change is Change.STARTED and event.snapshot.job.key == key_of(name)
+
+            await self.home.until(claimed)
+
+    async def submission(self, name: str, total: int) -> Submission:
+        self.spooled += 1
+        folder = self.home.folders.spool / str(self.spooled)
+        folder.mkdir()
+        (folder / "image.png").write_bytes(name.encode())
+        return Submission(key_of(name), ImageToImage(prompt=name, iterations=total), folder)
+
+    # What may happen
+
+    @rule(name=NAMES, total=st.integers(1, 3))
+    def submit(self, name: str, total: int) -> None:
+        async def submit() -> None:
+            known = self.jobs.get(name)
+            fresh = known is None or known.status in AGAIN
+            submission = await self.submission(name, total)
+            self.home.events.clear()
+            try:
+                job = await self.home.queue.submit(submission)
+            except QueueFullError:
+                assert fresh
+                assert len(self.waiting) >= MAX_WAITING
+                return
+            if fresh:
+                assert len(self.waiting) < MAX_WAITING
+                self.deleted.discard(name)
+                await self.waits(name, total)
+            elif known is not None:
+                assert (job.status, job.total_images) == (known.status, known.total)
+
+        self.run(submit())
+
+    async def waits(self, name: str, total: int) -> None:
+        self.jobs[name] = Expected(Status.QUEUED, total)
+        self.waiting.append(name)
+        await self.next_claimed()
+
+    @rule(name=NAMES)
+    def retry(self, name: str) -> None:
+        async def retry() -> None:
+            known = self.jobs.get(name)
+            self.home.events.clear()
+            try:
+                job = await self.home.queue.retry(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert known is None
+            except ConflictError:
+                assert known is not None
+                assert known.status not in AGAIN
+            except QueueFullError:
+                assert len(self.waiting) >= MAX_WAITING
+            else:
+                assert known is not None
+                assert known.status in AGAIN
+                assert job.status is Status.QUEUED
+                await self.waits(name, known.total)
+
+        self.run(retry())
+
+    @rule(name=NAMES)
+    def cancel(self, name: str) -> None:
+        async def cancel() -> None:
+            self.home.events.clear()
+            try:
+                snapshot = await self.home.queue.cancel(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert name not in self.jobs
+            else:
+                self.cancelled(name)
+                assert snapshot.job.status is self.jobs[name].status
+                await self.next_claimed()
+
+        self.run(cancel())
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        async def delete() -> None:
+            self.home.events.clear()
+            try:
+                await self.home.queue.delete(key_of(name))
+            except GoneError:
+                assert name in self.deleted
+            except NotFoundError:
+                assert name not in self.jobs
+            else:
+                self.cancelled(name)
+                del self.jobs[name]
+                self.deleted.add(name)
+                assert not self.home.folders.published(key_of(name)).exists()
+                await self.next_claimed()
+
+        self.run(delete())
+
+    def cancelled(self, name: str) -> None:
+        """Take the model's job out of the queue."""
+        if name in self.waiting:
+            self.waiting.remove(name)
+        if name == self.running:
+            self.running = None
+        if not self.jobs[name].status.final:
+            self.jobs[name].status = Status.CANCELLED
+
+    @precondition(lambda self: self.running)
+    @rule(fraction=st.sampled_from([0.25, 0.5, 0.75]))
+    def progress(self, fraction: float) -> None:
+        index = min(self.reached + 1, self.jobs[self.running or ""].total)
+
+        async def progress() -> None:
+            await self.steps.put(lambda _: Progress(index, fraction))
+
+        self.run(progress())
+
+    @precondition(lambda self: self.running and self.reached < self.jobs[self.running].total)
+    @rule()
+    def image(self) -> None:
+        self.reached += 1
+        index = self.reached
+        self.run(self.step(lambda task: picture(task, index), Change.IMAGE))
+        expected = self.jobs[self.running or ""]
+        expected.images = max(expected.images, index)
+
+    async def ends(self, step: Callable[[Task], Event], status: Status) -> None:
+        assert self.running is not None
+        await self.step(step, Change.FINISHED)
+        self.jobs[self.running].status = status
+        self.running = None
+        await self.next_claimed()
+
+    @precondition(lambda self: self.running and self.reached == self.jobs[self.running].total)
+    @rule()
+    def finish(self) -> None:
+        self.run(self.ends(lambda _: Finished(), Status.COMPLETE))
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def fail(self) -> None:
+        failure = Failure(FailureCode.SCRIPT_FAILED, "No.")
+        self.run(self.ends(lambda _: Finished(failure), Status.FAILED))
+
+    def interrupted(self, *, counts: bool) -> None:
+        """Put the model's running job back."""
+        name, self.running = self.running, None
+        if name is None:
+            return
+        expected = self.jobs[name]
+        if counts and expected.attempts >= MAX_ATTEMPTS:
+            expected.status = Status.FAILED
+            return
+        expected.status = Status.QUEUED
+        expected.attempts -= not counts
+        self.waiting.insert(0, name)
+
+    @rule()
+    def restart(self) -> None:
+        async def restart() -> None:
+            await self.context.__aexit__(None, None, None)
+            self.interrupted(counts=False)
+            await self.live()
+
+        self.run(restart())
+
+    @rule()
+    def restart_and_delete_incomplete(self) -> None:
+        async def restart() -> None:
+            await self.context.__aexit__(None, None, None)
+            self.running = None
+            self.waiting.clear()
+            self.jobs = {name: job for name, job in self.jobs.items() if job.status.final}
+            await self.live(delete_incomplete=True)
+
+        self.run(restart())
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with a copy of the folder as it is now, as after a kill."""
+
+        async def crash() -> None:
+            before = self.output
+            self.lives += 1
+            shutil.copytree(before, self.output)
+            await self.context.__aexit__(None, None, None)
+            shutil.rmtree(before)
+            self.interrupted(counts=True)
+            await self.live()
+
+        self.run(crash())
+
+    # What must hold after each
+
+    @invariant()
+    def the_queue_is_as_the_model(self) -> None:
+        async def compare() -> None:
+            for name in "abcdef":
+                expected = self.jobs.get(name)
+                if name in self.deleted:
+                    with pytest.raises(GoneError):
+                        await self.home.queue.find(key_of(name))
+                    continue
+                snapshot = await self.home.queue.find(key_of(name))
+                if expected is None:
+                    assert snapshot is None
+                    continue
+                assert snapshot is not None
+                job = snapshot.job
+                assert Expected(job.status, job.total_images, job.images, job.attempts) == expected
+                assert (snapshot.position is not None) == (name == self.running)
+                queue_position = self.waiting.index(name) + 1 if name in self.waiting else None
+                assert snapshot.queue_position == queue_position
+                for number in range(1, job.images + 1):
+                    path = await self.home.queue.image(job.key, number)
+                    assert path.read_bytes().endswith(f" {number}".encode())
+            assert await self.home.queue.waiting() == len(self.waiting)
+            listed, page = await self.home.queue.page(limit=len("abcdef"))
+            assert {snapshot.job.key for snapshot in listed} == set(map(key_of, self.jobs))
+            assert Counter(job.status for job in self.jobs.values()) == +Counter(page.counts)
+
+        if self.lives or hasattr(self, "home"):
+            self.run(compare())
+
+    @invariant()
+    def nothing_lies_about(self) -> None:
+        if not hasattr(self, "home"):
+            return
+        folders = self.home.folders
+        assert list(folders.spool.iterdir()) == []
+        needed = {
+            name for name, job in self.jobs.items() if job.status is not Status.COMPLETE
+        }  # also of jobs that may run again
+        assert {path.name for path in folders.all_inputs.iterdir()} == {
+            f"image-to-image-{key_of(name).id}" for name in needed
+        }
+        for name in needed:
+            assert (folders.inputs(key_of(name)) / "image.png").read_bytes() == name.encode()
+        assert len(list(folders.work.iterdir())) <= (self.running is not None)
+
+    def teardown(self) -> None:
+        if hasattr(self, "home"):
+            self.run(self.context.__aexit__(None, None, None))
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+        shutil.rmtree(self.root)
+
+
+def key_of(name: str) -> JobKey:
+    return JobKey(JobType.IMAGE_TO_IMAGE, text_key(name).id)
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip

@@ -1,0 +1,82 @@
+"""A script that a signal has ended: its job waits for the stop that may follow."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sdrest.engine.base import Event, Finished, Started, Task
+from sdrest.errors import Failure, FailureCode
+from sdrest.jobs.bus import Change
+from sdrest.jobs.model import Status
+from tests.support.jobs import SECONDS, Gate, House, ScriptedExecutor, house, text, text_key
+
+pytestmark = pytest.mark.integration
+
+KILLED = Failure(FailureCode.KILLED, "The script was killed by SIGTERM. Submit the request again.")
+
+
+@dataclass
+class Signalled:
+    """A script that a signal ends at once; `ended` is set behind its last event."""
+
+    failure: Failure = KILLED
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, _: Task) -> AsyncGenerator[Event, None]:
+        yield Started(pid=1)
+        try:
+            yield Finished(self.failure, signalled=True)
+        finally:
+            self.ended.set()
+
+
+async def status(home: House, name: str) -> Status:
+    return (await home.queue.get(text_key(name))).job.status
+
+
+async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
+    signalled, gate = Signalled(), Gate()
+    executor = ScriptedExecutor(scripts={"a": signalled, "b": gate})
+    async with house(tmp_path, executor, concurrency=2) as home:
+        for name in "abc":
+            await home.queue.submit(text(name))
+        async with asyncio.timeout(SECONDS):
+            await signalled.ended.wait()
+            await gate.entered.wait()
+        gate.opened.set()
+        await home.ended(text_key("b"))
+        await home.queue.submit(text("d"))  # the slot of b looks at the queue meanwhile
+        await home.queue.stop()
+        assert [await status(home, name) for name in "abcd"] == [
+            *(Status.QUEUED, Status.COMPLETE, Status.QUEUED, Status.QUEUED)
+        ]
+        assert [task.params.model_dump()["prompt"] for task in executor.tasks] == ["a", "b"]
+
+
+async def test_without_a_stop_the_job_fails_and_the_next_one_runs(tmp_path: Path) -> None:
+    executor = ScriptedExecutor(scripts={"a": Signalled()})
+    async with house(tmp_path, executor) as home:
+        await home.queue.submit(text("a"))
+        await home.queue.submit(text("b"))
+        assert (await home.ended(text_key("a"))).snapshot.job.failure == KILLED
+        assert (await home.ended(text_key("b"))).snapshot.job.status is Status.COMPLETE
+
+
+async def test_a_job_can_be_cancelled_while_a_stop_may_follow(tmp_path: Path) -> None:
+    signalled = Signalled()
+    async with house(tmp_path, ScriptedExecutor(signalled)) as home:
+        await home.queue.submit(text("a"))
+        async with asyncio.timeout(SECONDS):
+            await signalled.ended.wait()
+            assert (await home.queue.cancel(text_key("a"))).job.status is Status.CANCELLED
+
+
+async def test_a_wrong_model_is_told_at_once_during_a_stop_too(tmp_path: Path) -> None:
+    wrong = Failure(FailureCode.MODEL_INVALID, "The model checkpoint cannot be loaded.")
+    async with house(tmp_path, ScriptedExecutor(Signalled(wrong))) as home:
+        await home.queue.submit(text("a"))
+        assert (await home.ended(text_key("a"))).snapshot.job.failure == wrong
+        assert Change.REQUEUED not in home.changes(text_key("a"))

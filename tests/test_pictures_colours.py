@@ -1,0 +1,415 @@
+"""Colours arrive in sRGB: profiles and gamma of PNG, JPEG, WebP and MPO; sRGB stays bit for bit."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageCms
+
+from sdrest import pictures
+from sdrest.pictures import icc
+from tests.support.paths import DATA
+from tests.support.pngs import chunk, flat, header, pixels, png
+
+CASES = DATA / "cases"
+
+P3 = icc.profile(icc.DISPLAY_P3, icc.SRGB_CURVE) or b""
+ADOBE_PRIMARIES = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+ADOBE = icc.profile(ADOBE_PRIMARIES, icc.power_curve(563 / 256)) or b""
+PROPHOTO_PRIMARIES = (0.3457, 0.3585, 0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001)
+PROPHOTO = icc.profile(PROPHOTO_PRIMARIES, icc.power_curve(1.8)) or b""
+SRGB = icc.profile(icc.SRGB, icc.SRGB_CURVE) or b""
+LITTLE_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+RED = (200, 60, 60)
+CONVERTED = {
+    "P3": (P3, (217, 42, 52)),
+    "Adobe RGB": (ADOBE, (231, 57, 57)),
+    "ProPhoto": (PROPHOTO, (255, 0, 74)),
+}
+
+
+def grey_profile(curve: bytes) -> bytes:
+    """Return an ICC profile of grey: a header, a white point and a curve."""
+    tags = [
+        (b"wtpt", b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)),
+        (b"kTRC", curve),
+    ]
+    offset, table, data = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, content in tags:
+        table += name + struct.pack(">II", offset + len(data), len(content))
+        data += content
+    colour = bytearray(P3[:128])
+    colour[16:20] = b"GRAY"
+    colour[:4] = struct.pack(">I", offset + len(data))
+    return bytes(colour) + table + data
+
+
+def cmyk_profile() -> bytes:
+    """Return an ICC profile of CMYK: a table of two steps, in which ink is lightness and hue."""
+    lab = []
+    for cyan in (0, 1):
+        for magenta in (0, 1):
+            for yellow in (0, 1):
+                for black in (0, 1):
+                    light = max(0.0, 100 - 40 * cyan - 40 * magenta - 10 * yellow) * (1 - black)
+                    lab += [
+                        light,
+                        60.0 * (magenta - cyan) * (1 - black),
+                        70.0 * yellow * (1 - black),
+                    ]
+    steps = [
+        round(value / 100 * 0xFF00) if at % 3 == 0 else round((value + 128) * 256)
+        for at, value in enumerate(lab)
+    ]
+    table = (
+        b"mft2\0\0\0\0" + bytes((4, 3, 2, 0))
+        + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+        + struct.pack(">2H", 2, 2)
+        + struct.pack(">8H", *(0, 65535) * 4)
+        + struct.pack(f">{len(steps)}H", *steps)
+        + struct.pack(">6H", *(0, 65535) * 3)
+    )  # fmt: skip
+    head = bytearray(P3[:128])
+    head[8:12] = b"\x02\x40\0\0"
+    head[12:24] = b"prtrCMYKLab "
+    head[:4] = struct.pack(">I", 128 + 4 + 12 + len(table))
+    return bytes(head) + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
+def lut_profile() -> bytes:
+    """Return an ICC profile of RGB that is a table alone: it swaps red and blue."""
+    values = [part for r in (0, 1) for g in (0, 1) for b in (0, 1) for part in _lab(b, g, r)]
+    table = (
+        b"mft2\0\0\0\0" + bytes((3, 3, 2, 0))
+        + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+        + struct.pack(">2H", 2, 2)
+        + struct.pack(">6H", *(0, 65535) * 3)
+        + struct.pack(f">{len(values)}H", *values)
+        + struct.pack(">6H", *(0, 65535) * 3)
+    )  # fmt: skip
+    head = bytearray(P3[:128])
+    head[8:12] = b"\x02\x40\0\0"
+    head[20:24] = b"Lab "
+    head[:4] = struct.pack(">I", 144 + len(table))
+    return bytes(head) + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
+def _lab(*rgb: int) -> tuple[int, int, int]:
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
+    made = ImageCms.applyTransform(
+        Image.new("RGB", (1, 1), tuple(255 * part for part in rgb)), transform
+    )
+    assert made is not None
+    light, green, blue = made.tobytes()
+    return light * 256, ((green + 128) % 256) * 256, ((blue + 128) % 256) * 256
+
+
+def encoded(picture: Image.Image, format_: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
+def prepared(folder: Path, content: bytes) -> Image.Image:
+    (folder / "upload").write_bytes(content)
+    pictures.prepare({"image": folder / "upload"}, folder, max_pixels=1 << 24)
+    with Image.open(folder / "image.png") as picture:
+        picture.load()
+        return picture
+
+
+def colour(picture: Image.Image) -> tuple[int, ...]:
+    found = picture.getpixel((1, 1))
+    assert isinstance(found, tuple)
+    return found
+
+
+def near(one: tuple[int, ...], other: tuple[int, ...], most: int = 1) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= most
+
+
+def gama(exponent: float) -> bytes:
+    return chunk(b"gAMA", round(exponent * 100_000).to_bytes(4, "big"))
+
+
+def chrm(chromaticities: icc.Chromaticities) -> bytes:
+    return chunk(b"cHRM", struct.pack(">8I", *(round(each * 100_000) for each in chromaticities)))
+
+
+def iccp(profile: bytes) -> bytes:
+    return chunk(b"iCCP", b"a name\0\0" + zlib.compress(profile))
+
+
+def colours(size: tuple[int, int] = (64, 64)) -> Image.Image:
+    ramp = Image.linear_gradient("L")
+    parts = (ramp, ramp.rotate(90), Image.radial_gradient("L"))
+    return Image.merge("RGB", parts).resize(size)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("p3.png", (217, 42, 52)),
+        ("gamma1.png", (229, 133, 133)),
+        ("untagged.png", (200, 60, 60)),
+    ],
+)
+def test_colours_of_files_that_people_have(
+    tmp_path: Path, name: str, expected: tuple[int, ...]
+) -> None:
+    made = prepared(tmp_path, (CASES / name).read_bytes())
+
+    assert near(colour(made), expected, 0 if name == "untagged.png" else 1)
+
+
+@pytest.mark.parametrize("profile", CONVERTED)
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "MPO"])
+def test_profiles_are_converted(tmp_path: Path, format_: str, profile: str) -> None:
+    data, expected = CONVERTED[profile]
+    formats: dict[str, dict[str, object]] = {
+        "PNG": {},
+        "JPEG": {"quality": 100, "subsampling": 0},
+        "WEBP": {"lossless": True},
+        "MPO": {"quality": 100, "save_all": True, "append_images": [Image.new("RGB", (4, 4))]},
+    }
+
+    source = Image.new("RGB", (16, 16), RED)
+    made = prepared(tmp_path, encoded(source, format_, icc_profile=data, **formats[format_]))
+
+    assert near(colour(made), expected, 1 if format_ in {"PNG", "WEBP"} else 4)
+
+
+def test_a_profile_in_several_segments(tmp_path: Path) -> None:
+    content = encoded(Image.new("RGB", (16, 16), RED), "JPEG", quality=100)
+    half = len(P3) // 2
+    parts = [P3[:half], P3[half:]]
+    segments = [
+        struct.pack(">BBH", 0xFF, 0xE2, len(part) + 16) + b"ICC_PROFILE\0" + bytes((at, 2)) + part
+        for at, part in enumerate(parts, 1)
+    ]
+
+    made = prepared(tmp_path, content[:20] + segments[1] + segments[0] + content[20:])
+
+    assert near(colour(made), (217, 42, 52), 4)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("profile", [SRGB, LITTLE_SRGB, None])
+def test_srgb_stays_bit_for_bit(tmp_path: Path, mode: str, profile: bytes | None) -> None:
+    source = colours().convert(mode)
+
+    made = prepared(tmp_path, encoded(source, icc_profile=profile))
+
+    assert made.tobytes() == source.convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        gama(0.45455),
+        gama(0.45),
+        gama(0.45455) + chrm(icc.SRGB),
+        chunk(b"sRGB", b"\0"),
+        chunk(b"sRGB", b"\0") + gama(1.0),
+        gama(1.0) + chunk(b"sRGB", b"\1"),
+        chunk(b"sRGB", b"\0") + gama(1.0) + chrm(icc.BT_2020),
+        iccp(SRGB) + gama(1.0),
+        chunk(b"cICP", b"\1\x0d\0\1") + iccp(P3),
+        chunk(b"cICP", b"\1\x0d\0\1") + gama(1.0),
+        chrm(icc.DISPLAY_P3),
+        gama(0),
+        gama(0.00001),
+        gama(40_000),
+        gama(0.45455) + chunk(b"cHRM", bytes(32)),
+        gama(0.45455) + chrm((0.9, 0.9, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)),
+        gama(0.45455) + chrm((0.31, 0.33) * 4),
+    ],
+    ids=range(17),
+)
+def test_chunks_that_say_srgb_or_nothing_of_use_change_nothing(
+    tmp_path: Path, chunks: bytes
+) -> None:
+    assert colour(prepared(tmp_path, flat(bytes(RED), chunks))) == RED
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        (gama(1.0), (229, 133, 133)),
+        (gama(1 / 1.8), (210, 77, 77)),
+        (gama(1.0) + chrm(icc.SRGB), (229, 133, 133)),
+        (gama(1.0) + chunk(b"cHRM", bytes(32)), (229, 133, 133)),
+        (gama(1.0) + iccp(b"garbage"), (229, 133, 133)),
+        (iccp(P3) + gama(1.0) + chunk(b"sRGB", b"\0"), (217, 42, 52)),
+        (chunk(b"cICP", b"\x0c\x0d\0\1") + chunk(b"sRGB", b"\0"), (217, 42, 52)),
+        (chunk(b"cICP", b"\x0c\x0d\0\1") + iccp(SRGB), (217, 42, 52)),
+        (chunk(b"cICP", b"\x09\x10\0\1") + iccp(P3), (217, 42, 52)),  # PQ
+        (chunk(b"cICP", b"\1\x08\0\1"), (229, 133, 133)),
+        (gama(256 / 563) + chrm(ADOBE_PRIMARIES), (231, 57, 57)),
+    ],
+    ids=range(11),
+)
+def test_chunks_of_colours_count_in_their_order(
+    tmp_path: Path, chunks: bytes, expected: tuple[int, ...]
+) -> None:
+    assert near(colour(prepared(tmp_path, flat(bytes(RED), chunks))), expected)
+
+
+def test_gamma_of_every_kind_of_pixels(tmp_path: Path) -> None:
+    linear, light = 60, 133
+    grey = bytes((linear,))
+    wide = struct.pack(">H", linear * 257)
+    contents = {
+        "grey": flat(grey, gama(1.0), colour_type=0),
+        "grey of 16 bits": flat(wide, gama(1.0), colour_type=0, depth=16),
+        "grey with alpha": flat(grey + b"\xff", gama(1.0), colour_type=4),
+        "grey with alpha of 16 bits": flat(wide + b"\xff\xff", gama(1.0), colour_type=4, depth=16),
+        "RGB of 16 bits": flat(wide * 3, gama(1.0), depth=16),
+        "RGB with alpha": flat(grey * 3 + b"\xff", gama(1.0), colour_type=6),
+        "palette": png(
+            header((8, 8), 8, 3), gama(1.0), chunk(b"PLTE", grey * 3),
+            chunk(b"IDAT", pixels([bytes(8)] * 8)),
+        ),
+        "a transparent colour that is none of the pixels'": flat(
+            grey * 3, gama(1.0) + chunk(b"tRNS", struct.pack(">3H", light, light, light))
+        ),
+    }  # fmt: skip
+    for name, content in contents.items():
+        assert colour(prepared(tmp_path, content)) == (light,) * 3, name
+
+
+def test_gamma_keeps_the_shadows_of_16_bits(tmp_path: Path) -> None:
+    dark = [flat(struct.pack(">H", v), gama(1.0), colour_type=0, depth=16) for v in (40, 90)]
+
+    assert [colour(prepared(tmp_path, each))[0] for each in dark] == [2, 5]
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_alpha_is_kept_and_laid_on_white_afterwards(tmp_path: Path, alpha: int) -> None:
+    source = Image.new("RGBA", (8, 8), (*RED, alpha))
+    opaque = (217, 42, 52)
+
+    made = prepared(tmp_path, encoded(source, icc_profile=P3))
+
+    expected = tuple(round((part * alpha + 255 * (255 - alpha)) / 255) for part in opaque)
+    assert near(colour(made), expected)
+
+
+def test_a_palette_is_converted_with_its_transparency(tmp_path: Path) -> None:
+    source = Image.new("P", (8, 8), 1)
+    source.putpalette([*RED, *RED])
+    source.putpixel((0, 0), 0)
+
+    made = prepared(tmp_path, encoded(source, icc_profile=P3, transparency=0))
+
+    assert made.getpixel((0, 0)) == (255, 255, 255)
+    assert near(colour(made), (217, 42, 52))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_grey_profiles_are_converted(tmp_path: Path, mode: str) -> None:
+    value: dict[str, int | tuple[int, int]] = {"L": 60, "LA": (60, 255), "I;16": 60 * 257}
+    source = Image.new(mode, (8, 8), value[mode])
+    for format_ in ("PNG", "JPEG") if mode == "L" else ("PNG",):
+        made = prepared(
+            tmp_path, encoded(source, format_, icc_profile=grey_profile(icc.power_curve(1.0)))
+        )
+        assert near(colour(made), (133,) * 3)
+
+
+def test_a_grey_profile_of_srgbs_curve_changes_nothing(tmp_path: Path) -> None:
+    source = Image.linear_gradient("L")
+
+    made = prepared(tmp_path, encoded(source, icc_profile=grey_profile(icc.SRGB_CURVE)))
+
+    assert made.tobytes() == source.convert("RGB").tobytes()
+
+
+def test_cmyk_with_a_profile_is_converted_by_it(tmp_path: Path) -> None:
+    cyan = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    bare = colour(prepared(tmp_path, encoded(cyan, "JPEG", quality=100)))
+    made = colour(
+        prepared(tmp_path, encoded(cyan, "JPEG", quality=100, icc_profile=cmyk_profile()))
+    )
+    white = Image.new("CMYK", (16, 16), (0, 0, 0, 0))
+    paper = colour(
+        prepared(tmp_path, encoded(white, "JPEG", quality=100, icc_profile=cmyk_profile()))
+    )
+
+    assert near(bare, (0, 255, 255), 3)
+    assert not near(made, bare, 40)
+    assert made[1] > made[0]
+    assert near(paper, (255, 255, 255), 3)
+
+
+def test_profiles_that_are_tables_are_converted(tmp_path: Path) -> None:
+    made = prepared(
+        tmp_path, encoded(Image.new("RGB", (8, 8), (255, 0, 0)), icc_profile=lut_profile())
+    )
+
+    assert near(colour(made), (0, 0, 255), 12)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"x",
+        b"garbage" * 99,
+        P3[:128],
+        P3[:200],
+        P3[:-100],
+        P3[:36] + b"nope" + P3[40:],
+        P3.replace(b"mntr", b"link"),
+        P3.replace(b"mntr", b"nmcl"),
+        P3.replace(b"RGB ", b"GRAY"),
+        P3.replace(b"RGB ", b"CMYK"),
+        P3.replace(b"RGB ", b"Lab "),
+        grey_profile(icc.power_curve(2.2)),
+        cmyk_profile(),
+        icc.profile(icc.SRGB, icc.power_curve(3000.0)) or b"",
+        bytes(2_000_000),
+    ],
+    ids=range(15),
+)
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP"])
+def test_profiles_that_do_not_go_with_the_picture_are_ignored(
+    tmp_path: Path, format_: str, profile: bytes
+) -> None:
+    source = colours()
+    options = {"quality": 100} if format_ == "JPEG" else {"lossless": True}
+    plain = prepared(tmp_path, encoded(source, format_, **options)).tobytes()
+
+    made = prepared(tmp_path, encoded(source, format_, icc_profile=profile, **options))
+
+    assert made.tobytes() == plain
+
+
+def test_a_picture_with_a_profile_comes_back_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = Image.new("RGB", (16, 8), RED)
+
+    made = prepared(tmp_path, encoded(source, "JPEG", icc_profile=P3, exif=exif, quality=100))
+
+    assert made.size == (8, 16)
+    assert near(colour(made), (217, 42, 52), 4)
+
+
+def test_the_mask_keeps_its_values(tmp_path: Path) -> None:
+    mask = Image.new("RGB", (64, 64), (127, 127, 127))
+    mask.paste((128, 128, 128), (0, 0, 32, 64))
+    (tmp_path / "image").write_bytes(encoded(colours()))
+    (tmp_path / "mask").write_bytes(encoded(mask, icc_profile=PROPHOTO))
+
+    pictures.prepare(
+        {"image": tmp_path / "image", "mask": tmp_path / "mask"}, tmp_path, max_pixels=1 << 24
+    )
+
+    with Image.open(tmp_path / "mask.png") as made:
+        expected = mask.convert("L").point(lambda value: 255 * (value >= 128))
+        assert ImageChops.difference(made, expected).getbbox() is None

@@ -1,0 +1,46 @@
+"""schemathesis reads the API's description and finds nothing that the server does not keep.
+
+This is the short form of `make schemathesis`; what it draws is always the same.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from sdrest.web.description.openapi import document
+from tests.description.run import FLAGS, TOKEN, examine
+from tests.support.server import PATIENCE, Serve
+
+pytestmark = pytest.mark.integration
+
+ALWAYS = "--generation-deterministic"
+
+
+def described() -> Iterator[str]:
+    """Yield the operations that are asked: neither the document itself, nor an endless stream."""
+    for path, methods in document()["paths"].items():
+        for method in methods:
+            yield f"{method} {path}"
+
+
+@pytest.mark.timeout(3 * PATIENCE)
+async def test_the_server_keeps_what_its_description_says(serve: Serve) -> None:
+    async with serve(*FLAGS) as server, asyncio.timeout(2 * PATIENCE):
+        report = await examine(server, ALWAYS, "--max-examples", "2")
+    assert report.endswith("\nok"), report
+    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
+        assert f"✅ {phase}" in report
+    operations = {*described()} - {"get /openapi.json", "get /events"}
+    assert f"Tested: {len(operations)}\n" in report
+
+
+@pytest.mark.timeout(3 * PATIENCE)
+async def test_a_server_with_a_token_lets_nobody_in_without_it(serve: Serve) -> None:
+    flags = (ALWAYS, "--max-examples", "2", "--phases", "fuzzing")
+    async with (
+        serve(*FLAGS, env={"SDREST_TOKEN": TOKEN}) as server,
+        asyncio.timeout(2 * PATIENCE),
+    ):
+        report = await examine(server, *flags, token=TOKEN)
+    assert report.endswith("\nok"), report

@@ -1,0 +1,73 @@
+"""The page for everybody: axe finds nothing serious, in light and dark, large and small."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, ViewportSize, expect
+
+from tests.support.page import PLAIN, Studio, studio
+from tests.support.paths import DATA
+from tests.support.server import Serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+AXE = (DATA / "axe.min.js").read_text(encoding="utf-8")
+DESKTOP, PHONE = ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844)
+LOOKS = (("light", DESKTOP), ("dark", PHONE))  # colours do not depend on the size
+
+
+async def violations(opened: Studio) -> list[str]:
+    """Return what axe finds, each with the elements that it concerns."""
+    found: dict[str, Any] = await opened.page.evaluate(
+        "axe.run({ resultTypes: ['violations'], selectors: false })"  # no list of all that is well
+    )
+    return [
+        f"{item['impact']} {item['id']}: {', '.join(node['html'] for node in item['nodes'])}"
+        for item in found["violations"]
+    ]
+
+
+async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server:
+        for scheme, viewport in LOOKS:
+            options = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
+            async with studio(browser, server, **options) as opened:
+                await opened.open()
+                await opened.page.evaluate(AXE)
+                assert await violations(opened) == []  # at first, nothing is there yet
+                await opened.small()
+                await opened.enter(Prompt="a boat", Iterations=2)
+                await opened.make()
+                await opened.hears("Done: 2 pictures")
+                await opened.page.get_by_text("More settings").first.click()
+                assert await violations(opened) == []  # the gallery and every field
+                await opened.pictures(opened.gallery).first.click()
+                assert await violations(opened) == []  # a picture, large
+                await opened.page.get_by_role("button", name="Paint on it").click()
+                await expect(opened.start).to_be_visible()
+                assert await violations(opened) == []  # the mask's tools
+                width = await opened.page.evaluate("document.documentElement.scrollWidth")
+                assert width <= viewport["width"]
+
+
+async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        press = opened.page.keyboard.press
+        await press("Tab")
+        await expect(opened.page.get_by_role("link", name="Skip to the pictures")).to_be_focused()
+        await opened.page.get_by_role("tab", name="Text to image").focus()
+        await press("ArrowRight")
+        await expect(opened.page.get_by_role("tab", name="Image to image")).to_be_focused()
+        await expect(opened.page.get_by_role("slider", name="Strength")).to_be_visible()
+        await press("Home")
+        await press("Tab")
+        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_be_focused()
+        await opened.page.keyboard.type("a boat")
+        await press("Control+Enter")
+        await opened.hears("Done: 1 picture")
+        await opened.pictures(opened.gallery).focus()
+        await press("Enter")
+        await expect(opened.page.get_by_role("dialog", name="Picture")).to_be_visible()
+        await press("Escape")
+        await expect(opened.pictures(opened.gallery)).to_be_focused()

@@ -1,0 +1,269 @@
+"""What becomes of jobs: cancelled, tried again, deleted, and found again after any break."""
+
+import re
+import sys
+
+import pytest
+from playwright.async_api import Browser, Locator, Request, Route, expect
+
+from tests.fakes.running import FORK
+from tests.support.page import PLAIN, Studio, studio
+from tests.support.server import Serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+AWAY = "net::ERR_"
+RUNNING = re.compile("Picture [0-9]+ of 12")
+
+
+async def begin(opened: Studio, prompt: str, *, pictures: int) -> None:
+    """Ask for small pictures."""
+    await opened.small()
+    await opened.enter(Prompt=prompt, Iterations=pictures, Steps=50)
+    await opened.make()
+
+
+async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a long job", pictures=100)
+        running = opened.under_way.filter(has_text="a long job")
+        await expect(running).to_contain_text(re.compile("Picture [0-9]+ of 100"))
+        await begin(opened, "a short job", pictures=1)
+        waiting = opened.under_way.filter(has_text="a short job")
+        await expect(waiting).to_contain_text("Next in line")
+        await begin(opened, "another one", pictures=1)
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text(
+            "Number 2 in line"
+        )
+        await waiting.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="a short job")).to_contain_text("Cancelled")
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text("Next in line")
+        await running.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="a long job")).to_contain_text("Cancelled")
+        await opened.hears("Done: 1 picture, another one")
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Try again")
+            .click()
+        )
+        await opened.hears("Done: 1 picture, a short job")
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Delete")
+            .click()
+        )
+        question = opened.page.get_by_role("dialog")
+        await expect(question).to_contain_text("Delete “a short job” and its 1 picture for good?")
+        await question.get_by_role("button", name="Keep it").click()
+        await expect(opened.gallery).to_have_count(3)
+        await (
+            opened.gallery.filter(has_text="a short job")
+            .get_by_role("button", name="Delete")
+            .click()
+        )
+        await question.get_by_role("button", name="Delete").click()
+        await expect(opened.gallery).to_have_count(2)
+        await opened.page.reload()
+        await expect(opened.gallery).to_have_count(2)
+
+
+async def test_flagged_pictures_are_named_on_the_card(browser: Browser, serve: Serve) -> None:
+    fake = ("--repository", str(FORK), "--python", sys.executable)
+    async with serve(PLAIN, *fake) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "flag images=2,3", pictures=3)
+        told = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
+        await expect(told).to_be_visible()
+
+
+async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
+    browser: Browser, serve: Serve
+) -> None:
+    async with (
+        serve(PLAIN) as server,
+        studio(browser, server) as here,
+        studio(browser, server) as there,
+    ):
+        await here.open()
+        await there.open()
+        for prompt in ("a boat", "a hill"):
+            await begin(here, prompt, pictures=1)
+        await expect(there.gallery).to_have_count(2)
+        await there.pictures(there.gallery.filter(has_text="a boat")).click()
+        viewer = there.page.get_by_role("dialog", name="Picture")
+        await expect(viewer).to_be_visible()
+        boat = here.gallery.filter(has_text="a boat")
+        await boat.get_by_role("button", name="Delete").click()
+        await here.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        for opened in (here, there):
+            await opened.hears("Deleted: a boat")
+            await expect(opened.gallery).to_have_count(1)
+            await expect(opened.gallery).to_contain_text("a hill")
+        await expect(viewer).to_be_hidden()
+        for opened in (here, there):
+            await expect(opened.page.locator("#jobs")).to_be_focused()
+
+
+async def test_a_picture_that_is_looked_at_is_followed_by_those_to_come(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a boat", pictures=5)
+        await opened.pictures(opened.under_way).first.click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        await expect(viewer).to_contain_text("1 of 5")
+        await opened.hears("Done: 5 pictures")
+        await viewer.get_by_role("button", name="Previous").click()
+        await expect(viewer).to_contain_text("5 of 5")
+
+
+async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text(RUNNING)
+        await opened.page.reload()
+        await expect(opened.under_way).to_contain_text("of 12")
+        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value("a boat")
+        await opened.hears("Done: 12 pictures")
+
+
+async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
+    browser: Browser, serve: Serve
+) -> None:
+    async with (
+        serve(PLAIN, "--grace", "0") as server,
+        studio(browser, server, AWAY) as opened,
+    ):
+        await opened.open()
+        await begin(opened, "a boat", pictures=12)
+        await expect(opened.under_way).to_contain_text(RUNNING)
+        await server.stop()
+        await expect(opened.page.get_by_text("Server away")).to_be_visible()
+        await opened.page.get_by_role("button", name="Make picture").click()
+        await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
+        async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
+            await opened.connected()
+            await opened.hears("Done: 12 pictures")
+
+
+async def test_without_a_stream_the_page_asks_every_second(browser: Browser, serve: Serve) -> None:
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
+        await opened.page.route("**/events", refuse)
+        await opened.page.goto(opened.root)
+        await expect(opened.page.get_by_text("Asking every second")).to_be_visible()
+        await begin(opened, "a boat", pictures=1)
+        await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
+
+
+async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> None:
+    async with (
+        serve(PLAIN, "--token", "correct-horse-battery") as server,
+        studio(browser, server, "status of 401") as opened,
+    ):
+        await opened.page.goto(opened.root)
+        question = opened.page.get_by_role("dialog", name="Token")
+        await question.get_by_label("This server wants its token").fill("wrong")
+        await question.get_by_role("button", name="Come in").click()
+        await expect(question.get_by_role("alert")).not_to_be_empty()
+        await question.get_by_label("This server wants its token").fill("correct-horse-battery")
+        await question.get_by_role("button", name="Come in").click()
+        await opened.connected()
+        await begin(opened, "a boat", pictures=1)
+        await expect(opened.pictures(opened.gallery)).to_have_count(1)
+        await opened.page.reload()
+        await opened.connected()
+        await expect(question).to_have_count(0)
+
+
+async def shown(tile: Locator) -> str:
+    """Return the query of the picture that a tile shows, once it is loaded."""
+    image = tile.locator("img")
+    await image.evaluate("(image) => image.decode()")
+    source = str(await image.evaluate("(image) => image.currentSrc"))
+    return source.partition(".png")[2]
+
+
+@pytest.mark.parametrize(("density", "alone", "of_four"), [(1, 512, 256), (2, 1024, 512)])
+async def test_the_gallery_loads_what_it_shows_and_the_viewer_whole_pictures(
+    browser: Browser, serve: Serve, density: int, alone: int, of_four: int
+) -> None:
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if ".png" in request.url:
+            asked.append(request.url.partition(".png")[2])
+
+    async with (
+        serve(PLAIN) as server,
+        studio(browser, server, device_scale_factor=density) as opened,
+    ):
+        opened.page.on("request", note)
+        await opened.open()
+        for prompt, pictures in (("a boat", 1), ("a tree", 4)):
+            await opened.enter(Prompt=prompt, Iterations=pictures, Steps=2)
+            await opened.make()
+            await expect(opened.pictures(opened.gallery.filter(has_text=prompt))).to_have_count(
+                pictures
+            )
+        boat = opened.pictures(opened.gallery.filter(has_text="a boat"))
+        trees = opened.pictures(opened.gallery.filter(has_text="a tree"))
+        assert await shown(boat) == f"?size={alone}"
+        assert await shown(trees.last) == f"?size={of_four}"
+        assert "" not in asked
+        await boat.click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        assert await shown(viewer) == ""
+        download = viewer.get_by_role("link", name="Download")
+        assert (await download.get_attribute("href") or "").endswith("/1.png")
+
+
+async def test_a_picture_that_cannot_be_made_smaller_is_shown_whole(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server, "status of 422") as opened:
+        fields = {"prompt": "a boat", "steps": 2, "width": 256, "height": 256}
+        async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
+            assert answer.status == 200
+            await server.out.end_of(answer.url.name)
+        (file,) = server.folder.glob("output/text-to-image/*/1.png")
+        file.write_bytes(b"This is no picture.")
+        await opened.open()
+        whole = opened.pictures(opened.gallery).locator("img:not([src*=size])")
+        await expect(whole).to_have_count(1)
+
+
+async def test_what_another_client_deletes_leaves_the_page(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.connected()
+        fields = {"prompt": "a boat", "steps": 2, "width": 256, "height": 256}
+        async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
+            await expect(opened.pictures(opened.gallery)).to_have_count(1)
+            async with client.delete(answer.url.path) as deleted:
+                assert deleted.status == 204
+        await expect(opened.gallery).to_have_count(0)
+
+
+async def test_a_job_whose_image_was_deleted_is_drawn_again(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await begin(opened, "a deleted picture", pictures=1)
+        await opened.hears("Done: 1 picture, a deleted picture")
+        (image,) = (server.folder / "output/text-to-image").glob("*/1.png")
+        image.unlink()
+        await opened.page.reload()
+        card = opened.gallery.filter(has_text="a deleted picture")
+        await expect(card).to_contain_text("no longer in the output folder")
+        await expect(card.get_by_role("img")).to_have_count(0)
+        await card.get_by_role("button", name="Try again").click()
+        await opened.hears("Done: 1 picture, a deleted picture")
+        await expect(card.locator("img")).to_have_js_property("complete", value=True)
+        assert await card.locator("img").evaluate("image => image.naturalWidth") > 0

@@ -1,0 +1,27 @@
+"""The short form of the fuzzer (`make fuzz` is the long one)."""
+
+import os
+
+import pytest
+
+from tests.fuzz.bad import TOKEN
+from tests.fuzz.honest import FLAGS, complete_a_job
+from tests.fuzz.run import fuzz
+from tests.support.server import Serve
+
+pytestmark = pytest.mark.integration
+
+COUNT = 1000
+
+
+async def test_bad_requests_are_refused_and_honest_ones_are_served_after_them(
+    serve: Serve,
+) -> None:
+    seed = int.from_bytes(os.urandom(4))
+    print(f"seed {seed}")  # noqa: T201 (shown where it fails)
+    async with serve(*FLAGS, env={"SDREST_TOKEN": TOKEN}) as server:
+        report = await fuzz(server, seed=seed, count=COUNT)
+        assert report.wrong == [], f"seed {seed}"
+        await complete_a_job(server)
+        assert report.kinds.total() == COUNT
+        assert {"400", "401", "404", "405", "415", "422"} <= report.statuses.keys()

@@ -15,26 +15,26 @@ from . import weights
 Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
 """A file: its path, device, inode, size and the time of its last change in ns."""
 
-_NEVER_ENCODES = "txt2img.py"
+_SCRIPT_WITHOUT_ENCODER = "txt2img.py"
 """The script that turns no picture into latents, and so needs no encoder."""
 
 
 @dataclass(frozen=True)
-class Source:
+class CheckpointSource:
     """A checkpoint that was read: its file, the path to it, and its small entries."""
 
     identity: Identity
     path: str = field(compare=False)
-    facts: Mapping[str, Any] = field(compare=False)
+    metadata: Mapping[str, Any] = field(compare=False)
 
 
-class Tagged(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
+class TaggedWeights(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
     """The weights of a checkpoint that was read, with the file that they come from."""
 
-    source: Source
+    source: CheckpointSource
 
 
-class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
+class _LazyMapping(Mapping):  # type: ignore[type-arg]  # Python 3.8
     """A mapping that reads a file once something is asked that is not known."""
 
     def __init__(self, known: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
@@ -54,18 +54,18 @@ class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
         return len(self._read())
 
 
-class Checkpoint(_Lazy):
+class CachedCheckpoint(_LazyMapping):
     """A checkpoint whose weights are in a model already."""
 
-    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, source: CheckpointSource, read: Callable[[], Mapping[str, Any]]) -> None:
         once = functools.lru_cache(maxsize=1)(read)
-        super().__init__({**source.facts, "state_dict": Tensors(source, once)}, once)
+        super().__init__({**source.metadata, "state_dict": CachedWeights(source, once)}, once)
 
 
-class Tensors(_Lazy):
-    """The weights of a `Checkpoint`."""
+class CachedWeights(_LazyMapping):
+    """The weights of a `CachedCheckpoint`."""
 
-    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, source: CheckpointSource, read: Callable[[], Mapping[str, Any]]) -> None:
         super().__init__({}, lambda: read()["state_dict"])
         self.source = source
 
@@ -81,17 +81,23 @@ class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
         return cls(checkpoint)
 
     def __missing__(self, key: str) -> Any:
-        problem = weights.nameless_problem(described(self)) if key == "state_dict" else None
+        problem = (
+            weights.missing_state_dict_problem(describe_weights(self))
+            if key == "state_dict"
+            else None
+        )
         if problem is None:
             raise KeyError(key)
         raise weights.UnusableCheckpointError(problem)
 
 
-def check(module: Any, state: Mapping[str, Any], *, ready: Iterable[int], script: str) -> None:
+def check(
+    module: Any, state: Mapping[str, Any], *, pretrained_ids: Iterable[int], script: str
+) -> None:
     """Raise `UnusableCheckpointError` where the model does not get all that it needs."""
-    encodes = script != _NEVER_ENCODES
-    needed = weights.needs(module, pretrained=ready, encodes=encodes)
-    problem = weights.problem(needed, described(state))
+    encodes = script != _SCRIPT_WITHOUT_ENCODER
+    needed = weights.needs(module, pretrained=pretrained_ids, encodes=encodes)
+    problem = weights.problem(needed, describe_weights(state))
     if problem:
         raise weights.UnusableCheckpointError(problem)
 
@@ -100,12 +106,12 @@ def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
     """Raise `UnusableCheckpointError` where a checkpoint brought a schedule that cannot be used."""
     if weights.SCHEDULE in state and hasattr(module, weights.SCHEDULE):
         values = getattr(module, weights.SCHEDULE).tolist()
-        problem = weights.schedule_problem(values, described(state)[weights.SCHEDULE].dtype)
+        problem = weights.schedule_problem(values, describe_weights(state)[weights.SCHEDULE].dtype)
         if problem:
             raise weights.UnusableCheckpointError(problem)
 
 
-def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
+def describe_weights(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
     """Return shapes and types of tensors; what is no tensor has neither."""
     return {
         str(name): weights.Weight(
@@ -116,18 +122,18 @@ def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
     }
 
 
-def tag(checkpoint: Any, file: Identity, path: str) -> None:
+def tag_source(checkpoint: Any, file: Identity, path: str) -> None:
     """Note in the weights of a checkpoint which file they come from."""
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         return
-    tagged = Tagged(checkpoint["state_dict"])
+    tagged = TaggedWeights(checkpoint["state_dict"])
     tagged.__dict__.update(getattr(checkpoint["state_dict"], "__dict__", {}))  # its _metadata
-    facts = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
-    tagged.source = Source(file, path, facts)
+    metadata = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
+    tagged.source = CheckpointSource(file, path, metadata)
     checkpoint["state_dict"] = tagged
 
 
-def identity(file: Any) -> Identity | None:
+def file_identity(file: Any) -> Identity | None:
     """Return which file lies at a path now; None where there is none."""
     if not isinstance(file, (str, os.PathLike)):
         return None

@@ -19,16 +19,16 @@ from typing import Any
 class ImportHooks:
     """A finder that asks the others, and stands in their way for a moment.
 
-    `running` is how many modules are being executed, `failure` what the last of the outermost ones
-    raised that did not come to its end.
+    `executing` is how many modules are being executed, `failure` what the last of the outermost
+    ones raised that did not come to its end.
     """
 
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
-        self.running = 0
+        self.executing = 0
         self.failure: BaseException | None = None
-        self._sought: set[str] = set()
-        self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
+        self._searching: set[str] = set()
+        self._callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
 
     def install(self) -> None:
         """Watch from here on."""
@@ -38,24 +38,24 @@ class ImportHooks:
         """Watch no more."""
         sys.meta_path.remove(self)
 
-    def after(self, name: str, call: Callable[[ModuleType], None]) -> None:
-        """Give the module `name` to `call` once it is imported; at once if it is already."""
+    def when_imported(self, name: str, callback: Callable[[ModuleType], None]) -> None:
+        """Give the module `name` to `callback` once it is imported; at once if it is already."""
         if name in sys.modules:
-            call(sys.modules[name])
+            callback(sys.modules[name])
         else:
-            self._waiting.setdefault(name, []).append(call)
+            self._callbacks.setdefault(name, []).append(callback)
 
-    def forget(self, name: str, call: Callable[[ModuleType], None]) -> None:
+    def cancel(self, name: str, callback: Callable[[ModuleType], None]) -> None:
         """Wait for a module no more."""
-        waiting = self._waiting.get(name, [])
-        if call in waiting:
-            waiting.remove(call)
+        callbacks = self._callbacks.get(name, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return what the other finders find, with a loader that is watched."""
-        if name in self._sought:  # asked again by a finder that asks others, as this one does
+        if name in self._searching:  # asked again by a finder that asks others, as this one does
             return None
-        self._sought.add(name)
+        self._searching.add(name)
         try:
             for finder in sys.meta_path:
                 find = getattr(finder, "find_spec", None)
@@ -64,7 +64,7 @@ class ImportHooks:
                     self._watch(spec.loader, name)
                     return spec
         finally:
-            self._sought.discard(name)
+            self._searching.discard(name)
         return None
 
     def _watch(self, loader: Any, name: str) -> None:
@@ -84,12 +84,12 @@ class ImportHooks:
             execute(module)
         else:
             self._execute_in_main(execute, module)
-        for call in self._waiting.pop(name, ()):
-            call(module)
+        for callback in self._callbacks.pop(name, ()):
+            callback(module)
 
     def _execute_in_main(self, execute: Callable[[ModuleType], None], module: ModuleType) -> None:
-        before = None if self.running else dict(os.environ)
-        self.running += 1
+        before = None if self.executing else dict(os.environ)
+        self.executing += 1
         try:
             execute(module)
         except BaseException as error:
@@ -97,7 +97,7 @@ class ImportHooks:
                 self.failure = error
             raise
         finally:
-            self.running -= 1
+            self.executing -= 1
             if before is not None:
                 self.environment.update(
                     (key, value) for key, value in os.environ.items() if before.get(key) != value

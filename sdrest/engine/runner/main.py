@@ -63,10 +63,10 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
         sources,
     )
 
-_LONGEST_TEXT = 2000
-_MOST_CAUSES = 10
+_MAX_TEXT_LENGTH = 2000
+_MAX_CAUSES = 10
 _PACKAGE = str(Path(import_hooks.__file__).parent)
-_HELPERS = (_PACKAGE, "<frozen importlib")
+_HIDDEN_FILES = (_PACKAGE, "<frozen importlib")
 """How the names of files begin that a traceback of the script's does not show."""
 
 
@@ -77,11 +77,11 @@ class RunnerState:
         self.interrupts = interrupts.Interrupts((__file__, _PACKAGE))
         self.imports = import_hooks.ImportHooks()
         self.model_cache = model_cache.ModelCache(models, has_accelerator)
-        self.sources = sources.Sources()
-        self.safety = safety.Safety()
+        self.sources = sources.SourceFiles()
+        self.safety = safety.SafetyCheckerWatch()
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[None]:
+    def watch_imports(self) -> Iterator[None]:
         """Watch what is imported for as long as the block lasts."""
         self.imports.install()
         self.model_cache.watch(self.imports)
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> None:  # pragma: no cover (its process ends by
         os.set_inheritable(descriptor, False)  # not for the script's children
     signal.signal(signal.SIGINT, interrupts.ignore)  # a shell's `&` has it ignored
     state = RunnerState(models)
-    with state.open():
+    with state.watch_imports():
         serve(receive(jobs, state), events, state)
 
 
@@ -134,7 +134,7 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> No
             return
         process_state.reap_children()
         send(events, {"event": "started", "id": job["id"]})
-        state.safety.begin(functools.partial(tell_flagged, events, job["id"]))
+        state.safety.begin(functools.partial(send_flagged, events, job["id"]))
         code, exception, clean = run(job, state)
         if os.getpid() != own:  # a fork of the script that came to the script's end
             os._exit(code)
@@ -143,11 +143,11 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> No
             send(events, {**finished, "clean": clean})
         except OSError:  # the script has closed descriptors that are not its own
             sys.exit(code)
-        state.sources.note(job["path"][-1:])
+        state.sources.remember(job["path"][-1:])
         gc.collect()
 
 
-def tell_flagged(events: int, job: str, image: int) -> None:
+def send_flagged(events: int, job: str, image: int) -> None:
     """Write that the safety checker replaces an image; it is written before the image is."""
     with contextlib.suppress(OSError):  # the script has closed descriptors that are not its own
         send(events, {"event": "flagged", "id": job, "image": image})
@@ -166,14 +166,14 @@ def run(job: dict[str, Any], state: RunnerState) -> tuple[int, dict[str, Any] | 
     Returns its exit code, what it raised, and whether it has left no traces in this process: one
     that an import has ended leaves half a module.
     """
-    left = process_state.ProcessState(state.imports, str(Path(job["script"]).parent))
+    initial = process_state.ProcessState(state.imports, str(Path(job["script"]).parent))
     with _script_environment(job):
-        code, exception, is_half_imported = _execute(job, state, left)
+        code, exception, is_half_imported = _execute(job, state, initial)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # a script may have closed it
                 stream.flush()
     state.imports.failure = None  # it keeps variables
-    return code, exception, left.erase() and not is_half_imported
+    return code, exception, initial.restore() and not is_half_imported
 
 
 @contextlib.contextmanager
@@ -192,28 +192,28 @@ def _script_environment(job: dict[str, Any]) -> Iterator[None]:
 
 
 def _execute(
-    job: dict[str, Any], state: RunnerState, left: process_state.ProcessState
+    job: dict[str, Any], state: RunnerState, initial: process_state.ProcessState
 ) -> tuple[int, dict[str, Any] | None, bool]:
     """Return the exit code, what was raised, and whether an import raised it."""
     try:
         try:
             state.interrupts.arm(job["id"])
-            with left.exits():
+            with initial.exit_handlers():
                 _run_script(job, state)
         finally:
             state.interrupts.disarm()
-    except model_cache.Loaded:
+    except model_cache.ModelLoaded:
         return 0, None, False
     except SystemExit as error:
-        return _exit_code(error), None, _comes_from(error, state.imports.failure)
+        return _exit_code(error), None, _is_caused_by(error, state.imports.failure)
     except BaseException as error:  # noqa: BLE001 (what a script raises is its own business)
         with contextlib.suppress(Exception):  # its stderr may be closed
-            traceback.print_exception(type(error), error, _own_frames(error, job["script"]))
-        return 1, describe(error), _comes_from(error, state.imports.failure)
+            traceback.print_exception(type(error), error, _script_frames(error, job["script"]))
+        return 1, describe(error), _is_caused_by(error, state.imports.failure)
     return 0, None, False
 
 
-def _comes_from(error: BaseException | None, cause: BaseException | None) -> bool:
+def _is_caused_by(error: BaseException | None, cause: BaseException | None) -> bool:
     """Whether an exception is `cause`, or was raised because of it or while it was handled."""
     seen: set[int] = set()
     while error is not None and error is not cause and id(error) not in seen:
@@ -224,7 +224,7 @@ def _comes_from(error: BaseException | None, cause: BaseException | None) -> boo
 
 def _run_script(job: dict[str, Any], state: RunnerState) -> None:
     with state.interrupts.shielded():
-        process_state.shuffle()
+        process_state.reset_random_generators()
         if job["seed"] is not None:
             seed(job["seed"])
         if job["takes_precision"] and not has_accelerator():
@@ -266,7 +266,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     """Return what an exception is, in JSON values."""
     text = ""
     with contextlib.suppress(Exception):  # __str__ is foreign code
-        text = str(error)[:_LONGEST_TEXT]
+        text = str(error)[:_MAX_TEXT_LENGTH]
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "types": [kind.__name__ for kind in type(error).__mro__],
@@ -281,14 +281,14 @@ def describe(error: BaseException) -> dict[str, Any]:
 def text_of(error: BaseException) -> str:
     """Return an exception's class and text, as the end of a traceback shows them."""
     with contextlib.suppress(Exception):  # __str__ is foreign code
-        return f"{type(error).__name__}: {error}"[:_LONGEST_TEXT]
+        return f"{type(error).__name__}: {error}"[:_MAX_TEXT_LENGTH]
     return type(error).__name__
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
     """Return the exceptions that led to an exception, the one before it first."""
     found: list[BaseException] = [error]
-    while len(found) <= _MOST_CAUSES:
+    while len(found) <= _MAX_CAUSES:
         cause = found[-1].__cause__ or found[-1].__context__
         if cause is None or cause in found:
             break
@@ -306,14 +306,14 @@ def _exit_code(error: SystemExit) -> int:
     return 1
 
 
-def _own_frames(error: BaseException, script: str) -> TracebackType | None:
+def _script_frames(error: BaseException, script: str) -> TracebackType | None:
     """Return the traceback from the script on, without this file, its helpers and runpy."""
     frames = error.__traceback__
     while frames and frames.tb_frame.f_code.co_filename != script:
         frames = frames.tb_next
     last = frames
     while last:
-        while last.tb_next and last.tb_next.tb_frame.f_code.co_filename.startswith(_HELPERS):
+        while last.tb_next and last.tb_next.tb_frame.f_code.co_filename.startswith(_HIDDEN_FILES):
             last.tb_next = last.tb_next.tb_next
         last = last.tb_next
     return frames

@@ -36,17 +36,17 @@ _TORCH_FLAGS = (
 )
 _CUDNN_FLAGS = ("benchmark", "deterministic")
 _HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook")
-_MONITOR = "TMonitor"
+_MONITOR_THREAD = "TMonitor"
 """The thread of tqdm; it belongs to no job."""
 
 
 class ProcessState:
-    """The process as a script finds it. Make one before a script and `erase` after it."""
+    """The process as a script finds it. Make one before a script and `restore` after it."""
 
     def __init__(self, imports: ImportHooks, folder: str) -> None:
         self._imports = imports
         self._folder = Path(folder)
-        self._exits: list[Callable[[], Any]] = []
+        self._exit_handlers: list[Callable[[], Any]] = []
         self._modules = set(sys.modules)
         self._threads = set(threading.enumerate())
         self._streams = [_stream(number) for number in range(3)]
@@ -64,18 +64,18 @@ class ProcessState:
             self._environment(dict(os.environ)),
             *_numpy(),
         ]
-        imports.after("torch", self._note_torch)
+        imports.when_imported("torch", self._record_torch)
 
     @contextlib.contextmanager
-    def exits(self) -> Iterator[None]:
+    def exit_handlers(self) -> Iterator[None]:
         """Run what the script itself registers with atexit when the block is left."""
         register = atexit.register
 
         def note(function: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
             caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 (no public name)
-            if self._imports.running or self._folder not in Path(caller).parents:
+            if self._imports.executing or self._folder not in Path(caller).parents:
                 return register(function, *args, **options)
-            self._exits.append(lambda: function(*args, **options))
+            self._exit_handlers.append(lambda: function(*args, **options))
             return function
 
         atexit.register = note  # type: ignore[assignment]  # for as long as the script runs
@@ -83,24 +83,24 @@ class ProcessState:
             yield
         finally:
             atexit.register = register
-            while self._exits:
-                self._exits.pop()()
+            while self._exit_handlers:
+                self._exit_handlers.pop()()
 
-    def erase(self) -> bool:
+    def restore(self) -> bool:
         """Undo what the script did; return whether all could be undone."""
-        self._imports.forget("torch", self._note_torch)
+        self._imports.cancel("torch", self._record_torch)
         for restore in reversed(self._restores):
             restore()
         for name in set(sys.modules) - self._modules:
             if _lies_in(sys.modules[name], self._folder):
                 del sys.modules[name]
-        _close_bars()
-        left = set(threading.enumerate()) - self._threads
-        busy = [thread for thread in left if type(thread).__name__ != _MONITOR]
+        _discard_bars()
+        remaining = set(threading.enumerate()) - self._threads
+        busy = [thread for thread in remaining if type(thread).__name__ != _MONITOR_THREAD]
         same_streams = self._streams == [_stream(number) for number in range(3)]
         return not busy and same_streams and not getattr(sys.stderr, "closed", True)
 
-    def _note_torch(self, torch: Any) -> None:
+    def _record_torch(self, torch: Any) -> None:
         self._restores += _torch(torch)
 
     def _environment(self, before: Mapping[str, str]) -> Callable[[], None]:
@@ -113,7 +113,7 @@ class ProcessState:
         return restore
 
 
-def shuffle() -> None:
+def reset_random_generators() -> None:
     """Put the random generators into the state in which a fresh process has them."""
     random.seed()
     if "numpy" in sys.modules:
@@ -235,7 +235,7 @@ def _lies_in(module: Any, folder: Path) -> bool:
     return isinstance(file, str) and folder in Path(file).parents
 
 
-def _close_bars() -> None:
+def _discard_bars() -> None:
     """Forget bars that an exception left open: the next job's would be drawn below them.
 
     An interrupt may have come while tqdm took its locks; its own thread would wait for ever.

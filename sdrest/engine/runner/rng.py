@@ -21,7 +21,7 @@ _TAIL = _STATE + 8 * _WORDS
 _DOUBLE_IS_VALID, _FLOAT_IS_VALID = _TAIL + 24, _TAIL + 36
 _CHUNK = 1000  # blocks of 624 numbers that are searched at once
 
-MOST_BLOCKS = 5_000_000
+MAX_BLOCKS = 5_000_000
 """How far the generator is followed: 3e9 numbers, three times what the real model draws."""
 
 
@@ -29,7 +29,7 @@ class UnknownStateError(Exception):
     """The state of the generator is none that can be moved on."""
 
 
-def count(before: bytes, after: bytes, *, blocks: int = MOST_BLOCKS) -> int:
+def count_draws(before: bytes, after: bytes, *, blocks: int = MAX_BLOCKS) -> int:
     """Return how many 32-bit numbers lie between two states of a generator.
 
     Raises `UnknownStateError` where the second does not follow from the first within `blocks` of

@@ -17,7 +17,7 @@ _MODULE = "diffusers.pipelines.stable_diffusion.safety_checker"
 _CLASS = "StableDiffusionSafetyChecker"
 
 
-class Safety:
+class SafetyCheckerWatch:
     """Counts the images of a job that are checked, and reports the flagged ones."""
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class Safety:
 
     def watch(self, imports: ImportHooks) -> None:
         """Wrap the checker once it is imported."""
-        imports.after(_MODULE, self._wrap)
+        imports.when_imported(_MODULE, self._wrap)
 
     def _wrap(self, module: Any) -> None:
         owner = getattr(module, _CLASS, None)
         if owner is None:  # another release has another one
             return
-        real = owner.forward
+        original = owner.forward
 
-        @functools.wraps(real)
+        @functools.wraps(original)
         def forward(*args: Any, **options: Any) -> Any:
-            result = real(*args, **options)
+            result = original(*args, **options)
             flags = result[1] if isinstance(result, tuple) and len(result) > 1 else ()
             for flag in flags:
                 self._checked += 1

@@ -15,13 +15,13 @@ EMA = "model_ema."
 SCHEDULE = "alphas_cumprod"
 """The buffer that the samplers take the noise of each step from."""
 
-COARSE = "bfloat16"
+BFLOAT16 = "bfloat16"
 """The type in which the first values of the schedule round to 1."""
 
 _FIRST_LAYER = UNET + "input_blocks.0.0.weight"
 _CONTEXT_LAYER = ".attn2.to_k.weight"
 _ENCODER = ("first_stage_model.encoder.", "first_stage_model.quant_conv.")
-_TRAINING = ("loss", "logvar")
+_TRAINING_PARTS = ("loss", "logvar")
 """Parts that only training uses."""
 
 _KINDS = (
@@ -41,7 +41,7 @@ _KINDS = (
 )
 """What a file is with a name that begins so, or has such a part; the first match counts."""
 
-NO_MODELS = {
+UNUSABLE_KINDS = {
     "holds no weights",
     *(what for what, starts, _ in _KINDS if what and EMA not in starts),
 }
@@ -116,19 +116,19 @@ def problem(needed: Sequence[Need], given: Mapping[str, Weight]) -> str | None:
     """
     if not needed:  # the network is not known
         what = kind(given)
-        return f"{what}. {REMEDY}" if what in NO_MODELS else None
+        return f"{what}. {REMEDY}" if what in UNUSABLE_KINDS else None
     lacking = [need.names[0] for need in needed if not any(name in given for name in need.names)]
     if lacking:
         rest = f"lacks {len(lacking)} of {len(needed)} weights that the script needs, for example"
-        return _explained(needed, given, "it ", f"{rest} {lacking[0]}")
+        return _explain(needed, given, "it ", f"{rest} {lacking[0]}")
     wrong = [need.names[0] for need in needed if _has_other_shape(need, given)]
     if wrong:
         rest = f"{len(wrong)} of its weights have other shapes than the script needs, for example"
-        return _explained(needed, given, "", f"{rest} {wrong[0]}", alone="does not fit: ")
+        return _explain(needed, given, "", f"{rest} {wrong[0]}", alone="does not fit: ")
     return None
 
 
-def nameless_problem(given: Mapping[str, Weight]) -> str | None:
+def missing_state_dict_problem(given: Mapping[str, Weight]) -> str | None:
     """Return what is wrong with a file whose weights are not under `state_dict`, if that is known.
 
     `given` is what the file has in that place.
@@ -137,13 +137,13 @@ def nameless_problem(given: Mapping[str, Weight]) -> str | None:
     return f"{what}: it has no entry state_dict. {REMEDY}" if what else None
 
 
-def _explained(
+def _explain(
     needed: Sequence[Need], given: Mapping[str, Weight], pronoun: str, rest: str, *, alone: str = ""
 ) -> str:
     """Return a problem, with what the file is where that is another thing than is expected."""
     what = kind(given)
-    told = f"{alone}{rest}" if what in (None, _expected(needed)) else f"{what}: {pronoun}{rest}"
-    return f"{told}. {REMEDY}"
+    reason = f"{alone}{rest}" if what in (None, _expected(needed)) else f"{what}: {pronoun}{rest}"
+    return f"{reason}. {REMEDY}"
 
 
 def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
@@ -154,7 +154,7 @@ def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
     """
     if all(value < 1 for value in values):
         return None
-    if dtype == COARSE:
+    if dtype == BFLOAT16:
         return (
             "is stored in bfloat16, with which the script makes the same black picture for each "
             "request. Convert it to float16 or float32."
@@ -199,7 +199,7 @@ def _has_other_shape(need: Need, given: Mapping[str, Weight]) -> bool:
 
 
 def _is_for_training(name: str) -> bool:
-    return any(part in _TRAINING for part in name.split("."))
+    return any(part in _TRAINING_PARTS for part in name.split("."))
 
 
 def _all_names(module: Any) -> Iterable[tuple[str, Any]]:

@@ -27,12 +27,12 @@ def state(seed: int, drawn: int) -> bytes:
 )
 def test_numbers_are_counted_and_passed_over(seed: int, first: int, more: int) -> None:
     before, after = state(seed, first), state(seed, first + more)
-    assert rng.count(before, after) == more
+    assert rng.count_draws(before, after) == more
     assert rng.advance(before, more) == after
 
 
 def test_the_count_holds_for_other_seeds() -> None:
-    count = rng.count(state(1, 0), state(1, 3000))
+    count = rng.count_draws(state(1, 0), state(1, 3000))
     assert rng.advance(state(2, 0), count) == state(2, 3000)
 
 
@@ -46,9 +46,9 @@ def test_the_count_holds_for_other_seeds() -> None:
 )
 def test_states_that_cannot_be_moved_on(after: bytes) -> None:
     with pytest.raises(rng.UnknownStateError):
-        rng.count(state(1, 0), after)
+        rng.count_draws(state(1, 0), after)
 
 
 def test_states_of_two_sequences() -> None:
     with pytest.raises(rng.UnknownStateError, match="one sequence"):
-        rng.count(state(1, 0), state(2, 10), blocks=2000)
+        rng.count_draws(state(1, 0), state(2, 10), blocks=2000)

@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from sdrest.errors import FieldError, InvalidRequestError
-from sdrest.params import LARGEST_SIDE, SIZE_MULTIPLE
+from sdrest.parameter_values import MAX_GENERATED_SIDE, SIZE_MULTIPLE
 from sdrest.pictures import masks
 from sdrest.pictures.colours import to_8_bits
 from sdrest.pictures.decoding import (
@@ -120,7 +120,7 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
     Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
     or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
     """
-    most = max(max_pixels, LARGEST_SIDE**2) + MOST_PADDING
+    most = max(max_pixels, MAX_GENERATED_SIDE**2) + MOST_PADDING
     try:
         with PngImageFile(source) as picture:
             check_size(picture.size, most)

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sdrest import png
 from sdrest.errors import SdrestError
-from sdrest.params import SIZE_MULTIPLE
+from sdrest.parameter_values import SIZE_MULTIPLE
 from sdrest.pictures.colours import Colours, declared, to_8_bits, to_srgb
 from sdrest.pictures.files import Source, source
 from sdrest.pictures.orientation import orientation

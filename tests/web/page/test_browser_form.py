@@ -72,7 +72,7 @@ async def test_what_is_wrong_with_a_field_stands_beside_it(browser: Browser, ser
         await opened.enter(Prompt="a boat", Steps=3, Width=100)
         await opened.make()
         steps = opened.page.get_by_role("spinbutton", name="Steps")
-        await expect(steps).to_have_accessible_description(re.compile("nearest usable value"))
+        await expect(steps).to_have_accessible_description(re.compile("Try 2 or 4"))
         await expect(steps).to_have_attribute("aria-invalid", "true")
         await expect(steps).to_be_focused()
         await expect(opened.page.get_by_text("multiple of 64")).to_be_visible()

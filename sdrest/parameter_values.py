@@ -1,7 +1,7 @@
 """Reads and checks single values of parameters, which are JSON values or texts of a form. Pure.
 
-Functions return the value or raise a ValueError whose text says what is allowed. The types at the
-end are for the fields of `sdrest.params`.
+A value that is not allowed raises a ValueError whose text says what is. The types at the end are
+for the fields of `sdrest.params`; `Whole` and `Decimal` come after a field's range.
 """
 
 from typing import Annotated, Any
@@ -18,17 +18,18 @@ SIZE_MULTIPLE = 64
 MAX_GENERATED_SIDE = 4096
 """Longest side in pixels of a text-to-image picture."""
 
+MAX_KEEP_ALIVE = 10**9
+"""Longest `keepAlive` in seconds."""
+
 RANDOM_SEED = -1
 """The number that stands for a random seed, as in other tools."""
 
 
-def read_whole(value: Any) -> Any:
-    """Return a text as an int, another value as it is."""
+def _read_whole(value: Any) -> Any:
     return number_format.whole(value) if isinstance(value, str) else _refuse_bool(value)
 
 
-def read_decimal(value: Any) -> Any:
-    """Return a text as a float, another value as it is."""
+def _read_decimal(value: Any) -> Any:
     return number_format.decimal(value) if isinstance(value, str) else _refuse_bool(value)
 
 
@@ -38,18 +39,17 @@ def read_seed(value: Any) -> Any:
         return None
     if isinstance(value, str) and number_format.is_random(value):
         return None
-    number = read_whole(value)
+    number = _read_whole(value)
     return None if number == RANDOM_SEED else number
 
 
-def read_duration(value: Any) -> Any:
-    """Return seconds; a text may have a unit, such as `5m`."""
+def _read_duration(value: Any) -> Any:
     if not isinstance(value, str):
         return _refuse_bool(value)
     try:
         if number_format.is_time(value):
             return float(Duration(value.strip()))
-        return read_decimal(value)
+        return _read_decimal(value)
     except ValueError:
         raise ValueError("Should be seconds, or a time such as 90s, 5m or 1h.") from None
 
@@ -62,8 +62,7 @@ def _check_side(side: int) -> int:
     return side
 
 
-def check_prompt(prompt: str) -> str:
-    """Check that a prompt can be an argument of a program."""
+def _check_prompt(prompt: str) -> str:
     if "\0" in prompt:
         raise ValueError("Should not contain a NUL character.")
     if any("\ud800" <= character <= "\udfff" for character in prompt):
@@ -77,12 +76,17 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-Whole = BeforeValidator(read_whole)
-Decimal = BeforeValidator(read_decimal)
+Whole = BeforeValidator(_read_whole)
+Decimal = BeforeValidator(_read_decimal)
 Steps = Annotated[int, Whole, AfterValidator(check_steps)]
 Side = Annotated[
     int,
     Field(ge=64, le=MAX_GENERATED_SIDE, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
     Whole,
     AfterValidator(_check_side),
+]
+Prompt = Annotated[str, AfterValidator(_check_prompt)]
+Seed = Annotated[Annotated[int, Field(ge=0, le=2**32 - 1)] | None, BeforeValidator(read_seed)]
+Seconds = Annotated[
+    Annotated[float, Field(ge=-1, le=MAX_KEEP_ALIVE)] | None, BeforeValidator(_read_duration)
 ]

@@ -11,34 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
-from sdrest.parameter_values import (
-    Decimal,
-    Side,
-    Steps,
-    Whole,
-    check_prompt,
-    read_duration,
-    read_seed,
-)
+from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
 
 MAX_PROMPT_BYTES = 100_000
 """Longest prompt in UTF-8; Linux limits one argument of a program to 128 KiB."""
-
-MAX_KEEP_ALIVE = 10**9
-"""Longest `keepAlive` in seconds."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -97,8 +78,7 @@ def asks_random_seed(fields: Mapping[str, Any]) -> bool:
 
 
 _Seed = Annotated[
-    Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
-    BeforeValidator(read_seed),
+    Seed,
     Option("--seed"),
     Field(
         description="Where the noise starts from: the same seed gives the same picture. "
@@ -107,8 +87,7 @@ _Seed = Annotated[
     ),
 ]
 _KeepAlive = Annotated[
-    Annotated[float, Field(ge=-1, le=MAX_KEEP_ALIVE)] | None,
-    BeforeValidator(read_duration),
+    Seconds,
     Field(
         description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
         "at all, -1: for ever; default: as the server's --keep-alive says).",
@@ -149,12 +128,7 @@ class _Params(BaseModel):
 
 
 class _PromptParams(_Params):
-    prompt: Annotated[
-        str,
-        AfterValidator(check_prompt),
-        Option("--prompt"),
-        Field(description="What the picture shows."),
-    ]
+    prompt: Annotated[Prompt, Option("--prompt"), Field(description="What the picture shows.")]
     iterations: Annotated[
         int,
         Field(ge=1, le=100, description="How many batches of images to make, one after the other."),

@@ -21,8 +21,8 @@ PARAMETERS, RECORD = "parameters", "sdrest"
 
 _KEYWORDS = {PARAMETERS.encode(), RECORD.encode()}
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
-_LONGEST_KEYWORD = 79
-_COPIED_AT_ONCE = 256 * 1024
+_MAX_KEYWORD = 79
+_COPY_BYTES = 256 * 1024
 _DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
 
 
@@ -48,7 +48,7 @@ def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     """
     pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(info, size))
     prompt = "" if isinstance(info.params, InpaintImage) else info.params.prompt
-    return _clean(f"{prompt}\n{pairs}".strip())
+    return _replace_unencodable(f"{prompt}\n{pairs}".strip())
 
 
 def record(info: GenerationInfo) -> str:
@@ -83,9 +83,9 @@ def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
     for chunk in png.chunks(read, end):
         if chunk.kind == b"IHDR":
             _copy(source, target, start, chunk.end)
-            target.write(_chunks(info, png.size(read)))
+            target.write(_encode_chunks(info, png.size(read)))
             start = chunk.end
-        elif _is_ours(chunk, read):
+        elif _is_replaced(chunk, read):
             _copy(source, target, start, chunk.start)
             start = chunk.end
     _copy(source, target, start, end)
@@ -123,12 +123,12 @@ def _quoted(value: str | float) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _clean(text: str) -> str:
+def _replace_unencodable(text: str) -> str:
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "\ufffd")
 
 
-def _chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
+def _encode_chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
     """Return both chunks: tEXt, or iTXt where the text is no Latin-1."""
     texts = PngInfo()
     texts.add_text(PARAMETERS, infotext(info, size))
@@ -139,10 +139,10 @@ def _chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
     return written.getvalue()
 
 
-def _is_ours(chunk: png.Chunk, read: png.Read) -> bool:
+def _is_replaced(chunk: png.Chunk, read: png.ReadAt) -> bool:
     if chunk.kind not in _TEXT_CHUNKS:
         return False
-    beginning = read(chunk.data_start, min(_LONGEST_KEYWORD + 1, chunk.data_end - chunk.data_start))
+    beginning = read(chunk.data_start, min(_MAX_KEYWORD + 1, chunk.data_end - chunk.data_start))
     return beginning.partition(b"\0")[0] in _KEYWORDS
 
 
@@ -150,7 +150,7 @@ def _copy(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
     source.seek(start)
     left = end - start
     while left:
-        data = source.read(min(left, _COPIED_AT_ONCE))
+        data = source.read(min(left, _COPY_BYTES))
         if not data:
             raise png.BrokenPngError  # it became shorter
         target.write(data)

@@ -56,7 +56,7 @@ def is_time(text: str) -> bool:
 
 def whole_pattern(ranges: Iterable[tuple[int, int]]) -> str:
     """Return the pattern of whole numbers in any of the ranges; both ends, 0 or more, included."""
-    digits = "|".join(_between(low, high) for low, high in ranges)
+    digits = "|".join(_integers_between(low, high) for low, high in ranges)
     zero = "|-0+" if re.fullmatch(digits, "0") else ""
     return rf"^{_SPACE}(\+?0*({digits}){zero})(\.0*)?{_SPACE}$"
 
@@ -66,17 +66,19 @@ def decimal_pattern(low: int, high: int, *, times: bool = False) -> str:
 
     `times`: a length of time with its unit is one as well.
     """
-    below = rf"-({_up_to(-low)})" if low else r"-(0+(\.0*)?|\.0+)"
+    below = rf"-({_decimals_up_to(-low)})" if low else r"-(0+(\.0*)?|\.0+)"
     more = f"|{_TIME}" if times else ""
-    return rf"^{_SPACE}(\+?({_up_to(high)})|{below}{more}){_SPACE}$"
+    return rf"^{_SPACE}(\+?({_decimals_up_to(high)})|{below}{more}){_SPACE}$"
 
 
-def _up_to(high: int) -> str:
+def _decimals_up_to(high: int) -> str:
     """Return the pattern of decimals from 0 to `high`."""
-    return rf"0*({_between(0, high - 1)})(\.[0-9]*)?|0*{high}(\.0*)?|\.[0-9]+|{_SCIENTIFIC}"
+    return (
+        rf"0*({_integers_between(0, high - 1)})(\.[0-9]*)?|0*{high}(\.0*)?|\.[0-9]+|{_SCIENTIFIC}"
+    )
 
 
-def _between(low: int, high: int) -> str:
+def _integers_between(low: int, high: int) -> str:
     """Return the pattern of the digits of the numbers from `low` to `high`."""
     parts = []
     if low == 0 and high >= 9:  # noqa: PLR2004 (leading zeros are no matter)

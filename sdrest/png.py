@@ -15,22 +15,22 @@ _CHUNK_FRAME = 12  # the head, and the checksum behind the data
 _SIZE_END = len(SIGNATURE) + _CHUNK_HEAD + 8  # IHDR begins with width and height, 4 bytes each
 _HEADER_SIZE = 13
 _PALETTE_TYPE = 3  # IHDR's colour type of images whose pixels are numbers of PLTE's colours
-_MOST_COLOURS = 256
+_MAX_COLOURS = 256
 _ANCILLARY = 0x20  # this bit of a type's first byte, which makes the letter small
 
 _BEFORE_PIXELS = frozenset({b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 _ANYWHERE = frozenset({b"eXIf"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _KEYWORDS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
-_LONGEST_KEYWORD = 79
-_MOST_TEXT = 1024 * 1024
+_MAX_KEYWORD = 79
+_MAX_TEXT = 1024 * 1024
 
-_COUNTING = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
+_USED = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
 _HEAD = struct.Struct(">I4s")
 _CRITICAL = re.compile(rb"PLTE|IDAT|IEND")
-_MOST_SEARCHED = 64
+_MAX_CANDIDATES = 64
 
-Read = Callable[[int, int], bytes]
+ReadAt = Callable[[int, int], bytes]
 """Returns the bytes from a position (first) on, as many as are asked for (second) and there."""
 
 
@@ -57,7 +57,7 @@ class Chunk:
         return self.data_end + _CHUNK_FRAME - _CHUNK_HEAD
 
 
-def chunks(read: Read, size: int) -> Iterator[Chunk]:
+def chunks(read: ReadAt, size: int) -> Iterator[Chunk]:
     """Yield the chunks of a file of `size` bytes, from IHDR to IEND. Reads 8 bytes of each.
 
     Raises `BrokenPngError` where the next chunk is not all there.
@@ -78,7 +78,7 @@ def chunks(read: Read, size: int) -> Iterator[Chunk]:
         position, expected = chunk.end, b""
 
 
-def size(read: Read) -> tuple[int, int]:
+def size(read: ReadAt) -> tuple[int, int]:
     """Return width and height in pixels; raises `BrokenPngError`."""
     head = read(0, _SIZE_END)
     if len(head) < _SIZE_END or not head.startswith(SIGNATURE) or head[12:16] != b"IHDR":
@@ -87,7 +87,7 @@ def size(read: Read) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ImageData:
     """What decides about an image's pixels; everything else in the file is left out.
 
     `ancillary` holds the data of chunks on transparency, colours and orientation by their types,
@@ -114,8 +114,8 @@ class Contents:
     def transparency(self) -> bytes:
         """The data of tRNS; empty where there is none, or none that can be meant."""
         data = self.ancillary.get(b"tRNS", b"")
-        most = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
-        fits = len(data) <= most if self.colour_type == _PALETTE_TYPE else len(data) == most
+        limit = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
+        fits = len(data) <= limit if self.colour_type == _PALETTE_TYPE else len(data) == limit
         return data if fits else b""
 
     def encode(self) -> bytes:
@@ -129,7 +129,7 @@ class Contents:
         return SIGNATURE + b"".join(piece for part in parts for piece in _chunk(*part))
 
 
-def contents(data: bytes) -> Contents:
+def read_image_data(data: bytes) -> ImageData:
     """Return what decides about the pixels of the PNG `data`.
 
     Raises `BrokenPngError` where a critical chunk is damaged or missing. Ancillary chunks never
@@ -139,36 +139,36 @@ def contents(data: bytes) -> Contents:
     found: dict[bytes, bytes] = {}
     texts: dict[bytes, bytes] = {}
     pixels: list[memoryview] = []
-    for kind, content in _sound_chunks(data):
+    for kind, content in _valid_chunks(data):
         if kind == b"IDAT":
             if content:
                 pixels.append(content)
         elif kind in _ANYWHERE or (not pixels and kind in {b"IHDR", b"PLTE", *_BEFORE_PIXELS}):
             found.setdefault(kind, bytes(content))
         elif kind in _TEXTS:
-            keyword = bytes(content[: _LONGEST_KEYWORD + 1]).partition(b"\0")[0]
+            keyword = bytes(content[: _MAX_KEYWORD + 1]).partition(b"\0")[0]
             if keyword in _KEYWORDS and keyword not in texts:
                 texts[keyword] = _text(kind, bytes(content[len(keyword) + 1 :]))
     header, palette = found.pop(b"IHDR"), found.pop(b"PLTE", b"")
-    result = Contents(header, palette, b"".join(pixels), found, texts)
+    result = ImageData(header, palette, b"".join(pixels), found, texts)
     if len(header) != _HEADER_SIZE or not pixels:
         raise BrokenPngError
-    if result.colour_type == _PALETTE_TYPE and not 1 <= len(palette) / 3 <= _MOST_COLOURS:
+    if result.colour_type == _PALETTE_TYPE and not 1 <= len(palette) / 3 <= _MAX_COLOURS:
         raise BrokenPngError
     return result
 
 
-def inflate(data: bytes, most: int) -> bytes:
-    """Return decompressed data, or nothing if they are damaged or more than `most` bytes."""
+def inflate(data: bytes, limit: int) -> bytes:
+    """Return decompressed data, or nothing if they are damaged or more than `limit` bytes."""
     stream = zlib.decompressobj()
     try:
-        inflated = stream.decompress(data, most)
+        inflated = stream.decompress(data, limit)
     except zlib.error:
         return b""
     return inflated if stream.eof else b""
 
 
-def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def _valid_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Yield types and data of the chunks that count, up to IEND, whose checksums are right.
 
     A wrong length of an ancillary chunk hides where the next one begins; the next critical chunk
@@ -184,17 +184,17 @@ def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     while True:
         length, kind = _HEAD.unpack_from(data, position) if position <= last else (0, b"")
         if kind.isalpha() and kind[0] & _ANCILLARY:
-            if kind in _COUNTING:
-                sound = _chunk_at(view, position)
-                if sound is not None:
-                    yield kind, sound
+            if kind in _USED:
+                valid = _chunk_at(view, position)
+                if valid is not None:
+                    yield kind, valid
             position += length + _CHUNK_FRAME
             continue
-        sound = _chunk_at(view, position)
-        if sound is None:
-            position = optional = _search(data, optional, position)
+        valid = _chunk_at(view, position)
+        if valid is None:
+            position = optional = _find_critical_chunk(data, optional, position)
             continue
-        yield kind, sound
+        yield kind, valid
         if kind == b"IEND":
             return
         position = optional = position + length + _CHUNK_FRAME
@@ -210,17 +210,17 @@ def _chunk_at(view: memoryview, position: int) -> memoryview | None:
     return view[start:end] if zlib.crc32(view[start - 4 : end]) == checksum else None
 
 
-def _search(data: bytes, start: int, end: int) -> int:
+def _find_critical_chunk(data: bytes, start: int, end: int) -> int:
     """Return where a sound critical chunk begins behind the first damaged one from `start` on.
 
     Raises `BrokenPngError` if the chunks from there to `end` are sound.
     """
     view = memoryview(data)
-    while start < end and (sound := _chunk_at(view, start)) is not None:
-        start += len(sound) + _CHUNK_FRAME
+    while start < end and (valid := _chunk_at(view, start)) is not None:
+        start += len(valid) + _CHUNK_FRAME
     if start >= end:
         raise BrokenPngError
-    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MOST_SEARCHED):
+    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MAX_CANDIDATES):
         if _chunk_at(view, match.start() - 4) is not None:
             return match.start() - 4
     raise BrokenPngError
@@ -229,11 +229,11 @@ def _search(data: bytes, start: int, end: int) -> int:
 def _text(kind: bytes, data: bytes) -> bytes:
     """Return the text behind a keyword; nothing if it is damaged or too large."""
     if kind == b"tEXt":
-        return data[:_MOST_TEXT]
+        return data[:_MAX_TEXT]
     if kind == b"zTXt":
-        return inflate(data[1:], _MOST_TEXT) if data[:1] == b"\0" else b""
+        return inflate(data[1:], _MAX_TEXT) if data[:1] == b"\0" else b""
     text = data[2:].split(b"\0", 2)[-1]  # behind two flags, a language and a translated keyword
-    return inflate(text, _MOST_TEXT) if data[:1] == b"\1" else text[:_MOST_TEXT]
+    return inflate(text, _MAX_TEXT) if data[:1] == b"\1" else text[:_MAX_TEXT]
 
 
 def _chunk(kind: bytes, data: bytes) -> Iterator[bytes]:

@@ -14,8 +14,8 @@ from sdrest.pictures import masks
 from sdrest.pictures.colours import to_8_bits
 from sdrest.pictures.decoding import (
     FORMATS,
+    MAX_PADDING,
     MAX_SIDE,
-    MOST_PADDING,
     PictureError,
     Size,
     check_size,
@@ -63,7 +63,7 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
         except PictureError as error:
             errors.append(FieldError(name, error.message))
     if mask and image:
-        mask = masks.fitted(mask, image.size)
+        mask = masks.resize_to(mask, image.size)
         if masks.is_empty(mask):  # a dot that is lost in the image's size
             errors.append(FieldError("mask", masks.EMPTY))
     if errors or image is None:
@@ -75,7 +75,7 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
 
 def _mask(path: Path, image: Image.Image | None, max_pixels: int) -> Image.Image:
     # Values of a mask are amounts, not colours: a profile would move what lies at the threshold.
-    mask = masks.read(decode(path, max_pixels=max_pixels, colours=False), image)
+    mask = masks.repainted_pixels(decode(path, max_pixels=max_pixels, colours=False), image)
     if masks.is_empty(mask):
         raise PictureError(masks.EMPTY)
     return mask
@@ -120,7 +120,7 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
     Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
     or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
     """
-    most = max(max_pixels, MAX_GENERATED_SIDE**2) + MOST_PADDING
+    most = max(max_pixels, MAX_GENERATED_SIDE**2) + MAX_PADDING
     try:
         with PngImageFile(source) as picture:
             check_size(picture.size, most)

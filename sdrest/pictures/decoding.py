@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from sdrest import png
 from sdrest.errors import SdrestError
 from sdrest.parameter_values import SIZE_MULTIPLE
-from sdrest.pictures.colours import Colours, declared, to_8_bits, to_srgb
-from sdrest.pictures.files import Source, source
+from sdrest.pictures.colours import ColourSpace, declared_spaces, to_8_bits, to_srgb
+from sdrest.pictures.files import StrippedFile, strip_metadata
 from sdrest.pictures.orientation import orientation
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -23,7 +23,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_SIDE = 16_384
 """Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
 
-MOST_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
+MAX_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
 """More pixels than the padding for the scripts adds to any picture."""
 
 Size = tuple[int, int]
@@ -31,7 +31,7 @@ Size = tuple[int, int]
 # Between its limit and twice as much Pillow only warns; here the limit is the limit.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
-_TURNS = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -61,17 +61,17 @@ def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
     """
     # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
     # later pads a picture that was just small enough.
-    Image.MAX_IMAGE_PIXELS = max_pixels + MOST_PADDING
+    Image.MAX_IMAGE_PIXELS = max_pixels + MAX_PADDING
     try:
-        found = _source(path.read_bytes(), max_pixels)
-        with Image.open(io.BytesIO(found.file), formats=FORMATS) as picture:
+        stripped = _read(path.read_bytes(), max_pixels)
+        with Image.open(io.BytesIO(stripped.file), formats=FORMATS) as picture:
             check_size(picture.size, max_pixels)
             picture.load()
-            return _meant(picture, found, colours=colours)
+            return _apply_metadata(picture, stripped, colours=colours)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PictureError(f"Has too many pixels. {_allowed(max_pixels)}") from None
+        raise PictureError(f"Has too many pixels. {_describe_limits(max_pixels)}") from None
     except UnidentifiedImageError as error:
-        raise PictureError(_DAMAGED if found.contents else _UNKNOWN) from error
+        raise PictureError(_DAMAGED if stripped.contents else _UNKNOWN) from error
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
@@ -82,40 +82,38 @@ def check_size(size: Size, max_pixels: int) -> None:
     """Raise `PictureError` for more pixels than are allowed."""
     width, height = size
     if width * height > max_pixels or max(size) > MAX_SIDE:
-        raise PictureError(f"Has {width}x{height} pixels. {_allowed(max_pixels)}")
+        raise PictureError(f"Has {width}x{height} pixels. {_describe_limits(max_pixels)}")
 
 
-def _source(data: bytes, max_pixels: int) -> Source:
+def _read(data: bytes, max_pixels: int) -> StrippedFile:
     """Check the size of a PNG before its chunks are gathered."""
     if data.startswith(png.SIGNATURE):
         size = png.size(lambda position, length: data[position : position + length])
         check_size(size, max_pixels)
-    return source(data)
+    return strip_metadata(data)
 
 
-def _allowed(max_pixels: int) -> str:
+def _describe_limits(max_pixels: int) -> str:
     return f"At most {max_pixels} pixels, and {MAX_SIDE} to a side, are allowed."
 
 
-def _meant(picture: Image.Image, found: Source, *, colours: bool) -> Image.Image:
+def _apply_metadata(picture: Image.Image, stripped: StrippedFile, *, colours: bool) -> Image.Image:
     """Apply what the file says of its pixels: transparency, colours, orientation."""
-    spaces = declared(found) if colours else []
-    if found.contents:
-        _scale_transparent_colour(picture, found.contents)
-    meant: Image.Image = picture
+    colour_spaces = declared_spaces(stripped) if colours else []
+    if stripped.contents:
+        _scale_transparent_colour(picture, stripped.contents)
+    result: Image.Image = picture
     if picture.mode.startswith("I"):
-        meant = _from_16_bits(picture, spaces)
-    elif spaces:
-        meant = to_srgb(_plain(picture, found.contents), spaces)
-    turn = _TURNS.get(orientation(found.exif, found.xmp))
-    return meant.copy() if turn is None and meant is picture else _turned(meant, turn)
+        result = _from_16_bits(picture, colour_spaces)
+    elif colour_spaces:
+        result = to_srgb(_to_convertible_mode(picture, stripped.contents), colour_spaces)
+    turn = _TRANSPOSITIONS.get(orientation(stripped.exif, stripped.xmp))
+    if turn is not None:
+        return result.transpose(turn)
+    return result.copy() if result is picture else result
 
 
-def _turned(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _plain(picture: Image.Image, contents: png.Contents | None) -> Image.Image:
+def _to_convertible_mode(picture: Image.Image, contents: png.ImageData | None) -> Image.Image:
     """Return a copy in a mode whose colours can be converted, with alpha in a band of its own."""
     if contents and contents.colour_type == _GREY_ALPHA:
         return picture.convert("LA")  # Pillow decodes those of 16 bits as RGBA
@@ -126,7 +124,7 @@ def _plain(picture: Image.Image, contents: png.Contents | None) -> Image.Image:
     return picture.convert("CMYK" if picture.mode == "CMYK" else "RGB")
 
 
-def _from_16_bits(picture: Image.Image, colours: list[Colours]) -> Image.Image:
+def _from_16_bits(picture: Image.Image, colours: list[ColourSpace]) -> Image.Image:
     grey = to_srgb(picture, colours)
     grey = grey if grey.mode == "L" else to_8_bits(grey)
     transparent = picture.info.get("transparency")
@@ -137,7 +135,7 @@ def _from_16_bits(picture: Image.Image, colours: list[Colours]) -> Image.Image:
     return grey
 
 
-def _scale_transparent_colour(picture: Image.Image, contents: png.Contents) -> None:
+def _scale_transparent_colour(picture: Image.Image, contents: png.ImageData) -> None:
     """Bring tRNS to the depth that Pillow has brought the pixels to."""
     transparent = picture.info.get("transparency")
     if picture.mode == "L" and isinstance(transparent, int):

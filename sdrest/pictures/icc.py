@@ -37,13 +37,13 @@ SRGB_CURVE = b"para\0\0\0\0\0\x03\0\0" + struct.pack(
 
 def profile(chromaticities: Chromaticities, curve: bytes) -> bytes | None:
     """Return the profile of an RGB space, or None where the chromaticities are none of a space."""
-    colorants = _colorants(chromaticities)
-    if colorants is None:
+    primaries_in_d50 = _adapted_primaries(chromaticities)
+    if primaries_in_d50 is None:
         return None
     tags = [(b"wtpt", _xyz(_D50))]
     tags += [
         (name, _xyz(each))
-        for name, each in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)
+        for name, each in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries_in_d50, strict=True)
     ]
     curve += b"\0" * (-len(curve) % 4)
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
@@ -60,7 +60,7 @@ def profile(chromaticities: Chromaticities, curve: bytes) -> bytes | None:
     return header + table + data
 
 
-def _colorants(chromaticities: Chromaticities) -> Matrix | None:
+def _adapted_primaries(chromaticities: Chromaticities) -> Matrix | None:
     """Return XYZ of full red, green and blue, adapted to D50."""
     points = [(chromaticities[at], chromaticities[at + 1]) for at in range(0, 8, 2)]
     if any(x < 0 or y <= 0 or x + y > 1 for x, y in points):

@@ -7,7 +7,7 @@ UPRIGHT = 1
 
 _ORIENTATION, _SHORT = 0x0112, 3
 _ENTRY = 12
-_MOST_ENTRIES = 1024
+_MAX_ENTRIES = 1024
 _IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 
 
@@ -30,7 +30,7 @@ def _first_directory(exif: bytes) -> int | None:
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
         (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for number in range(min(count, _MOST_ENTRIES)):
+        for number in range(min(count, _MAX_ENTRIES)):
             tag, kind, _, value = struct.unpack_from(
                 f"{order}HHIH", exif, start + 2 + number * _ENTRY
             )

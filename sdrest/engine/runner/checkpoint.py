@@ -1,4 +1,4 @@
-"""Checkpoints that a script reads: their files, their weights, and what is wrong with them."""
+"""Checkpoints that a script reads: which file they come from, and whether they fit the model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
 """A file: its path, device, inode, size and the time of its last change in ns."""
 
 _SCRIPT_WITHOUT_ENCODER = "txt2img.py"
-"""The script that turns no picture into latents, and so needs no encoder."""
+"""The script that encodes no picture, and so needs no weights of the encoder."""
 
 
 @dataclass(frozen=True)
 class CheckpointSource:
-    """A checkpoint that was read: its file, the path to it, and its small entries."""
+    """The source of weights: the checkpoint's file, the path to it, and its small entries."""
 
     identity: Identity
     path: str = field(compare=False)
@@ -29,13 +29,13 @@ class CheckpointSource:
 
 
 class TaggedWeights(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
-    """The weights of a checkpoint that was read, with the file that they come from."""
+    """The weights of a checkpoint, with the file that they come from."""
 
     source: CheckpointSource
 
 
 class _LazyMapping(Mapping):  # type: ignore[type-arg]  # Python 3.8
-    """A mapping that reads a file once something is asked that is not known."""
+    """A mapping that reads a file when a key is not known."""
 
     def __init__(self, known: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
         self._known = known
@@ -55,7 +55,7 @@ class _LazyMapping(Mapping):  # type: ignore[type-arg]  # Python 3.8
 
 
 class CachedCheckpoint(_LazyMapping):
-    """A checkpoint whose weights are in a model already."""
+    """A checkpoint whose weights are in a cached model; the file is read only if needed."""
 
     def __init__(self, source: CheckpointSource, read: Callable[[], Mapping[str, Any]]) -> None:
         once = functools.lru_cache(maxsize=1)(read)
@@ -71,11 +71,11 @@ class CachedWeights(_LazyMapping):
 
 
 class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
-    """A checkpoint without `state_dict`, which is told in words when a script asks for that."""
+    """A checkpoint without `state_dict`; reading that key raises `UnusableCheckpointError`."""
 
     @classmethod
     def of(cls, checkpoint: Any) -> Any:
-        """Return a checkpoint of this class, or the same one where it has weights or is no dict."""
+        """Return a checkpoint as this class; unchanged if it has weights or is not a dict."""
         if type(checkpoint) not in (dict, collections.OrderedDict) or "state_dict" in checkpoint:
             return checkpoint
         return cls(checkpoint)
@@ -94,7 +94,7 @@ class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
 def check(
     module: Any, state: Mapping[str, Any], *, pretrained_ids: Iterable[int], script: str
 ) -> None:
-    """Raise `UnusableCheckpointError` where the model does not get all that it needs."""
+    """Raise `UnusableCheckpointError` if a checkpoint lacks weights that the model needs."""
     encodes = script != _SCRIPT_WITHOUT_ENCODER
     needed = weights.needs(module, pretrained=pretrained_ids, encodes=encodes)
     problem = weights.problem(needed, describe_weights(state))
@@ -103,7 +103,7 @@ def check(
 
 
 def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
-    """Raise `UnusableCheckpointError` where a checkpoint brought a schedule that cannot be used."""
+    """Raise `UnusableCheckpointError` if the checkpoint's noise schedule cannot be used."""
     if weights.SCHEDULE in state and hasattr(module, weights.SCHEDULE):
         values = getattr(module, weights.SCHEDULE).tolist()
         problem = weights.schedule_problem(values, describe_weights(state)[weights.SCHEDULE].dtype)
@@ -112,7 +112,7 @@ def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
 
 
 def describe_weights(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
-    """Return shapes and types of tensors; what is no tensor has neither."""
+    """Return the shape and the type of each tensor; other values have neither."""
     return {
         str(name): weights.Weight(
             tuple(getattr(value, "shape", ())),
@@ -123,7 +123,7 @@ def describe_weights(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
 
 
 def tag_source(checkpoint: Any, file: Identity, path: str) -> None:
-    """Note in the weights of a checkpoint which file they come from."""
+    """Record in the weights of a checkpoint which file they come from."""
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         return
     tagged = TaggedWeights(checkpoint["state_dict"])
@@ -134,7 +134,7 @@ def tag_source(checkpoint: Any, file: Identity, path: str) -> None:
 
 
 def file_identity(file: Any) -> Identity | None:
-    """Return which file lies at a path now; None where there is none."""
+    """Return the identity of the file at a path; None if there is none."""
     if not isinstance(file, (str, os.PathLike)):
         return None
     try:

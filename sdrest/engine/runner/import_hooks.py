@@ -1,8 +1,7 @@
-"""Watching what a script imports.
+"""Watches what a script imports.
 
-What an import sets in the environment is remembered, since a later job will not import it again;
-who waits for a module gets it as soon as it is there; an import that failed is noted, since the
-process may hold half a module then.
+Remembers what imports set in the environment, since later jobs do not import the modules again;
+calls back when a module is imported; and records a failed import, which may leave half a module.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from typing import Any
 
 
 class ImportHooks:
-    """A finder that asks the others, and stands in their way for a moment.
+    """A finder that delegates to the others and wraps their loaders.
 
-    `executing` is how many modules are being executed, `failure` what the last of the outermost
-    ones raised that did not come to its end.
+    `environment` holds the variables that imports set, `executing` counts the modules in execution,
+    `failure` is the exception of the last outermost import that failed.
     """
 
     def __init__(self) -> None:
@@ -31,29 +30,29 @@ class ImportHooks:
         self._callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
 
     def install(self) -> None:
-        """Watch from here on."""
+        """Start to watch."""
         sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         sys.meta_path.remove(self)
 
     def when_imported(self, name: str, callback: Callable[[ModuleType], None]) -> None:
-        """Give the module `name` to `callback` once it is imported; at once if it is already."""
+        """Call `callback` with the module `name` when it is imported; now if it already is."""
         if name in sys.modules:
             callback(sys.modules[name])
         else:
             self._callbacks.setdefault(name, []).append(callback)
 
     def cancel(self, name: str, callback: Callable[[ModuleType], None]) -> None:
-        """Wait for a module no more."""
+        """Remove a callback of `when_imported`."""
         callbacks = self._callbacks.get(name, [])
         if callback in callbacks:
             callbacks.remove(callback)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Return what the other finders find, with a loader that is watched."""
-        if name in self._searching:  # asked again by a finder that asks others, as this one does
+        """Return the spec that the other finders return, with its loader wrapped."""
+        if name in self._searching:  # called by a finder that delegates, as this one does
             return None
         self._searching.add(name)
         try:
@@ -73,7 +72,7 @@ class ImportHooks:
             return
         try:
             loader.exec_module = functools.partial(self._execute, loader, execute, name)
-        except AttributeError:  # a loader of somebody else's that takes no attributes
+        except AttributeError:  # a loader that takes no attributes
             return
 
     def _execute(

@@ -1,12 +1,11 @@
-"""Models that stay in memory from one run of a script to the next.
+"""Keeps models in memory from one run of a script to the next.
 
 The fork's scripts load a checkpoint (`torch.load`), build a model
-(`ldm.util.instantiate_from_config`) and fill it (`load_state_dict`). These functions are wrapped,
-from outside, as soon as their modules are imported. A model that was filled is given out again
-where the same configuration is built and the checkpoint's path still leads to the same file (size,
-time of change and inode as they were). What it cost in random numbers is paid again, so that the
-script goes on with the numbers that it would have had. What cannot be shown to be the same is built
-afresh.
+(`ldm.util.instantiate_from_config`) and fill it (`load_state_dict`). The cache wraps these
+functions when their modules are imported. It returns a cached model if the same configuration is
+built and the checkpoint's path still leads to the same file (size, time of change and inode are
+unchanged). The RNG is advanced by the numbers that building the model consumed, so that the script
+continues with the same numbers. What cannot be proven to be the same is built again.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ _PRETRAINED = {
 
 
 class ModelLoaded(BaseException):
-    """The model is loaded, and that is all that was wanted."""
+    """Ends a script that preloads, when its model is loaded."""
 
 
 class ModelCache:
-    """The models of this process, at most `limit`, the one used last at the end.
+    """The models of this process, at most `limit`, the last used one at the end.
 
-    `accelerated` tells whether scripts compute on something else than the CPU: then their noise
-    comes from a generator of its own, which building a model does not use. `script` is the name of
-    the file that runs.
+    `accelerated` returns whether scripts compute on something other than the CPU: then their noise
+    comes from another generator, which building a model does not use. `script` is the name of the
+    running file.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
@@ -67,7 +66,7 @@ class ModelCache:
         self._pretrained_ids: set[int] = set()  # of weights loaded while a model is built
 
     def watch(self, imports: ImportHooks) -> None:
-        """Wrap what has to be wrapped once it is imported."""
+        """Wrap torch, the fork and transformers when they are imported."""
         imports.when_imported("torch", self._wrap_load)
         imports.when_imported("ldm.util", self._wrap_instantiate)
         for module, name in _PRETRAINED.items():
@@ -75,7 +74,7 @@ class ModelCache:
 
     def _wrap_load(self, torch: Any) -> None:
         original = getattr(torch, "load", None)
-        if original is None:  # no torch but in name
+        if original is None:  # not the real torch
             return
 
         @functools.wraps(original)
@@ -88,7 +87,7 @@ class ModelCache:
                 if model.source and model.source.identity == found:
                     return CachedCheckpoint(model.source, read)
             checkpoint = read()
-            if file_identity(file) == found:  # else it was replaced meanwhile
+            if file_identity(file) == found:  # otherwise it was replaced meanwhile
                 tag_source(checkpoint, found, str(file))
             return WithoutWeights.of(checkpoint)
 
@@ -167,7 +166,7 @@ class ModelCache:
         owner.from_pretrained = classmethod(from_pretrained)
 
     def _build(self, build: Callable[[], Any]) -> _Built:
-        """Make something; whatever is loaded or built on the way belongs to it alone."""
+        """Build something; what is loaded meanwhile belongs to it and is not cached itself."""
         before = _RandomStates()
         self._building = True
         try:
@@ -177,7 +176,7 @@ class ModelCache:
         return _Built(value, before, _RandomStates())
 
     def _retain(self, models: list[_Model]) -> None:
-        """Let the other models go, and give their memory back before the next one needs it."""
+        """Drop all other models and free their memory, before the next one is loaded."""
         if len(models) < len(self._models):
             self._models = models
             gc.collect()
@@ -188,7 +187,7 @@ class ModelCache:
 
 
 class _RandomStates:
-    """The states of the random generators: torch's for the CPU, and those of others."""
+    """The states of the random generators: torch's for the CPU, Python's and NumPy's."""
 
     def __init__(self) -> None:
         self.torch: bytes = _torch().get_rng_state().numpy().tobytes()
@@ -197,7 +196,7 @@ class _RandomStates:
 
 
 class _Built:
-    """A thing, and the random numbers that making it took."""
+    """A built object, and the random numbers that building it consumed."""
 
     def __init__(self, value: Any, before: _RandomStates, after: _RandomStates) -> None:
         self.value = value
@@ -205,7 +204,7 @@ class _Built:
         self._draws = 0
 
     def advance_rng(self, *, accelerated: bool) -> bool:
-        """Take as many random numbers as making takes; tell whether that can be done."""
+        """Advance the RNG as building does; return whether that is possible."""
         if accelerated:
             return True
         try:
@@ -224,7 +223,7 @@ class _Built:
 
 
 class _Model:
-    """A model, its configuration, and the checkpoint that is in it.
+    """A model, its configuration, and the checkpoint that it was filled from.
 
     `pretrained_ids` are the ids of weights that do not come from the checkpoint.
     """
@@ -242,23 +241,23 @@ class _Model:
         self._versions: list[int] = []
 
     def record_weights(self, source: CheckpointSource | None, result: Any) -> None:
-        """Note what `load_state_dict` read and returned."""
+        """Record what `load_state_dict` read and returned."""
         self.source, self.result = source, result
         self._versions = self._read_versions()
 
     @property
     def complete(self) -> bool:
-        """Whether the checkpoint had all weights; others are random, and other ones each time."""
+        """Whether the checkpoint had all weights; missing ones are random at each build."""
         weights = {name for name, _ in self.built.value.named_parameters()}
         return weights.isdisjoint(getattr(self.result, "missing_keys", weights))
 
     @property
     def up_to_date(self) -> bool:
-        """Whether the checkpoint is still the file that was read."""
+        """Whether the checkpoint's file is unchanged."""
         return bool(self.source and file_identity(self.source.path) == self.source.identity)
 
     def reset(self, *, accelerated: bool) -> bool:
-        """Make model and process what they are after building; tell whether that can be done."""
+        """Bring model and RNG into the state after building; return whether that is possible."""
         if not accelerated and self._versions != self._read_versions():
             return False
         if not self.built.advance_rng(accelerated=accelerated):
@@ -270,7 +269,7 @@ class _Model:
         return True
 
     def _read_versions(self) -> list[int]:
-        """Return torch's counters of changes in place, one for each weight."""
+        """Return torch's counter of in-place changes of each weight."""
         return [weight._version for weight in self.built.value.parameters()]  # noqa: SLF001 (no other name)
 
 
@@ -279,16 +278,16 @@ def _torch() -> Any:
 
 
 def _folder_identity(source: Any) -> Any:
-    """Return what tells whether a folder of a pretrained model is the same; None for a name."""
+    """Return the identities of the files in a pretrained model's folder; None for a name."""
     if not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
         return None
     return tuple(sorted(filter(None, map(file_identity, Path(source).iterdir()))))
 
 
 def _config_text(config: Any) -> str | None:
-    """Return a configuration as text that is equal for equal ones; None where there is none."""
+    """Return a configuration as canonical text; None without omegaconf."""
     omegaconf = sys.modules.get("omegaconf")
     try:
         return str(omegaconf.OmegaConf.to_yaml(config, resolve=True)) if omegaconf else None
-    except Exception:  # noqa: BLE001 (no configuration of that kind)
+    except Exception:  # noqa: BLE001 (not a configuration of omegaconf)
         return None

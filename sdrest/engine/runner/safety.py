@@ -1,7 +1,7 @@
-"""Which images the script's safety checker replaces.
+"""Finds out which images the script's safety checker replaces.
 
-The scripts replace a flagged image by another picture and say on stderr only that there was one.
-The checker is asked once for each batch, in the order in which the images are written.
+The scripts replace a flagged image by another picture, and print only that there was one. They call
+the checker once for each batch, in the order in which they write the images.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _CLASS = "StableDiffusionSafetyChecker"
 
 
 class SafetyCheckerWatch:
-    """Counts the images of a job that are checked, and reports the flagged ones."""
+    """Counts the checked images of a job and reports the flagged ones."""
 
     def __init__(self) -> None:
         self._checked = 0
         self._report: Callable[[int], None] = _nothing
 
     def begin(self, report: Callable[[int], None]) -> None:
-        """Begin with a job: `report` gets the number of each flagged image, from 1."""
+        """Start a job: `report` gets the number of each flagged image, from 1."""
         self._checked = 0
         self._report = report
 
@@ -35,7 +35,7 @@ class SafetyCheckerWatch:
 
     def _wrap(self, module: Any) -> None:
         owner = getattr(module, _CLASS, None)
-        if owner is None:  # another release has another one
+        if owner is None:  # a release of diffusers without this class
             return
         original = owner.forward
 

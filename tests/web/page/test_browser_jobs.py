@@ -54,7 +54,9 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
             .click()
         )
         question = opened.page.get_by_role("dialog")
-        await expect(question).to_contain_text("Delete “a short job” and its 1 picture permanently?")
+        await expect(question).to_contain_text(
+            "Delete “a short job” and its 1 picture permanently?"
+        )
         await question.get_by_role("button", name="Keep it").click()
         await expect(opened.gallery).to_have_count(3)
         await (

@@ -2,7 +2,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdrest.engine.runner import rng
@@ -20,6 +20,7 @@ def state(seed: int, drawn: int) -> bytes:
     return head + twister.state["state"]["key"].astype("<u8").tobytes() + bytes(40)
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     first=st.integers(0, 2000),

@@ -1,4 +1,4 @@
-"""The frame of PNG files: a signature, then chunks, each with its length. Pure; knows no pixels."""
+"""Reads and writes the chunks of PNG files. Pure; does not decode pixels."""
 
 import re
 import struct
@@ -31,16 +31,16 @@ _CRITICAL = re.compile(rb"PLTE|IDAT|IEND")
 _MAX_CANDIDATES = 64
 
 ReadAt = Callable[[int, int], bytes]
-"""Returns the bytes from a position (first) on, as many as are asked for (second) and there."""
+"""Takes a position and a length; returns the bytes there, fewer at the end of the file."""
 
 
 class BrokenPngError(ValueError):
-    """The file is no PNG, or ends too early."""
+    """The file is not a PNG, or a critical chunk is damaged or missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk: its type, and where its data lie in the file."""
+    """One chunk: its type, and the position of its data in the file."""
 
     kind: bytes
     data_start: int
@@ -60,7 +60,7 @@ class Chunk:
 def chunks(read: ReadAt, size: int) -> Iterator[Chunk]:
     """Yield the chunks of a file of `size` bytes, from IHDR to IEND. Reads 8 bytes of each.
 
-    Raises `BrokenPngError` where the next chunk is not all there.
+    Raises `BrokenPngError` if a chunk is incomplete.
     """
     if read(0, len(SIGNATURE)) != SIGNATURE:
         raise BrokenPngError
@@ -88,10 +88,10 @@ def size(read: ReadAt) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ImageData:
-    """What decides about an image's pixels; everything else in the file is left out.
+    """The chunks that determine an image's pixels.
 
-    `ancillary` holds the data of chunks on transparency, colours and orientation by their types,
-    `texts` those texts that may hold an orientation by their keywords.
+    `ancillary` holds the data of chunks on transparency, colours and orientation by type, `texts`
+    the texts that may hold an orientation by keyword.
     """
 
     header: bytes
@@ -112,7 +112,7 @@ class ImageData:
 
     @property
     def transparency(self) -> bytes:
-        """The data of tRNS; empty where there is none, or none that can be meant."""
+        """The data of tRNS; empty if it is missing or invalid."""
         data = self.ancillary.get(b"tRNS", b"")
         limit = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
         fits = len(data) <= limit if self.colour_type == _PALETTE_TYPE else len(data) == limit
@@ -130,11 +130,11 @@ class ImageData:
 
 
 def read_image_data(data: bytes) -> ImageData:
-    """Return what decides about the pixels of the PNG `data`.
+    """Return the chunks that determine the pixels of the PNG `data`.
 
-    Raises `BrokenPngError` where a critical chunk is damaged or missing. Ancillary chunks never
-    are a reason: those that are damaged, unknown or out of place are left out, and what follows
-    IEND too. If there are several of one type, the first counts.
+    Raises `BrokenPngError` if a critical chunk is damaged or missing. Ancillary chunks that are
+    damaged, unknown or misplaced are left out, as is everything after IEND. Of several chunks of
+    one type the first counts.
     """
     found: dict[bytes, bytes] = {}
     texts: dict[bytes, bytes] = {}
@@ -169,11 +169,11 @@ def inflate(data: bytes, limit: int) -> bytes:
 
 
 def _valid_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield types and data of the chunks that count, up to IEND, whose checksums are right.
+    """Yield type and data of each used chunk with a valid checksum, up to IEND.
 
-    A wrong length of an ancillary chunk hides where the next one begins; the next critical chunk
-    that is sound is searched for then. There may be millions of chunks, so the others are passed
-    over quickly.
+    After an ancillary chunk with a wrong length the position of the next one is unknown; then the
+    next valid critical chunk is searched for. Unused chunks are skipped without a check, since
+    there may be millions.
     """
     view = memoryview(data)
     position = len(SIGNATURE)
@@ -201,7 +201,7 @@ def _valid_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _chunk_at(view: memoryview, position: int) -> memoryview | None:
-    """Return the data of the chunk that begins there, or None if it is not all there or damaged."""
+    """Return the data of the chunk at a position, or None if it is incomplete or damaged."""
     start = position + _CHUNK_HEAD
     end = start + int.from_bytes(view[position : position + 4], "big")
     if end + _CHUNK_FRAME - _CHUNK_HEAD > len(view) or not bytes(view[start - 4 : start]).isalpha():
@@ -211,9 +211,9 @@ def _chunk_at(view: memoryview, position: int) -> memoryview | None:
 
 
 def _find_critical_chunk(data: bytes, start: int, end: int) -> int:
-    """Return where a sound critical chunk begins behind the first damaged one from `start` on.
+    """Return the position of a valid critical chunk after the first damaged one from `start` on.
 
-    Raises `BrokenPngError` if the chunks from there to `end` are sound.
+    Raises `BrokenPngError` if there is none, or if all chunks from `start` to `end` are valid.
     """
     view = memoryview(data)
     while start < end and (valid := _chunk_at(view, start)) is not None:
@@ -227,7 +227,7 @@ def _find_critical_chunk(data: bytes, start: int, end: int) -> int:
 
 
 def _text(kind: bytes, data: bytes) -> bytes:
-    """Return the text behind a keyword; nothing if it is damaged or too large."""
+    """Return the text after a keyword; empty if it is damaged or too long."""
     if kind == b"tEXt":
         return data[:_MAX_TEXT]
     if kind == b"zTXt":

@@ -1,8 +1,7 @@
-"""What colours a file's values mean: they become sRGB, which the models were trained on.
+"""Converts colours to sRGB, which the models were trained on.
 
-Relative colorimetric, with black point compensation: a colour that sRGB has stays what it is (the
-perceptual intent would move it), white stays white, black becomes black. It is what image editors
-do by default.
+Relative colorimetric with black point compensation, the default of image editors: a colour inside
+sRGB stays the same (the perceptual intent would move it), white stays white, black becomes black.
 """
 
 import io
@@ -18,7 +17,7 @@ from sdrest.pictures.files import StrippedFile
 
 
 class Srgb(Enum):
-    """The values are sRGB's."""
+    """The values are sRGB."""
 
     SRGB = auto()
 
@@ -32,7 +31,7 @@ class Gamma:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An ICC profile tells."""
+    """An ICC profile describes the values."""
 
     data: bytes
 
@@ -46,17 +45,17 @@ _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "LA": "GRAY", "CMYK": "CMYK
 
 _SRGB_GAMMA = 1 / 2.2
 _GAMMA_TOLERANCE = 0.05
-"""As in libpng, gammas that differ less are taken for sRGB's."""
+"""Gammas that differ less count as sRGB's, as in libpng."""
 
 _PRIMARIES_TOLERANCE = 0.01
 _EXPONENT_RANGE = 0.1, 10.0
-"""The least and the greatest exponent that can be meant."""
+"""Exponents outside of this range are ignored as damaged."""
 
 _VALUE_TOLERANCE = 2
-"""Profiles that move no value farther are sRGB's; the values stay as they are then."""
+"""Profiles that change no value by more count as sRGB; the values then stay the same."""
 
 _LIGHT_GREY, _MIN_STEP, _MIN_CONTRAST = 192, 16, 128
-"""Profiles that bring black closer to white, or to a light grey, are broken."""
+"""Profiles that bring black closer to white, or to a light grey, are ignored as broken."""
 
 _STEPS = (*range(0, 256, 32), 255)
 _PROBE = bytes(
@@ -70,10 +69,10 @@ _CICP_RGB_FULL_RANGE = b"\0\1"
 
 
 def declared_spaces(source: StrippedFile) -> list[ColourSpace]:
-    """Return what a file says of its colours; the first that can be used counts.
+    """Return the colour spaces that a file declares; the first usable one counts.
 
     The order is that of the PNG specification (third edition, 4.3): cICP, iCCP, sRGB, then gAMA
-    with cHRM. What cannot be meant is left out.
+    with cHRM. Invalid declarations are left out.
     """
     found: list[ColourSpace | None] = []
     chunks = source.contents.ancillary if source.contents else {}
@@ -89,11 +88,11 @@ def declared_spaces(source: StrippedFile) -> list[ColourSpace]:
 
 
 def to_srgb(picture: Image.Image, colours: Iterable[ColourSpace]) -> Image.Image:
-    """Return a picture whose values are sRGB's, with the same alpha; it may be `picture` itself.
+    """Return the picture in sRGB with the same alpha; it may be `picture` itself.
 
     `picture` is of a mode L, LA, RGB, RGBA, CMYK or, with 16 bits, I;16, and may be changed. A
-    profile that is broken or of another kind of colours is ignored. Values that are sRGB's already
-    stay bit for bit.
+    profile that is broken or for another mode is ignored. Values that are sRGB already stay bit for
+    bit.
     """
     for space in colours:
         match space:
@@ -109,7 +108,7 @@ def to_srgb(picture: Image.Image, colours: Iterable[ColourSpace]) -> Image.Image
 
 
 def to_8_bits(picture: Image.Image) -> Image.Image:
-    """Return grey of 16 bits as L; `convert` alone would cut, not scale."""
+    """Return 16-bit grey as L; `convert` alone would clip values instead of scaling."""
     return picture.convert("I").point(_scale).convert("L")
 
 
@@ -117,7 +116,7 @@ def _scale_to_8_bits(value: float) -> float:
     return value * (1 / 257) + 0.5
 
 
-# Pillow derives a linear transform of wide pixels from such functions; its types know tables only.
+# Pillow accepts linear functions for wide pixels; its type hints know only tables.
 _scale: Callable[[int], float] = _scale_to_8_bits
 
 
@@ -133,7 +132,7 @@ def _from_cicp(data: bytes) -> ColourSpace | None:
 
 
 def _from_gamma(contents: png.ImageData) -> ColourSpace | None:
-    """Read gAMA and cHRM; without gAMA, cHRM says nothing of use."""
+    """Read gAMA and cHRM; cHRM is of no use without gAMA."""
     data = contents.ancillary.get(b"gAMA", b"")
     exponent = int.from_bytes(data, "big") / 100_000
     if len(data) != 4 or not _EXPONENT_RANGE[0] <= exponent <= _EXPONENT_RANGE[1]:  # noqa: PLR2004
@@ -149,7 +148,7 @@ def _from_gamma(contents: png.ImageData) -> ColourSpace | None:
 
 
 def _chromaticities(contents: png.ImageData) -> icc.Chromaticities | None:
-    """Return those of cHRM, or None where they are missing or sRGB's."""
+    """Return the chromaticities of cHRM, or None if they are missing or sRGB's."""
     data = contents.ancillary.get(b"cHRM", b"")
     if len(data) != 32:  # noqa: PLR2004
         return None
@@ -179,14 +178,14 @@ def _encode_srgb(light: float) -> float:
 
 
 def _apply_table(picture: Image.Image, table: list[int]) -> Image.Image:
-    """Replace all values but those of alpha."""
+    """Replace all values except alpha."""
     bands = len(picture.getbands())
     alpha = picture.mode in {"LA", "RGBA"}
     return picture.point(table * (bands - alpha) + list(range(256)) * alpha)
 
 
 def _apply_profile(picture: Image.Image, data: bytes) -> Image.Image | None:
-    """Return the picture in sRGB, or None where the profile does not go with it."""
+    """Return the picture in sRGB, or None if the profile does not fit it."""
     if picture.mode == "I;16":
         picture = to_8_bits(picture)
     space = _SPACES.get(picture.mode)
@@ -235,7 +234,7 @@ def _transform(
 
 
 def _is_plausible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether black and white stay apart, and a grey lies between."""
+    """Whether black, a light grey and white stay distinct and in order."""
     greys = (0, _LIGHT_GREY, 255)
     if mode == "CMYK":
         probe = Image.merge(mode, [Image.new("L", (3, 1))] * 3 + [_row(255 - v for v in greys)])

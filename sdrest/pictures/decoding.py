@@ -1,7 +1,7 @@
-"""Uploaded files become pictures: upright, in sRGB, with the transparency that they have.
+"""Decodes uploaded files as pictures: upright, in sRGB, with their transparency.
 
-A file is recognised by its content and decoded by an explicit list of decoders; whatever is wrong
-with it is a `PictureError` with a sentence for the client.
+Files are recognised by their content and decoded by an explicit list of decoders. Every problem is
+a `PictureError` with a sentence for the client.
 """
 
 import io
@@ -18,17 +18,17 @@ from sdrest.pictures.files import StrippedFile, strip_metadata
 from sdrest.pictures.orientation import orientation
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-"""Pillow's decoders that an upload may reach; it has forty more, one of them a PostScript."""
+"""The decoders of Pillow that uploads may reach; it has forty more, PostScript among them."""
 
 MAX_SIDE = 16_384
-"""Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
+"""Longest side in pixels: otherwise a picture one pixel wide would grow 64 times when fitted."""
 
 MAX_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
-"""More pixels than the padding for the scripts adds to any picture."""
+"""Upper bound of the pixels that padding for the scripts adds to a picture."""
 
 Size = tuple[int, int]
 
-# Between its limit and twice as much Pillow only warns; here the limit is the limit.
+# Pillow only warns between its limit and twice as much; treat the warning as an error.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 _TRANSPOSITIONS = {
@@ -50,14 +50,14 @@ _GREY_ALPHA = 4  # PNG's colour type
 class PictureError(SdrestError):
     """The file cannot be used as a picture."""
 
-    default_message = "The file is no picture that can be used."
+    default_message = "The file cannot be used as a picture."
 
 
 def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
-    """Decode an upload; size and format are known before any pixel is.
+    """Decode an upload; its size and format are checked before pixels are decoded.
 
-    The picture is of a mode 1, L, LA, P, PA, RGB, RGBA or CMYK, without metadata but a colour that
-    is transparent. Without `colours` its values stay those of the file.
+    The picture has the mode 1, L, LA, P, PA, RGB, RGBA or CMYK, and no metadata except a
+    transparent colour. Without `colours` its values stay those of the file.
     """
     # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
     # later pads a picture that was just small enough.
@@ -74,19 +74,19 @@ def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
         raise PictureError(_DAMAGED if stripped.contents else _UNKNOWN) from error
     except PictureError:
         raise
-    except Exception as error:  # decoders raise whatever a broken file makes them
+    except Exception as error:  # decoders raise anything for a broken file
         raise PictureError(_DAMAGED) from error
 
 
 def check_size(size: Size, max_pixels: int) -> None:
-    """Raise `PictureError` for more pixels than are allowed."""
+    """Raise `PictureError` if a picture has too many pixels."""
     width, height = size
     if width * height > max_pixels or max(size) > MAX_SIDE:
         raise PictureError(f"Has {width}x{height} pixels. {_describe_limits(max_pixels)}")
 
 
 def _read(data: bytes, max_pixels: int) -> StrippedFile:
-    """Check the size of a PNG before its chunks are gathered."""
+    """Strip the metadata; check the size of a PNG before its chunks are collected."""
     if data.startswith(png.SIGNATURE):
         size = png.size(lambda position, length: data[position : position + length])
         check_size(size, max_pixels)
@@ -98,7 +98,7 @@ def _describe_limits(max_pixels: int) -> str:
 
 
 def _apply_metadata(picture: Image.Image, stripped: StrippedFile, *, colours: bool) -> Image.Image:
-    """Apply what the file says of its pixels: transparency, colours, orientation."""
+    """Apply the file's transparent colour, colour space and orientation."""
     colour_spaces = declared_spaces(stripped) if colours else []
     if stripped.contents:
         _scale_transparent_colour(picture, stripped.contents)
@@ -116,7 +116,7 @@ def _apply_metadata(picture: Image.Image, stripped: StrippedFile, *, colours: bo
 def _to_convertible_mode(picture: Image.Image, contents: png.ImageData | None) -> Image.Image:
     """Return a copy in a mode whose colours can be converted, with alpha in a band of its own."""
     if contents and contents.colour_type == _GREY_ALPHA:
-        return picture.convert("LA")  # Pillow decodes those of 16 bits as RGBA
+        return picture.convert("LA")  # Pillow decodes 16-bit ones as RGBA
     if picture.has_transparency_data:
         return picture.convert("LA" if picture.mode in {"L", "LA"} else "RGBA")
     if picture.mode in {"1", "L"}:
@@ -136,7 +136,7 @@ def _from_16_bits(picture: Image.Image, colours: list[ColourSpace]) -> Image.Ima
 
 
 def _scale_transparent_colour(picture: Image.Image, contents: png.ImageData) -> None:
-    """Bring tRNS to the depth that Pillow has brought the pixels to."""
+    """Scale tRNS to the depth that Pillow converted the pixels to."""
     transparent = picture.info.get("transparency")
     if picture.mode == "L" and isinstance(transparent, int):
         picture.info["transparency"] = transparent * 255 // (2**contents.depth - 1)

@@ -1,7 +1,7 @@
-"""What of an uploaded file decides about its picture. Pure; knows containers, no pixels.
+"""Separates a file's metadata from its pixels. Pure; knows containers, not pixels.
 
-Metadata that are damaged must not keep sound pixels from being decoded. So each file becomes one
-without them, and what matters of them is returned beside it.
+Damaged metadata must not prevent intact pixels from being decoded. So files are decoded without
+metadata, and the metadata that affect the picture are returned beside them.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sdrest import png
 
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
-"""Bytes of the largest ICC profile that is read; those of printers have about 3 MB."""
+"""Limit of an ICC profile; profiles of printers have about 3 MB."""
 
 _JPEG, _RIFF = b"\xff\xd8\xff", b"RIFF"
 _GIF = (b"GIF87a", b"GIF89a")
@@ -27,22 +27,22 @@ _NEEDED = {*range(0xC0, 0xD0), *range(0xDB, _APP0)}  # markers of tables and fra
 _MIN_JFIF, _MIN_ADOBE = 14, 12
 
 _MAX_PARTS = 100_000
-"""Most segments or chunks that are looked at; pictures have some hundreds."""
+"""Limit of segments or chunks; pictures have some hundreds."""
 
 _MAX_BLOCKS = 1_000_000
-"""Most blocks of a GIF's extensions, of up to 255 bytes each."""
+"""Limit of a GIF's extension blocks, of up to 255 bytes each."""
 
 _WEBP_METADATA = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
-"""WebP's chunks of metadata, and the flags of VP8X that tell of them."""
+"""WebP's metadata chunks, and their flags in VP8X."""
 
 _WEBP_PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 
 
 @dataclass(frozen=True, slots=True)
 class StrippedFile:
-    """A file to decode, and what tells how its pixels are meant.
+    """A file without metadata, and the metadata that affect its picture.
 
-    `exif` is a TIFF structure, `icc` a profile, `contents` what else a PNG says of its colours.
+    `exif` is a TIFF structure, `icc` a profile, `contents` holds a PNG's chunks on colours.
     """
 
     file: bytes
@@ -53,9 +53,9 @@ class StrippedFile:
 
 
 def strip_metadata(data: bytes) -> StrippedFile:
-    """Return what decides about the picture in a file's bytes; unknown files stay as they are.
+    """Return a file's bytes without metadata; unknown formats stay unchanged.
 
-    Raises `BrokenPngError` for a PNG that is damaged where it matters.
+    Raises `BrokenPngError` for a PNG whose critical chunks are damaged.
     """
     if data.startswith(png.SIGNATURE):
         return _png(png.read_image_data(data))
@@ -88,7 +88,7 @@ def _png_profile(data: bytes) -> bytes:
 
 
 def _decode_hexadecimal(text: bytes) -> bytes:
-    """Return the data of a text as ImageMagick writes profiles: two lines, then digits."""
+    """Return the data of a profile as ImageMagick writes it in a text: two lines, then digits."""
     try:
         return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
     except ValueError:
@@ -96,9 +96,9 @@ def _decode_hexadecimal(text: bytes) -> bytes:
 
 
 def _jpeg(data: bytes) -> StrippedFile:
-    """Leave out APPn and comments but JFIF and Adobe, by which decoders tell colour spaces.
+    """Remove APPn and comments except JFIF and Adobe, from which decoders take the colour space.
 
-    Without the index of several pictures (MPF) a file is its first one.
+    Without the index of several pictures (MPF) only the first one is decoded.
     """
     parts: list[bytes] = [data[:2]]
     exif, xmp = b"", b""
@@ -117,10 +117,9 @@ def _jpeg(data: bytes) -> StrippedFile:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield markers and segments up to the scan, which is yielded with all that follows.
+    """Yield markers and segments; the last one is the scan with everything after it.
 
-    What is no segment is skipped, whole images among it: the previews within metadata whose length
-    is wrong.
+    Bytes outside of segments are skipped, including previews inside metadata with a wrong length.
     """
     position = 2
     for _ in range(_MAX_PARTS):
@@ -158,7 +157,7 @@ def _is_metadata(marker: int, content: bytes) -> bool:
 
 
 def _join_profile(parts: list[bytes]) -> bytes:
-    """Return the profile that segments hold, in the order of their numbers, if all are there."""
+    """Return the profile that the segments hold; empty if one is missing."""
     parts = sorted(part for part in parts if len(part) > _ICC_HEAD)
     numbers = [part[len(_ICC)] for part in parts]
     if numbers != list(range(1, len(parts) + 1)) or {part[13] for part in parts} != {len(parts)}:
@@ -196,7 +195,7 @@ def _webp(data: bytes) -> StrippedFile:
 
 
 def _gif(data: bytes) -> bytes:
-    """Leave out extensions before the first picture, but a sound one on its transparency."""
+    """Remove extensions before the first picture, except a valid one on its transparency."""
     flags = int.from_bytes(data[10:11])
     start = position = _GIF_HEAD + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
     control = b""

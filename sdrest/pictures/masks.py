@@ -1,10 +1,10 @@
-"""What a mask means: which of its pixels are repainted.
+"""Decides which pixels of a mask are repainted.
 
-People send masks of several makers. `classify` tells them apart, by shares of pixels alone:
+Masks come from different programs. `classify` distinguishes them by shares of pixels:
 
 | See-through pixels | The other pixels | Repainted |
 |---|---|---|
-| none | greys, or colours that are no brush on black | what is light: 128 or more |
+| none | greys, or colours other than a brush on black | what is light: 128 or more |
 | none | black and a brush of any saturated colour | what the brush painted |
 | none | one saturated colour alone | everything |
 | at most three quarters | those of the image itself | the hole: what is see-through |
@@ -17,8 +17,8 @@ People send masks of several makers. `classify` tells them apart, by shares of p
 | little of the rim | white, one grey, or saturated colours | the hole |
 | some | a picture: many greys or dull colours | the hole |
 
-See-through pixels have an alpha below 128, whatever colour lies below it. A mask that is the wrong
-way round cannot be told from one that is not, and is taken as it is.
+See-through pixels have an alpha below 128, whatever colour lies below it. An inverted mask cannot
+be recognised, and is taken as it is.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from PIL import Image, ImageChops
 from sdrest.pictures.decoding import Size
 
 THRESHOLD = 128
-"""Mask pixels from this on are repainted; inpaint.py draws the line at 0.5 of 255."""
+"""Mask pixels from this value on are repainted; inpaint.py uses 0.5 of 255."""
 
 EMPTY = (
     "Has nothing to repaint. White parts of a mask are repainted, black parts are kept; "
@@ -37,7 +37,7 @@ EMPTY = (
 )
 
 _FAINTEST = 26
-"""Where nothing has an alpha of 128, pixels from this alpha on are painted."""
+"""If no pixel has an alpha of 128, pixels from this alpha on count as painted."""
 
 _DARK, _WHITE = 48, 208
 """Black is below the first in all channels, white from the second on."""
@@ -69,7 +69,7 @@ class MaskKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MaskStatistics:
-    """What is seen of a mask, as shares from 0 to 1.
+    """Measurements of a mask; shares are from 0 to 1.
 
     `see_through` and `rim_see_through` are of all pixels and of those at the edge; the others are
     of those that are not see-through, each of which is dark, white, saturated or between.
@@ -82,17 +82,17 @@ class MaskStatistics:
     saturated: float = 0.0
     between: float = 0.0
     flat: bool = False
-    """Whether the others are of about one lightness."""
+    """Whether the others have about the same lightness."""
 
     faint: bool = False
     """Whether no pixel is more than half opaque."""
 
     copy: bool = False
-    """Whether the others are those of the image."""
+    """Whether the others equal those of the image."""
 
 
 def classify(stats: MaskStatistics) -> MaskKind:
-    """Return what is repainted. Pure; the module's table says the same in words."""
+    """Return which pixels are repainted: the table of this module's docstring as rules."""
     pure = stats.saturated + stats.white
     painted = pure >= _MOST or stats.flat
     few_greys = stats.between <= _MUCH
@@ -116,9 +116,9 @@ def classify(stats: MaskStatistics) -> MaskKind:
 
 
 def repainted_pixels(picture: Image.Image, image: Image.Image | None = None) -> Image.Image:
-    """Return the mask that `picture` means, of mode L: what is `THRESHOLD` or more is repainted.
+    """Return a mask of mode L from a picture: pixels of `THRESHOLD` or more are repainted.
 
-    `image` is the picture to repaint, if that is known. Values of white on black stay as they are.
+    `image` is the picture to repaint, if known. A mask in white on black stays unchanged.
     """
     transparent = picture.has_transparency_data
     if not transparent and picture.mode in {"1", "L"}:
@@ -137,7 +137,7 @@ def repainted_pixels(picture: Image.Image, image: Image.Image | None = None) -> 
 
 
 def resize_to(mask: Image.Image, size: Size) -> Image.Image:
-    """Return a mask in the image's size, 255 where it is repainted, else 0."""
+    """Return a mask in the image's size: 255 where pixels are repainted, else 0."""
     return mask.resize(size, Image.Resampling.BILINEAR).point(_threshold)
 
 
@@ -208,7 +208,7 @@ def _flatten_on_black(picture: Image.Image) -> Image.Image:
 
 
 def _is_copy(colours: Image.Image, image: Image.Image, visible: Image.Image) -> bool:
-    """Whether what is seen is the image's: on average to `_COPY` of 255, in a sample."""
+    """Whether the visible pixels are the image's: a mean difference of at most `_COPY`, sampled."""
     if colours.size != image.size:
         return False
     width, height = (min(side, _SAMPLE) for side in image.size)

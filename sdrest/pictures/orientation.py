@@ -1,4 +1,4 @@
-"""How a picture is to be turned, from its EXIF data or its XMP text. Pure."""
+"""Reads a picture's orientation from its EXIF data or XMP text. Pure."""
 
 import re
 import struct
@@ -12,10 +12,10 @@ _IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """Return EXIF's orientation, 1 to 8; XMP's where EXIF has none, and 1 where nothing has.
+    """Return EXIF's orientation, 1 to 8; XMP's if EXIF has none, else 1.
 
-    `exif` is a TIFF structure, in which only the first directory is read. Data that are damaged
-    elsewhere do not matter.
+    `exif` is a TIFF structure, of which only the first directory is read. Damage elsewhere is
+    ignored.
     """
     value = _first_directory(exif)
     if value is None and (match := _IN_XMP.search(xmp)):

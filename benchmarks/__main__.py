@@ -46,20 +46,20 @@ def _parse() -> argparse.Namespace:
 def _compare(options: argparse.Namespace, scene: Scene) -> str:
     programs = {} if options.only else {ORIGINAL: _original_program()}
     programs[SDREST] = sdrest_program()
-    measured = Comparison(document.tell, options.seconds)
+    measured = Comparison(document.log, options.seconds)
     for number in range(1, options.rounds + 1):
-        document.tell(f"round {number} of {options.rounds}")
+        document.log(f"round {number} of {options.rounds}")
         measured.round(scene, programs, scene.folder / f"round-{number}")
     return f"{_heading(options)}\n\n{report.comparison(measured.figures, theirs=ORIGINAL)}"
 
 
 def _original_program() -> list[str]:
-    document.tell(f"installing {original.PACKAGE}")
+    document.log(f"installing {original.PACKAGE}")
     return [original.node(), str(original.install(CACHE))]
 
 
 def _sizes(options: argparse.Namespace, scene: Scene) -> str:
-    measured = sizes.measure(scene, rounds=options.rounds, tell=document.tell)
+    measured = sizes.measure(scene, rounds=options.rounds, log=document.log)
     return f"{_heading(options)}\n\n{sizes.render(measured)}"
 
 

@@ -39,7 +39,7 @@ def delays(rounds: int, longest: float) -> list[float]:
 
 
 def main() -> int:
-    """Measure what the arguments ask for; the exit status tells whether all came out right."""
+    """Measure what the arguments ask for; exit with 1 if a result is wrong."""
     parser = chosen.parser("benchmarks.cancel", __doc__)
     parser.add_argument("--rounds", type=int, default=20, help="default 20")
     parser.add_argument("--longest", type=float, default=5.0, help="seconds, default 5")
@@ -87,10 +87,10 @@ def _round(server: Server, number: int, delay: float, wanted: dict[JobType, list
         urls = jobs.complete(server.port, _next(kind, number), seconds=JOB_SECONDS, pause=_PAUSE)
         right = jobs.fetch(server.port, urls) == wanted[kind]
     except LoadError as error:
-        document.tell(str(error))
+        document.log(str(error))
         right = False
     kept = bool(before)
-    document.tell(f"{delay:.2f} s: cancelled in {cancelled:.2f} s, {'right' if right else 'WRONG'}")
+    document.log(f"{delay:.2f} s: cancelled in {cancelled:.2f} s, {'right' if right else 'WRONG'}")
     while server.hosts():
         time.sleep(_PAUSE)
     return Round(delay, cancelled, kept, right)

@@ -1,4 +1,4 @@
-"""sdrest and the original side by side, in alternation."""
+"""Measures sdrest and the original in alternation."""
 
 import time
 from collections import defaultdict
@@ -19,7 +19,7 @@ NEW_REQUESTS = {16: 10_000, 64: 10_000, 1: 2_000}
 """Requests for each number of connections, in the order of measuring."""
 
 _SETTLE = 2.0
-"""Seconds after which memory is looked at: what garbage collection gives back, it has given."""
+"""Seconds before memory is measured, until garbage collection has returned memory."""
 
 Figures = Mapping[Row, Mapping[str, list[float]]]
 """For each row and server one figure per round."""
@@ -27,9 +27,9 @@ Figures = Mapping[Row, Mapping[str, list[float]]]
 
 @dataclass(slots=True)
 class Comparison:
-    """Figures as they come in."""
+    """Collects the figures of all rounds."""
 
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     seconds: float
     figures: dict[Row, dict[str, list[float]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -44,12 +44,12 @@ class Comparison:
             ]
             time.sleep(_SETTLE)
             for server in servers:
-                self._note(rows.IDLE, server, server.memory() / 1e6)
+                self._record(rows.IDLE, server, server.memory() / 1e6)
             self._measure_known(servers)
             for server in servers:
                 delays = bars.latencies(server.port)
-                self._note(rows.BAR_P50, server, percentile(delays, 50))
-                self._note(rows.BAR_P99, server, percentile(delays, 99))
+                self._record(rows.BAR_P50, server, percentile(delays, 50))
+                self._record(rows.BAR_P99, server, percentile(delays, 99))
             self._measure_new(servers)
 
     def _measure_known(self, servers: list[Server]) -> None:
@@ -84,7 +84,7 @@ class Comparison:
                 if server.name in before:
                     time.sleep(_SETTLE)
                     grown = server.memory() - before.pop(server.name)
-                    self._note(rows.WAITING, server, grown / number / 1e3)
+                    self._record(rows.WAITING, server, grown / number / 1e3)
 
     def _load(
         self, kind: LoadRows, connections: int, server: Server, send: Callable[..., load.Load]
@@ -92,15 +92,15 @@ class Comparison:
         before = server.cpu
         sample = send(connections=connections)
         used = server.cpu - before
-        self._note(kind.rate(connections), server, sample.rate)
-        self._note(kind.latency(50, connections), server, sample.p50)
-        self._note(kind.latency(99, connections), server, sample.p99)
-        self._note(kind.cpu(connections), server, used / sample.answers * 1000)
+        self._record(kind.rate(connections), server, sample.rate)
+        self._record(kind.latency(50, connections), server, sample.p50)
+        self._record(kind.latency(99, connections), server, sample.p99)
+        self._record(kind.cpu(connections), server, used / sample.answers * 1000)
 
-    def _note(self, row: Row, server: Server, figure: float) -> None:
+    def _record(self, row: Row, server: Server, figure: float) -> None:
         self.figures[row][server.name].append(figure)
         at = f" at {row.connections}" if row.connections else ""
-        self.tell(f"{row.what}{at}: {server.name} {figure:.4g} {row.unit}")
+        self.log(f"{row.what}{at}: {server.name} {figure:.4g} {row.unit}")
 
 
 def hold(server: Server) -> None:

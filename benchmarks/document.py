@@ -1,4 +1,4 @@
-"""Where results go: the terminal, and a section of docs/benchmarks.md."""
+"""Prints results, and writes them into a section of docs/benchmarks.md."""
 
 import datetime as dt
 import os
@@ -10,7 +10,7 @@ import sdrest
 from benchmarks import machine, report
 
 _LOAD = os.getloadavg()[0]
-"""What the machine did before this program added to it."""
+"""The machine's load before this program."""
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -31,6 +31,6 @@ def publish(section: str, text: str, *, dry: bool) -> None:
         DOCUMENT.write_text(report.replace(content, section, text), encoding="utf-8")
 
 
-def tell(line: str) -> None:
-    """Say how far a run is."""
+def log(line: str) -> None:
+    """Print a line about the progress of a run."""
     print(line, file=sys.stderr, flush=True)

@@ -60,7 +60,7 @@ class Comparison:
             self.figures[row][SDREST].append(seconds)
             self.compared[row.what] += 1
             self.identical[row.what] += answered == images
-            document.tell(f"{row.what}: {script:.2f} s bare, {seconds:.2f} s through {SDREST}")
+            document.log(f"{row.what}: {script:.2f} s bare, {seconds:.2f} s through {SDREST}")
 
     def render(self) -> str:
         """Return the table and what the PNGs were."""

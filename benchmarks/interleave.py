@@ -22,12 +22,12 @@ from sdrest.engine.local.repository import Repository
 from sdrest.params import JobType
 
 _PAUSE = 0.05
-_ORDER = 1  # the seed of the order in which the jobs come
+_ORDER = 1  # the seed of the order of the jobs
 
 
 @unique
-class Kind(StrEnum):
-    """What shall become of a job."""
+class Outcome(StrEnum):
+    """The intended outcome of a job."""
 
     MADE = "made"
     FAILED = "failed"
@@ -36,30 +36,32 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's fields, the size of its uploads, and what shall become of it."""
+    """A job's fields, the size of its uploads, and its intended outcome."""
 
     type: JobType
     values: Mapping[str, Any]
     size: uploads.Size = uploads.SIZE
-    kind: Kind = Kind.MADE
+    outcome: Outcome = Outcome.MADE
 
     def __str__(self) -> str:
         fields = " ".join(f"{name}={value}" for name, value in self.values.items())
-        return f"{self.type} {self.size[0]}x{self.size[1]} {fields} ({self.kind})"
+        return f"{self.type} {self.size[0]}x{self.size[1]} {fields} ({self.outcome})"
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many jobs of each kind there were, and how many came out as they should."""
+class Counts:
+    """The number of jobs, and of those with the intended outcome, by outcome."""
 
     all: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     runners: set[int] = field(default_factory=set)
 
-    def note(self, job: Job, *, right: bool) -> None:
+    def record(self, job: Job, *, right: bool) -> None:
         """Count a job."""
-        what = f"{job.type}: PNGs as the bare script's" if job.kind is Kind.MADE else job.kind
+        what = (
+            f"{job.type}: PNGs as the bare script's" if job.outcome is Outcome.MADE else job.outcome
+        )
         self.all[what] += 1
         self.right[what] += right
         if not right:
@@ -90,9 +92,9 @@ def plan() -> list[Job]:
     return wanted
 
 
-def _text(prompt: str, seed: int, kind: Kind = Kind.MADE, **values: Any) -> Job:
+def _text(prompt: str, seed: int, outcome: Outcome = Outcome.MADE, **values: Any) -> Job:
     usual = {"prompt": prompt, "seed": seed, "steps": 8, "width": 256, "height": 256}
-    return Job(JobType.TEXT_TO_IMAGE, {**usual, **values}, kind=kind)
+    return Job(JobType.TEXT_TO_IMAGE, {**usual, **values}, outcome=outcome)
 
 
 def _texts() -> Iterator[Job]:
@@ -107,10 +109,10 @@ def _texts() -> Iterator[Job]:
 
 
 def _image(
-    seed: int, size: uploads.Size = uploads.SIZE, kind: Kind = Kind.MADE, **values: Any
+    seed: int, size: uploads.Size = uploads.SIZE, outcome: Outcome = Outcome.MADE, **values: Any
 ) -> Job:
     usual = {"prompt": "A castle", "seed": seed, "steps": 8}
-    return Job(JobType.IMAGE_TO_IMAGE, {**usual, **values}, size, kind)
+    return Job(JobType.IMAGE_TO_IMAGE, {**usual, **values}, size, outcome)
 
 
 def _images() -> Iterator[Job]:
@@ -123,9 +125,9 @@ def _images() -> Iterator[Job]:
 
 
 def _inpainting(
-    seed: int, size: uploads.Size = uploads.SIZE, kind: Kind = Kind.MADE, steps: int = 8
+    seed: int, size: uploads.Size = uploads.SIZE, outcome: Outcome = Outcome.MADE, steps: int = 8
 ) -> Job:
-    return Job(JobType.INPAINT_IMAGE, {"seed": seed, "steps": steps}, size, kind)
+    return Job(JobType.INPAINT_IMAGE, {"seed": seed, "steps": steps}, size, outcome)
 
 
 def _inpaintings() -> Iterator[Job]:
@@ -139,15 +141,15 @@ def _inpaintings() -> Iterator[Job]:
 
 def _troubles() -> Iterator[Job]:
     for seed in range(4):
-        yield _text("Another model's checkpoint", seed, Kind.FAILED)
-    yield _text("Long", 1, Kind.CANCELLED, steps=200)
-    yield _text("Long", 2, Kind.CANCELLED, steps=250, sampler="plms")
-    yield _image(3, (512, 512), Kind.CANCELLED, steps=200)
-    yield _inpainting(4, (512, 512), Kind.CANCELLED, steps=250)
+        yield _text("Another model's checkpoint", seed, Outcome.FAILED)
+    yield _text("Long", 1, Outcome.CANCELLED, steps=200)
+    yield _text("Long", 2, Outcome.CANCELLED, steps=250, sampler="plms")
+    yield _image(3, (512, 512), Outcome.CANCELLED, steps=200)
+    yield _inpainting(4, (512, 512), Outcome.CANCELLED, steps=250)
 
 
 def main() -> int:
-    """Measure what the arguments ask for; the exit status tells whether all was as it should."""
+    """Measure what the arguments ask for; exit with 1 if an outcome is wrong."""
     options = chosen.parser("benchmarks.interleave", __doc__).parse_args()
     wanted = plan()
     with chosen.chosen(options) as place:
@@ -177,8 +179,8 @@ class Model:
 
     @contextmanager
     def fitting(self, job: Job) -> Iterator[None]:
-        """Let the link lead to the model that the job shall have."""
-        if job.kind is not Kind.FAILED:
+        """Point the link to the model that the job needs."""
+        if job.outcome is not Outcome.FAILED:
             yield
             return
         self._lead_to(self._wrong)
@@ -192,28 +194,28 @@ class Model:
         self.link.symlink_to(target)
 
 
-def run(wanted: Sequence[Job], server: Server, bare: Bare, model: Model) -> Tally:
+def run(wanted: Sequence[Job], server: Server, bare: Bare, model: Model) -> Counts:
     """Run the jobs, one after the other, and compare what comes out."""
-    tally = Tally()
+    tally = Counts()
     answers: list[list[bytes] | None] = []
     for job in wanted:
         with model.fitting(job):
             answers.append(_through(server, job))
         tally.runners |= {runner.pid for runner in server.runners()}
-        document.tell(f"{SDREST}: {job}")
+        document.log(f"{SDREST}: {job}")
     for job, answer in zip(wanted, answers, strict=True):
         with model.fitting(job):
             right = _is_right(job, answer, bare)
-        tally.note(job, right=right)
-        document.tell(f"{'as it should' if right else 'WRONG'}: {job}")
+        tally.record(job, right=right)
+        document.log(f"{'right' if right else 'WRONG'}: {job}")
     return tally
 
 
 def _is_right(job: Job, answer: list[bytes] | None, bare: Bare) -> bool:
     """Tell whether a job on the server came to what it should, and to what the script comes to."""
-    if job.kind is Kind.CANCELLED:
+    if job.outcome is Outcome.CANCELLED:
         return answer is None
-    return answer == _expected(bare, job) and (answer is None) == (job.kind is Kind.FAILED)
+    return answer == _expected(bare, job) and (answer is None) == (job.outcome is Outcome.FAILED)
 
 
 def _expected(bare: Bare, job: Job) -> list[bytes] | None:
@@ -226,7 +228,7 @@ def _expected(bare: Bare, job: Job) -> list[bytes] | None:
 def _through(server: Server, job: Job) -> list[bytes] | None:
     """Return the PNGs of a job on the server; None where it failed or was cancelled."""
     request = uploads.request(job.type, job.values, job.size)
-    if job.kind is Kind.CANCELLED:
+    if job.outcome is Outcome.CANCELLED:
         return _cancelled(server, request)
     try:
         urls = jobs.complete(server.port, request, seconds=JOB_SECONDS, pause=_PAUSE)

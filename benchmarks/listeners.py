@@ -88,20 +88,27 @@ def measure(server: Server, folder: Path, listeners: int, images: int) -> Measur
     """Let a job run behind another one while all are listening, and return the figures."""
     held = jobs.submit(server.port, jobs.request("hold"))
     jobs.await_status(server.port, held, "IN_PROGRESS")
-    log, heard = folder / "bars.txt", folder / "heard.jsonl"
+    log, received = folder / "bars.txt", folder / "received.jsonl"
     job = jobs.submit(server.port, jobs.request(f"bars {log}", iterations=images, steps=100))
     time.sleep(_SETTLE)
-    document.tell("status answers without listeners")
+    document.log("status answers without listeners")
     alone = [_ask(server.port, job) for _ in range(200)]
     idle = server.process.memory_info().rss
-    command = [sys.executable, "-m", "benchmarks.audience", str(server.port), job, str(listeners)]
-    with heard.open("wb") as file:
-        audience = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.event_clients",
+        str(server.port),
+        job,
+        str(listeners),
+    ]
+    with received.open("wb") as file:
+        clients = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                     stderr=file)  # fmt: skip
     try:
-        if audience.stdout is None or audience.stdout.readline() != b"listening\n":
-            raise LoadError(f"The listeners gave up:\n{heard.read_text()[-2000:]}")
-        document.tell(f"{listeners} are listening")
+        if clients.stdout is None or clients.stdout.readline() != b"listening\n":
+            raise LoadError(f"The clients failed:\n{received.read_text()[-2000:]}")
+        document.log(f"{listeners} are listening")
         time.sleep(_SETTLE)
         listening = server.process.memory_info().rss
         with Connection(server.port) as connection:
@@ -110,10 +117,10 @@ def measure(server: Server, folder: Path, listeners: int, images: int) -> Measur
         cpu, start = server.cpu, time.monotonic()
         status = _others(server.port, job)
         cpu, wall = server.cpu - cpu, time.monotonic() - start
-        result: dict[str, Any] = json.loads(audience.communicate(timeout=_SECONDS)[0])
+        result: dict[str, Any] = json.loads(clients.communicate(timeout=_SECONDS)[0])
     finally:
-        audience.kill()
-        audience.wait()
+        clients.kill()
+        clients.wait()
     drawn = bars.read(log)
     return Measured(
         last=[1000 * delay for delay in bars.delays(drawn, _moments(result["last"]))],
@@ -129,8 +136,8 @@ def measure(server: Server, folder: Path, listeners: int, images: int) -> Measur
     )
 
 
-def _moments(heard: list[list[Any]]) -> list[bars.Moment]:
-    return [(int(image), int(percent), float(seconds)) for image, percent, seconds in heard]
+def _moments(received: list[list[Any]]) -> list[bars.Moment]:
+    return [(int(image), int(percent), float(seconds)) for image, percent, seconds in received]
 
 
 def _ask(port: int, job: str) -> float:
@@ -178,7 +185,7 @@ def render(listeners: int, measured: Measured) -> str:
     add("server, processor time for an event to one listener",
         1e6 * measured.cpu / (measured.events * listeners), "µs")  # fmt: skip
     add("server, share of one processor", 100 * measured.cpu / measured.wall, "%")
-    add("server, memory with nobody listening", measured.idle / 1e6, "MB")
+    add("server, memory without listeners", measured.idle / 1e6, "MB")
     add(f"server, memory with {listeners:,} listeners", measured.listening / 1e6, "MB")
     add("memory per listener", each, "kB")
     add("status answers to others meanwhile, p50", percentile(measured.status, 50), "ms")

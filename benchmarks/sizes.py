@@ -27,7 +27,7 @@ WITH_FOLDERS = 100_000
 """Up to this size each finished job has its folder with a picture, as in real life."""
 
 _PICTURE = b"\x89PNG"
-"""What stands in for those pictures; nobody asks for them."""
+"""The content of the stand-in pictures, which are never read."""
 
 _STARTS = 3
 _LOOKS = 5_000
@@ -74,18 +74,18 @@ GOALS: Sequence[tuple[str, str, int, int, Goal]] = (
 
 
 def measure(
-    scene: Scene, *, rounds: int, tell: Callable[[str], None]
+    scene: Scene, *, rounds: int, log: Callable[[str], None]
 ) -> Mapping[int, Sequence[Cost]]:
     """Return for each size the figures of each round; the sizes take turns."""
     costs = defaultdict(list)
     filled = {size: scene.folder / f"filled-{size}" for size in SIZES}
     for size, folder in filled.items():
-        tell(f"filling a table with {size:,} jobs")
+        log(f"filling a table with {size:,} jobs")
         fill(folder, size)
     for _ in range(rounds):
         for size, folder in filled.items():
             cost = _measure_one(scene, folder, size)
-            tell(f"{size:,} jobs: {cost}")
+            log(f"{size:,} jobs: {cost}")
             costs[size].append(cost)
     return costs
 

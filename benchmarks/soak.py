@@ -52,7 +52,7 @@ def _soak(server: Server, count: int) -> list[int]:
         if len(pids) != 1 or pids != first:
             raise LoadError(f"After {number} jobs the hosts are {pids}, not {first}.")
         sizes.append(runners[0].memory_info().rss)
-        document.tell(f"job {number}, {job_type}: {sizes[-1] / _MIB:,.0f} MiB")
+        document.log(f"job {number}, {job_type}: {sizes[-1] / _MIB:,.0f} MiB")
     return sizes
 
 

@@ -11,7 +11,7 @@ def percentile(values: Collection[float], percent: float) -> float:
     """Return the smallest value that `percent` of all are not above (nearest rank)."""
     ranked = sorted(values)
     if not ranked:
-        raise ValueError("There is no percentile of nothing.")
+        raise ValueError("A percentile needs at least one value.")
     return ranked[max(math.ceil(percent / 100 * len(ranked)), 1) - 1]
 
 

@@ -187,7 +187,7 @@ def _problem_of_file(path: Path) -> str | None:
     if stat.S_ISDIR(mode):
         return f"{path} is a folder, not a picture."
     if not stat.S_ISREG(mode):
-        return f"{path} is no regular file, as a picture should be."
+        return f"{path} is not a regular file, as a picture must be."
     if not os.access(path, os.R_OK):
         return f"{path} cannot be read: {os.strerror(errno.EACCES)}."
     return None

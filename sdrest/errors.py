@@ -1,7 +1,7 @@
-"""Every error that sdrest tells a client, each with its stable code, declared once.
+"""The errors that sdrest reports to clients, each with a stable code.
 
-A `RequestError` is the answer to a request; it knows nothing of HTTP (`sdrest.web.responses.errors`
-gives the status). A `Failure` is the reason why a job FAILED; it is stored and shown with the job.
+A `RequestError` answers a request; `sdrest.web.responses.errors` maps its code to an HTTP status. A
+`Failure` is the reason why a job FAILED; it is stored and shown with the job.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ class FailureCode(StrEnum):
 
 
 class SdrestError(Exception):
-    """An error of sdrest. `default_message` is its text where none is given."""
+    """An error of sdrest; without a message its text is `default_message`."""
 
     default_message: ClassVar[str] = "sdrest failed."
 
@@ -71,15 +71,15 @@ class SdrestError(Exception):
 
 
 class UsageError(SdrestError):
-    """The command cannot run like this."""
+    """A command's flags or its surroundings do not allow it to run."""
 
-    default_message = "The server cannot start like this."
+    default_message = "The server cannot start with these settings."
 
 
 class RequestError(SdrestError):
     """A request that is answered with an error.
 
-    `details` is what a program may want to know besides the code; JSON values only.
+    `details` holds what a program may need besides the code, as JSON values.
     """
 
     code: ClassVar[ErrorCode]
@@ -89,40 +89,36 @@ class RequestError(SdrestError):
         self.details = details
 
     def add_hint(self, sentence: str) -> None:
-        """Add a sentence to the message."""
+        """Append a sentence to the message."""
         self.args = (f"{self.message} {sentence}",)
 
 
 class MalformedRequestError(RequestError):
-    """The body cannot be read."""
+    """The request or its body cannot be parsed."""
 
     code = ErrorCode.MALFORMED_REQUEST
-    default_message = "The request's body cannot be read."
+    default_message = "The request body cannot be read."
 
 
 class UnauthorizedError(RequestError):
     """The token is missing or wrong."""
 
     code = ErrorCode.UNAUTHORIZED
-    default_message = "This server wants its token: Authorization: Bearer TOKEN."
+    default_message = "This server requires its token. Send it as Authorization: Bearer TOKEN."
 
 
 class ForeignOriginError(RequestError):
     """A page of another origin sends the request."""
 
     code = ErrorCode.FOREIGN_ORIGIN
-    default_message = (
-        "Pages of other origins may not use this address, unless --cors-origin names them."
-    )
+    default_message = "The page's origin is not allowed. Allow it with --cors-origin."
 
 
 class UnknownHostError(RequestError):
     """The Host header does not name this server."""
 
     code = ErrorCode.UNKNOWN_HOST
-    default_message = (
-        "This is no name of the server. Behind a proxy, give it the name by --cors-origin."
-    )
+    default_message = "Unrecognised Host header. Behind a proxy, add its origin with --cors-origin."
 
 
 class NotFoundError(RequestError):
@@ -133,17 +129,17 @@ class NotFoundError(RequestError):
 
 
 class GoneError(RequestError):
-    """The address is that of a deleted job."""
+    """The address belongs to a deleted job."""
 
     code = ErrorCode.GONE
-    default_message = "The job was deleted. Send its request again to run it anew."
+    default_message = "The job was deleted. Submit its request again to run it."
 
 
 class ConflictError(RequestError):
     """The job's status does not allow the request."""
 
     code = ErrorCode.CONFLICT
-    default_message = "The job is not in a state that allows this."
+    default_message = "The job's status does not allow this."
 
 
 class TooLargeError(RequestError):
@@ -157,22 +153,22 @@ class UnsupportedMediaTypeError(RequestError):
     """The body has another media type."""
 
     code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
-    default_message = "A body is JSON, urlencoded or multipart."
+    default_message = "Unsupported media type. Send JSON, urlencoded or multipart."
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field, as a sentence that says what would be right."""
+    """What is wrong with one field, in a sentence that says what is allowed."""
 
     field: str
     message: str
 
 
 class InvalidRequestError(RequestError):
-    """Fields of the request are wrong."""
+    """Fields of the request are invalid."""
 
     code = ErrorCode.INVALID_REQUEST
-    default_message = "Some fields of the request are wrong."
+    default_message = "Some fields of the request are invalid."
 
     def __init__(self, fields: Iterable[FieldError]) -> None:
         self.fields = tuple(fields)
@@ -191,14 +187,14 @@ class QueueFullError(RequestError):
     def __init__(self, *, limit: int, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(
-            f"{limit} jobs are waiting already. Try again in {retry_after} seconds.",
+            f"{limit} jobs are already waiting. Try again in {retry_after} seconds.",
             limit=limit,
             retryAfter=retry_after,
         )
 
 
 class StoppingError(RequestError):
-    """The server accepts no more jobs."""
+    """The server is stopping and accepts no more jobs."""
 
     code = ErrorCode.STOPPING
     default_message = "The server is stopping."
@@ -209,7 +205,7 @@ class StorageUnavailableError(RequestError):
 
     code = ErrorCode.STORAGE_UNAVAILABLE
     default_message = (
-        "The server cannot write to its output folder now. Nothing of this request was kept."
+        "The server cannot write to its output folder. Nothing of this request was stored."
     )
 
 
@@ -217,9 +213,9 @@ class StorageUnavailableError(RequestError):
 class Failure:
     """Why a job FAILED: a code, and a message that says what to do.
 
-    `details` (JSON values) may hold `exitCode`, `signal` and `stderr`, the script's last lines, or
-    `missingImages`, the numbers of listed images whose files are gone. `path` is what is missing or
-    wrong on this machine; it is neither stored nor sent to clients.
+    `details` (JSON values) may hold `exitCode`, `signal` and `stderr` (the script's last lines), or
+    `missingImages` (the numbers of listed images whose files are gone). `path` is the file at fault
+    on this machine; it is neither stored nor sent to clients.
     """
 
     code: FailureCode

@@ -1,7 +1,7 @@
-"""What an image tells of its making: text chunks beside the pixels, which stay as they are. Pure.
+"""Embeds generation parameters in PNGs as text chunks; the pixels stay the same. Pure.
 
-The chunk `parameters` has the form that AUTOMATIC1111's web UI writes and many programs read: the
-prompt, then one line of `Name: value` pairs. The chunk `sdrest` has everything, as JSON.
+The chunk `parameters` has the format of AUTOMATIC1111's web UI, which many programs read: the
+prompt, then one line of `Name: value` pairs. The chunk `sdrest` holds all parameters as JSON.
 """
 
 import io
@@ -21,16 +21,16 @@ PARAMETERS, RECORD = "parameters", "sdrest"
 
 _KEYWORDS = {PARAMETERS.encode(), RECORD.encode()}
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
-_LONGEST_KEYWORD = 79
-_COPIED_AT_ONCE = 256 * 1024
+_MAX_KEYWORD = 79
+_COPY_BYTES = 256 * 1024
 _DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationInfo:
-    """How an image was made: it is number `number` (from 1) of the job that `params` ask for.
+    """How an image was made: it is image `number` (from 1) of a job with `params`.
 
-    `seed` is the job's, for all of its images. `job_id` is empty where there is no server.
+    `seed` is the job's, for all of its images. `job_id` is empty without a server.
     """
 
     params: Params
@@ -43,16 +43,16 @@ class GenerationInfo:
 def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     """Return the text of the chunk `parameters` for an image of `size` (width, height) pixels.
 
-    Only its last line is read as pairs, so a prompt cannot pretend to be them. Newlines stay;
-    what no text chunk can hold (NUL, halves of surrogate pairs) becomes U+FFFD.
+    Programs read pairs only from the last line, so a prompt cannot forge them. Newlines stay; what
+    a text chunk cannot hold (NUL, halves of surrogate pairs) becomes U+FFFD.
     """
     pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(info, size))
     prompt = "" if isinstance(info.params, InpaintImage) else info.params.prompt
-    return _clean(f"{prompt}\n{pairs}".strip())
+    return _replace_unencodable(f"{prompt}\n{pairs}".strip())
 
 
 def record(info: GenerationInfo) -> str:
-    """Return the text of the chunk `sdrest`: JSON in ASCII, with nothing of the prompt changed."""
+    """Return the text of the chunk `sdrest`: JSON in ASCII, with the unchanged prompt."""
     names = {info.alias or name for name, info in picture_fields(info.params.type).items()}
     params = {name: value for name, value in info.params.dump().items() if name in names}
     return json.dumps(
@@ -69,9 +69,9 @@ def record(info: GenerationInfo) -> str:
 
 
 def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
-    """Copy a PNG, with the chunks of its making behind IHDR; all others stay byte for byte.
+    """Copy a PNG and insert the chunks after IHDR; all others stay byte for byte.
 
-    Chunks of the same keywords are left out. Raises `BrokenPngError` where `source` is no PNG.
+    Chunks with the same keywords are left out. Raises `BrokenPngError` if `source` is not a PNG.
     """
 
     def read(position: int, length: int) -> bytes:
@@ -83,16 +83,16 @@ def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
     for chunk in png.chunks(read, end):
         if chunk.kind == b"IHDR":
             _copy(source, target, start, chunk.end)
-            target.write(_chunks(info, png.size(read)))
+            target.write(_encode_chunks(info, png.size(read)))
             start = chunk.end
-        elif _is_ours(chunk, read):
+        elif _is_replaced(chunk, read):
             _copy(source, target, start, chunk.start)
             start = chunk.end
     _copy(source, target, start, end)
 
 
 def _pairs(info: GenerationInfo, size: tuple[int, int]) -> Iterator[tuple[str, str | float]]:
-    """Yield names and values as AUTOMATIC1111 calls and orders them."""
+    """Yield names and values in AUTOMATIC1111's spelling and order."""
     params = info.params
     yield "Steps", params.steps
     yield "Sampler", params.sampler.upper() if isinstance(params, TextToImage) else _DDIM
@@ -123,13 +123,13 @@ def _quoted(value: str | float) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _clean(text: str) -> str:
+def _replace_unencodable(text: str) -> str:
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return whole.replace("\0", "\ufffd")
 
 
-def _chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
-    """Return both chunks: tEXt, or iTXt where the text is no Latin-1."""
+def _encode_chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
+    """Return both chunks: tEXt, or iTXt if the text is not Latin-1."""
     texts = PngInfo()
     texts.add_text(PARAMETERS, infotext(info, size))
     texts.add_text(RECORD, record(info))
@@ -139,10 +139,10 @@ def _chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
     return written.getvalue()
 
 
-def _is_ours(chunk: png.Chunk, read: png.Read) -> bool:
+def _is_replaced(chunk: png.Chunk, read: png.ReadAt) -> bool:
     if chunk.kind not in _TEXT_CHUNKS:
         return False
-    beginning = read(chunk.data_start, min(_LONGEST_KEYWORD + 1, chunk.data_end - chunk.data_start))
+    beginning = read(chunk.data_start, min(_MAX_KEYWORD + 1, chunk.data_end - chunk.data_start))
     return beginning.partition(b"\0")[0] in _KEYWORDS
 
 
@@ -150,8 +150,8 @@ def _copy(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
     source.seek(start)
     left = end - start
     while left:
-        data = source.read(min(left, _COPIED_AT_ONCE))
+        data = source.read(min(left, _COPY_BYTES))
         if not data:
-            raise png.BrokenPngError  # it became shorter
+            raise png.BrokenPngError  # the file became shorter
         target.write(data)
         left -= len(data)

@@ -1,7 +1,7 @@
-"""Numbers as forms and queries spell them: what is read, and the patterns that say so. Pure.
+"""Reads numbers from the texts of forms and queries, and has regular expressions for them. Pure.
 
-A pattern and a reader accept the same texts. They are those that JavaScript, Python and people
-write: `8`, `+8`, `08`, `8.0`, `.5`, `1e-07`, with spaces around; no `1_000`, no `1e3`, no `inf`.
+A pattern and its reader accept the same texts, those that JavaScript, Python and people write:
+`8`, `+8`, `08`, `8.0`, `.5`, `1e-07`, with spaces around; no `1_000`, no `1e3`, no `inf`.
 """
 
 import re
@@ -30,7 +30,7 @@ _TIMES = re.compile(rf"{_SPACE}({_TIME}){_SPACE}")
 
 
 def whole(text: str) -> int:
-    """Read a whole number; ValueError for what is none."""
+    """Read a whole number; raises ValueError for other texts."""
     match = _WHOLE.fullmatch(text)
     if match is None:
         raise ValueError("Should be a whole number.")
@@ -38,7 +38,7 @@ def whole(text: str) -> int:
 
 
 def decimal(text: str) -> float:
-    """Read a number; ValueError for what is none."""
+    """Read a number; raises ValueError for other texts."""
     if not _DECIMAL.fullmatch(text):
         raise ValueError("Should be a number.")
     return float(text)
@@ -50,13 +50,13 @@ def is_random(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """Whether a text is a length of time with its unit, such as `5m`."""
+    """Whether a text is a duration with a unit, such as `5m`."""
     return _TIMES.fullmatch(text) is not None
 
 
 def whole_pattern(ranges: Iterable[tuple[int, int]]) -> str:
     """Return the pattern of whole numbers in any of the ranges; both ends, 0 or more, included."""
-    digits = "|".join(_between(low, high) for low, high in ranges)
+    digits = "|".join(_integers_between(low, high) for low, high in ranges)
     zero = "|-0+" if re.fullmatch(digits, "0") else ""
     return rf"^{_SPACE}(\+?0*({digits}){zero})(\.0*)?{_SPACE}$"
 
@@ -64,22 +64,24 @@ def whole_pattern(ranges: Iterable[tuple[int, int]]) -> str:
 def decimal_pattern(low: int, high: int, *, times: bool = False) -> str:
     """Return the pattern of numbers from `low`, at most 0, to `high`, at least 1.
 
-    `times`: a length of time with its unit is one as well.
+    With `times` durations with a unit match, too.
     """
-    below = rf"-({_up_to(-low)})" if low else r"-(0+(\.0*)?|\.0+)"
+    below = rf"-({_decimals_up_to(-low)})" if low else r"-(0+(\.0*)?|\.0+)"
     more = f"|{_TIME}" if times else ""
-    return rf"^{_SPACE}(\+?({_up_to(high)})|{below}{more}){_SPACE}$"
+    return rf"^{_SPACE}(\+?({_decimals_up_to(high)})|{below}{more}){_SPACE}$"
 
 
-def _up_to(high: int) -> str:
+def _decimals_up_to(high: int) -> str:
     """Return the pattern of decimals from 0 to `high`."""
-    return rf"0*({_between(0, high - 1)})(\.[0-9]*)?|0*{high}(\.0*)?|\.[0-9]+|{_SCIENTIFIC}"
+    return (
+        rf"0*({_integers_between(0, high - 1)})(\.[0-9]*)?|0*{high}(\.0*)?|\.[0-9]+|{_SCIENTIFIC}"
+    )
 
 
-def _between(low: int, high: int) -> str:
+def _integers_between(low: int, high: int) -> str:
     """Return the pattern of the digits of the numbers from `low` to `high`."""
     parts = []
-    if low == 0 and high >= 9:  # noqa: PLR2004 (leading zeros are no matter)
+    if low == 0 and high >= 9:  # noqa: PLR2004 (leading zeros are allowed)
         parts.append(f"[0-9]{{1,{len(str(high + 1)) - 1}}}")
         low = 10 ** (len(str(high + 1)) - 1)
     while low <= high:

@@ -1,8 +1,8 @@
 """The parameters of the three job types, declared once.
 
-Name, type, range, default, help and the script's option stand here and nowhere else: validation,
-the scripts' argv, the API description and the page's forms derive from these models. Ranges follow
-what the fork's scripts can do; where they would fail or lie, a request is refused instead.
+Validation, the scripts' arguments, the API description and the page's forms derive from the name,
+type, range, default, description and option of each field. Ranges follow what the fork's scripts
+can do; a value that makes them fail or produce another picture than requested is refused.
 """
 
 import secrets
@@ -11,39 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from sdrest import number_format
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
-from sdrest.settings import Duration
+from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
 
 MAX_PROMPT_BYTES = 100_000
-"""Largest prompt in UTF-8; Linux takes 128 KiB in one argument of a program."""
-
-DIFFUSION_STEPS = 1000
-"""Steps of the models' noise schedule (`timesteps` in the fork's configurations)."""
-
-SIZE_MULTIPLE = 64
-"""Sides of pictures are multiples of this: 8 for the autoencoder times 8 for the network."""
-
-LARGEST_SIDE = 4096
-"""Most pixels to a side of a picture that a prompt alone makes."""
-
-LONGEST_KEEP = 10**9
-"""Most seconds for which a job may ask its model to stay."""
-
-RANDOM_SEED = -1
-"""The number that asks for a random seed, as in other tools."""
+"""Longest prompt in UTF-8; Linux limits one argument of a program to 128 KiB."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -51,7 +27,7 @@ MIN_AREA = 256 * 256
 
 @unique
 class JobType(StrEnum):
-    """What a client may ask for; the value is the route."""
+    """The types of jobs; the value is the route."""
 
     TEXT_TO_IMAGE = "text-to-image"
     IMAGE_TO_IMAGE = "image-to-image"
@@ -59,7 +35,7 @@ class JobType(StrEnum):
 
     @property
     def uploads(self) -> tuple[str, ...]:
-        """Names of the files that a request must bring."""
+        """Names of the files that a request must contain."""
         return _UPLOADS[self]
 
 
@@ -88,126 +64,21 @@ class Option:
     name: str
 
 
-def sampled_steps(steps: int) -> int:
-    """Return how many steps the fork's samplers really run when asked for `steps` (7 gives 8).
-
-    They walk `range(0, 1000, 1000 // steps)` (make_ddim_timesteps in the fork's util.py).
-    """
-    return len(range(0, DIFFUSION_STEPS, DIFFUSION_STEPS // steps))
-
-
-def usable_steps(steps: int) -> bool:
-    """Whether the samplers can run `steps`: their last time step plus one must stay below 1000."""
-    if not 1 <= steps <= DIFFUSION_STEPS:
-        return False
-    return (DIFFUSION_STEPS - 1) % (DIFFUSION_STEPS // steps) != 0
-
-
-def _nearest_steps(steps: int) -> int:
-    usable = (n for n in range(1, DIFFUSION_STEPS + 1) if usable_steps(n))
-    return min(usable, key=lambda n: abs(n - steps))
-
-
-def _check_steps(steps: int) -> int:
-    if not usable_steps(steps):
-        raise ValueError(
-            f"The samplers cannot run {steps} steps; the nearest usable value is "
-            f"{_nearest_steps(steps)}."
-        )
-    return steps
-
-
-def _check_side(side: int) -> int:
-    if side % SIZE_MULTIPLE:
-        nearest = max(SIZE_MULTIPLE, round(side / SIZE_MULTIPLE) * SIZE_MULTIPLE)
-        raise ValueError(f"Should be a multiple of {SIZE_MULTIPLE}; the nearest is {nearest}.")
-    return side
-
-
-def _check_prompt(prompt: str) -> str:
-    if "\0" in prompt:
-        raise ValueError("Should hold no NUL character.")
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise ValueError("Should be valid Unicode; it holds half of a surrogate pair.")
-    return prompt
-
-
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("Should be a number.")  # noqa: TRY004 (pydantic collects ValueErrors)
-    return value
-
-
-def _whole(value: Any) -> Any:
-    return number_format.whole(value) if isinstance(value, str) else _refuse_bool(value)
-
-
-def _decimal(value: Any) -> Any:
-    return number_format.decimal(value) if isinstance(value, str) else _refuse_bool(value)
-
-
-def _seed(value: Any) -> Any:
-    if value is None or value is False:
-        return None
-    if isinstance(value, str) and number_format.is_random(value):
-        return None
-    number = _whole(value)
-    return None if number == RANDOM_SEED else number
-
-
 def draw_seed() -> int:
     """Return a random seed."""
     return secrets.randbelow(2**32)
 
 
 def asks_random_seed(fields: Mapping[str, Any]) -> bool:
-    """Whether a request's fields ask for a random seed; a missing seed is the default."""
+    """Whether a request asks for a random seed; a missing seed is the default one."""
     try:
-        return "seed" in fields and _seed(fields["seed"]) is None
+        return "seed" in fields and read_seed(fields["seed"]) is None
     except ValueError:
         return False
 
 
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return _refuse_bool(value)
-    try:
-        return float(Duration(value.strip())) if number_format.is_time(value) else _decimal(value)
-    except ValueError:
-        raise ValueError("Should be seconds, or a time such as 90s, 5m or 1h.") from None
-
-
-_Whole = BeforeValidator(_whole)
-_Decimal = BeforeValidator(_decimal)
-_Steps = Annotated[int, _Whole, AfterValidator(_check_steps)]
-_Side = Annotated[
-    int,
-    Field(ge=64, le=LARGEST_SIDE, json_schema_extra={"multipleOf": SIZE_MULTIPLE}),
-    _Whole,
-    AfterValidator(_check_side),
-]
-
-Prompt = Annotated[
-    str,
-    AfterValidator(_check_prompt),
-    Option("--prompt"),
-    Field(description="What the picture shows."),
-]
-Iterations = Annotated[
-    int,
-    Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
-    _Whole,
-    Option("--n_iter"),
-]
-BatchSize = Annotated[
-    int,
-    Field(ge=1, le=16, description="How many images to make at once in each batch."),
-    _Whole,
-    Option("--n_samples"),
-]
-Seed = Annotated[
-    Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
-    BeforeValidator(_seed),
+_Seed = Annotated[
+    Seed,
     Option("--seed"),
     Field(
         description="Where the noise starts from: the same seed gives the same picture. "
@@ -215,21 +86,8 @@ Seed = Annotated[
         "request is a new job.",
     ),
 ]
-GuidanceScale = Annotated[
-    float,
-    Field(ge=-100, le=100, description="How closely the picture follows the prompt."),
-    _Decimal,
-    Option("--scale"),
-]
-Eta = Annotated[
-    float,
-    Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
-    _Decimal,
-    Option("--ddim_eta"),
-]
-KeepAlive = Annotated[
-    Annotated[float, Field(ge=-1, le=LONGEST_KEEP)] | None,
-    BeforeValidator(_duration),
+_KeepAlive = Annotated[
+    Seconds,
     Field(
         description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
         "at all, -1: for ever; default: as the server's --keep-alive says).",
@@ -238,7 +96,7 @@ KeepAlive = Annotated[
 
 
 class _Params(BaseModel):
-    """What the three types share: names in camelCase, unknown fields ignored, values immutable."""
+    """What the three types share: camelCase names, unknown fields ignored, immutable values."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -270,12 +128,32 @@ class _Params(BaseModel):
 
 
 class _PromptParams(_Params):
-    prompt: Prompt
-    iterations: Iterations = 1
-    batch_size: BatchSize = 1
-    seed: Seed = 42
-    guidance_scale: GuidanceScale = 7.5
-    eta: Eta = 0.0
+    prompt: Annotated[Prompt, Option("--prompt"), Field(description="What the picture shows.")]
+    iterations: Annotated[
+        int,
+        Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
+        Whole,
+        Option("--n_iter"),
+    ] = 1
+    batch_size: Annotated[
+        int,
+        Field(ge=1, le=16, description="How many images to make at once in each batch."),
+        Whole,
+        Option("--n_samples"),
+    ] = 1
+    seed: _Seed = 42
+    guidance_scale: Annotated[
+        float,
+        Field(ge=-100, le=100, description="How closely the picture follows the prompt."),
+        Decimal,
+        Option("--scale"),
+    ] = 7.5
+    eta: Annotated[
+        float,
+        Field(ge=0, le=1, description="How much fresh noise each step adds (0: none)."),
+        Decimal,
+        Option("--ddim_eta"),
+    ] = 0.0
 
     @property
     def total_images(self) -> int:
@@ -283,7 +161,7 @@ class _PromptParams(_Params):
 
 
 _StepsOption = Annotated[
-    _Steps,
+    Steps,
     Option("--ddim_steps"),
     Field(description="How many steps lead from noise to the picture."),
 ]
@@ -297,24 +175,24 @@ class TextToImage(_PromptParams):
     type: ClassVar[JobType] = JobType.TEXT_TO_IMAGE
 
     steps: _StepsOption = 8
-    height: Annotated[_Side, Option("--H"), Field(description="Height in pixels.")] = 512
-    width: Annotated[_Side, Option("--W"), Field(description="Width in pixels.")] = 512
+    height: Annotated[Side, Option("--H"), Field(description="Height in pixels.")] = 512
+    width: Annotated[Side, Option("--W"), Field(description="Width in pixels.")] = 512
     channels: Annotated[
         int,
         Field(ge=4, le=4, description="Channels of the model's latent space."),
-        _Whole,
+        Whole,
         Option("--C"),
     ] = 4
     downsampling_factor: Annotated[
         int,
         Field(ge=1, le=64, description="Pixels to a side of one latent pixel."),
-        _Whole,
+        Whole,
         Option("--f"),
     ] = 8
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
-    keep_alive: KeepAlive = None
+    keep_alive: _KeepAlive = None
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -347,28 +225,28 @@ class ImageToImage(_PromptParams):
     strength: Annotated[
         float,
         Field(ge=0, le=1, description="How far to leave the image: 0 keeps it, 1 forgets it."),
-        _Decimal,
+        Decimal,
         Option("--strength"),
     ] = 0.75
-    keep_alive: KeepAlive = None
+    keep_alive: _KeepAlive = None
 
 
 class InpaintImage(_Params):
     """Parameters of a job of this type."""
 
     model_config = ConfigDict(
-        json_schema_extra={"description": "A picture whose masked part is painted anew."}
+        json_schema_extra={"description": "A picture whose masked part is repainted."}
     )
 
     type: ClassVar[JobType] = JobType.INPAINT_IMAGE
 
     steps: Annotated[
-        _Steps,
+        Steps,
         Option("--steps"),
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
-    seed: Seed = 42
-    keep_alive: KeepAlive = None
+    seed: _Seed = 42
+    keep_alive: _KeepAlive = None
 
 
 Params = TextToImage | ImageToImage | InpaintImage
@@ -379,7 +257,7 @@ PARAMS_BY_TYPE: Mapping[JobType, type[TextToImage | ImageToImage | InpaintImage]
 
 
 def picture_fields(job_type: JobType) -> Mapping[str, FieldInfo]:
-    """Return the fields that a picture depends on, by name; `keep_alive` is a server's matter."""
+    """Return the fields that determine the picture, by name: all but `keep_alive`."""
     fields = PARAMS_BY_TYPE[job_type].model_fields
     return {name: info for name, info in fields.items() if name != "keep_alive"}
 
@@ -387,9 +265,9 @@ def picture_fields(job_type: JobType) -> Mapping[str, FieldInfo]:
 def validate(
     job_type: JobType, fields: Mapping[str, Any], *, others: Iterable[FieldError] = ()
 ) -> Params:
-    """Turn a request's fields (strings of a form or JSON values) into parameters.
+    """Return the parameters of a request's fields (texts of a form, or JSON values).
 
-    `others` are errors already found, for example in uploads: all are raised together as one
+    `others` are errors found before, for example in uploads; all are raised together as one
     `InvalidRequestError`. A prompt over `MAX_PROMPT_BYTES` raises `TooLargeError`.
     """
     prompt = fields.get("prompt")
@@ -411,7 +289,7 @@ def _field_error(error: Any) -> FieldError:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         message = "Is required."
-    if not error["loc"]:  # a rule on several fields names the one to change
+    if not error["loc"]:  # a rule on several fields starts with the one to change
         field, _, message = message.partition(": ")
         return FieldError(field, message)
     return FieldError(str(error["loc"][0]), message if message.endswith(".") else f"{message}.")

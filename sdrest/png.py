@@ -1,4 +1,4 @@
-"""The frame of PNG files: a signature, then chunks, each with its length. Pure; knows no pixels."""
+"""Reads and writes the chunks of PNG files. Pure; does not decode pixels."""
 
 import re
 import struct
@@ -15,32 +15,32 @@ _CHUNK_FRAME = 12  # the head, and the checksum behind the data
 _SIZE_END = len(SIGNATURE) + _CHUNK_HEAD + 8  # IHDR begins with width and height, 4 bytes each
 _HEADER_SIZE = 13
 _PALETTE_TYPE = 3  # IHDR's colour type of images whose pixels are numbers of PLTE's colours
-_MOST_COLOURS = 256
+_MAX_COLOURS = 256
 _ANCILLARY = 0x20  # this bit of a type's first byte, which makes the letter small
 
 _BEFORE_PIXELS = frozenset({b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 _ANYWHERE = frozenset({b"eXIf"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _KEYWORDS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
-_LONGEST_KEYWORD = 79
-_MOST_TEXT = 1024 * 1024
+_MAX_KEYWORD = 79
+_MAX_TEXT = 1024 * 1024
 
-_COUNTING = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
+_USED = _BEFORE_PIXELS | _ANYWHERE | _TEXTS
 _HEAD = struct.Struct(">I4s")
 _CRITICAL = re.compile(rb"PLTE|IDAT|IEND")
-_MOST_SEARCHED = 64
+_MAX_CANDIDATES = 64
 
-Read = Callable[[int, int], bytes]
-"""Returns the bytes from a position (first) on, as many as are asked for (second) and there."""
+ReadAt = Callable[[int, int], bytes]
+"""Takes a position and a length; returns the bytes there, fewer at the end of the file."""
 
 
 class BrokenPngError(ValueError):
-    """The file is no PNG, or ends too early."""
+    """The file is not a PNG, or a critical chunk is damaged or missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk: its type, and where its data lie in the file."""
+    """One chunk: its type, and the position of its data in the file."""
 
     kind: bytes
     data_start: int
@@ -57,10 +57,10 @@ class Chunk:
         return self.data_end + _CHUNK_FRAME - _CHUNK_HEAD
 
 
-def chunks(read: Read, size: int) -> Iterator[Chunk]:
+def chunks(read: ReadAt, size: int) -> Iterator[Chunk]:
     """Yield the chunks of a file of `size` bytes, from IHDR to IEND. Reads 8 bytes of each.
 
-    Raises `BrokenPngError` where the next chunk is not all there.
+    Raises `BrokenPngError` if a chunk is incomplete.
     """
     if read(0, len(SIGNATURE)) != SIGNATURE:
         raise BrokenPngError
@@ -78,7 +78,7 @@ def chunks(read: Read, size: int) -> Iterator[Chunk]:
         position, expected = chunk.end, b""
 
 
-def size(read: Read) -> tuple[int, int]:
+def size(read: ReadAt) -> tuple[int, int]:
     """Return width and height in pixels; raises `BrokenPngError`."""
     head = read(0, _SIZE_END)
     if len(head) < _SIZE_END or not head.startswith(SIGNATURE) or head[12:16] != b"IHDR":
@@ -87,11 +87,11 @@ def size(read: Read) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What decides about an image's pixels; everything else in the file is left out.
+class ImageData:
+    """The chunks that determine an image's pixels.
 
-    `ancillary` holds the data of chunks on transparency, colours and orientation by their types,
-    `texts` those texts that may hold an orientation by their keywords.
+    `ancillary` holds the data of chunks on transparency, colours and orientation by type, `texts`
+    the texts that may hold an orientation by keyword.
     """
 
     header: bytes
@@ -112,10 +112,10 @@ class Contents:
 
     @property
     def transparency(self) -> bytes:
-        """The data of tRNS; empty where there is none, or none that can be meant."""
+        """The data of tRNS; empty if it is missing or invalid."""
         data = self.ancillary.get(b"tRNS", b"")
-        most = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
-        fits = len(data) <= most if self.colour_type == _PALETTE_TYPE else len(data) == most
+        limit = {0: 2, 2: 6, _PALETTE_TYPE: len(self.palette) // 3}.get(self.colour_type, 0)
+        fits = len(data) <= limit if self.colour_type == _PALETTE_TYPE else len(data) == limit
         return data if fits else b""
 
     def encode(self) -> bytes:
@@ -129,51 +129,51 @@ class Contents:
         return SIGNATURE + b"".join(piece for part in parts for piece in _chunk(*part))
 
 
-def contents(data: bytes) -> Contents:
-    """Return what decides about the pixels of the PNG `data`.
+def read_image_data(data: bytes) -> ImageData:
+    """Return the chunks that determine the pixels of the PNG `data`.
 
-    Raises `BrokenPngError` where a critical chunk is damaged or missing. Ancillary chunks never
-    are a reason: those that are damaged, unknown or out of place are left out, and what follows
-    IEND too. If there are several of one type, the first counts.
+    Raises `BrokenPngError` if a critical chunk is damaged or missing. Ancillary chunks that are
+    damaged, unknown or misplaced are left out, as is everything after IEND. Of several chunks of
+    one type the first counts.
     """
     found: dict[bytes, bytes] = {}
     texts: dict[bytes, bytes] = {}
     pixels: list[memoryview] = []
-    for kind, content in _sound_chunks(data):
+    for kind, content in _valid_chunks(data):
         if kind == b"IDAT":
             if content:
                 pixels.append(content)
         elif kind in _ANYWHERE or (not pixels and kind in {b"IHDR", b"PLTE", *_BEFORE_PIXELS}):
             found.setdefault(kind, bytes(content))
         elif kind in _TEXTS:
-            keyword = bytes(content[: _LONGEST_KEYWORD + 1]).partition(b"\0")[0]
+            keyword = bytes(content[: _MAX_KEYWORD + 1]).partition(b"\0")[0]
             if keyword in _KEYWORDS and keyword not in texts:
                 texts[keyword] = _text(kind, bytes(content[len(keyword) + 1 :]))
     header, palette = found.pop(b"IHDR"), found.pop(b"PLTE", b"")
-    result = Contents(header, palette, b"".join(pixels), found, texts)
+    result = ImageData(header, palette, b"".join(pixels), found, texts)
     if len(header) != _HEADER_SIZE or not pixels:
         raise BrokenPngError
-    if result.colour_type == _PALETTE_TYPE and not 1 <= len(palette) / 3 <= _MOST_COLOURS:
+    if result.colour_type == _PALETTE_TYPE and not 1 <= len(palette) / 3 <= _MAX_COLOURS:
         raise BrokenPngError
     return result
 
 
-def inflate(data: bytes, most: int) -> bytes:
-    """Return decompressed data, or nothing if they are damaged or more than `most` bytes."""
+def inflate(data: bytes, limit: int) -> bytes:
+    """Return decompressed data, or nothing if they are damaged or more than `limit` bytes."""
     stream = zlib.decompressobj()
     try:
-        inflated = stream.decompress(data, most)
+        inflated = stream.decompress(data, limit)
     except zlib.error:
         return b""
     return inflated if stream.eof else b""
 
 
-def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield types and data of the chunks that count, up to IEND, whose checksums are right.
+def _valid_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield type and data of each used chunk with a valid checksum, up to IEND.
 
-    A wrong length of an ancillary chunk hides where the next one begins; the next critical chunk
-    that is sound is searched for then. There may be millions of chunks, so the others are passed
-    over quickly.
+    After an ancillary chunk with a wrong length the position of the next one is unknown; then the
+    next valid critical chunk is searched for. Unused chunks are skipped without a check, since
+    there may be millions.
     """
     view = memoryview(data)
     position = len(SIGNATURE)
@@ -184,24 +184,24 @@ def _sound_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     while True:
         length, kind = _HEAD.unpack_from(data, position) if position <= last else (0, b"")
         if kind.isalpha() and kind[0] & _ANCILLARY:
-            if kind in _COUNTING:
-                sound = _chunk_at(view, position)
-                if sound is not None:
-                    yield kind, sound
+            if kind in _USED:
+                valid = _chunk_at(view, position)
+                if valid is not None:
+                    yield kind, valid
             position += length + _CHUNK_FRAME
             continue
-        sound = _chunk_at(view, position)
-        if sound is None:
-            position = optional = _search(data, optional, position)
+        valid = _chunk_at(view, position)
+        if valid is None:
+            position = optional = _find_critical_chunk(data, optional, position)
             continue
-        yield kind, sound
+        yield kind, valid
         if kind == b"IEND":
             return
         position = optional = position + length + _CHUNK_FRAME
 
 
 def _chunk_at(view: memoryview, position: int) -> memoryview | None:
-    """Return the data of the chunk that begins there, or None if it is not all there or damaged."""
+    """Return the data of the chunk at a position, or None if it is incomplete or damaged."""
     start = position + _CHUNK_HEAD
     end = start + int.from_bytes(view[position : position + 4], "big")
     if end + _CHUNK_FRAME - _CHUNK_HEAD > len(view) or not bytes(view[start - 4 : start]).isalpha():
@@ -210,30 +210,30 @@ def _chunk_at(view: memoryview, position: int) -> memoryview | None:
     return view[start:end] if zlib.crc32(view[start - 4 : end]) == checksum else None
 
 
-def _search(data: bytes, start: int, end: int) -> int:
-    """Return where a sound critical chunk begins behind the first damaged one from `start` on.
+def _find_critical_chunk(data: bytes, start: int, end: int) -> int:
+    """Return the position of a valid critical chunk after the first damaged one from `start` on.
 
-    Raises `BrokenPngError` if the chunks from there to `end` are sound.
+    Raises `BrokenPngError` if there is none, or if all chunks from `start` to `end` are valid.
     """
     view = memoryview(data)
-    while start < end and (sound := _chunk_at(view, start)) is not None:
-        start += len(sound) + _CHUNK_FRAME
+    while start < end and (valid := _chunk_at(view, start)) is not None:
+        start += len(valid) + _CHUNK_FRAME
     if start >= end:
         raise BrokenPngError
-    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MOST_SEARCHED):
+    for match in islice(_CRITICAL.finditer(data, start + _CHUNK_HEAD), _MAX_CANDIDATES):
         if _chunk_at(view, match.start() - 4) is not None:
             return match.start() - 4
     raise BrokenPngError
 
 
 def _text(kind: bytes, data: bytes) -> bytes:
-    """Return the text behind a keyword; nothing if it is damaged or too large."""
+    """Return the text after a keyword; empty if it is damaged or too long."""
     if kind == b"tEXt":
-        return data[:_MOST_TEXT]
+        return data[:_MAX_TEXT]
     if kind == b"zTXt":
-        return inflate(data[1:], _MOST_TEXT) if data[:1] == b"\0" else b""
+        return inflate(data[1:], _MAX_TEXT) if data[:1] == b"\0" else b""
     text = data[2:].split(b"\0", 2)[-1]  # behind two flags, a language and a translated keyword
-    return inflate(text, _MOST_TEXT) if data[:1] == b"\1" else text[:_MOST_TEXT]
+    return inflate(text, _MAX_TEXT) if data[:1] == b"\1" else text[:_MAX_TEXT]
 
 
 def _chunk(kind: bytes, data: bytes) -> Iterator[bytes]:

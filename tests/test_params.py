@@ -16,10 +16,9 @@ from sdrest.params import (
     JobType,
     Sampler,
     TextToImage,
-    sampled_steps,
-    usable_steps,
     validate,
 )
+from sdrest.sampling_steps import is_usable, sampled_steps
 
 FAILING_STEPS = {3, 9, 27, 36, 37, *range(101, 112), *range(251, 334), *range(501, 1001)}
 """Counts of steps that were seen to fail in the fork's samplers."""
@@ -131,9 +130,10 @@ def test_what_the_scripts_cannot_do_is_refused(field: str, value: Any) -> None:
     assert messages[field].endswith(".")
 
 
-def test_the_nearest_usable_value_is_told() -> None:
-    assert "nearest usable value is 2." in wrong(steps=3)["steps"]
-    assert "the nearest is 512" in wrong(width=500)["width"]
+def test_a_wrong_number_names_the_usable_neighbours() -> None:
+    assert wrong(steps=3)["steps"] == "3 steps do not work with this model. Try 2 or 4."
+    assert wrong(steps=0)["steps"] == "0 steps do not work with this model. Try 1."
+    assert wrong(width=500)["width"] == "Should be a multiple of 64. Try 448 or 512."
 
 
 def test_every_wrong_field_is_told_at_once() -> None:
@@ -186,9 +186,9 @@ def test_an_empty_prompt_is_one() -> None:
 
 
 def test_usable_steps_are_those_that_the_samplers_can_run() -> None:
-    assert {steps for steps in range(1, 1001) if not usable_steps(steps)} == FAILING_STEPS
-    assert not usable_steps(0)
-    assert not usable_steps(1001)
+    assert {steps for steps in range(1, 1001) if not is_usable(steps)} == FAILING_STEPS
+    assert not is_usable(0)
+    assert not is_usable(1001)
 
 
 @pytest.mark.parametrize(("asked", "run"), [(7, 8), (30, 31), (60, 63), (8, 8), (50, 50)])

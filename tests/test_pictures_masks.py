@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from sdrest import pictures
 from sdrest.errors import InvalidRequestError
 from sdrest.pictures import masks
-from sdrest.pictures.masks import Meaning, Traits
+from sdrest.pictures.masks import MaskKind, MaskStatistics
 
 SIDE = 96
 SQUARE = (32, 32, 64, 64)
@@ -250,9 +250,9 @@ def test_white_on_black_with_soft_edges_is_cut_at_128(
 
     mask = repainted(tmp_path, encoded(soft.convert(mode)), image)
 
-    fitted = soft.resize(image.size, Image.Resampling.BILINEAR)
+    resize_to = soft.resize(image.size, Image.Resampling.BILINEAR)
     assert mask is not None
-    assert mask.tobytes() == fitted.point(lambda value: 255 * (value >= 128)).tobytes()
+    assert mask.tobytes() == resize_to.point(lambda value: 255 * (value >= 128)).tobytes()
 
 
 def test_gamma_does_not_move_the_threshold(tmp_path: Path) -> None:
@@ -271,7 +271,9 @@ def test_a_dot_that_the_size_of_the_image_loses_repaints_nothing(tmp_path: Path)
     assert repainted(tmp_path, encoded(dot)) is None
 
 
-@given(st.builds(Traits, *[st.floats(0, 1)] * 6, st.booleans(), st.booleans(), st.booleans()))
-def test_only_masks_that_are_seen_through_have_holes(traits: Traits) -> None:
-    if masks.meaning(traits) is Meaning.HOLE:
-        assert traits.see_through > 0
+@given(
+    st.builds(MaskStatistics, *[st.floats(0, 1)] * 6, st.booleans(), st.booleans(), st.booleans())
+)
+def test_only_masks_that_are_seen_through_have_holes(stats: MaskStatistics) -> None:
+    if masks.classify(stats) is MaskKind.HOLE:
+        assert stats.see_through > 0

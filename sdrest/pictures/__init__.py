@@ -1,4 +1,4 @@
-"""Uploaded files become pictures that the fork's scripts can take, and results fit the upload."""
+"""Prepares uploaded pictures for the fork's scripts, and restores results to the upload's size."""
 
 import io
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from sdrest.errors import FieldError, InvalidRequestError
-from sdrest.params import LARGEST_SIDE, SIZE_MULTIPLE
+from sdrest.parameter_values import MAX_GENERATED_SIDE, SIZE_MULTIPLE
 from sdrest.pictures import masks
 from sdrest.pictures.colours import to_8_bits
 from sdrest.pictures.decoding import (
     FORMATS,
+    MAX_PADDING,
     MAX_SIDE,
-    MOST_PADDING,
     PictureError,
     Size,
     check_size,
@@ -47,9 +47,9 @@ SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME = "image.png", "image_mask.png"
 def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> None:
     """Write the uploads `image` and perhaps `mask` as PNGs into the folder `target`.
 
-    The image becomes RGB, sRGB, upright, transparent parts white, in the size that was sent. The
-    mask becomes L, 0 or 255, in the image's size; `masks` tells what its pixels mean. Raises one
-    `InvalidRequestError` for all uploads.
+    The image becomes RGB, sRGB, upright, transparent parts white, in the upload's size. The
+    mask becomes L, 0 or 255, in the image's size; `masks` defines which pixels that are. Raises
+    one `InvalidRequestError` for all uploads.
     """
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -63,8 +63,8 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
         except PictureError as error:
             errors.append(FieldError(name, error.message))
     if mask and image:
-        mask = masks.fitted(mask, image.size)
-        if masks.is_empty(mask):  # a dot that is lost in the image's size
+        mask = masks.resize_to(mask, image.size)
+        if masks.is_empty(mask):  # a dot that is lost when resized
             errors.append(FieldError("mask", masks.EMPTY))
     if errors or image is None:
         raise InvalidRequestError(errors)
@@ -74,8 +74,8 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
 
 
 def _mask(path: Path, image: Image.Image | None, max_pixels: int) -> Image.Image:
-    # Values of a mask are amounts, not colours: a profile would move what lies at the threshold.
-    mask = masks.read(decode(path, max_pixels=max_pixels, colours=False), image)
+    # Values of a mask are amounts, not colours: a profile would move values near the threshold.
+    mask = masks.repainted_pixels(decode(path, max_pixels=max_pixels, colours=False), image)
     if masks.is_empty(mask):
         raise PictureError(masks.EMPTY)
     return mask
@@ -91,7 +91,7 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
     """Write the prepared pictures into `folder` in a size that the scripts take.
 
     An image alone (img2img.py) is resampled to the nearest multiples of 64. With a mask
-    (inpaint.py) both are padded to the next ones, so that each pixel stays the one that was sent.
+    (inpaint.py) both are padded to the next ones, so that every pixel keeps its value.
     Returns the written image's path; a mask lies beside it, as inpaint.py expects.
     """
     path = folder / SCRIPT_IMAGE_NAME
@@ -105,7 +105,7 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
 
 
 def restore_inpainted(result: Path, image: Path, mask: Path, target: Path) -> None:
-    """Write what inpaint.py made of a padded picture to `target`, in the size that was sent.
+    """Write the result of inpaint.py for a padded picture to `target`, in the upload's size.
 
     Pixels outside the mask are those of `image`, bit for bit. `target` may be `result`.
     """
@@ -115,12 +115,12 @@ def restore_inpainted(result: Path, image: Path, mask: Path, target: Path) -> No
 
 
 def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
-    """Return a PNG of the one in `source`, no side of which has more than `side` pixels.
+    """Return a smaller version of the PNG in `source`, with at most `side` pixels to a side.
 
-    Pixels alone: no text, transparent parts white. Raises `PictureError` for what cannot be decoded
-    or has more pixels than images of jobs have, whose uploads have at most `max_pixels`.
+    It has no metadata, and transparent parts are white. Raises `PictureError` if it cannot be
+    decoded or has more pixels than a job's image can have; uploads have at most `max_pixels`.
     """
-    most = max(max_pixels, LARGEST_SIDE**2) + MOST_PADDING
+    most = max(max_pixels, MAX_GENERATED_SIDE**2) + MAX_PADDING
     try:
         with PngImageFile(source) as picture:
             check_size(picture.size, most)
@@ -129,7 +129,7 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
-        raise PictureError("The image is damaged; it can only be had as it is.") from error
+        raise PictureError("The image is damaged. Request it without size.") from error
     small = small.convert("L" if small.mode in {"1", "L"} else "RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
@@ -160,7 +160,7 @@ def _pad(picture: Image.Image) -> Image.Image:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture on white."""
+    """Return the picture on a white background."""
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("RGBA")
@@ -176,6 +176,6 @@ def _open_prepared(path: Path) -> Image.Image:
 
 
 def _write(picture: Image.Image, path: Path | BinaryIO) -> None:
-    """Write a PNG of pixels alone (no EXIF, no profile), quickly rather than small."""
+    """Write a PNG without metadata; fast compression, since scripts read it once."""
     picture.info.clear()
     picture.save(path, format="PNG", compress_level=1)

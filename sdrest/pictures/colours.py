@@ -1,8 +1,7 @@
-"""What colours a file's values mean: they become sRGB, which the models were trained on.
+"""Converts colours to sRGB, which the models were trained on.
 
-Relative colorimetric, with black point compensation: a colour that sRGB has stays what it is (the
-perceptual intent would move it), white stays white, black becomes black. It is what image editors
-do by default.
+Relative colorimetric with black point compensation, the default of image editors: a colour inside
+sRGB stays the same (the perceptual intent would move it), white stays white, black becomes black.
 """
 
 import io
@@ -14,11 +13,11 @@ from PIL import Image, ImageCms
 
 from sdrest import png
 from sdrest.pictures import icc
-from sdrest.pictures.files import Source
+from sdrest.pictures.files import StrippedFile
 
 
 class Srgb(Enum):
-    """The values are sRGB's."""
+    """The values are sRGB."""
 
     SRGB = auto()
 
@@ -32,12 +31,12 @@ class Gamma:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An ICC profile tells."""
+    """An ICC profile describes the values."""
 
     data: bytes
 
 
-Colours = Srgb | Gamma | Profile
+ColourSpace = Srgb | Gamma | Profile
 
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -45,18 +44,18 @@ _DEVICES = frozenset({"mntr", "scnr", "prtr", "spac"})
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "LA": "GRAY", "CMYK": "CMYK"}
 
 _SRGB_GAMMA = 1 / 2.2
-_SAME_GAMMA = 0.05
-"""As in libpng, gammas that differ less are taken for sRGB's."""
+_GAMMA_TOLERANCE = 0.05
+"""Gammas that differ less count as sRGB's, as in libpng."""
 
-_SAME_PRIMARIES = 0.01
-_GAMMAS = 0.1, 10.0
-"""The least and the greatest exponent that can be meant."""
+_PRIMARIES_TOLERANCE = 0.01
+_EXPONENT_RANGE = 0.1, 10.0
+"""Exponents outside of this range are ignored as damaged."""
 
-_SAME_VALUES = 2
-"""Profiles that move no value farther are sRGB's; the values stay as they are then."""
+_VALUE_TOLERANCE = 2
+"""Profiles that change no value by more count as sRGB; the values then stay the same."""
 
-_LIGHT_GREY, _LEAST_STEP, _LEAST_CONTRAST = 192, 16, 128
-"""Profiles that bring black closer to white, or to a light grey, are broken."""
+_LIGHT_GREY, _MIN_STEP, _MIN_CONTRAST = 192, 16, 128
+"""Profiles that bring black closer to white, or to a light grey, are ignored as broken."""
 
 _STEPS = (*range(0, 256, 32), 255)
 _PROBE = bytes(
@@ -69,13 +68,13 @@ _CICP_CURVES = {4: icc.power_curve(2.2), 8: icc.power_curve(1.0), 13: icc.SRGB_C
 _CICP_RGB_FULL_RANGE = b"\0\1"
 
 
-def declared(source: Source) -> list[Colours]:
-    """Return what a file says of its colours; the first that can be used counts.
+def declared_spaces(source: StrippedFile) -> list[ColourSpace]:
+    """Return the colour spaces that a file declares; the first usable one counts.
 
     The order is that of the PNG specification (third edition, 4.3): cICP, iCCP, sRGB, then gAMA
-    with cHRM. What cannot be meant is left out.
+    with cHRM. Invalid declarations are left out.
     """
-    found: list[Colours | None] = []
+    found: list[ColourSpace | None] = []
     chunks = source.contents.ancillary if source.contents else {}
     if b"cICP" in chunks:
         found.append(_from_cicp(chunks[b"cICP"]))
@@ -85,31 +84,31 @@ def declared(source: Source) -> list[Colours]:
         found.append(Srgb.SRGB)
     if source.contents:
         found.append(_from_gamma(source.contents))
-    return [each for each in found if each is not None]
+    return [space for space in found if space is not None]
 
 
-def to_srgb(picture: Image.Image, colours: Iterable[Colours]) -> Image.Image:
-    """Return a picture whose values are sRGB's, with the same alpha; it may be `picture` itself.
+def to_srgb(picture: Image.Image, colours: Iterable[ColourSpace]) -> Image.Image:
+    """Return the picture in sRGB with the same alpha; it may be `picture` itself.
 
     `picture` is of a mode L, LA, RGB, RGBA, CMYK or, with 16 bits, I;16, and may be changed. A
-    profile that is broken or of another kind of colours is ignored. Values that are sRGB's already
-    stay bit for bit.
+    profile that is broken or for another mode is ignored. Values that are sRGB already stay bit for
+    bit.
     """
-    for each in colours:
-        match each:
+    for space in colours:
+        match space:
             case Srgb():
                 return picture
             case Gamma(exponent):
-                return picture if picture.mode == "CMYK" else _with_gamma(picture, exponent)
+                return picture if picture.mode == "CMYK" else _apply_gamma(picture, exponent)
             case Profile(data):
-                converted = _with_profile(picture, data)
+                converted = _apply_profile(picture, data)
                 if converted is not None:
                     return converted
     return picture
 
 
 def to_8_bits(picture: Image.Image) -> Image.Image:
-    """Return grey of 16 bits as L; `convert` alone would cut, not scale."""
+    """Return 16-bit grey as L; `convert` alone would clip values instead of scaling."""
     return picture.convert("I").point(_scale).convert("L")
 
 
@@ -117,11 +116,11 @@ def _scale_to_8_bits(value: float) -> float:
     return value * (1 / 257) + 0.5
 
 
-# Pillow derives a linear transform of wide pixels from such functions; its types know tables only.
+# Pillow accepts linear functions for wide pixels; its type hints know only tables.
 _scale: Callable[[int], float] = _scale_to_8_bits
 
 
-def _from_cicp(data: bytes) -> Colours | None:
+def _from_cicp(data: bytes) -> ColourSpace | None:
     primaries = _CICP_PRIMARIES.get(data[0]) if len(data) == 4 else None  # noqa: PLR2004
     curve = _CICP_CURVES.get(data[1]) if primaries else None
     if primaries is None or curve is None or data[2:] != _CICP_RGB_FULL_RANGE:
@@ -132,24 +131,24 @@ def _from_cicp(data: bytes) -> Colours | None:
     return Profile(profile) if profile else None
 
 
-def _from_gamma(contents: png.Contents) -> Colours | None:
-    """Read gAMA and cHRM; without gAMA, cHRM says nothing of use."""
+def _from_gamma(contents: png.ImageData) -> ColourSpace | None:
+    """Read gAMA and cHRM; cHRM is of no use without gAMA."""
     data = contents.ancillary.get(b"gAMA", b"")
     exponent = int.from_bytes(data, "big") / 100_000
-    if len(data) != 4 or not _GAMMAS[0] <= exponent <= _GAMMAS[1]:  # noqa: PLR2004
+    if len(data) != 4 or not _EXPONENT_RANGE[0] <= exponent <= _EXPONENT_RANGE[1]:  # noqa: PLR2004
         return None
     chromaticities = _chromaticities(contents)
     if chromaticities and contents.colour_type not in {0, 4}:
         profile = icc.profile(chromaticities, icc.power_curve(1 / exponent))
         if profile:
             return Profile(profile)
-    if abs(exponent / _SRGB_GAMMA - 1) <= _SAME_GAMMA:
+    if abs(exponent / _SRGB_GAMMA - 1) <= _GAMMA_TOLERANCE:
         return Srgb.SRGB
     return Gamma(exponent)
 
 
-def _chromaticities(contents: png.Contents) -> icc.Chromaticities | None:
-    """Return those of cHRM, or None where they are missing or sRGB's."""
+def _chromaticities(contents: png.ImageData) -> icc.Chromaticities | None:
+    """Return the chromaticities of cHRM, or None if they are missing or sRGB's."""
     data = contents.ancillary.get(b"cHRM", b"")
     if len(data) != 32:  # noqa: PLR2004
         return None
@@ -158,32 +157,35 @@ def _chromaticities(contents: png.Contents) -> icc.Chromaticities | None:
     )
     found = (a, b, c, d, e, f, g, h)
     same = all(
-        abs(one - other) <= _SAME_PRIMARIES for one, other in zip(found, icc.SRGB, strict=True)
+        abs(one - other) <= _PRIMARIES_TOLERANCE for one, other in zip(found, icc.SRGB, strict=True)
     )
     return None if same else found
 
 
-def _with_gamma(picture: Image.Image, exponent: float) -> Image.Image:
-    most = 65535 if picture.mode == "I;16" else 255
-    table = [round(255 * _srgb((value / most) ** (1 / exponent))) for value in range(most + 1)]
+def _apply_gamma(picture: Image.Image, exponent: float) -> Image.Image:
+    maximum = 65535 if picture.mode == "I;16" else 255
+    table = [
+        round(255 * _encode_srgb((value / maximum) ** (1 / exponent)))
+        for value in range(maximum + 1)
+    ]
     if picture.mode == "I;16":
         return picture.convert("I").point(table, "L")
-    return _with_table(picture, table)
+    return _apply_table(picture, table)
 
 
-def _srgb(light: float) -> float:
+def _encode_srgb(light: float) -> float:
     return 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055  # noqa: PLR2004
 
 
-def _with_table(picture: Image.Image, table: list[int]) -> Image.Image:
-    """Replace all values but those of alpha."""
+def _apply_table(picture: Image.Image, table: list[int]) -> Image.Image:
+    """Replace all values except alpha."""
     bands = len(picture.getbands())
     alpha = picture.mode in {"LA", "RGBA"}
     return picture.point(table * (bands - alpha) + list(range(256)) * alpha)
 
 
-def _with_profile(picture: Image.Image, data: bytes) -> Image.Image | None:
-    """Return the picture in sRGB, or None where the profile does not go with it."""
+def _apply_profile(picture: Image.Image, data: bytes) -> Image.Image | None:
+    """Return the picture in sRGB, or None if the profile does not fit it."""
     if picture.mode == "I;16":
         picture = to_8_bits(picture)
     space = _SPACES.get(picture.mode)
@@ -192,16 +194,16 @@ def _with_profile(picture: Image.Image, data: bytes) -> Image.Image | None:
         described = profile.profile.xcolor_space.strip(), profile.profile.device_class
         if space is None or described[0] != space or described[1] not in _DEVICES:
             return None
-        return (_with_grey_profile if space == "GRAY" else _with_colour_profile)(picture, profile)
+        return (_apply_grey_profile if space == "GRAY" else _apply_colour_profile)(picture, profile)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 
 
-def _with_colour_profile(
+def _apply_colour_profile(
     picture: Image.Image, profile: ImageCms.ImageCmsProfile
 ) -> Image.Image | None:
     transform = _transform(profile, picture.mode, "RGBA" if picture.mode == "RGBA" else "RGB")
-    if not _plausible(transform, picture.mode):
+    if not _is_plausible(transform, picture.mode):
         return None
     if picture.mode == "CMYK":
         return ImageCms.applyTransform(picture, transform)
@@ -210,18 +212,18 @@ def _with_colour_profile(
     return picture
 
 
-def _with_grey_profile(
+def _apply_grey_profile(
     picture: Image.Image, profile: ImageCms.ImageCmsProfile
 ) -> Image.Image | None:
-    made = ImageCms.applyTransform(_row(range(256)), _transform(profile, "L", "RGB"))
-    if made is None:
+    converted = ImageCms.applyTransform(_row(range(256)), _transform(profile, "L", "RGB"))
+    if converted is None:
         return None
-    table = list(made.getchannel("G").tobytes())
-    if table[-1] - table[0] < _LEAST_CONTRAST or table[_LIGHT_GREY] - table[0] < _LEAST_STEP:
+    table = list(converted.getchannel("G").tobytes())
+    if table[-1] - table[0] < _MIN_CONTRAST or table[_LIGHT_GREY] - table[0] < _MIN_STEP:
         return None
-    if max(abs(value - grey) for grey, value in enumerate(table)) <= _SAME_VALUES:
+    if max(abs(value - grey) for grey, value in enumerate(table)) <= _VALUE_TOLERANCE:
         return picture
-    return _with_table(picture, table)
+    return _apply_table(picture, table)
 
 
 def _transform(
@@ -231,18 +233,18 @@ def _transform(
     return ImageCms.buildTransform(profile, srgb, mode, target, _INTENT, _FLAGS)
 
 
-def _plausible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether black and white stay apart, and a grey lies between."""
+def _is_plausible(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether black, a light grey and white stay distinct and in order."""
     greys = (0, _LIGHT_GREY, 255)
     if mode == "CMYK":
         probe = Image.merge(mode, [Image.new("L", (3, 1))] * 3 + [_row(255 - v for v in greys)])
     else:
         probe = _row(greys).convert(mode)
-    made = ImageCms.applyTransform(probe, transform)
-    if made is None:
+    converted = ImageCms.applyTransform(probe, transform)
+    if converted is None:
         return False
-    dark, grey, light = made.convert("L").tobytes()
-    return light - dark >= _LEAST_CONTRAST and dark + _LEAST_STEP <= grey <= light
+    dark, grey, light = converted.convert("L").tobytes()
+    return light - dark >= _MIN_CONTRAST and dark + _MIN_STEP <= grey <= light
 
 
 def _row(values: Iterable[int]) -> Image.Image:
@@ -252,8 +254,8 @@ def _row(values: Iterable[int]) -> Image.Image:
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     probe = Image.frombytes("RGB", (len(_PROBE) // 3, 1), _PROBE)
-    made = ImageCms.applyTransform(probe.convert(mode), transform)
-    if made is None:
+    converted = ImageCms.applyTransform(probe.convert(mode), transform)
+    if converted is None:
         return False
-    values = made.convert("RGB").tobytes()
-    return max(abs(a - b) for a, b in zip(values, _PROBE, strict=True)) <= _SAME_VALUES
+    values = converted.convert("RGB").tobytes()
+    return max(abs(a - b) for a, b in zip(values, _PROBE, strict=True)) <= _VALUE_TOLERANCE

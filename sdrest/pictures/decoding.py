@@ -1,7 +1,7 @@
-"""Uploaded files become pictures: upright, in sRGB, with the transparency that they have.
+"""Decodes uploaded files as pictures: upright, in sRGB, with their transparency.
 
-A file is recognised by its content and decoded by an explicit list of decoders; whatever is wrong
-with it is a `PictureError` with a sentence for the client.
+Files are recognised by their content and decoded by an explicit list of decoders. Every problem is
+a `PictureError` with a sentence for the client.
 """
 
 import io
@@ -12,26 +12,26 @@ from PIL import Image, UnidentifiedImageError
 
 from sdrest import png
 from sdrest.errors import SdrestError
-from sdrest.params import SIZE_MULTIPLE
-from sdrest.pictures.colours import Colours, declared, to_8_bits, to_srgb
-from sdrest.pictures.files import Source, source
+from sdrest.parameter_values import SIZE_MULTIPLE
+from sdrest.pictures.colours import ColourSpace, declared_spaces, to_8_bits, to_srgb
+from sdrest.pictures.files import StrippedFile, strip_metadata
 from sdrest.pictures.orientation import orientation
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-"""Pillow's decoders that an upload may reach; it has forty more, one of them a PostScript."""
+"""The decoders of Pillow that uploads may reach; it has forty more, PostScript among them."""
 
 MAX_SIDE = 16_384
-"""Longest side in pixels: a picture of one pixel's width would else grow 64 times when fitted."""
+"""Longest side in pixels: otherwise a picture one pixel wide would grow 64 times when fitted."""
 
-MOST_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
-"""More pixels than the padding for the scripts adds to any picture."""
+MAX_PADDING = 2 * SIZE_MULTIPLE * (MAX_SIDE + SIZE_MULTIPLE)
+"""Upper bound of the pixels that padding for the scripts adds to a picture."""
 
 Size = tuple[int, int]
 
-# Between its limit and twice as much Pillow only warns; here the limit is the limit.
+# Pillow only warns between its limit and twice as much; treat the warning as an error.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
-_TURNS = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -50,75 +50,73 @@ _GREY_ALPHA = 4  # PNG's colour type
 class PictureError(SdrestError):
     """The file cannot be used as a picture."""
 
-    default_message = "The file is no picture that can be used."
+    default_message = "The file cannot be used as a picture."
 
 
 def decode(path: Path, *, max_pixels: int, colours: bool = True) -> Image.Image:
-    """Decode an upload; size and format are known before any pixel is.
+    """Decode an upload; its size and format are checked before pixels are decoded.
 
-    The picture is of a mode 1, L, LA, P, PA, RGB, RGBA or CMYK, without metadata but a colour that
-    is transparent. Without `colours` its values stay those of the file.
+    The picture has the mode 1, L, LA, P, PA, RGB, RGBA or CMYK, and no metadata except a
+    transparent colour. Without `colours` its values stay those of the file.
     """
     # Decoders such as GIF's reserve memory when they open. The limit holds for all of Pillow, which
     # later pads a picture that was just small enough.
-    Image.MAX_IMAGE_PIXELS = max_pixels + MOST_PADDING
+    Image.MAX_IMAGE_PIXELS = max_pixels + MAX_PADDING
     try:
-        found = _source(path.read_bytes(), max_pixels)
-        with Image.open(io.BytesIO(found.file), formats=FORMATS) as picture:
+        stripped = _read(path.read_bytes(), max_pixels)
+        with Image.open(io.BytesIO(stripped.file), formats=FORMATS) as picture:
             check_size(picture.size, max_pixels)
             picture.load()
-            return _meant(picture, found, colours=colours)
+            return _apply_metadata(picture, stripped, colours=colours)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PictureError(f"Has too many pixels. {_allowed(max_pixels)}") from None
+        raise PictureError(f"Has too many pixels. {_describe_limits(max_pixels)}") from None
     except UnidentifiedImageError as error:
-        raise PictureError(_DAMAGED if found.contents else _UNKNOWN) from error
+        raise PictureError(_DAMAGED if stripped.contents else _UNKNOWN) from error
     except PictureError:
         raise
-    except Exception as error:  # decoders raise whatever a broken file makes them
+    except Exception as error:  # decoders raise anything for a broken file
         raise PictureError(_DAMAGED) from error
 
 
 def check_size(size: Size, max_pixels: int) -> None:
-    """Raise `PictureError` for more pixels than are allowed."""
+    """Raise `PictureError` if a picture has too many pixels."""
     width, height = size
     if width * height > max_pixels or max(size) > MAX_SIDE:
-        raise PictureError(f"Has {width}x{height} pixels. {_allowed(max_pixels)}")
+        raise PictureError(f"Has {width}x{height} pixels. {_describe_limits(max_pixels)}")
 
 
-def _source(data: bytes, max_pixels: int) -> Source:
-    """Check the size of a PNG before its chunks are gathered."""
+def _read(data: bytes, max_pixels: int) -> StrippedFile:
+    """Strip the metadata; check the size of a PNG before its chunks are collected."""
     if data.startswith(png.SIGNATURE):
         size = png.size(lambda position, length: data[position : position + length])
         check_size(size, max_pixels)
-    return source(data)
+    return strip_metadata(data)
 
 
-def _allowed(max_pixels: int) -> str:
+def _describe_limits(max_pixels: int) -> str:
     return f"At most {max_pixels} pixels, and {MAX_SIDE} to a side, are allowed."
 
 
-def _meant(picture: Image.Image, found: Source, *, colours: bool) -> Image.Image:
-    """Apply what the file says of its pixels: transparency, colours, orientation."""
-    spaces = declared(found) if colours else []
-    if found.contents:
-        _scale_transparent_colour(picture, found.contents)
-    meant: Image.Image = picture
+def _apply_metadata(picture: Image.Image, stripped: StrippedFile, *, colours: bool) -> Image.Image:
+    """Apply the file's transparent colour, colour space and orientation."""
+    colour_spaces = declared_spaces(stripped) if colours else []
+    if stripped.contents:
+        _scale_transparent_colour(picture, stripped.contents)
+    result: Image.Image = picture
     if picture.mode.startswith("I"):
-        meant = _from_16_bits(picture, spaces)
-    elif spaces:
-        meant = to_srgb(_plain(picture, found.contents), spaces)
-    turn = _TURNS.get(orientation(found.exif, found.xmp))
-    return meant.copy() if turn is None and meant is picture else _turned(meant, turn)
+        result = _from_16_bits(picture, colour_spaces)
+    elif colour_spaces:
+        result = to_srgb(_to_convertible_mode(picture, stripped.contents), colour_spaces)
+    turn = _TRANSPOSITIONS.get(orientation(stripped.exif, stripped.xmp))
+    if turn is not None:
+        return result.transpose(turn)
+    return result.copy() if result is picture else result
 
 
-def _turned(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _plain(picture: Image.Image, contents: png.Contents | None) -> Image.Image:
+def _to_convertible_mode(picture: Image.Image, contents: png.ImageData | None) -> Image.Image:
     """Return a copy in a mode whose colours can be converted, with alpha in a band of its own."""
     if contents and contents.colour_type == _GREY_ALPHA:
-        return picture.convert("LA")  # Pillow decodes those of 16 bits as RGBA
+        return picture.convert("LA")  # Pillow decodes 16-bit ones as RGBA
     if picture.has_transparency_data:
         return picture.convert("LA" if picture.mode in {"L", "LA"} else "RGBA")
     if picture.mode in {"1", "L"}:
@@ -126,7 +124,7 @@ def _plain(picture: Image.Image, contents: png.Contents | None) -> Image.Image:
     return picture.convert("CMYK" if picture.mode == "CMYK" else "RGB")
 
 
-def _from_16_bits(picture: Image.Image, colours: list[Colours]) -> Image.Image:
+def _from_16_bits(picture: Image.Image, colours: list[ColourSpace]) -> Image.Image:
     grey = to_srgb(picture, colours)
     grey = grey if grey.mode == "L" else to_8_bits(grey)
     transparent = picture.info.get("transparency")
@@ -137,8 +135,8 @@ def _from_16_bits(picture: Image.Image, colours: list[Colours]) -> Image.Image:
     return grey
 
 
-def _scale_transparent_colour(picture: Image.Image, contents: png.Contents) -> None:
-    """Bring tRNS to the depth that Pillow has brought the pixels to."""
+def _scale_transparent_colour(picture: Image.Image, contents: png.ImageData) -> None:
+    """Scale tRNS to the depth that Pillow converted the pixels to."""
     transparent = picture.info.get("transparency")
     if picture.mode == "L" and isinstance(transparent, int):
         picture.info["transparency"] = transparent * 255 // (2**contents.depth - 1)

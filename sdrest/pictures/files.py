@@ -1,7 +1,7 @@
-"""What of an uploaded file decides about its picture. Pure; knows containers, no pixels.
+"""Separates a file's metadata from its pixels. Pure; knows containers, not pixels.
 
-Metadata that are damaged must not keep sound pixels from being decoded. So each file becomes one
-without them, and what matters of them is returned beside it.
+Damaged metadata must not prevent intact pixels from being decoded. So files are decoded without
+metadata, and the metadata that affect the picture are returned beside them.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sdrest import png
 
-MOST_PROFILE = 16 * 1024 * 1024
-"""Bytes of the largest ICC profile that is read; those of printers have about 3 MB."""
+MAX_PROFILE_BYTES = 16 * 1024 * 1024
+"""Limit of an ICC profile; profiles of printers have about 3 MB."""
 
 _JPEG, _RIFF = b"\xff\xd8\xff", b"RIFF"
 _GIF = (b"GIF87a", b"GIF89a")
@@ -24,55 +24,55 @@ _ICC_HEAD = len(_ICC) + 2  # then a segment's number, from 1, and how many there
 _FILL, _SOI, _EOI, _SOS = 0xFF, 0xD8, 0xD9, 0xDA
 _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _NEEDED = {*range(0xC0, 0xD0), *range(0xDB, _APP0)}  # markers of tables and frames
-_LEAST_JFIF, _LEAST_ADOBE = 14, 12
+_MIN_JFIF, _MIN_ADOBE = 14, 12
 
-_MOST_PARTS = 100_000
-"""Most segments or chunks that are looked at; pictures have some hundreds."""
+_MAX_PARTS = 100_000
+"""Limit of segments or chunks; pictures have some hundreds."""
 
-_MOST_BLOCKS = 1_000_000
-"""Most blocks of a GIF's extensions, of up to 255 bytes each."""
+_MAX_BLOCKS = 1_000_000
+"""Limit of a GIF's extension blocks, of up to 255 bytes each."""
 
 _WEBP_METADATA = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
-"""WebP's chunks of metadata, and the flags of VP8X that tell of them."""
+"""WebP's metadata chunks, and their flags in VP8X."""
 
 _WEBP_PIXELS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file to decode, and what tells how its pixels are meant.
+class StrippedFile:
+    """A file without metadata, and the metadata that affect its picture.
 
-    `exif` is a TIFF structure, `icc` a profile, `contents` what else a PNG says of its colours.
+    `exif` is a TIFF structure, `icc` a profile, `contents` holds a PNG's chunks on colours.
     """
 
     file: bytes
     exif: bytes = b""
     xmp: bytes = b""
     icc: bytes = b""
-    contents: png.Contents | None = None
+    contents: png.ImageData | None = None
 
 
-def source(data: bytes) -> Source:
-    """Return what decides about the picture in a file's bytes; unknown files stay as they are.
+def strip_metadata(data: bytes) -> StrippedFile:
+    """Return a file's bytes without metadata; unknown formats stay unchanged.
 
-    Raises `BrokenPngError` for a PNG that is damaged where it matters.
+    Raises `BrokenPngError` for a PNG whose critical chunks are damaged.
     """
     if data.startswith(png.SIGNATURE):
-        return _png(png.contents(data))
+        return _png(png.read_image_data(data))
     if data.startswith(_JPEG):
         return _jpeg(data)
     if data.startswith(_RIFF) and data[8:12] == b"WEBP":
         return _webp(data)
     if data.startswith(_GIF):
-        return Source(_gif(data))
-    return Source(data)
+        return StrippedFile(_gif(data))
+    return StrippedFile(data)
 
 
-def _png(contents: png.Contents) -> Source:
-    exif = contents.ancillary.get(b"eXIf", b"") or _hexadecimal(
+def _png(contents: png.ImageData) -> StrippedFile:
+    exif = contents.ancillary.get(b"eXIf", b"") or _decode_hexadecimal(
         contents.texts.get(b"Raw profile type exif", b"")
     )
-    return Source(
+    return StrippedFile(
         contents.encode(),
         exif=exif.removeprefix(_EXIF),
         xmp=contents.texts.get(b"XML:com.adobe.xmp", b""),
@@ -84,23 +84,23 @@ def _png(contents: png.Contents) -> Source:
 def _png_profile(data: bytes) -> bytes:
     """Return the profile of an iCCP chunk: a name, a method, which is 0, and compressed data."""
     compressed = data.partition(b"\0")[2]
-    return png.inflate(compressed[1:], MOST_PROFILE) if compressed[:1] == b"\0" else b""
+    return png.inflate(compressed[1:], MAX_PROFILE_BYTES) if compressed[:1] == b"\0" else b""
 
 
-def _hexadecimal(text: bytes) -> bytes:
-    """Return the data of a text as ImageMagick writes profiles: two lines, then digits."""
+def _decode_hexadecimal(text: bytes) -> bytes:
+    """Return the data of a profile as ImageMagick writes it in a text: two lines, then digits."""
     try:
         return bytes.fromhex("".join(text.decode("ascii").split("\n")[3:]))
     except ValueError:
         return b""
 
 
-def _jpeg(data: bytes) -> Source:
-    """Leave out APPn and comments but JFIF and Adobe, by which decoders tell colour spaces.
+def _jpeg(data: bytes) -> StrippedFile:
+    """Remove APPn and comments except JFIF and Adobe, from which decoders take the colour space.
 
-    Without the index of several pictures (MPF) a file is its first one.
+    Without the index of several pictures (MPF) only the first one is decoded.
     """
-    kept: list[bytes] = [data[:2]]
+    parts: list[bytes] = [data[:2]]
     exif, xmp = b"", b""
     profile: list[bytes] = []
     for marker, segment in _segments(data):
@@ -112,18 +112,17 @@ def _jpeg(data: bytes) -> Source:
         elif marker == _APP2 and content.startswith(_ICC):
             profile.append(content)
         elif not _is_metadata(marker, content):
-            kept.append(segment)
-    return Source(b"".join(kept), exif, xmp, _joined(profile))
+            parts.append(segment)
+    return StrippedFile(b"".join(parts), exif, xmp, _join_profile(profile))
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield markers and segments up to the scan, which is yielded with all that follows.
+    """Yield markers and segments; the last one is the scan with everything after it.
 
-    What is no segment is skipped, whole images among it: the previews within metadata whose length
-    is wrong.
+    Bytes outside of segments are skipped, including previews inside metadata with a wrong length.
     """
     position = 2
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         start = data.find(b"\xff", position)
         if start < 0 or start + 4 > len(data):
             return
@@ -138,10 +137,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield marker, data[start:]
             return
         elif _APP0 <= marker <= _APP15 or marker == _COM:
-            whole = end <= len(data) and data[end : end + 1] == b"\xff" and end >= start + 4
-            if whole:
+            complete = end <= len(data) and data[end : end + 1] == b"\xff" and end >= start + 4
+            if complete:
                 yield marker, data[start:end]
-            position = end if whole else start + 4
+            position = end if complete else start + 4
         elif marker in _NEEDED and end >= start + 4:
             yield marker, data[start:end]
             position = end
@@ -151,14 +150,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _is_metadata(marker: int, content: bytes) -> bool:
     if marker == _APP0:
-        return not (content.startswith(b"JFIF\0") and len(content) >= _LEAST_JFIF)
+        return not (content.startswith(b"JFIF\0") and len(content) >= _MIN_JFIF)
     if marker == _APP14:
-        return not (content.startswith(b"Adobe") and len(content) >= _LEAST_ADOBE)
+        return not (content.startswith(b"Adobe") and len(content) >= _MIN_ADOBE)
     return _APP0 <= marker <= _APP15 or marker == _COM
 
 
-def _joined(parts: list[bytes]) -> bytes:
-    """Return the profile that segments hold, in the order of their numbers, if all are there."""
+def _join_profile(parts: list[bytes]) -> bytes:
+    """Return the profile that the segments hold; empty if one is missing."""
     parts = sorted(part for part in parts if len(part) > _ICC_HEAD)
     numbers = [part[len(_ICC)] for part in parts]
     if numbers != list(range(1, len(parts) + 1)) or {part[13] for part in parts} != {len(parts)}:
@@ -166,45 +165,45 @@ def _joined(parts: list[bytes]) -> bytes:
     return b"".join(part[_ICC_HEAD:] for part in parts)
 
 
-def _webp(data: bytes) -> Source:
-    kept: list[bytes] = []
+def _webp(data: bytes) -> StrippedFile:
+    parts: list[bytes] = []
     metadata: dict[bytes, bytes] = {}
     position = 12
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if position + 8 > len(data):
             break
         kind = data[position : position + 4]
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         content = data[position + 8 : position + 8 + size]
-        whole = len(content) == size
+        complete = len(content) == size
         position += 8 + size + size % 2
-        if kind in _WEBP_METADATA and whole:
+        if kind in _WEBP_METADATA and complete:
             metadata.setdefault(kind, content)
         if kind not in _WEBP_PIXELS:
             continue
         if kind == b"VP8X" and content:
             content = bytes([content[0] & ~sum(_WEBP_METADATA.values())]) + content[1:]
-        kept.append(kind + size.to_bytes(4, "little") + content + b"\0" * (whole and size % 2))
-    chunks = b"WEBP" + b"".join(kept)
+        parts.append(kind + size.to_bytes(4, "little") + content + b"\0" * (complete and size % 2))
+    chunks = b"WEBP" + b"".join(parts)
     profile = metadata.get(b"ICCP", b"")
-    return Source(
+    return StrippedFile(
         _RIFF + len(chunks).to_bytes(4, "little") + chunks,
         metadata.get(b"EXIF", b"").removeprefix(_EXIF),
         metadata.get(b"XMP ", b""),
-        profile if len(profile) <= MOST_PROFILE else b"",
+        profile if len(profile) <= MAX_PROFILE_BYTES else b"",
     )
 
 
 def _gif(data: bytes) -> bytes:
-    """Leave out extensions before the first picture, but a sound one on its transparency."""
+    """Remove extensions before the first picture, except a valid one on its transparency."""
     flags = int.from_bytes(data[10:11])
     start = position = _GIF_HEAD + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0)
     control = b""
     parts = 0
-    while data[position : position + 1] == b"!" and parts < _MOST_BLOCKS:
+    while data[position : position + 1] == b"!" and parts < _MAX_BLOCKS:
         label, first = data[position + 1 : position + 2], position
         position += 2
-        while position < len(data) and data[position] and parts < _MOST_BLOCKS:
+        while position < len(data) and data[position] and parts < _MAX_BLOCKS:
             position += 1 + data[position]
             parts += 1
         position += 1

@@ -1,4 +1,4 @@
-"""ICC profiles of RGB spaces that chromaticities and a curve describe. Pure.
+"""Builds ICC profiles of RGB spaces from chromaticities and a curve. Pure.
 
 The layout is that of ICC.1:2010 (version 4.3), the adaptation to its white point Bradford's.
 """
@@ -36,14 +36,14 @@ SRGB_CURVE = b"para\0\0\0\0\0\x03\0\0" + struct.pack(
 
 
 def profile(chromaticities: Chromaticities, curve: bytes) -> bytes | None:
-    """Return the profile of an RGB space, or None where the chromaticities are none of a space."""
-    colorants = _colorants(chromaticities)
-    if colorants is None:
+    """Return the profile of an RGB space, or None if the chromaticities are invalid."""
+    primaries_in_d50 = _adapted_primaries(chromaticities)
+    if primaries_in_d50 is None:
         return None
     tags = [(b"wtpt", _xyz(_D50))]
     tags += [
         (name, _xyz(each))
-        for name, each in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)
+        for name, each in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries_in_d50, strict=True)
     ]
     curve += b"\0" * (-len(curve) % 4)
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
@@ -60,7 +60,7 @@ def profile(chromaticities: Chromaticities, curve: bytes) -> bytes | None:
     return header + table + data
 
 
-def _colorants(chromaticities: Chromaticities) -> Matrix | None:
+def _adapted_primaries(chromaticities: Chromaticities) -> Matrix | None:
     """Return XYZ of full red, green and blue, adapted to D50."""
     points = [(chromaticities[at], chromaticities[at + 1]) for at in range(0, 8, 2)]
     if any(x < 0 or y <= 0 or x + y > 1 for x, y in points):
@@ -70,7 +70,7 @@ def _colorants(chromaticities: Chromaticities) -> Matrix | None:
     if inverse is None:
         return None
     amounts = _times(inverse, white)
-    if min(amounts) <= 0:  # white is no mixture of the three
+    if min(amounts) <= 0:  # white is not a mixture of the primaries
         return None
     seen, wanted = _times(_BRADFORD, white), _times(_BRADFORD, _D50)
     back = _inverse(_BRADFORD)
@@ -101,7 +101,7 @@ def _times(matrix: Matrix, vector: Vector) -> Vector:
 def _inverse(matrix: Matrix) -> Matrix | None:
     (a, b, c), (d, e, f), (g, h, i) = matrix
     determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    if abs(determinant) < 1e-6:  # noqa: PLR2004 (the primaries lie on a line)
+    if abs(determinant) < 1e-6:  # noqa: PLR2004 (the primaries are collinear)
         return None
     rows = (
         (e * i - f * h, c * h - b * i, b * f - c * e),

@@ -1,10 +1,10 @@
-"""What a mask means: which of its pixels are repainted.
+"""Decides which pixels of a mask are repainted.
 
-People send masks of several makers. `meaning` tells them apart, by shares of pixels alone:
+Masks come from different programs. `classify` distinguishes them by shares of pixels:
 
 | See-through pixels | The other pixels | Repainted |
 |---|---|---|
-| none | greys, or colours that are no brush on black | what is light: 128 or more |
+| none | greys, or colours other than a brush on black | what is light: 128 or more |
 | none | black and a brush of any saturated colour | what the brush painted |
 | none | one saturated colour alone | everything |
 | at most three quarters | those of the image itself | the hole: what is see-through |
@@ -17,8 +17,8 @@ People send masks of several makers. `meaning` tells them apart, by shares of pi
 | little of the rim | white, one grey, or saturated colours | the hole |
 | some | a picture: many greys or dull colours | the hole |
 
-See-through pixels have an alpha below 128, whatever colour lies below it. A mask that is the wrong
-way round cannot be told from one that is not, and is taken as it is.
+See-through pixels have an alpha below 128, whatever colour lies below it. An inverted mask cannot
+be recognised, and is taken as it is.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from PIL import Image, ImageChops
 from sdrest.pictures.decoding import Size
 
 THRESHOLD = 128
-"""Mask pixels from this on are repainted; inpaint.py draws the line at 0.5 of 255."""
+"""Mask pixels from this value on are repainted; inpaint.py uses 0.5 of 255."""
 
 EMPTY = (
     "Has nothing to repaint. White parts of a mask are repainted, black parts are kept; "
@@ -37,7 +37,7 @@ EMPTY = (
 )
 
 _FAINTEST = 26
-"""Where nothing has an alpha of 128, pixels from this alpha on are painted."""
+"""If no pixel has an alpha of 128, pixels from this alpha on count as painted."""
 
 _DARK, _WHITE = 48, 208
 """Black is below the first in all channels, white from the second on."""
@@ -54,7 +54,7 @@ _RIM = 0.45
 _HALF = 0.5
 
 
-class Meaning(Enum):
+class MaskKind(Enum):
     """Which pixels of a mask are repainted."""
 
     LIGHT = auto()
@@ -68,8 +68,8 @@ class Meaning(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """What is seen of a mask, as shares from 0 to 1.
+class MaskStatistics:
+    """Measurements of a mask; shares are from 0 to 1.
 
     `see_through` and `rim_see_through` are of all pixels and of those at the edge; the others are
     of those that are not see-through, each of which is dark, white, saturated or between.
@@ -82,43 +82,43 @@ class Traits:
     saturated: float = 0.0
     between: float = 0.0
     flat: bool = False
-    """Whether the others are of about one lightness."""
+    """Whether the others have about the same lightness."""
 
     faint: bool = False
     """Whether no pixel is more than half opaque."""
 
     copy: bool = False
-    """Whether the others are those of the image."""
+    """Whether the others equal those of the image."""
 
 
-def meaning(traits: Traits) -> Meaning:
-    """Return what is repainted. Pure; the module's table says the same in words."""
-    pure = traits.saturated + traits.white
-    painted = pure >= _MOST or traits.flat
-    few_greys = traits.between <= _MUCH
-    brush = traits.saturated > _FEW * (1 - traits.dark) and traits.between <= min(_MUCH, pure)
-    on_clear = traits.saturated >= _MUCH or (traits.faint and traits.white >= _MOST)
-    opaque = not traits.see_through
+def classify(stats: MaskStatistics) -> MaskKind:
+    """Return which pixels are repainted: the table of this module's docstring as rules."""
+    pure = stats.saturated + stats.white
+    painted = pure >= _MOST or stats.flat
+    few_greys = stats.between <= _MUCH
+    brush = stats.saturated > _FEW * (1 - stats.dark) and stats.between <= min(_MUCH, pure)
+    on_clear = stats.saturated >= _MUCH or (stats.faint and stats.white >= _MOST)
+    opaque = not stats.see_through
     rules = (
-        (opaque and brush and traits.dark >= _GROUND, Meaning.BRUSH),
-        (opaque and traits.flat and traits.saturated >= _COVERED, Meaning.BRUSH),
-        (opaque, Meaning.LIGHT),
-        (traits.copy and traits.see_through <= _MOST, Meaning.HOLE),
-        (not traits.dark + pure + traits.between, Meaning.LIGHT),
-        (traits.dark >= _ALL and traits.rim_see_through < _MOST, Meaning.HOLE),
-        (traits.dark >= _ALL, Meaning.LIGHT),
-        (brush and traits.dark >= _HALF, Meaning.BRUSH),
-        (few_greys and traits.dark >= _SOME and traits.saturated <= _FEW, Meaning.LIGHT),
-        (not painted or traits.rim_see_through < _RIM, Meaning.HOLE),
-        (on_clear, Meaning.BRUSH),
+        (opaque and brush and stats.dark >= _GROUND, MaskKind.BRUSH),
+        (opaque and stats.flat and stats.saturated >= _COVERED, MaskKind.BRUSH),
+        (opaque, MaskKind.LIGHT),
+        (stats.copy and stats.see_through <= _MOST, MaskKind.HOLE),
+        (not stats.dark + pure + stats.between, MaskKind.LIGHT),
+        (stats.dark >= _ALL and stats.rim_see_through < _MOST, MaskKind.HOLE),
+        (stats.dark >= _ALL, MaskKind.LIGHT),
+        (brush and stats.dark >= _HALF, MaskKind.BRUSH),
+        (few_greys and stats.dark >= _SOME and stats.saturated <= _FEW, MaskKind.LIGHT),
+        (not painted or stats.rim_see_through < _RIM, MaskKind.HOLE),
+        (on_clear, MaskKind.BRUSH),
     )
-    return next((each for applies, each in rules if applies), Meaning.LIGHT)
+    return next((each for applies, each in rules if applies), MaskKind.LIGHT)
 
 
-def read(picture: Image.Image, image: Image.Image | None = None) -> Image.Image:
-    """Return the mask that `picture` means, of mode L: what is `THRESHOLD` or more is repainted.
+def repainted_pixels(picture: Image.Image, image: Image.Image | None = None) -> Image.Image:
+    """Return a mask of mode L from a picture: pixels of `THRESHOLD` or more are repainted.
 
-    `image` is the picture to repaint, if that is known. Values of white on black stay as they are.
+    `image` is the picture to repaint, if known. A mask in white on black stays unchanged.
     """
     transparent = picture.has_transparency_data
     if not transparent and picture.mode in {"1", "L"}:
@@ -127,23 +127,23 @@ def read(picture: Image.Image, image: Image.Image | None = None) -> Image.Image:
     colours = picture if picture.mode == mode else picture.convert(mode)
     alpha = colours.getchannel("A") if transparent else None
     channels = _Channels(colours)
-    match meaning(_traits(channels, alpha, image)):
-        case Meaning.HOLE if alpha is not None:
+    match classify(_measure(channels, alpha, image)):
+        case MaskKind.HOLE if alpha is not None:
             return ImageChops.invert(alpha)
-        case Meaning.BRUSH:
-            return _brush(channels.high, alpha)
+        case MaskKind.BRUSH:
+            return _brush_mask(channels.high, alpha)
         case _:
-            return _on_black(colours).convert("L") if transparent else picture.convert("L")
+            return _flatten_on_black(colours).convert("L") if transparent else picture.convert("L")
 
 
-def fitted(mask: Image.Image, size: Size) -> Image.Image:
-    """Return a mask in the image's size, 255 where it is repainted, else 0."""
+def resize_to(mask: Image.Image, size: Size) -> Image.Image:
+    """Return a mask in the image's size: 255 where pixels are repainted, else 0."""
     return mask.resize(size, Image.Resampling.BILINEAR).point(_threshold)
 
 
 def is_empty(mask: Image.Image) -> bool:
     """Whether a mask of mode L repaints nothing."""
-    return _greatest(mask) < THRESHOLD
+    return _max_value(mask) < THRESHOLD
 
 
 class _Channels:
@@ -156,69 +156,73 @@ class _Channels:
         self.low = ImageChops.darker(ImageChops.darker(red, green), blue)
 
 
-def _traits(channels: _Channels, alpha: Image.Image | None, image: Image.Image | None) -> Traits:
+def _measure(
+    channels: _Channels, alpha: Image.Image | None, image: Image.Image | None
+) -> MaskStatistics:
     high, low = channels.high, channels.low
     see_through = rim = 0.0
     faint = copy = False
-    seen = Image.new("L", high.size, 255)
+    visible = Image.new("L", high.size, 255)
     if alpha is not None:
         clear = alpha.point(lambda value: 255 * (value < THRESHOLD))
-        see_through, rim = _share(clear), _rim(clear)
-        faint = _greatest(alpha) < THRESHOLD
+        see_through, rim = _share(clear), _rim_share(clear)
+        faint = _max_value(alpha) < THRESHOLD
         least = _FAINTEST if faint else THRESHOLD
-        seen = alpha.point(lambda value: 255 * (value >= least))
-        copy = bool(see_through) and image is not None and _is_copy(channels.colours, image, seen)
-    total = seen.histogram()[255]
+        visible = alpha.point(lambda value: 255 * (value >= least))
+        copy = (
+            bool(see_through) and image is not None and _is_copy(channels.colours, image, visible)
+        )
+    total = visible.histogram()[255]
     if not total:
-        return Traits(see_through, rim, faint=faint)
-    dark = sum(high.histogram(seen)[:_DARK])
-    white = sum(low.histogram(seen)[_WHITE:])
+        return MaskStatistics(see_through, rim, faint=faint)
+    dark = sum(high.histogram(visible)[:_DARK])
+    white = sum(low.histogram(visible)[_WHITE:])
     saturation = ImageChops.subtract(
         ImageChops.subtract(high, low), high.point(lambda v: (v - 1) // 2)
     )
-    painted = ImageChops.darker(seen, high.point(lambda value: 255 * (value >= _DARK)))
+    painted = ImageChops.darker(visible, high.point(lambda value: 255 * (value >= _DARK)))
     saturated = sum(saturation.histogram(painted)[1:])
-    return Traits(
+    return MaskStatistics(
         see_through,
         rim,
         dark / total,
         white / total,
         saturated / total,
         (total - dark - white - saturated) / total,
-        flat=_is_flat(high, seen),
+        flat=_is_flat(high, visible),
         faint=faint,
         copy=copy,
     )
 
 
-def _brush(high: Image.Image, alpha: Image.Image | None) -> Image.Image:
+def _brush_mask(high: Image.Image, alpha: Image.Image | None) -> Image.Image:
     painted = high if alpha is None else ImageChops.multiply(high, alpha)
-    threshold = max(1.0, min(_BRUSH_THRESHOLD, _greatest(painted) / 2))
+    threshold = max(1.0, min(_BRUSH_THRESHOLD, _max_value(painted) / 2))
     return painted.point([min(255, int(value * THRESHOLD / threshold)) for value in range(256)])
 
 
-def _on_black(picture: Image.Image) -> Image.Image:
+def _flatten_on_black(picture: Image.Image) -> Image.Image:
     flat = Image.new("RGB", picture.size, "black")
     flat.paste(picture, mask=picture)
     return flat
 
 
-def _is_copy(colours: Image.Image, image: Image.Image, seen: Image.Image) -> bool:
-    """Whether what is seen is the image's: on average to `_COPY` of 255, in a sample."""
+def _is_copy(colours: Image.Image, image: Image.Image, visible: Image.Image) -> bool:
+    """Whether the visible pixels are the image's: a mean difference of at most `_COPY`, sampled."""
     if colours.size != image.size:
         return False
     width, height = (min(side, _SAMPLE) for side in image.size)
     mine, theirs, counted = (
-        each.resize((width, height), Image.Resampling.NEAREST) for each in (colours, image, seen)
+        each.resize((width, height), Image.Resampling.NEAREST) for each in (colours, image, visible)
     )
     apart = ImageChops.difference(mine.convert("RGB"), theirs.convert("RGB")).convert("L")
     counts = apart.histogram(counted)
     return sum(value * count for value, count in enumerate(counts)) <= _COPY * sum(counts)
 
 
-def _is_flat(channel: Image.Image, seen: Image.Image) -> bool:
+def _is_flat(channel: Image.Image, visible: Image.Image) -> bool:
     """Whether all but a few values lie within `_FLAT`."""
-    counts = channel.histogram(seen)
+    counts = channel.histogram(visible)
     few = _FEW * sum(counts)
     least, greatest = 0, len(counts) - 1
     while sum(counts[: least + 1]) <= few:
@@ -228,7 +232,7 @@ def _is_flat(channel: Image.Image, seen: Image.Image) -> bool:
     return greatest - least <= _FLAT
 
 
-def _rim(clear: Image.Image) -> float:
+def _rim_share(clear: Image.Image) -> float:
     """Return the share of the pixels at the edges that are 255."""
     width, height = clear.size
     edges = (
@@ -246,7 +250,7 @@ def _share(picture: Image.Image) -> float:
     return counts[255] / sum(counts)
 
 
-def _greatest(picture: Image.Image) -> int:
+def _max_value(picture: Image.Image) -> int:
     return max(value for value, count in enumerate(picture.histogram()) if count)
 
 

@@ -1,4 +1,4 @@
-"""How a picture is to be turned, from its EXIF data or its XMP text. Pure."""
+"""Reads a picture's orientation from its EXIF data or XMP text. Pure."""
 
 import re
 import struct
@@ -7,15 +7,15 @@ UPRIGHT = 1
 
 _ORIENTATION, _SHORT = 0x0112, 3
 _ENTRY = 12
-_MOST_ENTRIES = 1024
+_MAX_ENTRIES = 1024
 _IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 
 
 def orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """Return EXIF's orientation, 1 to 8; XMP's where EXIF has none, and 1 where nothing has.
+    """Return EXIF's orientation, 1 to 8; XMP's if EXIF has none, else 1.
 
-    `exif` is a TIFF structure, in which only the first directory is read. Data that are damaged
-    elsewhere do not matter.
+    `exif` is a TIFF structure, of which only the first directory is read. Damage elsewhere is
+    ignored.
     """
     value = _first_directory(exif)
     if value is None and (match := _IN_XMP.search(xmp)):
@@ -30,7 +30,7 @@ def _first_directory(exif: bytes) -> int | None:
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
         (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for number in range(min(count, _MOST_ENTRIES)):
+        for number in range(min(count, _MAX_ENTRIES)):
             tag, kind, _, value = struct.unpack_from(
                 f"{order}HHIH", exif, start + 2 + number * _ENTRY
             )

@@ -26,8 +26,8 @@ def test_a_percentile_has_so_many_values_at_or_below_it(
     assert sum(value <= bound for value in values) >= percent / 100 * len(values)
 
 
-def test_there_is_no_percentile_of_nothing() -> None:
-    with pytest.raises(ValueError, match="of nothing"):
+def test_a_percentile_needs_a_value() -> None:
+    with pytest.raises(ValueError, match="at least one value"):
         percentile([], 50)
 
 

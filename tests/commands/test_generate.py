@@ -191,7 +191,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("good.png/below.png", "There is no file good.png/below.png."),
         ("folder", "folder is a folder, not a picture."),
         (".", ". is a folder, not a picture."),
-        ("pipe", "pipe is no regular file, as a picture should be."),
+        ("pipe", "pipe is not a regular file, as a picture must be."),
         ("dangling.png", "There is no file dangling.png."),
         ("loop.png", "loop.png cannot be read: Too many levels of symbolic links."),
         ("x" * 300, f"{'x' * 300} cannot be read: File name too long."),

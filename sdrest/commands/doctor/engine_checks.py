@@ -226,10 +226,10 @@ def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
         return None
     if not contents.has_state_dict:
         unknown = f"has no entry state_dict. {weights.REMEDY}"
-        return weights.nameless_problem(contents.weights) or unknown
+        return weights.missing_state_dict_problem(contents.weights) or unknown
     schedule = contents.weights.get(weights.SCHEDULE)
     wrong = weights.problem(needed, contents.weights)
-    if wrong or schedule is None or schedule.dtype != weights.COARSE:
+    if wrong or schedule is None or schedule.dtype != weights.BFLOAT16:
         return wrong
     return weights.schedule_problem([1.0], schedule.dtype)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sdrest.engine.runner.checkpoint import described
+from sdrest.engine.runner.checkpoint import describe_weights
 from sdrest.engine.runner.weights import Weight
 
 _LONGEST_PICKLE = 1 << 28
@@ -54,8 +54,8 @@ def read(path: Path) -> Contents | None:
         return None
     state = checkpoint.get("state_dict")
     if isinstance(state, dict):
-        return Contents(described(state), has_state_dict=True)
-    return Contents(described(checkpoint), has_state_dict=False)
+        return Contents(describe_weights(state), has_state_dict=True)
+    return Contents(describe_weights(checkpoint), has_state_dict=False)
 
 
 def _load(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Checkpoints that a script reads: their files, their weights, and what is wrong with them."""
+"""Checkpoints that a script reads: which file they come from, and whether they fit the model."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from . import weights
 Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
 """A file: its path, device, inode, size and the time of its last change in ns."""
 
-_NEVER_ENCODES = "txt2img.py"
-"""The script that turns no picture into latents, and so needs no encoder."""
+_SCRIPT_WITHOUT_ENCODER = "txt2img.py"
+"""The script that encodes no picture, and so needs no weights of the encoder."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """A checkpoint that was read: its file, the path to it, and its small entries."""
+class CheckpointSource:
+    """The source of weights: the checkpoint's file, the path to it, and its small entries."""
 
     identity: Identity
     path: str = field(compare=False)
-    facts: Mapping[str, Any] = field(compare=False)
+    metadata: Mapping[str, Any] = field(compare=False)
 
 
-class Tagged(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
-    """The weights of a checkpoint that was read, with the file that they come from."""
+class TaggedWeights(collections.OrderedDict):  # type: ignore[type-arg]  # Python 3.8
+    """The weights of a checkpoint, with the file that they come from."""
 
-    source: Source
+    source: CheckpointSource
 
 
-class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
-    """A mapping that reads a file once something is asked that is not known."""
+class _LazyMapping(Mapping):  # type: ignore[type-arg]  # Python 3.8
+    """A mapping that reads a file when a key is not known."""
 
     def __init__(self, known: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
         self._known = known
@@ -54,59 +54,65 @@ class _Lazy(Mapping):  # type: ignore[type-arg]  # Python 3.8
         return len(self._read())
 
 
-class Checkpoint(_Lazy):
-    """A checkpoint whose weights are in a model already."""
+class CachedCheckpoint(_LazyMapping):
+    """A checkpoint whose weights are in a cached model; the file is read only if needed."""
 
-    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, source: CheckpointSource, read: Callable[[], Mapping[str, Any]]) -> None:
         once = functools.lru_cache(maxsize=1)(read)
-        super().__init__({**source.facts, "state_dict": Tensors(source, once)}, once)
+        super().__init__({**source.metadata, "state_dict": CachedWeights(source, once)}, once)
 
 
-class Tensors(_Lazy):
-    """The weights of a `Checkpoint`."""
+class CachedWeights(_LazyMapping):
+    """The weights of a `CachedCheckpoint`."""
 
-    def __init__(self, source: Source, read: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, source: CheckpointSource, read: Callable[[], Mapping[str, Any]]) -> None:
         super().__init__({}, lambda: read()["state_dict"])
         self.source = source
 
 
 class WithoutWeights(dict):  # type: ignore[type-arg]  # Python 3.8
-    """A checkpoint without `state_dict`, which is told in words when a script asks for that."""
+    """A checkpoint without `state_dict`; reading that key raises `UnusableCheckpointError`."""
 
     @classmethod
     def of(cls, checkpoint: Any) -> Any:
-        """Return a checkpoint of this class, or the same one where it has weights or is no dict."""
+        """Return a checkpoint as this class; unchanged if it has weights or is not a dict."""
         if type(checkpoint) not in (dict, collections.OrderedDict) or "state_dict" in checkpoint:
             return checkpoint
         return cls(checkpoint)
 
     def __missing__(self, key: str) -> Any:
-        problem = weights.nameless_problem(described(self)) if key == "state_dict" else None
+        problem = (
+            weights.missing_state_dict_problem(describe_weights(self))
+            if key == "state_dict"
+            else None
+        )
         if problem is None:
             raise KeyError(key)
         raise weights.UnusableCheckpointError(problem)
 
 
-def check(module: Any, state: Mapping[str, Any], *, ready: Iterable[int], script: str) -> None:
-    """Raise `UnusableCheckpointError` where the model does not get all that it needs."""
-    encodes = script != _NEVER_ENCODES
-    needed = weights.needs(module, pretrained=ready, encodes=encodes)
-    problem = weights.problem(needed, described(state))
+def check(
+    module: Any, state: Mapping[str, Any], *, pretrained_ids: Iterable[int], script: str
+) -> None:
+    """Raise `UnusableCheckpointError` if a checkpoint lacks weights that the model needs."""
+    encodes = script != _SCRIPT_WITHOUT_ENCODER
+    needed = weights.needs(module, pretrained=pretrained_ids, encodes=encodes)
+    problem = weights.problem(needed, describe_weights(state))
     if problem:
         raise weights.UnusableCheckpointError(problem)
 
 
 def check_schedule(module: Any, state: Mapping[str, Any]) -> None:
-    """Raise `UnusableCheckpointError` where a checkpoint brought a schedule that cannot be used."""
+    """Raise `UnusableCheckpointError` if the checkpoint's noise schedule cannot be used."""
     if weights.SCHEDULE in state and hasattr(module, weights.SCHEDULE):
         values = getattr(module, weights.SCHEDULE).tolist()
-        problem = weights.schedule_problem(values, described(state)[weights.SCHEDULE].dtype)
+        problem = weights.schedule_problem(values, describe_weights(state)[weights.SCHEDULE].dtype)
         if problem:
             raise weights.UnusableCheckpointError(problem)
 
 
-def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
-    """Return shapes and types of tensors; what is no tensor has neither."""
+def describe_weights(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
+    """Return the shape and the type of each tensor; other values have neither."""
     return {
         str(name): weights.Weight(
             tuple(getattr(value, "shape", ())),
@@ -116,19 +122,19 @@ def described(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
     }
 
 
-def tag(checkpoint: Any, file: Identity, path: str) -> None:
-    """Note in the weights of a checkpoint which file they come from."""
+def tag_source(checkpoint: Any, file: Identity, path: str) -> None:
+    """Record in the weights of a checkpoint which file they come from."""
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         return
-    tagged = Tagged(checkpoint["state_dict"])
+    tagged = TaggedWeights(checkpoint["state_dict"])
     tagged.__dict__.update(getattr(checkpoint["state_dict"], "__dict__", {}))  # its _metadata
-    facts = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
-    tagged.source = Source(file, path, facts)
+    metadata = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
+    tagged.source = CheckpointSource(file, path, metadata)
     checkpoint["state_dict"] = tagged
 
 
-def identity(file: Any) -> Identity | None:
-    """Return which file lies at a path now; None where there is none."""
+def file_identity(file: Any) -> Identity | None:
+    """Return the identity of the file at a path; None if there is none."""
     if not isinstance(file, (str, os.PathLike)):
         return None
     try:

@@ -1,8 +1,7 @@
-"""Watching what a script imports.
+"""Watches what a script imports.
 
-What an import sets in the environment is remembered, since a later job will not import it again;
-who waits for a module gets it as soon as it is there; an import that failed is noted, since the
-process may hold half a module then.
+Remembers what imports set in the environment, since later jobs do not import the modules again;
+calls back when a module is imported; and records a failed import, which may leave half a module.
 """
 
 from __future__ import annotations
@@ -17,45 +16,45 @@ from typing import Any
 
 
 class ImportHooks:
-    """A finder that asks the others, and stands in their way for a moment.
+    """A finder that delegates to the others and wraps their loaders.
 
-    `running` is how many modules are being executed, `failure` what the last of the outermost ones
-    raised that did not come to its end.
+    `environment` holds the variables that imports set, `executing` counts the modules in execution,
+    `failure` is the exception of the last outermost import that failed.
     """
 
     def __init__(self) -> None:
         self.environment: dict[str, str] = {}
-        self.running = 0
+        self.executing = 0
         self.failure: BaseException | None = None
-        self._sought: set[str] = set()
-        self._waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
+        self._searching: set[str] = set()
+        self._callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
 
     def install(self) -> None:
-        """Watch from here on."""
+        """Start to watch."""
         sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         sys.meta_path.remove(self)
 
-    def after(self, name: str, call: Callable[[ModuleType], None]) -> None:
-        """Give the module `name` to `call` once it is imported; at once if it is already."""
+    def when_imported(self, name: str, callback: Callable[[ModuleType], None]) -> None:
+        """Call `callback` with the module `name` when it is imported; now if it already is."""
         if name in sys.modules:
-            call(sys.modules[name])
+            callback(sys.modules[name])
         else:
-            self._waiting.setdefault(name, []).append(call)
+            self._callbacks.setdefault(name, []).append(callback)
 
-    def forget(self, name: str, call: Callable[[ModuleType], None]) -> None:
-        """Wait for a module no more."""
-        waiting = self._waiting.get(name, [])
-        if call in waiting:
-            waiting.remove(call)
+    def cancel(self, name: str, callback: Callable[[ModuleType], None]) -> None:
+        """Remove a callback of `when_imported`."""
+        callbacks = self._callbacks.get(name, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Return what the other finders find, with a loader that is watched."""
-        if name in self._sought:  # asked again by a finder that asks others, as this one does
+        """Return the spec that the other finders return, with its loader wrapped."""
+        if name in self._searching:  # called by a finder that delegates, as this one does
             return None
-        self._sought.add(name)
+        self._searching.add(name)
         try:
             for finder in sys.meta_path:
                 find = getattr(finder, "find_spec", None)
@@ -64,7 +63,7 @@ class ImportHooks:
                     self._watch(spec.loader, name)
                     return spec
         finally:
-            self._sought.discard(name)
+            self._searching.discard(name)
         return None
 
     def _watch(self, loader: Any, name: str) -> None:
@@ -73,7 +72,7 @@ class ImportHooks:
             return
         try:
             loader.exec_module = functools.partial(self._execute, loader, execute, name)
-        except AttributeError:  # a loader of somebody else's that takes no attributes
+        except AttributeError:  # a loader that takes no attributes
             return
 
     def _execute(
@@ -84,12 +83,12 @@ class ImportHooks:
             execute(module)
         else:
             self._execute_in_main(execute, module)
-        for call in self._waiting.pop(name, ()):
-            call(module)
+        for callback in self._callbacks.pop(name, ()):
+            callback(module)
 
     def _execute_in_main(self, execute: Callable[[ModuleType], None], module: ModuleType) -> None:
-        before = None if self.running else dict(os.environ)
-        self.running += 1
+        before = None if self.executing else dict(os.environ)
+        self.executing += 1
         try:
             execute(module)
         except BaseException as error:
@@ -97,7 +96,7 @@ class ImportHooks:
                 self.failure = error
             raise
         finally:
-            self.running -= 1
+            self.executing -= 1
             if before is not None:
                 self.environment.update(
                     (key, value) for key, value in os.environ.items() if before.get(key) != value

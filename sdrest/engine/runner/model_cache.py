@@ -1,12 +1,11 @@
-"""Models that stay in memory from one run of a script to the next.
+"""Keeps models in memory from one run of a script to the next.
 
 The fork's scripts load a checkpoint (`torch.load`), build a model
-(`ldm.util.instantiate_from_config`) and fill it (`load_state_dict`). These functions are wrapped,
-from outside, as soon as their modules are imported. A model that was filled is given out again
-where the same configuration is built and the checkpoint's path still leads to the same file (size,
-time of change and inode as they were). What it cost in random numbers is paid again, so that the
-script goes on with the numbers that it would have had. What cannot be shown to be the same is built
-afresh.
+(`ldm.util.instantiate_from_config`) and fill it (`load_state_dict`). The cache wraps these
+functions when their modules are imported. It returns a cached model if the same configuration is
+built and the checkpoint's path still leads to the same file (size, time of change and inode are
+unchanged). The RNG is advanced by the numbers that building the model consumed, so that the script
+continues with the same numbers. What cannot be proven to be the same is built again.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 from . import rng
 from .checkpoint import (
-    Checkpoint,
-    Source,
-    Tensors,
+    CachedCheckpoint,
+    CachedWeights,
+    CheckpointSource,
     WithoutWeights,
     check,
     check_schedule,
-    identity,
-    tag,
+    file_identity,
+    tag_source,
 )
 
 if TYPE_CHECKING:
     from .import_hooks import ImportHooks
 
-_MOST_PRETRAINED = 8
+_MAX_PRETRAINED = 8
 _PRETRAINED = {
     "transformers.modeling_utils": "PreTrainedModel",
     "transformers.models.auto.feature_extraction_auto": "AutoFeatureExtractor",
@@ -44,16 +43,16 @@ _PRETRAINED = {
 """Classes whose `from_pretrained` scripts call themselves, by their modules."""
 
 
-class Loaded(BaseException):
-    """The model is loaded, and that is all that was wanted."""
+class ModelLoaded(BaseException):
+    """Ends a script that preloads, when its model is loaded."""
 
 
 class ModelCache:
-    """The models of this process, at most `limit`, the one used last at the end.
+    """The models of this process, at most `limit`, the last used one at the end.
 
-    `accelerated` tells whether scripts compute on something else than the CPU: then their noise
-    comes from a generator of its own, which building a model does not use. `script` is the name of
-    the file that runs.
+    `accelerated` returns whether scripts compute on something other than the CPU: then their noise
+    comes from another generator, which building a model does not use. `script` is the name of the
+    running file.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
@@ -62,120 +61,122 @@ class ModelCache:
         self._limit = max(1, limit)
         self._accelerated = accelerated
         self._models: list[_Model] = []
-        self._pretrained: collections.OrderedDict[Any, _Made] = collections.OrderedDict()
-        self._making = False
-        self._ready: set[int] = set()  # ids of weights that are loaded while a model is built
+        self._pretrained: collections.OrderedDict[Any, _Built] = collections.OrderedDict()
+        self._building = False
+        self._pretrained_ids: set[int] = set()  # of weights loaded while a model is built
 
     def watch(self, imports: ImportHooks) -> None:
-        """Wrap what has to be wrapped once it is imported."""
-        imports.after("torch", self._wrap_load)
-        imports.after("ldm.util", self._wrap_instantiate)
+        """Wrap torch, the fork and transformers when they are imported."""
+        imports.when_imported("torch", self._wrap_load)
+        imports.when_imported("ldm.util", self._wrap_instantiate)
         for module, name in _PRETRAINED.items():
-            imports.after(module, functools.partial(self._wrap_pretrained, name))
+            imports.when_imported(module, functools.partial(self._wrap_pretrained, name))
 
     def _wrap_load(self, torch: Any) -> None:
-        real = getattr(torch, "load", None)
-        if real is None:  # no torch but in name
+        original = getattr(torch, "load", None)
+        if original is None:  # not the real torch
             return
 
-        @functools.wraps(real)
+        @functools.wraps(original)
         def load(file: Any, *args: Any, **options: Any) -> Any:
-            found = None if self._making else identity(file)
+            found = None if self._building else file_identity(file)
             if found is None:
-                return real(file, *args, **options)
-            read = functools.partial(real, file, *args, **options)
+                return original(file, *args, **options)
+            read = functools.partial(original, file, *args, **options)
             for model in self._models:
                 if model.source and model.source.identity == found:
-                    return Checkpoint(model.source, read)
+                    return CachedCheckpoint(model.source, read)
             checkpoint = read()
-            if identity(file) == found:  # else it was replaced meanwhile
-                tag(checkpoint, found, str(file))
+            if file_identity(file) == found:  # otherwise it was replaced meanwhile
+                tag_source(checkpoint, found, str(file))
             return WithoutWeights.of(checkpoint)
 
         torch.load = load
 
     def _wrap_instantiate(self, util: Any) -> None:
-        real = util.instantiate_from_config
+        original = util.instantiate_from_config
 
-        @functools.wraps(real)
+        @functools.wraps(original)
         def instantiate(config: Any) -> Any:
-            key = None if self._making or "torch" not in sys.modules else _text(config)
+            key = None if self._building or "torch" not in sys.modules else _config_text(config)
             if key is None:
-                return real(config)
-            self._keep([model for model in self._models if model.current])
+                return original(config)
+            self._retain([model for model in self._models if model.up_to_date])
             for model in self._models:
                 if model.config == key:
                     others = [other for other in self._models if other is not model]
-                    if model.revive(accelerated=self._accelerated()):
+                    if model.reset(accelerated=self._accelerated()):
                         self._models = [*others, model]
-                        return model.made.thing
-                    self._keep(others)
+                        return model.built.value
+                    self._retain(others)
                     break
-            self._keep(self._models[len(self._models) - self._limit + 1 :])
-            self._ready = set()
-            made = self._make(functools.partial(real, config))
-            if hasattr(made.thing, "load_state_dict"):
-                self._wrap_fill(_Model(key, made, self._ready))
-            return made.thing
+            self._retain(self._models[len(self._models) - self._limit + 1 :])
+            self._pretrained_ids = set()
+            built = self._build(functools.partial(original, config))
+            if hasattr(built.value, "load_state_dict"):
+                self._wrap_load_state_dict(_Model(key, built, self._pretrained_ids))
+            return built.value
 
         util.instantiate_from_config = instantiate
 
-    def _wrap_fill(self, model: _Model) -> None:
-        module = model.made.thing
-        real = module.load_state_dict
+    def _wrap_load_state_dict(self, model: _Model) -> None:
+        module = model.built.value
+        original = module.load_state_dict
 
-        @functools.wraps(real)
+        @functools.wraps(original)
         def load_state_dict(state: Any, *args: Any, **options: Any) -> Any:
             source = getattr(state, "source", None)
             if source is None or source != model.source:
-                tensors = dict(state) if isinstance(state, Tensors) else state
+                tensors = dict(state) if isinstance(state, CachedWeights) else state
                 if source is not None:
-                    check(module, tensors, ready=model.ready, script=self.script)
-                self._keep([other for other in self._models if other is not model])
-                model.filled(source, real(tensors, *args, **options))
+                    check(module, tensors, pretrained_ids=model.pretrained_ids, script=self.script)
+                self._retain([other for other in self._models if other is not model])
+                model.record_weights(source, original(tensors, *args, **options))
                 check_schedule(module, tensors)
-                if source is not None and model.whole:
+                if source is not None and model.complete:
                     self._models.append(model)
             if self.stop_when_loaded:
-                raise Loaded
+                raise ModelLoaded
             return model.result
 
         module.__dict__["load_state_dict"] = load_state_dict
 
     def _wrap_pretrained(self, name: str, module: Any) -> None:
         owner = getattr(module, name)
-        real = owner.from_pretrained.__func__
+        original = owner.from_pretrained.__func__
 
-        @functools.wraps(real)
-        def from_pretrained(kind: Any, source: Any, *args: Any, **options: Any) -> Any:
-            make = functools.partial(real, kind, source, *args, **options)
-            if self._making:
-                thing = make()
-                self._ready |= {id(weight) for weight in getattr(thing, "parameters", tuple)()}
-                return thing
-            key = (kind, str(source), _folder_identity(source), repr(args), repr(options))
-            known = self._pretrained.pop(key, None)
-            if known is None or not known.replay(accelerated=self._accelerated()):
-                known = self._make(make)
-            self._pretrained[key] = known
-            if len(self._pretrained) > _MOST_PRETRAINED:
+        @functools.wraps(original)
+        def from_pretrained(cls: Any, source: Any, *args: Any, **options: Any) -> Any:
+            build = functools.partial(original, cls, source, *args, **options)
+            if self._building:
+                value = build()
+                self._pretrained_ids |= {
+                    id(weight) for weight in getattr(value, "parameters", tuple)()
+                }
+                return value
+            key = (cls, str(source), _folder_identity(source), repr(args), repr(options))
+            cached = self._pretrained.pop(key, None)
+            if cached is None or not cached.advance_rng(accelerated=self._accelerated()):
+                cached = self._build(build)
+            self._pretrained[key] = cached
+            if len(self._pretrained) > _MAX_PRETRAINED:
                 self._pretrained.popitem(last=False)
-            return known.thing
+            return cached.value
 
         owner.from_pretrained = classmethod(from_pretrained)
 
-    def _make(self, make: Callable[[], Any]) -> _Made:
-        """Make something; whatever is loaded or built on the way belongs to it alone."""
-        before = _Generators()
-        self._making = True
+    def _build(self, build: Callable[[], Any]) -> _Built:
+        """Build something; what is loaded meanwhile belongs to it and is not cached itself."""
+        before = _RandomStates()
+        self._building = True
         try:
-            thing = make()
+            value = build()
         finally:
-            self._making = False
-        return _Made(thing, before, _Generators())
+            self._building = False
+        return _Built(value, before, _RandomStates())
 
-    def _keep(self, models: list[_Model]) -> None:
-        """Let the other models go, and give their memory back before the next one needs it."""
+    def _retain(self, models: list[_Model]) -> None:
+        """Drop all other models and free their memory, before the next one is loaded."""
         if len(models) < len(self._models):
             self._models = models
             gc.collect()
@@ -185,8 +186,8 @@ class ModelCache:
                 accelerator.empty_cache()
 
 
-class _Generators:
-    """The states of the random generators: torch's for the CPU, and those of others."""
+class _RandomStates:
+    """The states of the random generators: torch's for the CPU, Python's and NumPy's."""
 
     def __init__(self) -> None:
         self.torch: bytes = _torch().get_rng_state().numpy().tobytes()
@@ -194,16 +195,16 @@ class _Generators:
         self.others = random.getstate(), numpy[1].tobytes(), numpy[2:]
 
 
-class _Made:
-    """A thing, and the random numbers that making it took."""
+class _Built:
+    """A built object, and the random numbers that building it consumed."""
 
-    def __init__(self, thing: Any, before: _Generators, after: _Generators) -> None:
-        self.thing = thing
-        self._states: tuple[_Generators, _Generators] | None = (before, after)
-        self._count = 0
+    def __init__(self, value: Any, before: _RandomStates, after: _RandomStates) -> None:
+        self.value = value
+        self._states: tuple[_RandomStates, _RandomStates] | None = (before, after)
+        self._draws = 0
 
-    def replay(self, *, accelerated: bool) -> bool:
-        """Take as many random numbers as making takes; tell whether that can be done."""
+    def advance_rng(self, *, accelerated: bool) -> bool:
+        """Advance the RNG as building does; return whether that is possible."""
         if accelerated:
             return True
         try:
@@ -211,9 +212,9 @@ class _Made:
                 before, after = self._states
                 if before.others != after.others:
                     return False
-                self._count = rng.count(before.torch, after.torch)
+                self._draws = rng.count_draws(before.torch, after.torch)
                 self._states = None
-            moved = rng.advance(_Generators().torch, self._count)
+            moved = rng.advance(_RandomStates().torch, self._draws)
         except rng.UnknownStateError:
             return False
         torch = _torch()
@@ -222,52 +223,54 @@ class _Made:
 
 
 class _Model:
-    """A model, its configuration, and the checkpoint that is in it.
+    """A model, its configuration, and the checkpoint that it was filled from.
 
-    `ready` are the ids of weights that do not come from the checkpoint.
+    `pretrained_ids` are the ids of weights that do not come from the checkpoint.
     """
 
-    def __init__(self, config: str, made: _Made, ready: set[int]) -> None:
+    def __init__(self, config: str, built: _Built, pretrained_ids: set[int]) -> None:
         self.config = config
-        self.ready = ready
-        self.made = made
-        self.source: Source | None = None
+        self.pretrained_ids = pretrained_ids
+        self.built = built
+        self.source: CheckpointSource | None = None
         self.result: Any = None
-        self._modes = [(part, part.training) for part in made.thing.modules()]
-        self._needs = [(weight, weight.requires_grad) for weight in made.thing.parameters()]
-        self._changes: list[int] = []
+        self._training_modes = [(part, part.training) for part in built.value.modules()]
+        self._requires_grad = [
+            (weight, weight.requires_grad) for weight in built.value.parameters()
+        ]
+        self._versions: list[int] = []
 
-    def filled(self, source: Source | None, result: Any) -> None:
-        """Note what `load_state_dict` read and returned."""
+    def record_weights(self, source: CheckpointSource | None, result: Any) -> None:
+        """Record what `load_state_dict` read and returned."""
         self.source, self.result = source, result
-        self._changes = self._count_changes()
+        self._versions = self._read_versions()
 
     @property
-    def whole(self) -> bool:
-        """Whether the checkpoint had all weights; others are random, and other ones each time."""
-        weights = {name for name, _ in self.made.thing.named_parameters()}
+    def complete(self) -> bool:
+        """Whether the checkpoint had all weights; missing ones are random at each build."""
+        weights = {name for name, _ in self.built.value.named_parameters()}
         return weights.isdisjoint(getattr(self.result, "missing_keys", weights))
 
     @property
-    def current(self) -> bool:
-        """Whether the checkpoint is still the file that was read."""
-        return bool(self.source and identity(self.source.path) == self.source.identity)
+    def up_to_date(self) -> bool:
+        """Whether the checkpoint's file is unchanged."""
+        return bool(self.source and file_identity(self.source.path) == self.source.identity)
 
-    def revive(self, *, accelerated: bool) -> bool:
-        """Make model and process what they are after building; tell whether that can be done."""
-        if not accelerated and self._changes != self._count_changes():
+    def reset(self, *, accelerated: bool) -> bool:
+        """Bring model and RNG into the state after building; return whether that is possible."""
+        if not accelerated and self._versions != self._read_versions():
             return False
-        if not self.made.replay(accelerated=accelerated):
+        if not self.built.advance_rng(accelerated=accelerated):
             return False
-        for part, training in self._modes:
+        for part, training in self._training_modes:
             part.training = training
-        for weight, needed in self._needs:
-            weight.requires_grad = needed
+        for weight, requires_grad in self._requires_grad:
+            weight.requires_grad = requires_grad
         return True
 
-    def _count_changes(self) -> list[int]:
-        """Return torch's counters of changes in place, one for each weight."""
-        return [weight._version for weight in self.made.thing.parameters()]  # noqa: SLF001 (no other name)
+    def _read_versions(self) -> list[int]:
+        """Return torch's counter of in-place changes of each weight."""
+        return [weight._version for weight in self.built.value.parameters()]  # noqa: SLF001 (no other name)
 
 
 def _torch() -> Any:
@@ -275,16 +278,16 @@ def _torch() -> Any:
 
 
 def _folder_identity(source: Any) -> Any:
-    """Return what tells whether a folder of a pretrained model is the same; None for a name."""
+    """Return the identities of the files in a pretrained model's folder; None for a name."""
     if not isinstance(source, (str, os.PathLike)) or not Path(source).is_dir():
         return None
-    return tuple(sorted(filter(None, map(identity, Path(source).iterdir()))))
+    return tuple(sorted(filter(None, map(file_identity, Path(source).iterdir()))))
 
 
-def _text(config: Any) -> str | None:
-    """Return a configuration as text that is equal for equal ones; None where there is none."""
+def _config_text(config: Any) -> str | None:
+    """Return a configuration as canonical text; None without omegaconf."""
     omegaconf = sys.modules.get("omegaconf")
     try:
         return str(omegaconf.OmegaConf.to_yaml(config, resolve=True)) if omegaconf else None
-    except Exception:  # noqa: BLE001 (no configuration of that kind)
+    except Exception:  # noqa: BLE001 (not a configuration of omegaconf)
         return None

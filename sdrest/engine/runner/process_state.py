@@ -1,7 +1,7 @@
-"""What a script leaves behind in its process, and its removal.
+"""Restores the state of the process after a script.
 
-The libraries that a script has imported stay, as they are why a host stays; what the script itself
-did to the process is undone, so that the next one finds it as its first did.
+Imported libraries stay, since they are why a runner is kept. Everything else that a script changed
+is restored, so that the next script finds the process as the first one did.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .import_hooks import ImportHooks
 
 _TORCH_SEED = 67280421310721
-"""`default_rng_seed_val` of torch: what its generators begin with."""
+"""`default_rng_seed_val` of torch: the seed of a fresh process."""
 
 _TORCH_FLAGS = (
     ("get_default_dtype", "set_default_dtype"),
@@ -36,17 +36,17 @@ _TORCH_FLAGS = (
 )
 _CUDNN_FLAGS = ("benchmark", "deterministic")
 _HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook")
-_MONITOR = "TMonitor"
-"""The thread of tqdm; it belongs to no job."""
+_MONITOR_THREAD = "TMonitor"
+"""The class of tqdm's thread, which outlives jobs."""
 
 
 class ProcessState:
-    """The process as a script finds it. Make one before a script and `erase` after it."""
+    """The state of the process before a script. Create it before a script, `restore` it after."""
 
     def __init__(self, imports: ImportHooks, folder: str) -> None:
         self._imports = imports
         self._folder = Path(folder)
-        self._exits: list[Callable[[], Any]] = []
+        self._exit_handlers: list[Callable[[], Any]] = []
         self._modules = set(sys.modules)
         self._threads = set(threading.enumerate())
         self._streams = [_stream(number) for number in range(3)]
@@ -64,18 +64,18 @@ class ProcessState:
             self._environment(dict(os.environ)),
             *_numpy(),
         ]
-        imports.after("torch", self._note_torch)
+        imports.when_imported("torch", self._record_torch)
 
     @contextlib.contextmanager
-    def exits(self) -> Iterator[None]:
-        """Run what the script itself registers with atexit when the block is left."""
+    def exit_handlers(self) -> Iterator[None]:
+        """Run what the script itself registers with atexit at the end of the block."""
         register = atexit.register
 
         def note(function: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
             caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 (no public name)
-            if self._imports.running or self._folder not in Path(caller).parents:
+            if self._imports.executing or self._folder not in Path(caller).parents:
                 return register(function, *args, **options)
-            self._exits.append(lambda: function(*args, **options))
+            self._exit_handlers.append(lambda: function(*args, **options))
             return function
 
         atexit.register = note  # type: ignore[assignment]  # for as long as the script runs
@@ -83,24 +83,24 @@ class ProcessState:
             yield
         finally:
             atexit.register = register
-            while self._exits:
-                self._exits.pop()()
+            while self._exit_handlers:
+                self._exit_handlers.pop()()
 
-    def erase(self) -> bool:
-        """Undo what the script did; return whether all could be undone."""
-        self._imports.forget("torch", self._note_torch)
+    def restore(self) -> bool:
+        """Restore the state; return whether everything could be restored."""
+        self._imports.cancel("torch", self._record_torch)
         for restore in reversed(self._restores):
             restore()
         for name in set(sys.modules) - self._modules:
             if _lies_in(sys.modules[name], self._folder):
                 del sys.modules[name]
-        _close_bars()
-        left = set(threading.enumerate()) - self._threads
-        busy = [thread for thread in left if type(thread).__name__ != _MONITOR]
+        _discard_bars()
+        remaining = set(threading.enumerate()) - self._threads
+        busy = [thread for thread in remaining if type(thread).__name__ != _MONITOR_THREAD]
         same_streams = self._streams == [_stream(number) for number in range(3)]
         return not busy and same_streams and not getattr(sys.stderr, "closed", True)
 
-    def _note_torch(self, torch: Any) -> None:
+    def _record_torch(self, torch: Any) -> None:
         self._restores += _torch(torch)
 
     def _environment(self, before: Mapping[str, str]) -> Callable[[], None]:
@@ -113,8 +113,8 @@ class ProcessState:
         return restore
 
 
-def shuffle() -> None:
-    """Put the random generators into the state in which a fresh process has them."""
+def reset_random_generators() -> None:
+    """Seed the random generators as in a fresh process."""
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
@@ -123,7 +123,7 @@ def shuffle() -> None:
 
 
 def reap_children() -> None:
-    """Forget the children that have ended: those of former jobs are killed by the server."""
+    """Reap children that have ended; the server kills those of earlier jobs."""
     with contextlib.suppress(ChildProcessError):  # there are none
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -178,7 +178,7 @@ def _loggers() -> list[logging.Logger]:
 
 def _signal(number: int) -> Callable[[], None] | None:
     before = signal.getsignal(number)
-    if before is None or number == signal.SIGINT:  # the host's own business
+    if before is None or number == signal.SIGINT:  # the runner handles it itself
         return None
 
     def restore() -> None:
@@ -235,10 +235,10 @@ def _lies_in(module: Any, folder: Path) -> bool:
     return isinstance(file, str) and folder in Path(file).parents
 
 
-def _close_bars() -> None:
-    """Forget bars that an exception left open: the next job's would be drawn below them.
+def _discard_bars() -> None:
+    """Discard bars that an exception left open: the next job's would be drawn below them.
 
-    An interrupt may have come while tqdm took its locks; its own thread would wait for ever.
+    Release the locks that an interrupt left taken, for which tqdm's thread would wait for ever.
     """
     tqdm: Any = getattr(sys.modules.get("tqdm"), "tqdm", None)
     for bar in list(getattr(tqdm, "_instances", ())):
@@ -246,13 +246,13 @@ def _close_bars() -> None:
     if hasattr(tqdm, "_instances"):
         tqdm._instances.clear()  # noqa: SLF001 (no public name)
     for lock in getattr(getattr(tqdm, "_lock", None), "locks", ()):
-        with contextlib.suppress(RuntimeError, AssertionError):  # it is not held by this thread
+        with contextlib.suppress(RuntimeError, AssertionError):  # this thread does not hold it
             while True:
                 lock.release()
 
 
 def _stream(number: int) -> tuple[int, int] | None:
-    """Return what tells whether a descriptor is still the same file."""
+    """Return the device and inode of a descriptor's file; None if it is closed."""
     try:
         status = os.fstat(number)
     except OSError:

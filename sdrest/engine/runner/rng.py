@@ -1,12 +1,12 @@
-"""Random numbers that torch's CPU generator gave, counted and given again without their use.
+"""Counts the random numbers that torch's CPU generator returned, and advances it by as many.
 
 Building a model fills its weights with random numbers before the checkpoint replaces them. A script
-that seeds first draws its noise from what comes after those. Where the model is there already, the
-generator is moved on by as many numbers instead.
+that sets the seed before takes its noise from the numbers after those. If the model is cached, the
+generator is advanced by the numbers that building the model consumed.
 
 The generator is the Mersenne Twister (mt19937). Its state in torch is `CPUGeneratorImplState` of
 `aten/src/ATen/CPUGeneratorImpl.cpp`: the seed (8 bytes), left (4), seeded (4), next (8), 624 words
-(8 each), then the normal numbers that are left over from a pair, with a flag that says whether.
+(8 each), then the normal number that is left over from a pair, with a flag.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ _SIZE = 5056
 _LEFT, _NEXT, _STATE = 8, 16, 24
 _TAIL = _STATE + 8 * _WORDS
 _DOUBLE_IS_VALID, _FLOAT_IS_VALID = _TAIL + 24, _TAIL + 36
-_CHUNK = 1000  # blocks of 624 numbers that are searched at once
+_CHUNK = 1000  # blocks of 624 numbers compared at once
 
-MOST_BLOCKS = 5_000_000
-"""How far the generator is followed: 3e9 numbers, three times what the real model draws."""
+MAX_BLOCKS = 5_000_000
+"""Limit of the search: 3e9 numbers, three times what building the real model consumes."""
 
 
 class UnknownStateError(Exception):
-    """The state of the generator is none that can be moved on."""
+    """The generator's state cannot be advanced."""
 
 
-def count(before: bytes, after: bytes, *, blocks: int = MOST_BLOCKS) -> int:
+def count_draws(before: bytes, after: bytes, *, blocks: int = MAX_BLOCKS) -> int:
     """Return how many 32-bit numbers lie between two states of a generator.
 
-    Raises `UnknownStateError` where the second does not follow from the first within `blocks` of
-    624 numbers.
+    Raises `UnknownStateError` if the second state does not follow the first within `blocks` blocks
+    of 624 numbers.
     """
-    import numpy as np  # noqa: PLC0415 (heavy, and only there where it is needed)
+    import numpy as np  # noqa: PLC0415 (heavy, and installed only with torch)
 
     if len(before) != _SIZE or len(after) != _SIZE:
         raise UnknownStateError("The state has another size.")
@@ -81,7 +81,7 @@ def _words(state: bytes) -> Any:
 
 
 def _position(state: bytes) -> int:
-    """Return how many numbers of the block are used up; one just seeded has none left."""
+    """Return how many numbers of the block are used; after seeding all of them are."""
     (left,) = struct.unpack_from("<i", state, _LEFT)
     (following,) = struct.unpack_from("<Q", state, _NEXT)
     return _WORDS if left == 1 else int(following)

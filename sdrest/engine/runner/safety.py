@@ -1,7 +1,7 @@
-"""Which images the script's safety checker replaces.
+"""Finds out which images the script's safety checker replaces.
 
-The scripts replace a flagged image by another picture and say on stderr only that there was one.
-The checker is asked once for each batch, in the order in which the images are written.
+The scripts replace a flagged image by another picture, and print only that there was one. They call
+the checker once for each batch, in the order in which they write the images.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ _MODULE = "diffusers.pipelines.stable_diffusion.safety_checker"
 _CLASS = "StableDiffusionSafetyChecker"
 
 
-class Safety:
-    """Counts the images of a job that are checked, and reports the flagged ones."""
+class SafetyCheckerWatch:
+    """Counts the checked images of a job and reports the flagged ones."""
 
     def __init__(self) -> None:
         self._checked = 0
         self._report: Callable[[int], None] = _nothing
 
     def begin(self, report: Callable[[int], None]) -> None:
-        """Begin with a job: `report` gets the number of each flagged image, from 1."""
+        """Start a job: `report` gets the number of each flagged image, from 1."""
         self._checked = 0
         self._report = report
 
     def watch(self, imports: ImportHooks) -> None:
         """Wrap the checker once it is imported."""
-        imports.after(_MODULE, self._wrap)
+        imports.when_imported(_MODULE, self._wrap)
 
     def _wrap(self, module: Any) -> None:
         owner = getattr(module, _CLASS, None)
-        if owner is None:  # another release has another one
+        if owner is None:  # a release of diffusers without this class
             return
-        real = owner.forward
+        original = owner.forward
 
-        @functools.wraps(real)
+        @functools.wraps(original)
         def forward(*args: Any, **options: Any) -> Any:
-            result = real(*args, **options)
+            result = original(*args, **options)
             flags = result[1] if isinstance(result, tuple) and len(result) > 1 else ()
             for flag in flags:
                 self._checked += 1

@@ -1,4 +1,4 @@
-"""Whether the files that modules were imported from are still what they were."""
+"""Notices changes of the source files that this process has imported."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import sys
 from collections.abc import Iterable
 
 
-class Sources:
-    """The source files of a repository that this process has imported."""
+class SourceFiles:
+    """The imported source files of a repository, with the time of change and the size of each."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
 
-    def note(self, roots: Iterable[str]) -> None:
-        """Remember the files of modules that lie in one of the folders, but for installed ones."""
-        prefixes = tuple(os.path.join(root, "") for root in roots)  # noqa: PTH118 (text: a thousand of them)
+    def remember(self, roots: Iterable[str]) -> None:
+        """Remember the files of modules in the folders `roots`, except installed packages."""
+        prefixes = tuple(os.path.join(root, "") for root in roots)  # noqa: PTH118 (called for a thousand modules)
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if not isinstance(file, str) or file in self._seen or not file.startswith(prefixes):
+            if not isinstance(file, str) or file in self._stamps or not file.startswith(prefixes):
                 continue
             stamp = _stamp(file)
             if stamp and "site-packages" not in file:
-                self._seen[file] = stamp
+                self._stamps[file] = stamp
 
     def changed(self) -> bool:
-        """Whether one of the files is another one now."""
-        return any(_stamp(file) != stamp for file, stamp in self._seen.items())
+        """Whether a remembered file has changed."""
+        return any(_stamp(file) != stamp for file, stamp in self._stamps.items())
 
 
 def _stamp(file: str) -> tuple[int, int] | None:

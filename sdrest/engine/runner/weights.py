@@ -1,8 +1,7 @@
-"""What is in a checkpoint, by the names of its weights, and what a network lacks. Pure.
+"""Recognises checkpoints by the names of their weights, and finds what a network lacks. Pure.
 
-The scripts load with `strict=False`: a weight that the checkpoint lacks keeps the random number
-that the network was built with, and the picture is noise. Names are those of the fork's networks
-and of the files that people have; `sdrest doctor` uses these rules too.
+The scripts load with `strict=False`: a weight that the checkpoint lacks keeps its random initial
+value, and the picture is noise. `sdrest doctor` uses these rules, too.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from typing import Any, NamedTuple, Optional, Tuple  # noqa: UP035 (evaluated, i
 UNET = "model.diffusion_model."
 EMA = "model_ema."
 SCHEDULE = "alphas_cumprod"
-"""The buffer that the samplers take the noise of each step from."""
+"""The buffer from which the samplers take the noise of each step."""
 
-COARSE = "bfloat16"
+BFLOAT16 = "bfloat16"
 """The type in which the first values of the schedule round to 1."""
 
 _FIRST_LAYER = UNET + "input_blocks.0.0.weight"
 _CONTEXT_LAYER = ".attn2.to_k.weight"
 _ENCODER = ("first_stage_model.encoder.", "first_stage_model.quant_conv.")
-_TRAINING = ("loss", "logvar")
+_TRAINING_PARTS = ("loss", "logvar")
 """Parts that only training uses."""
 
 _KINDS = (
@@ -29,7 +28,7 @@ _KINDS = (
     ("is a LoRA, an addition to a model", ("lora_",), ".lora"),
     ("is a Stable Diffusion XL model", ("conditioner.", UNET + "label_emb."), ""),
     ("is a ControlNet, an addition to a model", ("control_model.",), ""),
-    (None, (UNET,), ""),  # its layers tell
+    (None, (UNET,), ""),  # see `_unet_kind`
     ("holds only EMA weights", (EMA,), ""),
     ("is in the format of diffusers", ("down_blocks.", "unet."), ""),
     ("is a text encoder", ("text_model.", "cond_stage_model."), ""),
@@ -39,13 +38,13 @@ _KINDS = (
         "",
     ),
 )
-"""What a file is with a name that begins so, or has such a part; the first match counts."""
+"""What a file is, prefixes of its names, and a part of one; the first match counts."""
 
-NO_MODELS = {
+UNUSABLE_KINDS = {
     "holds no weights",
     *(what for what, starts, _ in _KINDS if what and EMA not in starts),
 }
-"""Kinds of files that no script makes pictures with, whatever its network is."""
+"""Kinds of files that no script can make pictures with."""
 
 _BY_INPUTS = {
     4: "is a text-to-image model",
@@ -54,7 +53,7 @@ _BY_INPUTS = {
     8: "is an InstructPix2Pix model",
     9: "is a Stable Diffusion inpainting model",
 }
-"""Networks by the channels of their input."""
+"""Networks by the number of their input channels."""
 
 _SD2_CONTEXT = 1024
 
@@ -69,21 +68,21 @@ class Weight(NamedTuple):
 
 
 class Need(NamedTuple):
-    """A weight of a network: the names that a checkpoint may give it, any one is enough."""
+    """A weight that a network needs: the names it may have in a checkpoint, and its shape."""
 
     names: Tuple[str, ...]  # noqa: UP006 (as above)
     shape: Optional[Tuple[int, ...]] = None  # noqa: UP006, UP045 (as above)
 
 
 class UnusableCheckpointError(Exception):
-    """The scripts cannot make pictures with a checkpoint; the text follows its name."""
+    """The scripts cannot use a checkpoint; the text follows the checkpoint's name."""
 
 
 def needs(module: Any, *, pretrained: Iterable[int] = (), encodes: bool = True) -> list[Need]:
     """Return the weights that a network needs from its checkpoint.
 
-    `pretrained` are the ids of parameters that come from elsewhere. Without `encodes` the network
-    turns no picture into latents. A network that samples with averaged weights (EMA) needs those
+    `pretrained` are the ids of parameters that are loaded from elsewhere. Without `encodes` the
+    network does not encode pictures. A network that samples with averaged weights (EMA) needs those
     in place of the trained ones.
     """
     skipped = set(pretrained)
@@ -110,51 +109,51 @@ def needs(module: Any, *, pretrained: Iterable[int] = (), encodes: bool = True) 
 
 
 def problem(needed: Sequence[Need], given: Mapping[str, Weight]) -> str | None:
-    """Return what is wrong with a checkpoint whose weights are `given`; None if it may do.
+    """Return what is wrong with a checkpoint whose weights are `given`; None if nothing is.
 
-    Without `needed` only what is no model at all is found.
+    If `needed` is empty, only files that are not models are found.
     """
     if not needed:  # the network is not known
         what = kind(given)
-        return f"{what}. {REMEDY}" if what in NO_MODELS else None
+        return f"{what}. {REMEDY}" if what in UNUSABLE_KINDS else None
     lacking = [need.names[0] for need in needed if not any(name in given for name in need.names)]
     if lacking:
         rest = f"lacks {len(lacking)} of {len(needed)} weights that the script needs, for example"
-        return _explained(needed, given, "it ", f"{rest} {lacking[0]}")
+        return _explain(needed, given, "it ", f"{rest} {lacking[0]}")
     wrong = [need.names[0] for need in needed if _has_other_shape(need, given)]
     if wrong:
         rest = f"{len(wrong)} of its weights have other shapes than the script needs, for example"
-        return _explained(needed, given, "", f"{rest} {wrong[0]}", alone="does not fit: ")
+        return _explain(needed, given, "", f"{rest} {wrong[0]}", alone="does not fit: ")
     return None
 
 
-def nameless_problem(given: Mapping[str, Weight]) -> str | None:
-    """Return what is wrong with a file whose weights are not under `state_dict`, if that is known.
+def missing_state_dict_problem(given: Mapping[str, Weight]) -> str | None:
+    """Return what is wrong with a file without `state_dict`; None if its kind is unknown.
 
-    `given` is what the file has in that place.
+    `given` holds the file's own entries.
     """
     what = kind(given)
     return f"{what}: it has no entry state_dict. {REMEDY}" if what else None
 
 
-def _explained(
+def _explain(
     needed: Sequence[Need], given: Mapping[str, Weight], pronoun: str, rest: str, *, alone: str = ""
 ) -> str:
-    """Return a problem, with what the file is where that is another thing than is expected."""
+    """Return a problem, with the kind of the file if another kind is expected."""
     what = kind(given)
-    told = f"{alone}{rest}" if what in (None, _expected(needed)) else f"{what}: {pronoun}{rest}"
-    return f"{told}. {REMEDY}"
+    reason = f"{alone}{rest}" if what in (None, _expected(needed)) else f"{what}: {pronoun}{rest}"
+    return f"{reason}. {REMEDY}"
 
 
 def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
-    """Return what is wrong with the noise schedule that a checkpoint brought; None if it may do.
+    """Return what is wrong with a checkpoint's noise schedule; None if nothing is.
 
-    In bfloat16 its first values round to 1. The sampler divides by 1 minus them, and each picture
-    is black.
+    In bfloat16 its first values round to 1. The sampler divides by 1 minus the value, so pictures
+    are black.
     """
     if all(value < 1 for value in values):
         return None
-    if dtype == COARSE:
+    if dtype == BFLOAT16:
         return (
             "is stored in bfloat16, with which the script makes the same black picture for each "
             "request. Convert it to float16 or float32."
@@ -163,7 +162,7 @@ def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
 
 
 def kind(given: Mapping[str, Weight]) -> str | None:
-    """Return what a file with these weights is, as the end of a sentence; None if unknown."""
+    """Return what a file with these weights is, as a predicate; None if unknown."""
     if not given:
         return "holds no weights"
     for what, starts, inside in _KINDS:
@@ -181,7 +180,7 @@ def _unet_kind(given: Mapping[str, Weight]) -> str | None:
 
 
 def _expected(needed: Sequence[Need]) -> str | None:
-    """Return what a checkpoint should be."""
+    """Return the kind of checkpoint that the network needs."""
     averaged = EMA + _FIRST_LAYER[len("model.") :].replace(".", "")
     for need in needed:
         if need.shape and {_FIRST_LAYER, averaged} & set(need.names):
@@ -195,13 +194,13 @@ def _by_inputs(shape: Sequence[int]) -> str | None:
 
 def _has_other_shape(need: Need, given: Mapping[str, Weight]) -> bool:
     found = next((given[name] for name in need.names if name in given), None)
-    return None not in (found, need.shape) and tuple(found.shape) != need.shape  # type: ignore[union-attr]  # just looked
+    return None not in (found, need.shape) and tuple(found.shape) != need.shape  # type: ignore[union-attr]  # checked above
 
 
 def _is_for_training(name: str) -> bool:
-    return any(part in _TRAINING for part in name.split("."))
+    return any(part in _TRAINING_PARTS for part in name.split("."))
 
 
 def _all_names(module: Any) -> Iterable[tuple[str, Any]]:
-    """Return all names of all tensors: a part that two places share has one for each."""
+    """Return all names of all tensors; a tensor that two parts share has several."""
     return module.state_dict(keep_vars=True).items()  # type: ignore[no-any-return]  # torch's

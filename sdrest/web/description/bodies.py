@@ -10,14 +10,9 @@ from itertools import count, groupby
 from typing import Any
 
 from sdrest import number_format
-from sdrest.params import (
-    DIFFUSION_STEPS,
-    MIN_AREA,
-    PARAMS_BY_TYPE,
-    RANDOM_SEED,
-    JobType,
-    usable_steps,
-)
+from sdrest.parameter_values import RANDOM_SEED
+from sdrest.params import MIN_AREA, PARAMS_BY_TYPE, JobType
+from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
 
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
@@ -157,7 +152,7 @@ def _random_seeds() -> list[Schema]:
 
 def _usable() -> list[Schema]:
     """Return the schemas of `steps`: the ranges between the counts that make the samplers fail."""
-    usable = list(_ranges(filter(usable_steps, range(1, DIFFUSION_STEPS + 1))))
+    usable = list(_ranges(filter(is_usable, range(1, DIFFUSION_STEPS + 1))))
     ranges = [{"minimum": low, "maximum": high} for low, high in usable]
     return [{"type": "integer", "anyOf": ranges}, _text(number_format.whole_pattern(usable))]
 

@@ -1,6 +1,6 @@
-"""Every error becomes the same JSON: `{"error": {"code", "message", "details"}}`.
+"""Errors as JSON: `{"error": {"code", "message", "details"}}`.
 
-This is the only place that knows which HTTP status an error has.
+The only module that maps error codes to HTTP statuses.
 """
 
 import errno
@@ -45,60 +45,60 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 }
 
 MEANINGS: Mapping[ErrorCode, str] = {
-    ErrorCode.MALFORMED_REQUEST: "The request cannot be read: no valid HTTP, broken JSON or form.",
-    ErrorCode.UNAUTHORIZED: "The server has a token, and the request does not send it.",
-    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this; `--cors-origin` lets it.",
-    ErrorCode.UNKNOWN_HOST: "The `Host` is no name of this machine; `--cors-origin` adds one.",
-    ErrorCode.NOT_FOUND: "There is no such job, image or address.",
-    ErrorCode.GONE: "The job was deleted; its request may be sent again.",
-    ErrorCode.CONFLICT: "The job is not in a state that allows this.",
-    ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` names those.",
+    ErrorCode.MALFORMED_REQUEST: "The request cannot be read: invalid HTTP, JSON or form.",
+    ErrorCode.UNAUTHORIZED: "The request does not send the server's token.",
+    ErrorCode.FOREIGN_ORIGIN: "The page's origin is not allowed; `--cors-origin` allows one.",
+    ErrorCode.UNKNOWN_HOST: "Unrecognised `Host` header; `--cors-origin` adds one.",
+    ErrorCode.NOT_FOUND: "The job, image or address does not exist.",
+    ErrorCode.GONE: "The job was deleted; its request can be submitted again.",
+    ErrorCode.CONFLICT: "The job's status does not allow this.",
+    ErrorCode.METHOD_NOT_ALLOWED: "The address does not take this method; `Allow` has a list.",
     ErrorCode.PRECONDITION_FAILED: "The image is not the one that `If-Match` names.",
     ErrorCode.TOO_LARGE: "The body, a field or an upload is too large.",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON, urlencoded or multipart.",
-    ErrorCode.EXPECTATION_FAILED: "`Expect` may say `100-continue`, and nothing else.",
-    ErrorCode.INVALID_REQUEST: "Fields are wrong; `details.fields` has a sentence for each.",
-    ErrorCode.RANGE_NOT_SATISFIABLE: "The range lies outside of the image.",
-    ErrorCode.QUEUE_FULL: "Too many jobs wait; `Retry-After` says when to try again.",
+    ErrorCode.EXPECTATION_FAILED: "`Expect` has a value other than `100-continue`.",
+    ErrorCode.INVALID_REQUEST: "Fields are invalid; `details.fields` has a sentence for each.",
+    ErrorCode.RANGE_NOT_SATISFIABLE: "The range is outside the image.",
+    ErrorCode.QUEUE_FULL: "Too many jobs are waiting; `Retry-After` says when to try again.",
     ErrorCode.STOPPING: "The server is stopping.",
-    ErrorCode.STORAGE_UNAVAILABLE: "The output folder cannot be written; nothing was kept.",
-    ErrorCode.INTERNAL: "A mistake of the server; its log has more.",
+    ErrorCode.STORAGE_UNAVAILABLE: "The output folder cannot be written; nothing was stored.",
+    ErrorCode.INTERNAL: "Internal server error; see the server log.",
 }
 """What each code means, for the API's description and the README."""
 
 FAILURES: Mapping[FailureCode, str] = {
-    FailureCode.SCRIPT_FAILED: "The script ended with an error; `details.stderr` has its end.",
-    FailureCode.OUT_OF_MEMORY: "The memory did not suffice; the message says what needs less.",
-    FailureCode.OUT_OF_RESOURCES: "No more files or processes may be opened on the machine.",
-    FailureCode.TIMEOUT: "It took longer than `--job-timeout`.",
+    FailureCode.SCRIPT_FAILED: "The script failed; `details.stderr` has its last lines.",
+    FailureCode.OUT_OF_MEMORY: "The script ran out of memory; the message says what needs less.",
+    FailureCode.OUT_OF_RESOURCES: "The machine allows no more files or processes.",
+    FailureCode.TIMEOUT: "The job took longer than `--job-timeout`.",
     FailureCode.STALLED: "The script wrote nothing for `--stall-timeout`.",
-    FailureCode.KILLED: "A signal ended the script.",
+    FailureCode.KILLED: "The script was killed by a signal.",
     FailureCode.IMAGES_MISSING: (
         "The script made fewer images than asked for, or images were deleted from the output "
         "folder."
     ),
-    FailureCode.MODEL_MISSING: "The checkpoint, or another model of the script, is not there.",
-    FailureCode.MODEL_INVALID: "The checkpoint or another model is damaged or does not fit.",
-    FailureCode.REPOSITORY_MISSING: "The repository is not there.",
+    FailureCode.MODEL_MISSING: "The checkpoint or another model is missing.",
+    FailureCode.MODEL_INVALID: "A model is damaged or does not fit the script.",
+    FailureCode.REPOSITORY_MISSING: "The repository is missing.",
     FailureCode.SCRIPT_MISSING: "The repository lacks the script or its configuration.",
-    FailureCode.PYTHON_MISSING: "There is no Python to run the script.",
+    FailureCode.PYTHON_MISSING: "The Python to run the script is missing or does not start.",
     FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
     FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
-    FailureCode.INTERNAL: "A mistake of the server; its log has more.",
+    FailureCode.INTERNAL: "Internal server error; see the server log.",
 }
 """What the codes of failed jobs mean."""
 
 _CODES = {status: code for code, status in STATUS.items()}
 
 _MESSAGES = {
-    ErrorCode.EXPECTATION_FAILED: "Only 100-continue can be expected.",
-    ErrorCode.FOREIGN_ORIGIN: "A page of another origin may not do this.",
+    ErrorCode.EXPECTATION_FAILED: "Unsupported Expect header. Send 100-continue or none.",
+    ErrorCode.FOREIGN_ORIGIN: "The page's origin is not allowed. Allow it with --cors-origin.",
     ErrorCode.NOT_FOUND: "There is nothing at this address.",
-    ErrorCode.INTERNAL: "The server made a mistake; its log tells more.",
+    ErrorCode.INTERNAL: "Internal server error; see the server log.",
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a machine that has no more files or no more room; they pass."""
+"""Errors of a machine without free files or disk space, which are no bugs of the server."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -107,16 +107,14 @@ class PreconditionFailedError(RequestError):
     """The image does not match If-Match or If-Unmodified-Since."""
 
     code = ErrorCode.PRECONDITION_FAILED
-    default_message = (
-        "The image is not the one that the request's If-Match or If-Unmodified-Since names."
-    )
+    default_message = "The image is not the one that If-Match or If-Unmodified-Since names."
 
 
 class RangeNotSatisfiableError(RequestError):
-    """The range lies outside of the image."""
+    """The range is outside the image."""
 
     code = ErrorCode.RANGE_NOT_SATISFIABLE
-    default_message = "The image has no such range of bytes."
+    default_message = "The requested range is outside the image."
 
 
 @web.middleware
@@ -135,7 +133,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _mistake(request: web.Request, error: Exception) -> web.Response:
-    """Log an error that is not the client's; the client is told little of it."""
+    """Log an unexpected error, and answer without its details."""
     name = f"{request.method} {request.rel_url.raw_path}"
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
         _log.warning("%s: %s", name, error.strerror)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sdrest.engine.base import Progress
 from sdrest.engine.local.progress import SAMPLING, UNNAMED, BarReader, ProgressParser
-from sdrest.params import sampled_steps
+from sdrest.sampling_steps import sampled_steps
 from tests.support.paths import DATA
 
 CAPTURES = DATA / "captures"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sdrest.engine.base import Task
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import environment, plan, usable_strength
-from sdrest.params import JobType, sampled_steps, usable_steps, validate
+from sdrest.params import JobType, validate
+from sdrest.sampling_steps import is_usable, sampled_steps
 
 ROOT = Path("/srv/fork")
 WORK = Path("/srv/out [1]/.sdrest/work/job")
@@ -117,7 +118,7 @@ def test_argparse_reads_a_prompt_of_two_dashes_with_a_space_that_clip_strips() -
     assert prompt_that_argparse_reads("--") == "-- "
 
 
-@given(st.floats(0, 1), st.integers(1, 1000).filter(usable_steps))
+@given(st.floats(0, 1), st.integers(1, 1000).filter(is_usable))
 def test_img2img_never_noises_by_more_steps_than_it_samples(strength: float, steps: int) -> None:
     usable = usable_strength(strength, steps)
     assert 0 <= usable <= strength or steps == 1

@@ -40,7 +40,7 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
 def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
     """Run a job in this process, as a host does with its first one."""
     state = main.RunnerState()
-    with state.open():
+    with state.watch_imports():
         code, exception, _ = main.run(job, state)
     return code, exception
 
@@ -257,7 +257,7 @@ def test_events_of_two_jobs(folder: Path) -> None:
     read_end, write_end = os.pipe()
     jobs = [job(folder, "import sys; sys.exit(len(sys.argv))", id=name) for name in ("a", "b")]
     state = main.RunnerState()
-    with state.open():
+    with state.watch_imports():
         main.serve(iter(jobs), write_end, state)
     os.close(write_end)
     with os.fdopen(read_end) as events:
@@ -275,7 +275,7 @@ def test_a_host_that_cannot_tell_leaves_with_the_scripts_code(folder: Path) -> N
     read_end, write_end = os.pipe()
     text = f"import os; os.close({write_end}); raise SystemExit(7)"
     state = main.RunnerState()
-    with state.open(), pytest.raises(SystemExit) as left:
+    with state.watch_imports(), pytest.raises(SystemExit) as left:
         main.serve(iter([job(folder, text)]), write_end, state)
     os.close(read_end)
     assert left.value.code == 7

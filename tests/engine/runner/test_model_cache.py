@@ -66,7 +66,7 @@ class Scripts:
         """Return what a script sees in a process of its own, so to speak."""
         forget()
         state = main.RunnerState(2)
-        with state.open():
+        with state.watch_imports():
             return self.run(state, **options)[0]
 
 
@@ -85,7 +85,7 @@ def scripts(tmp_path: Path) -> Iterator[Scripts]:
 @pytest.fixture
 def state(scripts: Scripts) -> Iterator[main.RunnerState]:
     state = main.RunnerState(2)
-    with state.open():
+    with state.watch_imports():
         yield state
 
 
@@ -96,7 +96,7 @@ def test_a_model_is_built_once_and_the_noise_stays_the_same(
     wanted = [scripts.cold(seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     forget()
     state = main.RunnerState(2)
-    with state.open():
+    with state.watch_imports():
         warm = [scripts.run(state, seed=seed, inpaint=inpaint) for seed in (1, 2, 3)]
     assert [seen for seen, _ in warm] == wanted
     assert [counts for _, counts in warm] == [{"built": 1, "read": 1, "made": 1}] * 3

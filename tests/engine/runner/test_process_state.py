@@ -103,7 +103,7 @@ def seen(state: main.RunnerState, folder: Path) -> list[Any]:
 
 def test_a_mess_is_cleared_away(folder: Path) -> None:
     state = main.RunnerState()
-    with state.open():
+    with state.watch_imports():
         seen(state, folder)  # imports numpy, which adds filters of warnings
         before, *drawn = seen(state, folder)
         assert run(state, folder, MESS)[::2] == (1, True)
@@ -127,7 +127,7 @@ def test_a_thread_that_stays_is_told(folder: Path) -> None:
 import threading
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 """
-    with state.open():
+    with state.watch_imports():
         assert run(state, folder, text) == (0, None, False)
         assert run(state, folder, "") == (0, None, True)
 
@@ -138,7 +138,7 @@ def test_an_exit_function_of_a_library_waits_for_the_end(folder: Path) -> None:
     )
     state = main.RunnerState()
     text = "import root_module, sys\nassert root_module.calls == []\n"
-    with state.open():
+    with state.watch_imports():
         assert run(state, folder, text) == (0, None, True)
         assert run(state, folder, text) == (0, None, True)
 
@@ -151,7 +151,7 @@ tqdm.tqdm(range(0)).close()
 for lock in tqdm.tqdm._lock.locks:
     lock.acquire()
 """
-    with state.open():
+    with state.watch_imports():
         run(state, folder, text)
     lock = sys.modules["tqdm"].tqdm._lock
     taken: list[bool] = []
@@ -194,7 +194,7 @@ torch.backends.cudnn.benchmark = True
 """
     state = main.RunnerState()
     try:
-        with state.open():
+        with state.watch_imports():
             assert run(state, folder, mess) == (0, None, True)
             assert run(state, folder, mess) == (0, None, True)
         assert sys.modules["torch"].seeds == [67280421310721]
@@ -212,7 +212,7 @@ def state() -> Iterator[main.RunnerState]:
     state = main.RunnerState()
     state.steps = []  # type: ignore[attr-defined]  # for scripts to tell
     sys.state = state  # type: ignore[attr-defined]  # as above
-    with state.open():
+    with state.watch_imports():
         yield state
     del sys.state  # type: ignore[attr-defined]  # as above
 
@@ -272,7 +272,7 @@ def test_an_import_that_ends_a_script_ends_the_host(
 def test_an_interrupt_that_came_early(folder: Path) -> None:
     state = main.RunnerState()
     state.interrupts.request("1")
-    with state.open():
+    with state.watch_imports():
         assert run(state, folder, "import os\nos.mkdir('x')")[0] == 1
         assert run(state, folder, "import os\nos.mkdir('y')") == (0, None, True)
     assert not (folder / "x").exists()
@@ -282,7 +282,7 @@ def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
     state = main.RunnerState()
     sys.state = state  # type: ignore[attr-defined]  # for the script to find
     try:
-        with state.open():
+        with state.watch_imports():
             text = "import sys\nsys.state.interrupts.request('2')\n"
             assert run(state, folder, text) == (0, None, True)
     finally:
@@ -294,7 +294,7 @@ def test_an_interrupt_ends_a_script(folder: Path) -> None:
     sys.state = state  # type: ignore[attr-defined]  # for the script to find
     text = "import signal, sys\nsys.state.interrupts.request('1')\nsignal.pause()\n"
     try:
-        with state.open():
+        with state.watch_imports():
             code, exception, _ = run(state, folder, text)
     finally:
         del sys.state  # type: ignore[attr-defined]  # as above
@@ -304,7 +304,7 @@ def test_an_interrupt_ends_a_script(folder: Path) -> None:
 def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "root_module.py").write_text("raise ValueError('here')\n")
     state = main.RunnerState()
-    with state.open():
+    with state.watch_imports():
         run(state, folder, "import root_module")
     shown = capfd.readouterr().err
     assert shown.count("File ") == 2
@@ -313,9 +313,9 @@ def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFi
 
 def test_code_that_changed_is_noticed(folder: Path) -> None:
     state = main.RunnerState()
-    with state.open():
+    with state.watch_imports():
         run(state, folder, "import root_module")
-    state.sources.note([str(folder)])
+    state.sources.remember([str(folder)])
     assert not state.sources.changed()
     (folder / "root_module.py").unlink()
     assert state.sources.changed()

@@ -54,7 +54,9 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
             .click()
         )
         question = opened.page.get_by_role("dialog")
-        await expect(question).to_contain_text("Delete “a short job” and its 1 picture for good?")
+        await expect(question).to_contain_text(
+            "Delete “a short job” and its 1 picture permanently?"
+        )
         await question.get_by_role("button", name="Keep it").click()
         await expect(opened.gallery).to_have_count(3)
         await (
@@ -143,7 +145,7 @@ async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
         await begin(opened, "a boat", pictures=12)
         await expect(opened.under_way).to_contain_text(RUNNING)
         await server.stop()
-        await expect(opened.page.get_by_text("Server away")).to_be_visible()
+        await expect(opened.page.get_by_text("Server unreachable")).to_be_visible()
         await opened.page.get_by_role("button", name="Make picture").click()
         await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
         async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
@@ -158,7 +160,7 @@ async def test_without_a_stream_the_page_asks_every_second(browser: Browser, ser
     async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
         await opened.page.route("**/events", refuse)
         await opened.page.goto(opened.root)
-        await expect(opened.page.get_by_text("Asking every second")).to_be_visible()
+        await expect(opened.page.get_by_text("Polling every second")).to_be_visible()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
 
@@ -170,11 +172,11 @@ async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> No
     ):
         await opened.page.goto(opened.root)
         question = opened.page.get_by_role("dialog", name="Token")
-        await question.get_by_label("This server wants its token").fill("wrong")
-        await question.get_by_role("button", name="Come in").click()
+        await question.get_by_label("This server requires its token").fill("wrong")
+        await question.get_by_role("button", name="Log in").click()
         await expect(question.get_by_role("alert")).not_to_be_empty()
-        await question.get_by_label("This server wants its token").fill("correct-horse-battery")
-        await question.get_by_role("button", name="Come in").click()
+        await question.get_by_label("This server requires its token").fill("correct-horse-battery")
+        await question.get_by_role("button", name="Log in").click()
         await opened.connected()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.pictures(opened.gallery)).to_have_count(1)

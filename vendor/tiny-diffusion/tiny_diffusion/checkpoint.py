@@ -19,12 +19,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 class CheckpointError(Exception):
-    """The file is no checkpoint of this engine."""
+    """The file is not a checkpoint of this engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded model: its constants by name, and how long it was trained, if the file tells."""
+    """A loaded model: its constants by name, and how long it was trained, if the file has it."""
 
     constants: Mapping[str, float]
     global_step: int | None
@@ -85,7 +85,7 @@ def _read(path: str) -> dict[str, Any]:
             raise EOFError(f"{path} is empty")
         if not head.startswith(b"{"):
             raise CheckpointError(
-                f"{path} is no checkpoint of tiny-diffusion (it begins with {head!r}). "
+                f"{path} is not a checkpoint of tiny-diffusion (it begins with {head!r}). "
                 "Checkpoints of Stable Diffusion need the fork itself."
             )
         saved: dict[str, Any] = json.loads(head + file.read())

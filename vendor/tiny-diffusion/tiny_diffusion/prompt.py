@@ -22,7 +22,7 @@ Meanings = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A thing, shape, place or sight that was asked for; what is None was not said."""
+    """A thing, shape, place or sight that was asked for; None was not mentioned."""
 
     kind: str
     name: str
@@ -171,7 +171,7 @@ def _read(reader: _Reader, words: list[str], at: int) -> int:
 
 
 def _read_small(reader: _Reader, word: str, following: str) -> None:
-    """Read a word that is no phrase of the lexicon: a count, a size, a side, a background."""
+    """Read a word outside the lexicon: a count, a size, a side, a background."""
     if word in vocabulary.COUNTS:
         reader.count = vocabulary.COUNTS[word] if reader.count in {None, 1} else reader.count
     elif word.isdecimal() and 1 <= int(word) <= 12:

@@ -1,8 +1,8 @@
 """From matches on a coarse grid to matches on one twice as fine.
 
-There are too many patches on a fine grid to weigh them all. But whoever matched on the coarse grid
-matches here too, at twice the offset, give or take a pixel; and neighbours like to come from the
-same place, for then their texture goes on unbroken. (Barnes et al. 2009, "PatchMatch".)
+A fine grid has too many patches to weigh all of them. But a patch that matched on the coarse grid
+matches here, too, at twice the offset, within a pixel; and neighbours come from the same place if
+possible, since their texture is continuous then. (Barnes et al. 2009, "PatchMatch".)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-// Tells screen readers what happened, politely.
+// Announcements for screen readers.
 
 const region = document.getElementById("announcer");
 
-/** Says a sentence. The same one twice is said twice. */
+/** Announces a sentence; screen readers read a repeated one again. */
 export function announce(sentence) {
   region.textContent = region.textContent === sentence ? `${sentence}\u00a0` : sentence;
 }

@@ -1,16 +1,16 @@
-// The server's routes as functions. They resolve to JSON, or throw an ApiError or an OfflineError.
+// The server's routes as functions, which resolve to JSON or throw an ApiError or OfflineError.
 
 import { OfflineError, readError } from "./errors.js";
 
-/** Where the server's paths begin, be it behind a proxy under a path of its own. */
+/** The server's root, which behind a proxy may have a path. */
 const ROOT = new URL("../", import.meta.url);
 
-/** The address of a route, which is given relative to the root. */
+/** The URL of a route relative to the root. */
 export const at = (route) => new URL(route, ROOT).href;
 
 let unlock = async () => false;
 
-/** `ask` is called where the server wants a token; it resolves to whether there is one now. */
+/** Calls `ask` when the server requires a token; it resolves to whether there is one now. */
 export function onLocked(ask) {
   unlock = ask;
 }
@@ -36,7 +36,7 @@ async function json(path, options) {
 
 const post = (path, body) => json(path, { method: "POST", body });
 
-/** The JSON schemas of the requests, by job type, from which the forms are made. */
+/** The JSON schemas of the requests by job type; the forms derive from them. */
 export const schemas = () => json(at("static/parameters.json"));
 
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
@@ -45,7 +45,7 @@ export function list(query = {}) {
   return json(at(`jobs?${new URLSearchParams(given)}`));
 }
 
-/** Asks for a job; resolves to its JSON, be it new or known. */
+/** Submits a job; resolves to its JSON, whether it is new or known. */
 export const submit = (type, form) => post(at(type), form);
 
 export const job = (url) => json(url);
@@ -56,13 +56,13 @@ export const remove = (url) => request(url, { method: "DELETE" });
 /** An image's bytes. */
 export const image = async (url) => (await request(url)).blob();
 
-/** Which engine there is and what is wrong with it; an engine that is not ready is no error here. */
+/** The engine and its problems; resolves for an engine that is not ready, too. */
 export async function readiness() {
   const response = await send(at("readyz"));
   return response.status === 200 || response.status === 503 ? response.json() : null;
 }
 
-/** Exchanges a token for a cookie; throws where the token is not the right one. */
+/** Exchanges a token for a cookie; throws if the token is wrong. */
 export async function openSession(token) {
   const response = await send(at("session"), {
     method: "POST",

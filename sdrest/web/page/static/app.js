@@ -1,4 +1,4 @@
-// The page: its parts are made and tied together here.
+// The page: creates its parts and connects them.
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
@@ -21,26 +21,26 @@ const RETRY = 2000;
 const connection = document.getElementById("connection");
 const CONNECTION = {
   live: "Live",
-  polling: "Asking every second",
-  lost: "Server away, trying again …",
+  polling: "Polling every second",
+  lost: "Server unreachable, trying again …",
 };
 
 const store = new Store();
 let compose = null;
 
-/** Runs what a button does; whatever fails is said where it can be seen. */
+/** Runs a button's action and shows its errors. */
 function guarded(action) {
   return async (...given) => {
     try {
       await action(...given);
     } catch (error) {
       if (error instanceof ApiError && error.status === 410) forget(given[0]);
-      say(sentence(error));
+      showError(sentence(error));
     }
   };
 }
 
-function say(text) {
+function showError(text) {
   const note = document.createElement("p");
   note.className = "toast";
   note.setAttribute("role", "alert");
@@ -58,7 +58,7 @@ const jobs = new Jobs(document.getElementById("jobs"), store, {
   retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
   remove: guarded(async (job) => {
     const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
-    if (!(await confirm(`Delete “${title(job)}”${what} for good?`, "Delete"))) return;
+    if (!(await confirm(`Delete “${title(job)}”${what} permanently?`, "Delete"))) return;
     await api.remove(job.resultUrl);
     forget(job);
   }),
@@ -68,7 +68,7 @@ const jobs = new Jobs(document.getElementById("jobs"), store, {
   suggest: (prompt) => compose.suggest(prompt),
 });
 
-/** Takes a deleted job away, be it here or elsewhere that it was deleted. */
+/** Removes a deleted job from the page, wherever it was deleted. */
 function forget({ resultUrl }) {
   viewer.forget({ resultUrl });
   const hadFocus = jobs.element(resultUrl)?.contains(document.activeElement);
@@ -81,13 +81,13 @@ function submitted(job, values) {
   const type = job.resultUrl.split("/").at(-2);
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
-  if (!isActive(job)) announce(`The same request was made before; here is what it gave.`);
+  if (!isActive(job)) announce("The same request was made before; this is its result.");
   jobs.element(job.resultUrl)?.scrollIntoView({ block: "nearest" });
 }
 
 let settling = null;
 
-/** Places in the queue change with every job that leaves it; ask once after a flurry. */
+/** Reloads queue positions, which change with every job that leaves the queue; once per burst. */
 function refreshQueue() {
   clearTimeout(settling);
   settling = setTimeout(async () => {
@@ -95,30 +95,30 @@ function refreshQueue() {
       const { jobs: waiting } = await api.list({ status: "QUEUED", limit: PAGE });
       waiting.forEach((job) => store.merge(job));
     } catch {
-      // the feed sees to a lost server, and loads everything when it is back
+      // the feed handles a lost server, and reloads everything when it is back
     }
   }, SETTLE);
 }
 
 store.addEventListener("job", ({ detail: { job, before } }) => {
   if (before?.status === "QUEUED" && job.status !== "QUEUED") refreshQueue();
-  if (before) tell(job, before);
+  if (before) announceChange(job, before);
   viewer.update(job);
 });
 
-/** Says what happened, for those who do not see it. */
-function tell(job, before) {
+/** Announces a change to screen readers. */
+function announceChange(job, before) {
   if (job.status !== before.status) {
-    const said = {
+    const messages = {
       QUEUED: `${place(job.position)}.`,
       IN_PROGRESS: "Your picture is being made.",
       COMPLETE: `Done: ${pictures(job.imageUrls?.length ?? 0)}, ${title(job)}`,
       FAILED: `Failed. ${job.error?.message ?? ""}`,
       CANCELLED: "Cancelled.",
     };
-    announce(said[job.status]);
+    announce(messages[job.status]);
   } else if ((job.imageUrls?.length ?? 0) > (before.imageUrls?.length ?? 0)) {
-    announce(`Picture ${job.imageUrls.length} of ${total(job)} is there.`);
+    announce(`Picture ${job.imageUrls.length} of ${total(job)} is ready.`);
   }
 }
 
@@ -131,22 +131,22 @@ async function load() {
   store.replace(await api.list({ limit: PAGE }));
 }
 
-function hear(news) {
-  if (news.params || store.get(news.resultUrl)) store.merge(news);
-  else load().catch(() => {}); // a job of another window; the feed sees to a lost server
+function update(changes) {
+  if (changes.params || store.get(changes.resultUrl)) store.merge(changes);
+  else load().catch(() => {}); // a job of another window; the feed handles a lost server
 }
 
 const feed = new Feed({
   load,
-  hear,
+  update,
   forget,
-  tell: (state) => {
+  show: (state) => {
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
   },
 });
 
-/** The forms need the schemas; without a server they come when it is there. */
+/** Loads the schemas, retrying until the server answers. */
 async function schemas() {
   for (;;) {
     try {

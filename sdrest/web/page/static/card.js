@@ -1,17 +1,17 @@
-// A job on the page: its pictures, where it stands, what can be done with it.
+// A job on the page: its pictures, its status, its actions.
 
 import * as api from "./api.js";
 import { arrange, h, setText, uniqueId } from "./dom.js";
 import { Grain } from "./grain.js";
-import { Pace } from "./pace.js";
+import { DurationEstimate } from "./estimate.js";
 import { doneFraction, isActive } from "./store.js";
 import { ago, duration, label, percent, pictures, place, typeName } from "./words.js";
 
-const MOST_TILES = 9;
+const MAX_TILES = 9;
 const THUMBNAILS = [256, 512, 1024];
 const TILE = { one: 320, several: 160 };
-const UNSAID = new Set(["prompt", "channels", "downsamplingFactor"]);
-const SAID_FIRST = ["steps", "seed", "strength"];
+const HIDDEN = new Set(["prompt", "channels", "downsamplingFactor"]);
+const SUMMARY = ["steps", "seed", "strength"];
 
 /** How many pictures a job makes. */
 export function total({ progress, params, imageUrls = [] }) {
@@ -19,32 +19,32 @@ export function total({ progress, params, imageUrls = [] }) {
   return progress?.totalImages ?? Math.max(asked, imageUrls.length);
 }
 
-/** What a job is called where it has no prompt. */
+/** The prompt, or the type where there is none. */
 export const title = ({ params, type }) => params.prompt || typeName(type);
 
-/** The parameters that tell most, in a few words. */
+/** The most important parameters in one line. */
 function summary(job) {
   const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
-  const said = SAID_FIRST.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
-  return [typeName(job.type), width && `${width} × ${height}`, ...said, ago(job.createdAt)].filter(Boolean).join(" · ");
+  const shown = SUMMARY.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
+  return [typeName(job.type), width && `${width} × ${height}`, ...shown, ago(job.createdAt)].filter(Boolean).join(" · ");
 }
 
 /** A job's parameters as `[name, value]` pairs for people. */
 export function facts(job) {
   const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
-  const rest = Object.entries(params).filter(([name, value]) => !UNSAID.has(name) && value != null);
+  const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null);
   return [...size, ...rest.map(([name, value]) => [label(name), String(value)])];
 }
 
-function state(job, pace) {
+function state(job, estimate) {
   switch (job.status) {
     case "QUEUED":
       return place(job.position);
     case "IN_PROGRESS": {
       const { currentImageIndex: index, totalImages: count, currentImageProgress: part } = job.progress ?? {};
       if (!index || (index === 1 && part === 0)) return "Starting";
-      const left = pace.left();
+      const left = estimate.remaining();
       const which = count > 1 ? `Picture ${index} of ${count}` : "Drawing";
       return [which, percent(doneFraction(job)), left !== null && `about ${duration(left)} left`].filter(Boolean).join(" · ");
     }
@@ -57,20 +57,20 @@ function state(job, pace) {
   }
 }
 
-/** Says which pictures the script's safety checker replaced. */
+/** Names the pictures that the script's safety checker replaced. */
 function replaced({ flagged = [] }) {
   if (!flagged.length) return "";
   return `The safety checker replaced ${flagged.length > 1 ? "pictures" : "picture"} ${flagged.join(", ")}`;
 }
 
-/** Returns how large a small version has to be to look sharp; the first of several may span tiles, one of a pair does. */
+/** Returns the thumbnail size that looks sharp; the first picture may span several tiles. */
 function thumbnailSize(index, count) {
   const shown = (index > 0 && count > 2 ? TILE.several : TILE.one) * window.devicePixelRatio;
   return THUMBNAILS.find((size) => size >= shown) ?? THUMBNAILS.at(-1);
 }
 
 export class Card {
-  #pace = new Pace();
+  #estimate = new DurationEstimate();
   #tiles = new Map();
   #grains = new Map();
   #actions;
@@ -97,7 +97,7 @@ export class Card {
       download: h("a", { class: "quiet" , download: ""}, "Download"),
       remove: button("Delete", actions.remove),
     };
-    this.#parts.details = h("details", { class: "script" }, h("summary", {}, "What the script said"), this.#parts.more);
+    this.#parts.details = h("details", { class: "script" }, h("summary", {}, "Script output"), this.#parts.more);
     const p = this.#parts;
     this.element = h("article", { class: "card", "aria-labelledby": id },
       p.tiles,
@@ -107,14 +107,14 @@ export class Card {
 
   update(job) {
     this.job = job;
-    if (job.status === "IN_PROGRESS") this.#pace.note(doneFraction(job));
+    if (job.status === "IN_PROGRESS") this.#estimate.record(doneFraction(job));
     this.element.dataset.status = job.status;
     this.#showState(job);
     this.#showActions(job);
     this.#showTiles(job);
   }
 
-  /** Says anew how long ago it was. */
+  /** Updates how long ago the job was made. */
   age() {
     setText(this.#parts.facts, summary(this.job));
   }
@@ -123,7 +123,7 @@ export class Card {
     const p = this.#parts;
     setText(p.heading, title(job));
     p.heading.title = title(job);
-    const text = [state(job, this.#pace), replaced(job)].filter(Boolean).join(" · ");
+    const text = [state(job, this.#estimate), replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";
@@ -157,8 +157,8 @@ export class Card {
     const urls = job.imageUrls ?? [];
     for (const url of this.#tiles.keys()) if (!urls.includes(url)) this.#tiles.delete(url); // it may be made again
     const count = isActive(job) ? total(job) : urls.length;
-    const shown = Math.min(count, MOST_TILES);
-    const first = isActive(job) ? Math.max(0, Math.min(urls.length - MOST_TILES + 1, count - MOST_TILES)) : 0;
+    const shown = Math.min(count, MAX_TILES);
+    const first = isActive(job) ? Math.max(0, Math.min(urls.length - MAX_TILES + 1, count - MAX_TILES)) : 0;
     const tiles = Array.from({ length: shown }, (_, place) => this.#tile(job, first + place, urls));
     arrange(this.#parts.tiles, tiles);
     this.#parts.tiles.dataset.count = shown;

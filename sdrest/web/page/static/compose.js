@@ -26,7 +26,7 @@ class Panel {
     this.element = h(
       "form",
       {
-        novalidate: true, // the server checks, with better sentences
+        novalidate: true, // the server checks, with better messages
         onsubmit: (event) => {
           event.preventDefault();
           send(this);
@@ -99,7 +99,7 @@ export class Compose {
     this.#tabs.open(job.type);
     this.#reveal(panel);
     this.#save();
-    announce("The form has these settings now.");
+    announce("The form now has these settings.");
   }
 
   /** Takes a finished image as the input of another type. */
@@ -151,7 +151,7 @@ export class Compose {
     }
   }
 
-  /** Says what only the page can know: that there is no picture yet, or nothing painted. */
+  /** Checks what only the page knows: that there is a picture, and something painted. */
   #check({ type }) {
     if (NEEDS_PICTURE.has(type) && !this.#upload.picture) {
       this.#upload.fail("Choose a picture to start from.");
@@ -159,7 +159,7 @@ export class Compose {
       return false;
     }
     if (type === "inpaint-image" && this.#mask.isEmpty) {
-      this.#mask.fail("Paint over the part of the picture that shall be made anew.");
+      this.#mask.fail("Paint over the part of the picture to repaint.");
       this.#mask.focus();
       return false;
     }
@@ -183,7 +183,7 @@ export class Compose {
     const unplaced = others.filter(({ field }) => field !== "image" && field !== "mask");
     if (fields.length === 0) panel.say(sentence(error));
     else panel.say(unplaced.map(({ field, message }) => `${field}: ${message}`).join(" ")
-      || "Some fields are not right yet; each says why.");
+      || "Some fields are invalid; see the messages beside them.");
   }
 
   #save() {

@@ -1,4 +1,4 @@
-// Two questions: whether to really do it, and for the token.
+// Dialogs: a confirmation, and the token.
 
 import { h, uniqueId } from "./dom.js";
 import { openSession } from "./api.js";
@@ -16,7 +16,7 @@ function ask(attributes, ...children) {
   });
 }
 
-/** Asks a question with two answers; resolves to whether `yes` was it. */
+/** Asks for a confirmation; resolves to whether the answer was `yes`. */
 export function confirm(question, yes) {
   const id = uniqueId("question");
   return ask({ "aria-labelledby": id }, h("form", { method: "dialog" },
@@ -28,7 +28,7 @@ export function confirm(question, yes) {
 
 let asking = null;
 
-/** Asks for the server's token until it is right or the person gives up; one question at a time. */
+/** Asks for the token until it is right or the dialog is closed; one dialog at a time. */
 export function askForToken() {
   asking ??= askOnce().finally(() => (asking = null));
   return asking;
@@ -50,9 +50,9 @@ function askOnce() {
       }
     },
   },
-    h("label", { for: id }, "This server wants its token"),
-    h("p", { class: "hint" }, "It is what the server was started with (--token). This browser is asked once."),
+    h("label", { for: id }, "This server requires its token"),
+    h("p", { class: "hint" }, "The token is the value of --token that the server was started with. This browser stores it."),
     input, error,
-    h("div", { class: "row end" }, h("button", { class: "primary" }, "Come in")));
+    h("div", { class: "row end" }, h("button", { class: "primary" }, "Log in")));
   return ask({ "aria-label": "Token" }, form);
 }

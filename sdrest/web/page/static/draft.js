@@ -1,4 +1,4 @@
-// What is entered outlives a reload, in this tab only.
+// Keeps what is entered over a reload, in this tab.
 
 const KEY = "sdrest.draft";
 
@@ -14,6 +14,6 @@ export function saveDraft(draft) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(draft));
   } catch {
-    // without storage (private windows) a reload forgets, and nothing else is lost
+    // without storage (private windows) only a reload loses the draft
   }
 }

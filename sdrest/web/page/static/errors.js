@@ -1,6 +1,6 @@
-// What went wrong, as sentences for a person.
+// Errors as sentences for people.
 
-/** The server's refusal: its code, its sentence, and what is wrong with single fields. */
+/** An error that the server answered: its code, its message, and errors of fields. */
 export class ApiError extends Error {
   constructor(status, { code, message, details = {} }) {
     super(message);
@@ -10,14 +10,14 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came at all. */
+/** The server did not answer. */
 export class OfflineError extends Error {
   constructor() {
-    super("The server does not answer. Nothing that you entered is lost; try again when it is back.");
+    super("The server does not answer. What you entered is kept; try again when the server is back.");
   }
 }
 
-/** Reads the server's error of an answer; a proxy's page becomes a plain sentence. */
+/** Reads the error of a response; a proxy's page becomes a sentence with the status. */
 export async function readError(response) {
   try {
     return new ApiError(response.status, (await response.json()).error);
@@ -27,8 +27,8 @@ export async function readError(response) {
   }
 }
 
-/** Returns the sentence to show for anything that was thrown. */
+/** Returns the sentence to show for an exception. */
 export function sentence(error) {
   if (error instanceof ApiError || error instanceof OfflineError) return error.message;
-  return `Something in this page failed: ${error.message}`;
+  return `This page failed: ${error.message}. Reload it.`;
 }

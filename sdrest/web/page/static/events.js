@@ -1,10 +1,10 @@
-// The server's events as they come. A broken connection is mended without anybody's help:
-// EventSource first; where it cannot be had (some proxies), asking every second.
+// The server's events. Reconnects by itself; polls every second where EventSource does not work,
+// for example behind some proxies.
 
 import { at } from "./api.js";
 
 const FIRST_WAIT = 500;
-const LONGEST_WAIT = 5000;
+const MAX_WAIT = 5000;
 const POLL_EVERY = 1000;
 const POLLS_BEFORE_STREAM = 10;
 const KINDS = ["status", "progress", "image"];
@@ -17,36 +17,36 @@ export class Feed {
   #held = null;
 
   /**
-   * `load` gets everything anew and throws where the server does not answer; `hear` gets the news
-   * of one job, `forget` the job that was deleted; `tell` gets the state of the connection:
-   * "live", "polling" or "lost".
+   * `load` reloads everything and throws if the server does not answer; `update` gets the changes
+   * of one job, `forget` the deleted job, `show` the state of the connection: "live", "polling" or
+   * "lost".
    */
-  constructor({ load, hear, forget, tell }) {
-    Object.assign(this, { load, hear, forget, tell });
+  constructor({ load, update, forget, show }) {
+    Object.assign(this, { load, update, forget, show });
     addEventListener("online", () => this.#hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
   }
 
-  /** Connects, and goes on connecting for ever. */
+  /** Connects, and reconnects for ever. */
   start() {
     this.#source?.close();
     this.#source = new EventSource(at("events"));
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("error", () => this.#broke());
     for (const kind of KINDS) {
-      this.#source.addEventListener(kind, ({ data }) => this.#heard(() => this.hear(JSON.parse(data))));
+      this.#source.addEventListener(kind, ({ data }) => this.#deliver(() => this.update(JSON.parse(data))));
     }
-    this.#source.addEventListener("deleted", ({ data }) => this.#heard(() => this.forget(JSON.parse(data))));
+    this.#source.addEventListener("deleted", ({ data }) => this.#deliver(() => this.forget(JSON.parse(data))));
   }
 
-  /** Whatever happened while there was no connection is in the list. */
+  /** Loads the list, which has what happened without a connection. */
   async #opened() {
     this.#wait = FIRST_WAIT;
     this.#breaks = 0;
-    if (await this.#loads()) this.tell("live");
+    if (await this.#loads()) this.show("live");
   }
 
-  /** Finds out whether the server is away, or only the stream. */
+  /** Checks whether the server is unreachable, or only the stream. */
   async #broke() {
     this.#source.close();
     this.#breaks += 1;
@@ -56,7 +56,7 @@ export class Feed {
   }
 
   async #poll(times) {
-    this.tell("polling");
+    this.show("polling");
     this.#later(async () => {
       if (times === 0) this.start();
       else if (await this.#loads()) this.#poll(times - 1);
@@ -65,12 +65,12 @@ export class Feed {
   }
 
   #lost() {
-    this.tell("lost");
+    this.show("lost");
     this.#later(() => this.start(), this.#wait);
-    this.#wait = Math.min(LONGEST_WAIT, this.#wait * 2);
+    this.#wait = Math.min(MAX_WAIT, this.#wait * 2);
   }
 
-  /** Loads the list. Events that come meanwhile are told after it, since it may be older. */
+  /** Loads the list. Events that come meanwhile are delivered after it, since it may be older. */
   async #loads() {
     const held = [];
     this.#held = held;
@@ -81,13 +81,13 @@ export class Feed {
       return false;
     } finally {
       if (this.#held === held) this.#held = null;
-      held.forEach((tell) => tell());
+      held.forEach((deliver) => deliver());
     }
   }
 
-  #heard(tell) {
-    if (this.#held) this.#held.push(tell);
-    else tell();
+  #deliver(deliver) {
+    if (this.#held) this.#held.push(deliver);
+    else deliver();
   }
 
   #later(action, wait) {

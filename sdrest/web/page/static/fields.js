@@ -36,7 +36,7 @@ function slider(input) {
   return h("div", { class: "slider" }, input, output);
 }
 
-/** Whether a property can have one value only, so that nobody needs to be asked. */
+/** Whether a property has only one possible value. */
 export const isFixed = ({ minimum, maximum }) => minimum != null && minimum === maximum;
 
 export class Field {
@@ -64,7 +64,7 @@ export class Field {
     this.control.addEventListener("input", () => this.fail(null));
   }
 
-  /** What was entered, as text; nothing entered is the server's default. */
+  /** The entered text; an empty one stands for the server's default. */
   get value() {
     return this.control.value;
   }
@@ -74,7 +74,7 @@ export class Field {
     this.control.dispatchEvent(new Event("set"));
   }
 
-  /** Shows what is wrong with the value, or with null that nothing is. */
+  /** Shows an error of the value; null removes it. */
   fail(message) {
     this.#error.hidden = !message;
     this.#error.textContent = message ?? "";
@@ -89,7 +89,7 @@ export class Field {
 
 const RANDOM = "random";
 
-/** The seed: by default the server draws a new one for each request. */
+/** The seed: by default the server chooses a random one for each request. */
 export class SeedField extends Field {
   #fresh = h("input", { type: "checkbox", checked: true });
 
@@ -109,7 +109,7 @@ export class SeedField extends Field {
     this.#fresh.checked = fresh;
   }
 
-  /** What to send: the number, or that the server draws one. */
+  /** The value to send: the number, or `random`. */
   get request() {
     return this.isFresh ? RANDOM : this.value;
   }

@@ -1,5 +1,4 @@
-// A form from a request's JSON schema. Nothing about parameters is known here but which of them
-// most people want to see first.
+// A form from a request's JSON schema. All that this file knows about parameters is which come first.
 
 import { h } from "./dom.js";
 import { Field, isFixed, SeedField } from "./fields.js";

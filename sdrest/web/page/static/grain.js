@@ -1,9 +1,9 @@
-// A picture that is on its way: noise, which gives way to soft colours as the job goes on.
+// The placeholder of a picture in progress: noise that fades into soft colours.
 
 const SIDE = 96;
 const BLOBS = 6;
 
-/** A small generator of numbers in [0, 1), the same for the same seed (mulberry32). */
+/** Returns a seeded generator of numbers in [0, 1) (mulberry32). */
 function generator(seed) {
   let state = seed >>> 0;
   return () => {
@@ -20,7 +20,7 @@ function canvas(side) {
   return made;
 }
 
-/** A few patches of neighbouring hues; enlarged, they melt into each other. */
+/** A few patches of neighbouring hues, which blend when enlarged. */
 function colours(next) {
   const made = canvas(BLOBS);
   const context = made.getContext("2d");
@@ -53,7 +53,7 @@ export class Grain {
   #noise;
   #context;
 
-  /** `seed` (an integer) decides what it looks like. */
+  /** `seed` (an integer) determines the look. */
   constructor(seed) {
     const next = generator(seed);
     this.#colours = colours(next);

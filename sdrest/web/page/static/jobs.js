@@ -1,4 +1,4 @@
-// The lists of jobs: those under way above, the gallery below. Cards stay the same elements.
+// The lists of jobs: running and waiting ones above, the gallery below. Cards keep their elements.
 
 import { arrange, h, setText } from "./dom.js";
 import { Card } from "./card.js";
@@ -33,12 +33,12 @@ export class Jobs {
   constructor(root, store, actions) {
     this.#store = store;
     this.#actions = actions;
-    this.#more = h("button", { type: "button", class: "quiet more-jobs", onclick: actions.more }, "Show older ones");
+    this.#more = h("button", { type: "button", class: "quiet more-jobs", onclick: actions.more }, "Show older jobs");
     this.#nowSection = h("section", { "aria-labelledby": "now-title" }, h("h2", { id: "now-title" }, "Under way", this.#count), this.#now);
     this.#gallerySection = h("section", { "aria-labelledby": "gallery-title" }, h("h2", { id: "gallery-title" }, "Gallery"), this.#gallery, this.#more);
     this.#empty = h("section", { class: "empty", "aria-labelledby": "empty-title" },
       h("h2", { id: "empty-title" }, "No pictures yet"),
-      h("p", {}, "Say what you would like to see, or begin with one of these:"),
+      h("p", {}, "Describe what you would like to see, or start with one of these:"),
       h("ul", {}, EXAMPLES.map((prompt) => h("li", {}, h("button", { type: "button", class: "example", onclick: () => actions.suggest(prompt) }, prompt)))));
     root.append(this.#nowSection, this.#gallerySection, this.#empty);
     for (const section of [this.#nowSection, this.#gallerySection, this.#empty]) section.hidden = true;

@@ -1,4 +1,4 @@
-// The mask: a brush over the picture. What is painted is made anew.
+// The mask: a brush over the picture. The scripts repaint what is painted.
 // Mouse, pen and finger draw; with the keyboard the arrow keys move the brush and Space lowers it.
 
 import { announce } from "./announce.js";
@@ -62,7 +62,7 @@ export class Mask {
       "div",
       { class: "mask-tools shown-with-picture" },
       h("p", { class: "hint", id: `${id}-hint` },
-        "Paint over what shall be made anew. By keyboard: arrow keys move the brush, Space lowers and lifts it, + and − change its size."),
+        "Paint over what to repaint. By keyboard: arrow keys move the brush, Space lowers and lifts it, + and − change its size."),
       h("div", { class: "row" },
         h("label", { for: this.#size.id }, "Brush"), this.#size,
         h("label", { class: "check", for: this.#eraser.id }, this.#eraser, "Eraser"),
@@ -231,13 +231,13 @@ export class Mask {
     try {
       const parts = await whiteParts(file);
       if (!parts) {
-        this.fail(`${file.name} has no white parts. White parts of a mask are made anew.`);
+        this.fail(`${file.name} has no white parts. White parts of a mask are repainted.`);
         return;
       }
       this.#strokes.stamp(parts);
       this.#redraw();
     } catch {
-      this.fail(`${file.name} is no picture that can be read.`);
+      this.fail(`${file.name} cannot be read as a picture.`);
     }
   }
 }

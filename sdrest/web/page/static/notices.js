@@ -1,4 +1,4 @@
-// What a person should know about the server: its engine, and what keeps it from drawing.
+// Notices about the server: the bundled engine, and problems that keep it from making pictures.
 
 import * as api from "./api.js";
 import { h } from "./dom.js";

@@ -1,12 +1,12 @@
-// Files that people give become pictures that can be shown, painted on and sent.
+// Opens files as pictures that can be shown, painted on and sent.
 
 const LONGEST_SIDE = 1024;
 
-/** How files begin that the server reads: PNG, JPEG, GIF, BMP and WebP. */
+/** Signatures of files that the server reads: PNG, JPEG, GIF, BMP and WebP. */
 const ACCEPTED = /^(\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|BM|RIFF....WEBP)/s;
 const SIGNATURE_SIZE = 12;
 
-/** Whether the server reads a file, by its content. */
+/** Whether the server reads a file, judged by its content. */
 async function isAccepted(file) {
   const bytes = new Uint8Array(await file.slice(0, SIGNATURE_SIZE).arrayBuffer());
   return ACCEPTED.test(String.fromCharCode(...bytes));
@@ -50,7 +50,7 @@ export function paintPng(width, height, paint) {
   return toBlob(canvas);
 }
 
-/** Opens a file as `{blob, width, height, shrunkFrom}`; throws a sentence where it is no picture.
+/** Opens a file as `{blob, width, height, shrunkFrom}`; throws an error with a sentence if it is not a picture.
  *
  * What the browser can show but the server cannot read (AVIF, ICO, SVG …) becomes a PNG. Scripts
  * need memory for every pixel, so large pictures are made smaller, unless `whole`.
@@ -60,7 +60,7 @@ export async function openPicture(file, { whole = false } = {}) {
   try {
     source = await decode(file);
   } catch {
-    throw new Error(`${file.name || "This"} is no picture that can be read. PNG, JPEG, WebP, GIF and BMP can.`);
+    throw new Error(`${file.name || "The file"} cannot be read as a picture. Choose a PNG, JPEG, WebP, GIF or BMP.`);
   }
   const { width, height } = source;
   const factor = whole ? 1 : Math.min(1, LONGEST_SIDE / Math.max(width, height));

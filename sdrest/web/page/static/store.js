@@ -1,6 +1,6 @@
-// The jobs that this page knows, by their address. Listeners hear of every change.
+// The jobs that this page knows, by URL. Dispatches `job` and `change` events.
 
-/** Whether a job still goes on. */
+/** Whether a job waits or runs. */
 export const isActive = (job) => job.status === "QUEUED" || job.status === "IN_PROGRESS";
 
 /** How much of a whole job is done, from 0 to 1. */
@@ -23,12 +23,12 @@ export class Store extends EventTarget {
     return this.#jobs.get(url);
   }
 
-  /** Takes what the server says now for everything there is. */
+  /** Replaces all jobs by the server's list. */
   replace({ jobs, nextCursor }) {
     const before = this.#jobs;
     this.#jobs = new Map(jobs.map((job) => [job.resultUrl, job]));
     this.nextCursor = nextCursor;
-    for (const job of jobs) this.#tell(job, before.get(job.resultUrl));
+    for (const job of jobs) this.#notify(job, before.get(job.resultUrl));
     this.#changed();
   }
 
@@ -39,24 +39,24 @@ export class Store extends EventTarget {
     this.#changed();
   }
 
-  /** Brings one job up to date; what `news` leaves out stays, except for what a state ends. */
-  merge(news) {
-    const before = this.#jobs.get(news.resultUrl);
+  /** Updates one job. Fields that `changes` leave out stay, except those of a former status. */
+  merge(changes) {
+    const before = this.#jobs.get(changes.resultUrl);
     const { error, position, progress, ...kept } = before ?? {};
-    const job = { createdAt: new Date().toISOString(), params: {}, ...kept, ...news };
+    const job = { createdAt: new Date().toISOString(), params: {}, ...kept, ...changes };
     this.#jobs.set(job.resultUrl, job);
-    this.#tell(job, before);
+    this.#notify(job, before);
     this.#changed();
   }
 
-  /** Forgets a job; returns it, if it was there. */
+  /** Removes a job and returns it, if it was known. */
   remove(url) {
     const job = this.#jobs.get(url);
     if (this.#jobs.delete(url)) this.#changed();
     return job;
   }
 
-  #tell(job, before) {
+  #notify(job, before) {
     this.dispatchEvent(new CustomEvent("job", { detail: { job, before } }));
   }
 

@@ -32,7 +32,7 @@ export class Strokes {
     this.#list.length = 0;
   }
 
-  /** Paints everything anew. */
+  /** Clears the canvas and paints all strokes. */
   draw(context) {
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     for (const stroke of this.#list) drawStroke(context, stroke);

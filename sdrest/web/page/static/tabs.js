@@ -1,4 +1,4 @@
-// Tabs as the ARIA patterns have them: one in the tab order, arrow keys go between them.
+// Tabs as in the ARIA patterns: one in the tab order, arrow keys move between them.
 
 import { h, uniqueId } from "./dom.js";
 
@@ -9,7 +9,7 @@ export class Tabs {
   #opened;
   current = null;
 
-  /** `items` are `{name, title, panel}`; `opened(name)` hears of every change. */
+  /** `items` are `{name, title, panel}`; `opened(name)` is called on every change. */
   constructor(label, items, opened) {
     this.#opened = opened;
     this.#items = items.map(({ name, title, panel }) => {

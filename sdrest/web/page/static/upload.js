@@ -6,7 +6,7 @@ import { openPicture } from "./picture.js";
 
 const imageFile = ({ files }) => [...files].find(({ type }) => type.startsWith("image/"));
 
-/** Whether what is pasted is text for a field; word processors put a picture of it beside it. */
+/** Whether a paste is text for a field; word processors add a picture of the text. */
 const isText = ({ clipboardData, target }) =>
   clipboardData.types.includes("text/plain") && target.matches("textarea, input");
 
@@ -45,7 +45,7 @@ export class Upload extends EventTarget {
     this.clear();
   }
 
-  /** Takes pictures that are dropped on `area` or pasted; before that `open()` shows where they go. */
+  /** Takes pictures that are dropped on `area` or pasted; calls `open()` before to show the form. */
   listen(area, open) {
     area.addEventListener("dragover", (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
@@ -70,7 +70,7 @@ export class Upload extends EventTarget {
     });
   }
 
-  /** Shows a file's picture. What is no picture is said below. */
+  /** Shows a file's picture, or an error below if it is not one. */
   async take(file, options) {
     try {
       const picture = await openPicture(file, options);
@@ -106,7 +106,7 @@ export class Upload extends EventTarget {
     this.#note.replaceChildren(`${width} × ${height} `);
     if (shrunkFrom) {
       this.#note.append(
-        `, made smaller from ${shrunkFrom.join(" × ")} to spare memory. `,
+        `, made smaller from ${shrunkFrom.join(" × ")} to save memory. `,
         h("button", { type: "button", class: "link", onclick: () => this.take(this.#file, { whole: true }) }, "Use its full size"),
       );
     }

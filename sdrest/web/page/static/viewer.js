@@ -1,4 +1,4 @@
-// One picture, large, with everything about it.
+// One picture at full size, with its parameters.
 
 import { h, setText } from "./dom.js";
 import { facts, title, total } from "./card.js";
@@ -46,7 +46,7 @@ export class Viewer {
     this.#dialog.showModal();
   }
 
-  /** Shows what has become of the job meanwhile: more pictures to turn to. */
+  /** Updates the job, which may have more pictures now. */
   update(job) {
     if (!this.#shows(job)) return;
     if (!job.imageUrls?.length) return this.#dialog.close(); // they were deleted, or are made again
@@ -57,7 +57,7 @@ export class Viewer {
     else this.#show();
   }
 
-  /** Closes where the job is the one that was deleted. */
+  /** Closes if its job was deleted. */
   forget(job) {
     if (this.#shows(job)) this.#dialog.close();
   }

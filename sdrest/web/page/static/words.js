@@ -1,4 +1,4 @@
-// Numbers and names as people say them.
+// Numbers and names as text for people.
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
@@ -12,7 +12,7 @@ export const typeName = (type) => capital(type.replaceAll("-", " "));
 /** 1 becomes "1 picture", 3 becomes "3 pictures". */
 export const pictures = (count) => `${count} picture${count === 1 ? "" : "s"}`;
 
-/** A place in the queue, counted from 1. */
+/** A position in the queue, counted from 1. */
 export function place(position) {
   if (!position) return "Waiting";
   if (position === 1) return "Next in line";

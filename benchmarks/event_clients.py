@@ -1,4 +1,4 @@
-"""`python -m benchmarks.audience PORT JOB LISTENERS`: clients that listen to a job over TLS.
+"""`python -m benchmarks.event_clients PORT JOB LISTENERS`: clients that listen to a job over TLS.
 
 Prints `listening` when every stream is open, and at the job's end, as JSON, when half of the
 listeners and the last of them had each bar, and how many events each got on average.
@@ -16,24 +16,24 @@ from typing import cast
 
 Bar = tuple[int, int]
 
-_AT_ONCE = 50
-"""Connections that are being made at one time."""
+_MAX_CONNECTING = 50
+"""Connections opened at the same time."""
 
 _PROGRESS = re.compile(rb'"currentImageIndex":(\d+),"currentImageProgress":([\d.e-]+)')
 _END = b'"status":"COMPLETE"'
 _LAST = (10**6, 0)
-"""What the job's end counts as."""
+"""The bar that stands for the job's end."""
 
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 
 
 class Stream(asyncio.Protocol):
-    """One listener; notes when each event came."""
+    """One client of an event stream; records when each event comes."""
 
     def __init__(self, request: bytes) -> None:
         self.opened = asyncio.get_running_loop().create_future()
         self.ended = asyncio.get_running_loop().create_future()
-        self.heard: list[tuple[float, bytes]] = []
+        self.received: list[tuple[float, bytes]] = []
         self._request = request
         self._transport: asyncio.Transport | None = None
 
@@ -43,15 +43,15 @@ class Stream(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Note the time; what was said is looked at in the end."""
-        self.heard.append((time.monotonic(), data))
+        """Record the bytes with their time; they are parsed at the end."""
+        self.received.append((time.monotonic(), data))
         if not self.opened.done() and b"event: " in data:
             self.opened.set_result(None)
         if data.endswith(b"0\r\n\r\n") and self._transport:
             self._transport.close()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """End, with an error where the stream had no end."""
+        """Resolve the futures, also for a stream that ended early."""
         for future in (self.opened, self.ended):
             if not future.done():
                 future.set_result(None)
@@ -65,7 +65,7 @@ async def listen(port: int, job: str, count: int) -> list[Stream]:
     context.verify_mode = ssl.CERT_NONE  # the certificate was made for this run
     request = f"GET {job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     streams: list[Stream] = []
-    room = asyncio.Semaphore(_AT_ONCE)
+    room = asyncio.Semaphore(_MAX_CONNECTING)
 
     async def connect() -> None:
         async with room:
@@ -75,7 +75,7 @@ async def listen(port: int, job: str, count: int) -> list[Stream]:
             await stream.opened
             streams.append(stream)
 
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_TIMEOUT):
         await asyncio.gather(*(connect() for _ in range(count)))
         print("listening", flush=True)
         gc.collect()
@@ -89,7 +89,7 @@ def arrivals(streams: list[Stream]) -> dict[Bar, list[float]]:
     own = []
     for stream in streams:
         firsts: dict[Bar, float] = {}
-        for moment, data in stream.heard:
+        for moment, data in stream.received:
             for index, fraction in _PROGRESS.findall(data):
                 firsts.setdefault((int(index), round(float(fraction) * 100)), moment)
             if _END in data:
@@ -117,8 +117,8 @@ def main() -> None:
         streams = runner.run(listen(port, job, count))
     times = arrivals(streams)
     if max(times[_LAST]) == float("inf"):
-        sys.exit("A listener did not hear the job's end.")
-    events = sum(data.count(b"event: ") for stream in streams for _, data in stream.heard)
+        sys.exit("A client did not receive the job's end.")
+    events = sum(data.count(b"event: ") for stream in streams for _, data in stream.received)
     result = {
         "last": [(*bar, max(moments)) for bar, moments in times.items()],
         "median": [(*bar, median_high(moments)) for bar, moments in times.items()],

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from playwright.async_api import Browser
 
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS
+from tests.fakes.running import Lifeline
 from tests.support.page import chromium
 from tests.support.server import Serve, Server, running
 
@@ -62,3 +63,11 @@ async def browser() -> AsyncIterator[Browser]:
     """A real browser for the tests of a module."""
     async with chromium() as started:
         yield started
+
+
+@pytest.fixture
+def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
+    """A pipe that shows which processes of the fake fork live."""
+    line = Lifeline(tmp_path / "lifeline")
+    yield line
+    line.close()

@@ -13,8 +13,16 @@ from sdrest.errors import ConflictError, GoneError, NotFoundError, QueueFullErro
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import JobKey, Snapshot, Status
-from tests.jobs.test_queue import hold_slot, inpaint
-from tests.support.jobs import SECONDS, Gate, ScriptedExecutor, house, text, text_key
+from tests.support.jobs import (
+    SECONDS,
+    Gate,
+    ScriptedExecutor,
+    hold_slot,
+    house,
+    inpaint,
+    text,
+    text_key,
+)
 
 pytestmark = pytest.mark.integration
 

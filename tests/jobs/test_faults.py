@@ -1,10 +1,9 @@
 """Full disks, no more files, lost and unwritable folders, stuck scripts: the server lives."""
 
 import asyncio
-import contextlib
 import io
 import resource
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,13 @@ from sdrest.errors import FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
 from tests.fakes.running import Lifeline, run_alone, task
+from tests.support.disk import limited
 from tests.support.jobs import Gate, ScriptedExecutor, house, picture, text, text_key
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
 SIZE = {"height": 256, "width": 256}
-
-
-@contextlib.contextmanager
-def limited(kind: int, value: int) -> Iterator[None]:
-    """Lower a limit of this process, in which the server runs as well."""
-    before = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(kind, before)
 
 
 @pytest.fixture

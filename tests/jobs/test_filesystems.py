@@ -22,7 +22,7 @@ from PIL import Image
 
 from sdrest.jobs.durable import move_file, move_folder
 from tests.fakes.running import FORK
-from tests.jobs.test_restart_sigterm import FAKE, MODEL
+from tests.support.fake_fork import FAKE, MODEL
 from tests.support.filesystems import Shim, build_shim, formatted, mounted
 from tests.support.server import Serve, Server, environment
 

@@ -21,44 +21,22 @@ from sdrest.errors import (
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import JobKey, Position, Status
 from sdrest.jobs.queue import Submission
-from sdrest.params import ImageToImage, InpaintImage, JobType
+from sdrest.params import ImageToImage, JobType
 from tests.support.jobs import (
     SECONDS,
     Gate,
-    House,
     ScriptedExecutor,
     content,
+    hold_slot,
     house,
+    inpaint,
     picture,
+    spooled,
     text,
     text_key,
 )
 
 pytestmark = pytest.mark.integration
-
-HELD = "held"
-
-
-async def hold_slot(home: House) -> Gate:
-    """Let a job occupy the only slot."""
-    gate = Gate()
-    home.executor.scripts[HELD] = gate
-    await home.queue.submit(text(HELD))
-    await asyncio.wait_for(gate.entered.wait(), SECONDS)
-    return gate
-
-
-def spooled(home: House, name: str = "upload") -> Path:
-    folder = home.folders.spool / name
-    folder.mkdir()
-    (folder / "image.png").write_bytes(b"image")
-    (folder / "mask.png").write_bytes(b"mask")
-    return folder
-
-
-def inpaint(home: House, name: str = "upload") -> Submission:
-    key = JobKey(JobType.INPAINT_IMAGE, text_key(name).id)
-    return Submission(key, InpaintImage(), spooled(home, name))
 
 
 async def test_a_job_goes_its_way(tmp_path: Path) -> None:

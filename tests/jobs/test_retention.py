@@ -8,8 +8,7 @@ import pytest
 from sdrest.errors import GoneError
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Status
-from tests.jobs.test_queue import inpaint
-from tests.support.jobs import Gate, House, ScriptedExecutor, house, text, text_key
+from tests.support.jobs import Gate, House, ScriptedExecutor, house, inpaint, text, text_key
 
 pytestmark = pytest.mark.integration
 

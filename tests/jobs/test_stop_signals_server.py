@@ -5,26 +5,18 @@ import contextlib
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
 
 import pytest
 
 from tests.fakes.running import Lifeline
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
 
 FLAGS = (*FAKE, *MODEL, "--grace", "0.1")
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 def rows(folder: Path) -> list[tuple[str, int]]:

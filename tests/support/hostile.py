@@ -35,6 +35,7 @@ class Target:
     server: Server
     client: aiohttp.ClientSession
     repository: Path
+    _honest_jobs: int = 0
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
@@ -75,8 +76,8 @@ class Target:
 
     async def is_well(self) -> None:
         """Check that an honest job completes."""
-        self._protocol_ok = getattr(self, "_honest", 0) + 1
-        job = await self.job(prompt="paint", seed=str(1_000_000 + self._protocol_ok))
+        self._honest_jobs += 1
+        job = await self.job(prompt="paint", seed=str(1_000_000 + self._honest_jobs))
         assert job["status"] == "COMPLETE"
 
     def started(self) -> list[list[str]]:

@@ -23,7 +23,7 @@ from sdrest.commands.setup.torch_build import (
     is_other_build,
 )
 from sdrest.commands.terminal import Terminal
-from tests.commands.setup.test_run import Machine
+from tests.support.setup_machine import Machine
 
 pytestmark = pytest.mark.integration
 

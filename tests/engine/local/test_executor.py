@@ -2,7 +2,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,6 @@ async def executor() -> AsyncIterator[LocalExecutor]:
     executor = LocalExecutor(fake_repository(), grace=0.2)
     yield executor
     await executor.close()
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture

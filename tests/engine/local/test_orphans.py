@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.fakes.running import Lifeline
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve, Server, environment
 
 pytestmark = pytest.mark.integration
@@ -51,13 +51,6 @@ time_t time(time_t *place) {
 }
 """
 """A library that lets a process and its children see another time of day."""
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,6 @@ async def executor() -> AsyncIterator[LocalExecutor]:
     executor = LocalExecutor(fake_repository(), config=FOR_EVER, grace=0.2)
     yield executor
     await executor.close()
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 class Jobs:

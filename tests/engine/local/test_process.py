@@ -2,7 +2,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -29,24 +28,17 @@ OWNER = "fe01:2a"
 SERVER = f"""
 import asyncio, sys
 from pathlib import Path
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.pool import Keeping
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.pool import PoolConfig
 from tests.fakes.running import fake_repository, task
 
 async def main():
-    executor = LocalExecutor(fake_repository(), keeping=Keeping(owner="{OWNER}"))
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(owner="{OWNER}"))
     async for event in executor.run(task(Path(sys.argv[1]), sys.argv[2])):
         print(event, flush=True)
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -216,7 +208,7 @@ async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
 
 
 async def test_a_sweep_spares_the_process_that_sweeps(lifeline: Lifeline) -> None:
-    program = f"from sdrest.engine.local.process import sweep_orphans\nsweep_orphans('{OWNER}')"
+    program = f"from sdrest.engine.local.process import kill_orphans\nkill_orphans('{OWNER}')"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program), env={**os.environ, MARK: f"{OWNER}/x"}
     )

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.running import FORK
-from tests.jobs.test_faults import limited
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.disk import limited
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve
 from tests.support.web import Served, served
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from sdrest.web.dialects.original_ids import job_id
+from tests.support.forms import form, png
 from tests.support.paths import DATA
 from tests.support.web import FORK, Served, served
 
@@ -35,21 +36,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
     async with served(tmp_path, max_upload=1, max_pixels=256 * 256) as site:
         yield site
         assert site.spooled() == [], "nothing of a request is left in the spool"
-
-
-def png(size: tuple[int, int] = (64, 64), colour: str = "navy") -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def form(fields: dict[str, str], **files: bytes) -> aiohttp.FormData:
-    data = aiohttp.FormData(default_to_multipart=True)
-    for name, value in fields.items():
-        data.add_field(name, value)
-    for name, content in files.items():
-        data.add_field(name, io.BytesIO(content), filename=f"{name}.png", content_type="image/png")
-    return data
 
 
 def part(head: str, content: bytes = b"") -> bytes:

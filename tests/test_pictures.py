@@ -89,7 +89,7 @@ def test_only_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
     assert image_of(prepared(tmp_path, image=content)).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
+def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
     source = gradient((96, 64))
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right

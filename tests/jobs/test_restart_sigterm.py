@@ -14,7 +14,7 @@ from tests.support.server import Serve
 pytestmark = pytest.mark.integration
 
 
-async def test_a_stop_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> None:
+async def test_sigterm_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with serve(*FAKE, *MODEL, "--grace", "60", warns=True) as server:
@@ -36,7 +36,9 @@ async def test_a_stop_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> 
         await server.out.line(f"{waiting.rpartition('/')[2]} Done")
 
 
-async def test_a_job_that_outlasts_the_grace_waits_again(serve: Serve, lifeline: Lifeline) -> None:
+async def test_a_job_that_runs_longer_than_grace_is_requeued(
+    serve: Serve, lifeline: Lifeline
+) -> None:
     async with serve(*FAKE, *MODEL, "--grace", "0.1", warns=True) as server:
         await post(server, f"deaf lifeline={lifeline.path}")
         await lifeline.pids(3)
@@ -45,7 +47,9 @@ async def test_a_job_that_outlasts_the_grace_waits_again(serve: Serve, lifeline:
     assert await lifeline.all_gone()
 
 
-async def test_a_second_signal_leaves_no_script(serve: Serve, lifeline: Lifeline) -> None:
+async def test_a_second_signal_stops_at_once_and_leaves_no_script(
+    serve: Serve, lifeline: Lifeline
+) -> None:
     status = 128 + signal.SIGINT
     async with serve(*FAKE, *MODEL, "--grace", "60", warns=True, status=status) as server:
         await post(server, f"hang lifeline={lifeline.path}")
@@ -57,7 +61,7 @@ async def test_a_second_signal_leaves_no_script(serve: Serve, lifeline: Lifeline
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "deaf"])
-async def test_a_start_ends_what_a_killed_server_left(
+async def test_a_start_kills_scripts_left_by_sigkill(
     serve: Serve, lifeline: Lifeline, behaviour: str
 ) -> None:
     async with serve(*FAKE, *MODEL, warns=True, status=-signal.SIGKILL) as server:

@@ -13,7 +13,9 @@ SIZE = 20_000_000
 """More than the buffers between a server and a client hold."""
 
 
-async def test_clients_that_leave_in_the_middle_of_an_image(serve: Serve, tmp_path: Path) -> None:
+async def test_clients_that_disconnect_during_an_image_leave_the_log_empty(
+    serve: Serve, tmp_path: Path
+) -> None:
     async with target(serve, tmp_path) as it:
         job = await it.job(prompt="paint")
         image = tmp_path / "output" / job["imageUrls"][0].removeprefix("/")

@@ -132,7 +132,7 @@ def test_a_dry_run_counts_files_and_folders_and_says_what_it_does_not_know(
     assert "info Downloads: at least " in out
 
 
-def test_a_damaged_model_of_the_hub_is_brought_again(machine: Machine) -> None:
+def test_a_damaged_model_of_the_hub_is_downloaded_again(machine: Machine) -> None:
     assert machine.run()[0] == 0
     snapshot = machine.home / "hub/hub/models--openai--clip-vit-large-patch14/snapshots/1"
     (snapshot / "config.json").write_text('{"a": ')
@@ -149,7 +149,7 @@ def test_a_damaged_model_of_the_hub_is_brought_again(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("point", ["clone", "venv", "install", "hub"])
-def test_killed_it_goes_on_at_the_next_run(machine: Machine, point: str) -> None:
+def test_setup_continues_after_sigkill(machine: Machine, point: str) -> None:
     with machine.start(FAKE_PAUSE=point) as process:
         pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
         child = psutil.Process(pid)
@@ -178,7 +178,7 @@ def test_a_second_set_up_in_the_same_folder_says_so(machine: Machine) -> None:
     machine.assert_complete()
 
 
-def test_a_killed_download_goes_on_where_it_was(machine: Machine, mirror: Mirror) -> None:
+def test_a_killed_download_continues_with_range(machine: Machine, mirror: Mirror) -> None:
     with machine.start(source=mirror.url) as process:
         assert process.stderr
         assert any("text-to-image.ckpt  50%" in line for line in process.stderr)
@@ -235,7 +235,7 @@ def test_folders_take_the_place_of_the_hub(machine: Machine, tmp_path: Path) -> 
         (7, ["--cert", "other.pem"], "There is no file other.pem (--cert)."),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(
+def test_a_wrong_option_is_one_line(
     machine: Machine, step: int, options: list[str], text: str
 ) -> None:
     status, _, err = machine.run(*_only(STEPS[step]), *options)

@@ -330,7 +330,7 @@ async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None
     assert advice in failure(events).message
 
 
-async def test_a_host_that_is_not_started() -> None:
+async def test_a_runner_that_cannot_be_started() -> None:
     runner = Runner(stderr_tail=1)
     with pytest.raises(RuntimeError, match="not started"):
         runner.submit(plan(task(Path()), fake_repository()), fake_repository())

@@ -169,7 +169,7 @@ async def test_a_moved_output_folder_keeps_its_orphans(
 
 
 @pytest.mark.parametrize("offset", ["-1000000", "1000000"])
-async def test_children_of_a_job_go_although_the_clock_is_set(
+async def test_children_of_a_job_end_when_the_clock_is_set(
     tmp_path: Path, lifeline: Lifeline, shim: Path, offset: str
 ) -> None:
     gate = tmp_path / "gate"

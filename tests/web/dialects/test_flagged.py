@@ -29,7 +29,7 @@ async def finished(client: aiohttp.ClientSession, **fields: Any) -> dict[str, An
     return job
 
 
-async def test_flagged_images_are_told_and_outlive_a_restart(serve: Serve) -> None:
+async def test_flagged_images_are_listed_and_kept_over_a_restart(serve: Serve) -> None:
     async with serve(*FAKE) as server, server.client() as client:
         job = await finished(client, prompt="flag images=2,5", iterations=3, batchSize=2)
         assert job["flagged"] == [2, 5]
@@ -73,7 +73,7 @@ async def test_events_say_at_once_which_image_was_flagged(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["paint", "flag images=9"])
-async def test_nothing_is_told_where_nothing_was_flagged(serve: Serve, prompt: str) -> None:
+async def test_flagged_is_absent_without_flagged_images(serve: Serve, prompt: str) -> None:
     async with serve(*FAKE) as server, server.client() as client:
         job = await finished(client, prompt=prompt)
         assert list(job) == ["imageUrls", "resultUrl", "status"]

@@ -67,7 +67,7 @@ async def test_a_folder_of_the_original_is_a_complete_job(site: Served) -> None:
 
 
 @pytest.mark.parametrize("name", ["job-complete-etag", "job-query", "job-accept", "job-other-type"])
-async def test_recorded_looks_at_a_job(site: Served, name: str) -> None:
+async def test_recorded_status_requests_etag_and_304(site: Served, name: str) -> None:
     for exchange in RECORDED[name]["exchanges"]:
         request, want = exchange["request"], exchange["response"]
 
@@ -81,7 +81,7 @@ async def test_recorded_looks_at_a_job(site: Served, name: str) -> None:
             assert body.decode() == (want.get("body") or "")
 
 
-async def test_recorded_ranges_and_conditions_of_an_image(site: Served) -> None:
+async def test_recorded_range_206_and_conditional_304_requests_of_an_image(site: Served) -> None:
     file = site.output / JOB.lstrip("/") / "1.png"
     content = file.read_bytes()
     moment = 1_795_424_303  # Mon, 23 Nov 2026 08:58:23 GMT, as recorded
@@ -126,7 +126,7 @@ def _range(header: str, size: int) -> tuple[int, int]:
     return moved[0], moved[1]
 
 
-async def test_a_head_request_has_the_headers_alone(site: Served) -> None:
+async def test_head_has_the_headers_without_a_body(site: Served) -> None:
     for path in (JOB, f"{JOB}/1.png"):
         status, got, body = await answer(site, "GET", path)
         head_status, head, empty = await answer(site, "HEAD", path)
@@ -183,7 +183,7 @@ async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
         "/nope",
     ],
 )
-async def test_what_is_no_image_of_a_job_is_not_there(site: Served, path: str) -> None:
+async def test_other_image_paths_get_404(site: Served, path: str) -> None:
     (site.output / "own.html").write_text("<script>alert(1)</script>")
     (site.output / "link.txt").symlink_to("/etc/hostname")
 
@@ -213,7 +213,7 @@ async def test_a_content_type_without_a_boundary_does_not_disturb_a_look(site: S
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_other_methods_are_refused(site: Served, method: str) -> None:
+async def test_other_methods_get_405_with_allow(site: Served, method: str) -> None:
     status, headers, body = await answer(site, method, JOB)
 
     assert status == 405
@@ -221,7 +221,7 @@ async def test_other_methods_are_refused(site: Served, method: str) -> None:
     assert b'"method_not_allowed"' in body
 
 
-async def test_a_large_image_comes_whole_and_in_part(site: Served) -> None:
+async def test_a_large_image_is_sent_whole_and_by_range(site: Served) -> None:
     content = os.urandom(3_000_000)
     (site.output / JOB.lstrip("/") / "3.png").write_bytes(content)
 
@@ -233,7 +233,7 @@ async def test_a_large_image_comes_whole_and_in_part(site: Served) -> None:
     assert part == content[5:2_500_001]
 
 
-async def test_an_image_that_is_replaced_is_sent_anew(site: Served) -> None:
+async def test_a_replaced_image_of_the_same_size_and_time_is_sent(site: Served) -> None:
     path = site.output / JOB.lstrip("/") / "3.png"
     path.write_bytes(b"a" * 300_000)
     before = path.stat()
@@ -247,7 +247,7 @@ async def test_an_image_that_is_replaced_is_sent_anew(site: Served) -> None:
     assert bodies == [b"a" * 300_000, b"a" * 300_000, b"b" * 300_000]
 
 
-async def test_a_client_that_leaves_in_mid_image_harms_nobody(
+async def test_a_client_that_disconnects_during_an_image_harms_nobody(
     site: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     (site.output / JOB.lstrip("/") / "3.png").write_bytes(os.urandom(30_000_000))
@@ -262,7 +262,7 @@ async def test_a_client_that_leaves_in_mid_image_harms_nobody(
     assert not caplog.records
 
 
-async def test_a_failed_job_tells_why(site: Served) -> None:
+async def test_a_failed_job_has_an_error(site: Served) -> None:
     url = await site.job("/text-to-image", json={"prompt": "crash_between", "iterations": 2})
 
     async with site.client.get(url) as response:
@@ -276,7 +276,7 @@ async def test_a_failed_job_tells_why(site: Served) -> None:
     assert job["error"]["details"]["exitCode"] == 1
 
 
-async def test_a_failed_job_runs_again_when_it_is_asked_for_again(site: Served) -> None:
+async def test_a_failed_job_runs_again_when_it_is_submitted_again(site: Served) -> None:
     request: dict[str, Any] = {"json": {"prompt": "crash_between", "iterations": 2}}
     url = await site.job("/text-to-image", **request)
 
@@ -284,7 +284,7 @@ async def test_a_failed_job_runs_again_when_it_is_asked_for_again(site: Served) 
 
 
 @pytest.mark.parametrize("seed", [False, None])
-async def test_a_random_seed_is_told(site: Served, seed: bool | None) -> None:
+async def test_a_random_seed_is_in_the_json(site: Served, seed: bool | None) -> None:
     url = await site.job("/text-to-image", json={"prompt": "paint", "seed": seed})
     told = await site.job("/text-to-image", json={"prompt": "paint", "seed": 7})
 
@@ -321,7 +321,7 @@ async def test_identical_requests_at_once_are_one_job(site: Served) -> None:
     }
 
 
-async def test_a_job_is_seen_on_its_way(site: Served, tmp_path: Path) -> None:
+async def test_a_job_is_queued_then_in_progress_then_complete(site: Served, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     first = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
@@ -368,7 +368,7 @@ async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
     assert json.loads(body)["error"]["code"] == "queue_full"
 
 
-async def test_health_is_told(site: Served, tmp_path: Path) -> None:
+async def test_healthz_answers_200(site: Served, tmp_path: Path) -> None:
     status, _, alive = await answer(site, "GET", "/healthz")
     assert (status, json.loads(alive)) == (200, {"status": "ok"})
 
@@ -379,7 +379,7 @@ async def test_health_is_told(site: Served, tmp_path: Path) -> None:
     assert json.loads(ready)["usable"] == ["text-to-image", "image-to-image", "inpaint-image"]
 
 
-async def test_an_engine_that_lacks_one_model_is_usable(tmp_path: Path) -> None:
+async def test_readyz_is_200_with_one_model_missing(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.ckpt")
     async with served(tmp_path, inpaint_image_model=missing) as site:
         status, _, body = await answer(site, "GET", "/readyz")
@@ -389,7 +389,7 @@ async def test_an_engine_that_lacks_one_model_is_usable(tmp_path: Path) -> None:
     assert [item["code"] for item in json.loads(body)["problems"]] == ["model_missing"]
 
 
-async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
+async def test_readyz_names_the_bundled_engine(tmp_path: Path) -> None:
     async with served(tmp_path, repository=None) as site:
         status, _, body = await answer(site, "GET", "/readyz")
 
@@ -398,7 +398,7 @@ async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
     assert "sdrest setup" in json.loads(body)["engine"]["message"]
 
 
-async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:
+async def test_readyz_is_503_without_a_working_engine(tmp_path: Path) -> None:
     async with served(tmp_path, repository=str(tmp_path / "nothing")) as site:
         status, _, body = await answer(site, "GET", "/readyz")
 
@@ -408,7 +408,7 @@ async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:
     assert str(tmp_path) not in body.decode()
 
 
-async def test_an_output_folder_that_is_gone_is_no_mistake_of_the_client(site: Served) -> None:
+async def test_a_missing_output_folder_gets_503(site: Served) -> None:
     (site.output / ".sdrest" / "spool").rmdir()
     (site.output / ".sdrest" / "spool").write_text("in the way")
     form = aiohttp.FormData({"prompt": "x"})

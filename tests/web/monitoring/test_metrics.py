@@ -65,7 +65,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         yield site
 
 
-async def test_names_follow_the_conventions(site: Served) -> None:
+async def test_metric_names_follow_prometheus_conventions(site: Served) -> None:
     page = await scrape(site)
     for family in page.families.values():
         assert re.fullmatch(r"(sdrest|process|python)(_[a-z]+)+", family.name)
@@ -103,7 +103,7 @@ async def test_every_known_series_begins_at_zero(site: Served) -> None:
     assert page("sdrest_hosts", state="busy") == 0
 
 
-async def test_a_good_job_moves_what_it_should(site: Served) -> None:
+async def test_a_complete_job_changes_its_metrics(site: Served) -> None:
     await site.job(f"/{TEXT}", json={"prompt": "a", "iterations": 2, "batchSize": 2, **SIZE})
     cold = await scrape(site)
     assert cold("sdrest_jobs", type=TEXT, status="COMPLETE") == 1
@@ -177,7 +177,7 @@ async def test_a_job_is_seen_while_it_waits_runs_and_is_cancelled(
     lifeline.close()
 
 
-async def test_after_a_restart_gauges_are_the_table_s_and_counters_begin_anew(
+async def test_after_a_restart_gauges_are_the_table_s_and_counters_start_at_zero(
     tmp_path: Path,
 ) -> None:
     os.mkfifo(tmp_path / "gate")
@@ -261,7 +261,7 @@ async def test_the_format_is_text_unless_openmetrics_is_accepted(
     "accept",
     [PROMETHEUS, "application/openmetrics-text", "application/openmetrics-text; version=1.0.0"],
 )
-async def test_openmetrics_is_spoken(site: Served, accept: str) -> None:
+async def test_openmetrics_is_sent_when_accepted(site: Served, accept: str) -> None:
     await site.job(f"/{TEXT}", json={"prompt": "a", **SIZE})
     async with site.client.get("/metrics", headers={"Accept": accept}) as response:
         assert response.content_type == "application/openmetrics-text"
@@ -272,7 +272,7 @@ async def test_openmetrics_is_spoken(site: Served, accept: str) -> None:
     assert page.series.keys() == (await scrape(site)).series.keys()
 
 
-async def test_head_has_no_body_and_post_is_not_allowed(site: Served) -> None:
+async def test_metrics_head_has_no_body_and_post_gets_405(site: Served) -> None:
     async with site.client.head("/metrics") as response:
         assert response.status == 200
         assert int(response.headers["Content-Length"]) > 1000
@@ -282,7 +282,7 @@ async def test_head_has_no_body_and_post_is_not_allowed(site: Served) -> None:
         assert response.headers["Allow"] == "GET,HEAD"
 
 
-async def test_without_its_table_the_server_still_tells_the_rest(site: Served) -> None:
+async def test_without_the_job_table_the_other_metrics_are_sent(site: Served) -> None:
     away = site.output.with_name("away")
     site.output.rename(away)
     page = await scrape(site)
@@ -300,7 +300,7 @@ async def test_two_servers_in_one_process_count_apart(tmp_path: Path) -> None:
         assert (await scrape(two))("sdrest_images_total", type=TEXT) == 0
 
 
-async def test_a_real_server_tells_the_owner_of_its_process(serve: Serve) -> None:
+async def test_a_real_server_has_process_metrics_behind_the_token(serve: Serve) -> None:
     async with serve(env={"SDREST_TOKEN": "secret"}) as server:
         async with server.client() as client, client.get("/metrics") as response:
             assert response.status == 401

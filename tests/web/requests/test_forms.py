@@ -192,7 +192,7 @@ async def test_a_mask_that_repaints_nothing_is_422(site: Served, colour: str) ->
 
 @pytest.mark.parametrize("path", ["/image-to-image", "/inpaint-image"])
 @pytest.mark.parametrize("encoding", ["json", "urlencoded", "multipart"])
-async def test_a_missing_picture_is_named_with_all_else(
+async def test_a_missing_upload_is_reported_with_all_other_errors(
     site: Served, path: str, encoding: str
 ) -> None:
     fields = {"steps": "0", "seed": "-2"}
@@ -210,7 +210,7 @@ async def test_a_missing_picture_is_named_with_all_else(
     assert ("mask" in named) == (path == "/inpaint-image")
 
 
-async def test_wrong_pictures_are_named_with_all_else(site: Served) -> None:
+async def test_wrong_uploads_are_reported_with_all_other_errors(site: Served) -> None:
     body = form({"steps": "0"}, image=png()[:50], mask=png((300, 300)))
 
     status, error = await post(site, "/inpaint-image", data=body)
@@ -227,7 +227,7 @@ async def test_wrong_pictures_are_named_with_all_else(site: Served) -> None:
         (form({"prompt": "x"}, picture=png()), "picture"),
     ],
 )
-async def test_a_file_that_nobody_asked_for_is_refused(
+async def test_an_unknown_upload_field_is_refused(
     site: Served, parts: aiohttp.FormData, field: str
 ) -> None:
     status, error = await post(site, data=parts)
@@ -246,7 +246,7 @@ async def test_a_second_picture_is_refused(site: Served) -> None:
     assert error["details"]["fields"] == [{"field": "image", "message": "Should come once only."}]
 
 
-async def test_a_picture_needs_no_name_of_a_file(site: Served) -> None:
+async def test_an_upload_needs_no_filename(site: Served) -> None:
     """Some clients tell the type of a part alone."""
     content = png()
     head = 'Content-Disposition: form-data; name="image"'
@@ -323,7 +323,7 @@ async def test_an_empty_file_input_is_no_file(site: Served) -> None:
          "multipart/form-data; boundary=B", 422),
     ],
 )  # fmt: skip
-async def test_bodies_that_cannot_be_read_are_refused(
+async def test_malformed_bodies_are_refused_with_4xx(
     site: Served, content: bytes, content_type: str | None, status: int
 ) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
@@ -336,7 +336,7 @@ async def test_bodies_that_cannot_be_read_are_refused(
     assert error["message"]
 
 
-async def test_a_file_over_the_limit_is_refused_and_gone(site: Served) -> None:
+async def test_an_upload_over_max_upload_gets_413_and_is_removed(site: Served) -> None:
     status, error = await post(
         site, "/image-to-image", data=form({"prompt": "x"}, image=b"x" * (1024 * 1024 + 1))
     )
@@ -344,14 +344,14 @@ async def test_a_file_over_the_limit_is_refused_and_gone(site: Served) -> None:
     assert (status, error["code"]) == (413, "too_large")
 
 
-async def test_a_body_far_over_the_limit_is_refused_by_its_length(site: Served) -> None:
+async def test_a_content_length_far_over_the_limit_gets_413(site: Served) -> None:
     form_ = b"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 99999999999"
     answer = await site.raw(head(form_) + b"--B")
 
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_all_fields_together_are_limited(site: Served) -> None:
+async def test_the_sum_of_all_fields_is_limited_413(site: Served) -> None:
     content = text("prompt", "x" * 1_000_000) * 9 + b"--B--"
     status, _ = await multipart(site, content)
     assert status == 413
@@ -364,7 +364,7 @@ async def test_all_fields_together_are_limited(site: Served) -> None:
     assert status == 413
 
 
-async def test_a_chunked_body_is_limited_as_it_comes(site: Served) -> None:
+async def test_a_chunked_body_over_the_limit_gets_413(site: Served) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b" " * 10_000
@@ -376,7 +376,9 @@ async def test_a_chunked_body_is_limited_as_it_comes(site: Served) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "nonsense"])
-async def test_compressed_bodies_are_refused_unopened(site: Served, encoding: str) -> None:
+async def test_content_encoding_gzip_is_refused_without_inflating(
+    site: Served, encoding: str
+) -> None:
     content = gzip.compress(b"0" * 10_000_000)
 
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
@@ -452,7 +454,7 @@ async def test_names_of_the_server_in_a_body_change_nothing(site: Served) -> Non
     assert (site.output / url.lstrip("/") / "1.png").is_file()
 
 
-async def test_a_client_that_leaves_in_mid_upload_leaves_nothing(
+async def test_a_client_that_disconnects_during_an_upload_leaves_no_file(
     site: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
@@ -480,9 +482,7 @@ async def test_a_client_that_leaves_in_mid_upload_leaves_nothing(
         (b"GET /none HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\n\r\n", 417),
     ],
 )
-async def test_what_is_no_http_is_answered_in_json(
-    site: Served, request_: bytes, status: int
-) -> None:
+async def test_malformed_http_gets_400_in_json(site: Served, request_: bytes, status: int) -> None:
     answer = await site.raw(request_)
 
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -514,7 +514,7 @@ async def test_a_body_with_no_http_behind_it_is_read_once(site: Served) -> None:
     assert peak < 20 * len(body)
 
 
-async def test_an_old_client_is_not_told_to_go_on(site: Served) -> None:
+async def test_an_http_1_0_client_gets_no_100_continue(site: Served) -> None:
     request = head(b"Expect: 100-continue\r\nContent-Length: 0").replace(b"HTTP/1.1", b"HTTP/1.0")
 
     assert (await site.raw(request)).startswith(b"HTTP/1.0 422 ")

@@ -11,7 +11,7 @@ from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
 
-COUNT = 1000
+COUNT = 1500
 
 
 async def test_fuzzed_requests_never_get_5xx_and_the_server_works_afterwards(
@@ -24,4 +24,7 @@ async def test_fuzzed_requests_never_get_5xx_and_the_server_works_afterwards(
         assert report.wrong == [], f"seed {seed}"
         await complete_a_job(server)
         assert report.kinds.total() == COUNT
+        assert report.kinds["words"] >= 150
+        spool = server.folder / "output" / ".sdrest" / "spool"
+        assert [path for path in spool.rglob("*") if path.is_file()] == []
         assert {"400", "401", "404", "405", "415", "422"} <= report.statuses.keys()

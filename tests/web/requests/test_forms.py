@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import json
-import random
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -375,11 +374,11 @@ async def test_a_chunked_body_over_the_limit_gets_413(site: Served) -> None:
     assert status == 413
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "nonsense"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "nonsense"])
 async def test_content_encoding_gzip_is_refused_without_inflating(
     site: Served, encoding: str
 ) -> None:
-    content = gzip.compress(b"0" * 10_000_000)
+    content = gzip.compress(bytes(50_000_000))
 
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     status, error = await post(site, data=io.BytesIO(content), headers=headers)
@@ -436,22 +435,6 @@ async def test_a_parts_own_headers_do_not_decide_what_it_holds(site: Served) -> 
 
     fields = {"_charset_": "latin-1", "prompt": "paint"}
     assert got == (302, f"/text-to-image/{job_id(fields, SERVER)}")
-
-
-async def test_names_of_the_server_in_a_body_change_nothing(site: Served) -> None:
-    fields = {
-        "prompt": "paint",
-        "modelFilePath": "/etc/passwd",
-        "outputDirectoryPath": "/tmp/elsewhere",
-        "stableDiffusionRepositoryDirectoryPath": "/tmp",
-        "__proto__": "x",
-    }
-
-    url = await site.job("/text-to-image", json=fields)
-
-    async with site.client.get(url) as response:
-        assert (await response.json())["status"] == "COMPLETE"
-    assert (site.output / url.lstrip("/") / "1.png").is_file()
 
 
 async def test_a_client_that_disconnects_during_an_upload_leaves_no_file(
@@ -518,19 +501,3 @@ async def test_an_http_1_0_client_gets_no_100_continue(site: Served) -> None:
     request = head(b"Expect: 100-continue\r\nContent-Length: 0").replace(b"HTTP/1.1", b"HTTP/1.0")
 
     assert (await site.raw(request)).startswith(b"HTTP/1.0 422 ")
-
-
-async def test_random_bodies_never_harm(site: Served) -> None:
-    chance = random.Random(2)
-    words = [
-        *(b"--B", b"--B--", b"\r\n", b"\n", b'Content-Disposition: form-data; name="', b'"', b":"),
-        *(b"prompt", b"; filename=x", b"{", b"}", b'"prompt":', b"[", b"=", b"&", b"%", b"\0"),
-        *(b"\xff", b"\\u", b"image", png(), b"Content-Type: ", b"multipart/mixed"),
-    ]
-    types = ["multipart/form-data; boundary=B", "application/json", URLENCODED]
-    paths = ["/text-to-image", "/image-to-image", "/inpaint-image/"]
-    for _ in range(300):
-        content = b"".join(chance.choices(words, k=chance.randrange(30)))
-        headers = {"Content-Type": chance.choice(types)}
-        status, _ = await post(site, chance.choice(paths), data=content, headers=headers)
-        assert status == 302 or 400 <= status < 500

@@ -1,4 +1,4 @@
-"""Inputs that did harm to the original, each against a real server: line by line of our list."""
+"""Inputs that harmed the original: shell characters, wrong fields, failing scripts, symlinks."""
 
 import asyncio
 import io
@@ -13,6 +13,9 @@ from tests.support.hostile import target
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
+
+LARGE = 20_000_000
+"""Bytes: more than the buffers between a server and a client."""
 
 SHELL = [
     "$(touch pwned)",
@@ -57,9 +60,12 @@ async def test_names_of_the_server_s_files_in_a_body_have_no_effect(
         "stableDiffusionRepositoryDirectoryPath": str(elsewhere),
         "outdir": str(elsewhere),
         "ckpt": str(elsewhere),
+        "__proto__": "x",
     }
     async with target(serve, tmp_path) as it:
-        assert (await it.job(prompt="paint", **fields))["status"] == "COMPLETE"
+        job = await it.job(prompt="paint", **fields)
+        assert job["status"] == "COMPLETE"
+        assert (tmp_path / "output" / job["resultUrl"].lstrip("/") / "1.png").is_file()
         assert not any(str(elsewhere) in word for word in it.started()[-1])
         assert not elsewhere.exists()
 
@@ -174,3 +180,16 @@ async def test_errors_contain_no_traceback_and_no_path(serve: Serve, tmp_path: P
                         assert 400 <= answer.status < 500
                         for word in (str(tmp_path), "Traceback", ".py", "site-packages", "aiohttp"):
                             assert word not in text
+
+
+async def test_clients_that_disconnect_during_an_image_leave_the_log_empty(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with target(serve, tmp_path) as it:
+        job = await it.job(prompt="paint")
+        image = tmp_path / "output" / job["imageUrls"][0].removeprefix("/")
+        image.write_bytes(image.read_bytes() + bytes(LARGE))
+        request = f"GET {job['imageUrls'][0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        for _ in range(100):
+            assert b" 200 " in (await it.raw(request)).partition(b"\r\n")[0]
+        await it.is_well()

@@ -104,7 +104,8 @@ def test_a_cache_that_is_incomplete(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a user without a home")
 def test_a_user_without_a_home_has_no_cache() -> None:
     program = (
-        "import os; from pathlib import Path; from sdrest.engine import hub; os.setuid(54321); "
+        "import os; from pathlib import Path; from sdrest.engine.local import hub; "
+        "os.setuid(54321); "
         "print(hub.problem(hub.TEXT_ENCODER, Path('/nowhere')).code)"
     )
     done = subprocess.run(

@@ -45,7 +45,7 @@ def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
     return code, exception
 
 
-OWN = {"sdrest", "sdrest_resident", "numpy"}  # numpy: where torch is, and not before
+OWN = {"sdrest", "sdrest_runner", "numpy"}  # numpy: where torch is, and not before
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

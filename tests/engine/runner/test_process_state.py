@@ -203,8 +203,8 @@ torch.backends.cudnn.benchmark = True
 
 
 # A script that is interrupted while it waits; `sys.state` is the host's, for the script to find.
-WAIT = "import sys, time\nsys.stage.steps.append('went on')\ntime.sleep(600)\n"
-REQUEST = "import sys\nsys.stage.interrupts.request('1')\n"
+WAIT = "import sys, time\nsys.state.steps.append('went on')\ntime.sleep(600)\n"
+REQUEST = "import sys\nsys.state.interrupts.request('1')\n"
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_an_interrupt_for_another_job_is_ignored(folder: Path) -> None:
     sys.state = state  # type: ignore[attr-defined]  # for the script to find
     try:
         with state.open():
-            text = "import sys\nsys.stage.interrupts.request('2')\n"
+            text = "import sys\nsys.state.interrupts.request('2')\n"
             assert run(state, folder, text) == (0, None, True)
     finally:
         del sys.state  # type: ignore[attr-defined]  # as above
@@ -292,7 +292,7 @@ def test_an_interrupt_for_another_job_is_ignored(folder: Path) -> None:
 def test_an_interrupt_ends_a_script(folder: Path) -> None:
     state = main.RunnerState()
     sys.state = state  # type: ignore[attr-defined]  # for the script to find
-    text = "import signal, sys\nsys.stage.interrupts.request('1')\nsignal.pause()\n"
+    text = "import signal, sys\nsys.state.interrupts.request('1')\nsignal.pause()\n"
     try:
         with state.open():
             code, exception, _ = run(state, folder, text)

@@ -40,7 +40,7 @@ def addition(
     limit: int = 1000,
     instead: Job | None = None,
 ) -> NewJob:
-    """What the store is told of the submission `text(name)`."""
+    """Return what the store inserts for the submission `text(name)`."""
     submission = text(name, images=images, seed=None)
     params = submission.params.dump()
     return NewJob(submission.key, params, images, seed=seed, limit=limit, instead=instead)

@@ -77,9 +77,9 @@ async def agree(response: aiohttp.ClientResponse, path: str) -> None:
         if name in sent:
             number = header["schema"].get("type") == "integer"
             check(int(sent[name]) if number else sent[name], header["schema"])
-    if response.status >= 400 and body and "error" in (told := json.loads(body)):
-        assert STATUS[ErrorCode(told["error"]["code"])] == response.status
-        assert set(content["application/json"]["examples"]) >= {told["error"]["code"]}
+    if response.status >= 400 and body and "error" in (answered := json.loads(body)):
+        assert STATUS[ErrorCode(answered["error"]["code"])] == response.status
+        assert set(content["application/json"]["examples"]) >= {answered["error"]["code"]}
 
 
 def about_jobs(made: Made) -> list[Asked]:

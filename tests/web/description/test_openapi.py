@@ -72,14 +72,14 @@ def test_every_route_is_described_and_nothing_else() -> None:
 
 
 def test_every_code_is_described_where_it_may_come() -> None:
-    told = {
+    described = {
         code
         for _, operation in operations()
         for answer in operation["responses"].values()
         for media in resolved(answer).get("content", {}).values()
         for code in media.get("examples", {})
     }
-    assert {*ErrorCode} - told == {ErrorCode.METHOD_NOT_ALLOWED} - told
+    assert {*ErrorCode} - described == {ErrorCode.METHOD_NOT_ALLOWED} - described
     codes = {
         name: {option["const"]: option["description"] for option in schema["oneOf"]}
         for name, schema in DOCUMENT["components"]["schemas"].items()
@@ -102,10 +102,10 @@ def test_examples_match_their_schema() -> None:
                     if "event" in example["value"]:
                         data = SHAPES["Event"]["properties"]["data"]["contentSchema"]
                         check(json.loads(example["value"]["data"]), data)
-    told = {title for _, _, title in checked}
-    assert {*EventKind} <= told
-    assert {*Status} <= told  # each state of a job
-    assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= told
+    described = {title for _, _, title in checked}
+    assert {*EventKind} <= described
+    assert {*Status} <= described  # each state of a job
+    assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= described
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))

@@ -23,7 +23,7 @@ TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path, keep_alive=0.0) as site:  # no host stays, to be told from a script
+    async with served(tmp_path, keep_alive=0.0) as site:  # no idle runner stays
         yield site
 
 

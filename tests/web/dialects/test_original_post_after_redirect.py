@@ -78,7 +78,7 @@ async def test_a_repeated_post_may_be_large_and_a_too_large_one_gets_413(site: S
 
 
 async def test_a_post_to_a_job_of_another_origin_or_without_the_token(tmp_path: Path) -> None:
-    """It tells and changes as little as the GET: the same pages may send it."""
+    """It reveals and changes as little as the GET: the same pages may send it."""
     async with served(tmp_path, token="a-secret") as site:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             assert (await answer(site, "POST", NOWHERE, headers=headers))[0] == 401

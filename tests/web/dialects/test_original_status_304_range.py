@@ -1,27 +1,25 @@
 """Looking at jobs and their images, as it was recorded of the original (group `get`)."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from PIL import Image
 
-from sdrest.jobs.bus import Change
 from sdrest.web.responses.conditional import http_date
 from tests.support.contract import group
+from tests.support.status import ID, answer
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
-ID = "14d6c94308495632b5d31fad8939fc87"
-"""The job of the recorded exchanges: two images."""
 
 JOB = f"/text-to-image/{ID}"
+
+
 RECORDED = {case["case"]: case for case in group("get")}
 
 
@@ -33,26 +31,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         Image.effect_noise((300, 300), 90).save(folder / f"{number}.png", "PNG")
     async with served(tmp_path) as site:
         yield site
-
-
-async def answer(site: Served, method: str, path: str, **headers: str) -> tuple[int, Any, bytes]:
-    options: Any = {"headers": headers, "allow_redirects": False}
-    async with site.client.request(method, path, **options) as response:
-        return response.status, response.headers, await response.read()
-
-
-async def ask(site: Served, **form: str) -> str:
-    """Ask for a text-to-image job; return its path."""
-    async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
-        assert response.status == 302, await response.text()
-        return response.headers["Location"]
-
-
-async def shown(site: Served, url: str) -> dict[str, Any]:
-    """What the server says of a job now."""
-    async with site.client.get(url) as response:
-        job: dict[str, Any] = await response.json()
-    return job
 
 
 async def test_a_folder_of_the_original_is_a_complete_job(site: Served) -> None:
@@ -260,152 +238,6 @@ async def test_a_client_that_disconnects_during_an_image_harms_nobody(
 
     assert status == 200
     assert not caplog.records
-
-
-async def test_a_failed_job_has_an_error(site: Served) -> None:
-    url = await site.job("/text-to-image", json={"prompt": "crash_between", "iterations": 2})
-
-    async with site.client.get(url) as response:
-        job = await response.json()
-
-    assert list(job) == ["error", "imageUrls", "resultUrl", "status"]
-    assert job["status"] == "FAILED"
-    assert job["imageUrls"] == [f"{url}/1.png"]
-    assert job["error"]["code"] == "script_failed"
-    assert job["error"]["message"]
-    assert job["error"]["details"]["exitCode"] == 1
-
-
-async def test_a_failed_job_runs_again_when_it_is_submitted_again(site: Served) -> None:
-    request: dict[str, Any] = {"json": {"prompt": "crash_between", "iterations": 2}}
-    url = await site.job("/text-to-image", **request)
-
-    assert await site.job("/text-to-image", **request) == url
-
-
-@pytest.mark.parametrize("seed", [False, None])
-async def test_a_random_seed_is_in_the_json(site: Served, seed: bool | None) -> None:
-    url = await site.job("/text-to-image", json={"prompt": "paint", "seed": seed})
-    told = await site.job("/text-to-image", json={"prompt": "paint", "seed": 7})
-
-    async with site.client.get(url) as response:
-        assert 0 <= (await response.json())["seed"] < 2**32
-    async with site.client.get(told) as response:
-        assert "seed" not in await response.json()
-
-
-async def test_every_image_of_a_batch_is_listed_and_there(site: Served) -> None:
-    url = await site.job(
-        "/text-to-image", data={"prompt": "x", "iterations": "2", "batchSize": "2"}
-    )
-
-    async with site.client.get(url) as response:
-        images = (await response.json())["imageUrls"]
-
-    assert images == [f"{url}/{number}.png" for number in (1, 2, 3, 4)]
-    for image in images:
-        assert (await answer(site, "GET", image))[0] == 200
-
-
-async def test_identical_requests_at_once_are_one_job(site: Served) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(ask(site, prompt="paint")) for _ in range(8)]
-    (url,) = {task.result() for task in asked}
-
-    await site.until(url, Change.FINISHED)
-
-    assert await shown(site, url) == {
-        "imageUrls": [f"{url}/1.png"],
-        "resultUrl": url,
-        "status": "COMPLETE",
-    }
-
-
-async def test_a_job_is_queued_then_in_progress_then_complete(site: Served, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    first = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
-    second = await ask(site, prompt="paint")
-    await site.until(first, Change.IMAGE)
-
-    on_its_way = await shown(site, first)
-    waiting = await shown(site, second)
-    await asyncio.to_thread(gate.write_text, "go")
-    await site.until(first, Change.FINISHED)
-    await site.until(second, Change.FINISHED)
-
-    assert list(on_its_way) == ["imageUrls", "progress", "resultUrl", "status"]
-    assert on_its_way["imageUrls"] == [f"{first}/1.png"]
-    assert on_its_way["status"] == "IN_PROGRESS"
-    assert list(on_its_way["progress"]) == [
-        "currentImageIndex",
-        "currentImageProgress",
-        "totalImages",
-    ]
-    assert on_its_way["progress"]["totalImages"] == 2
-    assert waiting == {"position": 1, "resultUrl": second, "status": "QUEUED"}
-    assert len((await shown(site, first))["imageUrls"]) == 2
-    assert (await shown(site, second))["status"] == "COMPLETE"
-
-
-async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "gate")
-    answers = []
-    async with served(tmp_path, max_queue=1) as site:
-        for number in range(3):  # one runs up to its gate, one waits
-            data = {"prompt": f"wait_between gate={tmp_path}/gate n={number}", "iterations": "2"}
-            async with site.client.post(
-                "/text-to-image", data=data, allow_redirects=False
-            ) as response:
-                answers.append((response.status, response.headers, await response.read()))
-            if number == 0:
-                await site.until(response.headers["Location"], Change.STARTED)
-
-    status, headers, body = answers[-1]
-    assert answers[0][0] == 302
-    assert status == 429
-    assert int(headers["Retry-After"]) >= 1
-    assert json.loads(body)["error"]["code"] == "queue_full"
-
-
-async def test_healthz_answers_200(site: Served, tmp_path: Path) -> None:
-    status, _, alive = await answer(site, "GET", "/healthz")
-    assert (status, json.loads(alive)) == (200, {"status": "ok"})
-
-    status, _, ready = await answer(site, "GET", "/readyz")
-    assert status == 200
-    assert json.loads(ready)["status"] == "ready"
-    assert json.loads(ready)["engine"]["kind"] == "repository"
-    assert json.loads(ready)["usable"] == ["text-to-image", "image-to-image", "inpaint-image"]
-
-
-async def test_readyz_is_200_with_one_model_missing(tmp_path: Path) -> None:
-    missing = str(tmp_path / "missing.ckpt")
-    async with served(tmp_path, inpaint_image_model=missing) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 200
-    assert json.loads(body)["usable"] == ["text-to-image", "image-to-image"]
-    assert [item["code"] for item in json.loads(body)["problems"]] == ["model_missing"]
-
-
-async def test_readyz_names_the_bundled_engine(tmp_path: Path) -> None:
-    async with served(tmp_path, repository=None) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 200
-    assert json.loads(body)["engine"]["kind"] == "bundled"
-    assert "sdrest setup" in json.loads(body)["engine"]["message"]
-
-
-async def test_readyz_is_503_without_a_working_engine(tmp_path: Path) -> None:
-    async with served(tmp_path, repository=str(tmp_path / "nothing")) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 503
-    problems = json.loads(body)["problems"]
-    assert "repository_missing" in {problem["code"] for problem in problems}
-    assert str(tmp_path) not in body.decode()
 
 
 async def test_a_missing_output_folder_gets_503(site: Served) -> None:

@@ -1,4 +1,4 @@
-"""A random seed, however it is asked for: each request is a new job that tells what was drawn."""
+"""A random seed, in each form of request: each request is a new job whose JSON has the seed."""
 
 import asyncio
 import io

@@ -51,7 +51,7 @@ async def refusals(site: Served) -> list[str]:
     assert (status, answer["status"], answer["usable"]) == (503, "not ready", [])
     assert all(problem["message"] for problem in answer["problems"])
     async with site.client.get("/healthz") as response:
-        assert response.status == 200  # to start it anew would mend nothing
+        assert response.status == 200  # a restart would repair nothing
     return [problem["code"] for problem in answer["problems"]]
 
 
@@ -136,8 +136,8 @@ async def test_healthz_is_200_and_readyz_503_during_a_stop(serve: Serve, tmp_pat
                 assert answer.status == 200
             async with client.get("readyz") as answer:
                 assert answer.status == 503
-                told = await answer.json()
+                answered = await answer.json()
         await asyncio.to_thread(gate.write_text, "")
         assert await server.ended() == 0
-    assert (told["status"], told["usable"]) == ("not ready", [])
-    assert told["problems"][0] == {"code": "stopping", "message": "The server is stopping."}
+    assert (answered["status"], answered["usable"]) == ("not ready", [])
+    assert answered["problems"][0] == {"code": "stopping", "message": "The server is stopping."}

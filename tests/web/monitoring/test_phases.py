@@ -34,8 +34,8 @@ def laps(steps: Sequence[Step], *, job: Job = JOB, **params: Any) -> list[Lap]:
     found: list[Lap] = []
     job = replace(job, params={**job.params, **params})
     for now, change in steps:
-        told = replace(DONE, params=job.params) if change is Change.FINISHED else job
-        found += watch.laps(JobEvent(change, Snapshot(told)), now)
+        answered = replace(DONE, params=job.params) if change is Change.FINISHED else job
+        found += watch.laps(JobEvent(change, Snapshot(answered)), now)
     assert watch._runs.keys() <= {job.key}
     return found
 

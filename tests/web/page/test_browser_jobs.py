@@ -73,8 +73,8 @@ async def test_flagged_pictures_are_named_on_the_card(browser: Browser, serve: S
     async with serve(PLAIN, *fake) as server, studio(browser, server) as opened:
         await opened.open()
         await begin(opened, "flag images=2,3", pictures=3)
-        told = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
-        await expect(told).to_be_visible()
+        answered = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
+        await expect(answered).to_be_visible()
 
 
 async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(

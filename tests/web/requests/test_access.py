@@ -1,4 +1,4 @@
-"""Who may come in, as rules."""
+"""Access rules: tokens, hosts, origins."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Who may come in, over real sockets: names of the server, its token, pages of other origins."""
+"""Access over real sockets: token (401), Host (421), Origin (403), session cookies."""
 
 import json
 import socket

@@ -59,8 +59,8 @@ def test_ended(status: Status) -> None:
 
 @pytest.mark.parametrize("status", [*Status])
 def test_flagged_images(status: Status) -> None:
-    told = '"flagged":[1,2],' in shown(replace(JOB, status=status, images=3, flagged=(1, 2)))
-    assert told is (status is not Status.QUEUED)
+    answered = '"flagged":[1,2],' in shown(replace(JOB, status=status, images=3, flagged=(1, 2)))
+    assert answered is (status is not Status.QUEUED)
 
 
 def test_failed() -> None:

@@ -2,8 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS
 from tests.fakes.running import Lifeline
 from tests.support.page import chromium
-from tests.support.server import Serve, Server, running
+from tests.support.server import Serve, starter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,19 +42,7 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
     Each runs in `tmp_path` (or `folder`) on a free port, with the certificate of the session, and
     with the bundled engine unless `--repository` is among the flags.
     """
-    pair = ("--cert", str(certificate / "cert.pem"), "--key", str(certificate / "key.pem"))
-
-    def start(
-        *flags: str,
-        env: Mapping[str, str] | None = None,
-        folder: Path = tmp_path,
-        warns: bool = False,
-        status: int = 0,
-    ) -> AbstractAsyncContextManager[Server]:
-        cert = certificate / "cert.pem"
-        return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
-
-    return start
+    return starter(tmp_path, certificate)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -186,3 +186,20 @@ async def running(
     ]
     assert not complaints, complaints
     assert left == status
+
+
+def starter(folder: Path, certificate: Path) -> Serve:
+    """Return a function that runs servers in `folder` with the session's certificate."""
+    cert = certificate / "cert.pem"
+    pair = ("--cert", str(cert), "--key", str(certificate / "key.pem"))
+
+    def start(
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        folder: Path = folder,
+        warns: bool = False,
+        status: int = 0,
+    ) -> AbstractAsyncContextManager[Server]:
+        return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
+
+    return start

@@ -9,7 +9,7 @@ from tests.fuzz.honest import FLAGS, complete_a_job
 from tests.fuzz.run import fuzz
 from tests.support.server import Serve
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 COUNT = 1500
 

@@ -205,6 +205,7 @@ def wheel(index: Path, name: str, version: str) -> None:
     (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "".join(links))
 
 
+@pytest.mark.slow
 @has_the_choice
 def test_pip_takes_each_build_from_its_index(
     tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch

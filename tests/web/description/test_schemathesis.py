@@ -12,7 +12,7 @@ from sdrest.web.description.openapi import document
 from tests.description.run import FLAGS, TOKEN, examine
 from tests.support.server import PATIENCE, Serve
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ALWAYS = "--generation-deterministic"
 

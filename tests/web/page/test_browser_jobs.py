@@ -119,6 +119,7 @@ async def test_a_picture_that_is_looked_at_is_followed_by_those_to_come(
         await expect(viewer).to_contain_text("5 of 5")
 
 
+@pytest.mark.slow
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:
@@ -132,6 +133,7 @@ async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
         await opened.hears("Done: 12 pictures")
 
 
+@pytest.mark.slow
 async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:

@@ -2,8 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ from playwright.async_api import Browser
 
 from sdrest.commands import self_signed
 from sdrest.commands.certificate import HOSTS
+from tests.fakes.running import Lifeline
 from tests.support.page import chromium
-from tests.support.server import Serve, Server, running
+from tests.support.server import Serve, starter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,19 +42,7 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
     Each runs in `tmp_path` (or `folder`) on a free port, with the certificate of the session, and
     with the bundled engine unless `--repository` is among the flags.
     """
-    pair = ("--cert", str(certificate / "cert.pem"), "--key", str(certificate / "key.pem"))
-
-    def start(
-        *flags: str,
-        env: Mapping[str, str] | None = None,
-        folder: Path = tmp_path,
-        warns: bool = False,
-        status: int = 0,
-    ) -> AbstractAsyncContextManager[Server]:
-        cert = certificate / "cert.pem"
-        return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
-
-    return start
+    return starter(tmp_path, certificate)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -62,3 +50,11 @@ async def browser() -> AsyncIterator[Browser]:
     """A real browser for the tests of a module."""
     async with chromium() as started:
         yield started
+
+
+@pytest.fixture
+def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
+    """A pipe that shows which processes of the fake fork live."""
+    line = Lifeline(tmp_path / "lifeline")
+    yield line
+    line.close()

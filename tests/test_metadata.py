@@ -59,8 +59,8 @@ def read(content: bytes) -> dict[str, Any]:
 
 
 def record(content: bytes) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(read(content)["sdrest"])
-    return told
+    chunk_texts: dict[str, Any] = json.loads(read(content)["sdrest"])
+    return chunk_texts
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_parameters_as_the_web_ui_writes_them(asked: Params, number: int, text: 
 @pytest.mark.parametrize("job_type", JobType)
 def test_the_record_has_all_that_a_picture_depends_on(job_type: JobType) -> None:
     info = GenerationInfo(params(job_type, seed=None, keepAlive=5), 99, 3, MODEL, "63db")
-    told = record(embedded(info))
-    asked = told.pop("params")
-    assert told == {
+    chunk_texts = record(embedded(info))
+    asked = chunk_texts.pop("params")
+    assert chunk_texts == {
         "version": __version__,
         "type": job_type,
         "id": "63db",
@@ -133,10 +133,10 @@ def test_any_prompt_comes_back_and_nothing_else_changes(prompt: str) -> None:
     info = of_prompt(prompt)
     content = embedded(info)
 
-    told = read(content)
+    chunk_texts = read(content)
     assert record(content)["params"]["prompt"] == joined(prompt)
-    assert told["parameters"] == metadata.infotext(info, SIZE)
-    found, pairs = infotext(told["parameters"])
+    assert chunk_texts["parameters"] == metadata.infotext(info, SIZE)
+    found, pairs = infotext(chunk_texts["parameters"])
     if prompt.isprintable():
         assert found.strip() == prompt.strip()
     assert (pairs["Seed"], pairs["Size"], pairs["Model"]) == ("7", "300x200", "sd-v1-4")

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 SMALL: Any = {"width": 256, "height": 256}
 
 
-def told(content: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
+def chunk_texts(content: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
     """What an image says: its prompt and its pairs, and its record."""
     with Image.open(io.BytesIO(content)) as picture:
         picture.load()
@@ -54,7 +54,7 @@ async def test_images_tell_what_they_were_asked_for(tmp_path: Path) -> None:
             seed = (await response.json())["seed"]
         contents = [await image(site, url, number) for number in (1, 2, 3, 4)]
     for number, content in enumerate(contents, 1):
-        prompt, pairs, record = told(content)
+        prompt, pairs, record = chunk_texts(content)
         assert prompt == asked["prompt"]
         assert (pairs["Seed"], pairs["Size"], pairs["Model"]) == (str(seed), "256x256", "model")
         assert (pairs["Image number"], pairs["Batch pos"]) == (str(number), str((number - 1) % 2))
@@ -81,7 +81,7 @@ async def test_without_metadata_images_are_the_scripts_own(tmp_path: Path) -> No
             contents[wanted] = [await image(site, url) for url in urls]
     assert contents[False] == [bare(content) for content in contents[True]]
     assert all(plain != full for plain, full in zip(contents[False], contents[True], strict=True))
-    sizes = [told(content)[1]["Size"] for content in contents[True]]
+    sizes = [chunk_texts(content)[1]["Size"] for content in contents[True]]
     assert sizes == ["256x256", "1x1", "300x200"]
 
 
@@ -108,7 +108,7 @@ async def test_it_can_be_switched_off(serve: Serve, flags: list[str], env: dict[
 
 async def test_it_is_on_by_default(serve: Serve) -> None:
     async with serve() as server, server.client() as client:
-        prompt, pairs, _ = told(await ask(client, prompt="a red circle"))
+        prompt, pairs, _ = chunk_texts(await ask(client, prompt="a red circle"))
     assert (prompt, pairs["Steps"]) == ("a red circle", "2")
 
 
@@ -119,7 +119,7 @@ async def test_images_without_a_server(tmp_path: Path) -> None:
         await collect(made)
     full, plain = ((tmp_path / name).read_bytes() for name in ("1.png", "2.png"))
     assert bare(full) == plain
-    prompt, pairs, record = told(full)
+    prompt, pairs, record = chunk_texts(full)
     assert (prompt, pairs["Seed"], record["id"]) == ("paint", "7", None)
     assert str(tmp_path).encode() not in full
 

@@ -1,4 +1,4 @@
-"""Clients that act at random, and what they may believe of the jobs that they were told of."""
+"""Clients that act at random, and what they may expect of the jobs that they know."""
 
 import asyncio
 import contextlib

@@ -161,7 +161,7 @@ def test_a_client_that_was_told_nothing_refuses_it(folder: Path) -> None:
         client.wrap_socket(raw, server_hostname="localhost")
 
 
-def test_tls_before_1_2_is_refused(folder: Path) -> None:
+def test_tls_1_2_is_the_minimum_version(folder: Path) -> None:
     pair, _ = provide(Settings())
     assert context(pair).minimum_version is ssl.TLSVersion.TLSv1_2
 

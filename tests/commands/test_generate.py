@@ -66,7 +66,7 @@ def test_a_random_seed_is_drawn_and_told(tmp_path: Path, seed: str) -> None:
     assert len(told) == 2
 
 
-def test_a_picture_is_painted_anew_where_the_mask_is_white(tmp_path: Path) -> None:
+def test_a_picture_is_repainted_where_the_mask_is_white(tmp_path: Path) -> None:
     Image.new("RGB", (100, 80), "blue").save(tmp_path / "image.webp")
     mask = Image.new("L", (100, 80), 0)
     mask.paste(255, (0, 0, 50, 80))
@@ -96,7 +96,7 @@ def test_a_limit_of_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+async def test_sigint_and_sigterm_leave_no_process(tmp_path: Path, number: signal.Signals) -> None:
     lifeline = Lifeline(tmp_path / "lifeline")
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, f"hang lifeline={lifeline.path}", *SMALL, "-o", "out"),

@@ -143,7 +143,7 @@ async def test_missing_models_are_a_warning(serve: Serve) -> None:
         assert await server.err.line("warning Ignored 'stray'.")
 
 
-async def test_a_job_that_a_stop_interrupts_runs_again(serve: Serve) -> None:
+async def test_a_job_interrupted_by_sigterm_runs_again(serve: Serve) -> None:
     async with serve("--grace", "0") as server:
         await post(server, iterations="100", steps="50")
         await server.out.line("1/100 ")
@@ -156,7 +156,9 @@ async def test_a_job_that_a_stop_interrupts_runs_again(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_ends_it_well(serve: Serve, signal_number: signal.Signals) -> None:
+async def test_sigint_sigterm_and_sighup_stop_the_server(
+    serve: Serve, signal_number: signal.Signals
+) -> None:
     async with serve() as server:
         assert await server.stop(signal_number) == 0
         assert server.out.lines[-1] == "info Stopping..."
@@ -177,7 +179,7 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
         writer.close()
 
 
-async def test_nohup_is_honoured(tmp_path: Path, certificate: Path) -> None:
+async def test_nohup_ignores_sighup(tmp_path: Path, certificate: Path) -> None:
     command = 'trap "" HUP; exec "$0" -m sdrest --port 0 --plain-http'
     process = await asyncio.create_subprocess_exec(
         *("sh", "-c", command, sys.executable),

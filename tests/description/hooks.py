@@ -48,7 +48,7 @@ def _next(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def breaks_a_rule(fields: Any) -> bool:
-    """Whether height, width and downsamplingFactor do not go together, as is told in words."""
+    """Whether height, width and downsamplingFactor do not go together (a rule in words)."""
     height, width = _number(fields, "height", 512), _number(fields, "width", 512)
     factor = _number(fields, "downsamplingFactor", 8)
     unit = 8 * factor
@@ -83,7 +83,7 @@ def is_as_described(case: Any) -> bool:
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Whether a failure counts: not one that the description tells in words, or no failure."""
+    """Whether a failure counts: not one that the description says in words, or no failure."""
     del context
     match type(failure).__name__:
         case "UseAfterFree":

@@ -36,7 +36,7 @@ max-steps = 20
 positive_data_acceptance.expected-statuses = [
     "2xx", "3xx", 401, 403, 404, 409, 410, 412, 416, 429, "5xx",
 ]
-# And 410 besides what is usual: a job that was deleted is told of before its request is read.
+# And 410 besides what is usual: a deleted job is reported before its request is read.
 negative_data_rejection.expected-statuses = [
     400, 401, 403, 404, 405, 406, 409, 410, 415, 422, 428, 429, "5xx",
 ]

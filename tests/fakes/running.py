@@ -88,7 +88,7 @@ def invocation(of: Task) -> dict[str, Any]:
 
 
 class Lifeline:
-    """A FIFO that each process of a fake keeps open: tells their pids, and when all are gone."""
+    """A FIFO that all processes of a fake keep open: has their pids, ends with the last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -183,6 +183,15 @@ def _multipart(random: Random) -> Bad:
     return _request(random, "multipart", "POST", _post_path(random), body, media=media)
 
 
+def _words(random: Random) -> Bad:
+    body = b"".join(random.choices(values.BODY_WORDS, k=random.randrange(30)))
+    media = random.choice(
+        ("multipart/form-data; boundary=B", "application/json", "application/x-www-form-urlencoded")
+    )
+    path = _post_path(random) + random.choice(("", "", "/"))
+    return _request(random, "words", "POST", path, body, media=media)
+
+
 def _part(random: Random, boundary: str) -> bytes:
     name = random.choice((values.name(random), "image", "mask"))
     name = name.replace('"', "%22").replace("\r", "").replace("\n", "")
@@ -294,6 +303,8 @@ _KINDS: tuple[tuple[str, Callable[[Random], Bad]], ...] = (
     ("urlencoded", _urlencoded),
     ("multipart", _multipart),
     ("multipart", _multipart),
+    ("words", _words),
+    ("words", _words),
     ("headers", _headers),
     ("paths", _paths),
     ("queries", _queries),

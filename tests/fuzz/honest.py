@@ -1,4 +1,4 @@
-"""An honest client, after all the others."""
+"""An ordinary client, which must be served after all bad requests."""
 
 import sys
 from pathlib import Path
@@ -15,11 +15,11 @@ FLAGS = (
         sys.executable,
     ),
 )
-"""Flags of a server that is to be fuzzed; its scripts are the fake fork's."""
+"""Flags of the fuzzed server; its scripts are the fake fork's."""
 
 
 async def complete_a_job(server: Server) -> None:
-    """Ask for a picture and see it complete."""
+    """Submit a job and check that it completes."""
     form = {"prompt": "paint", "height": "256", "width": "256", "seed": "12345"}
     async with server.client(Authorization=f"Bearer {TOKEN}") as client:
         async with client.post("text-to-image", data=form, allow_redirects=False) as answer:

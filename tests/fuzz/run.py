@@ -22,7 +22,7 @@ _MOST = 200_000
 
 @dataclass(slots=True)
 class Report:
-    """What came of it. `wrong` tells of each answer that should not be."""
+    """The result. `wrong` has each answer that should not have been sent."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)

@@ -43,6 +43,19 @@ RAW_JSON = (
     *(b'{"a":' * 5000, b"\xef\xbb\xbf{}", b'{"a":1,"a":2}', b"{" + b" " * 100_000, b'{"prompt":"'),
 )
 
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000100000001080200000090775"
+    "3de0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
+)
+"""A valid PNG of one pixel."""
+
+BODY_WORDS = (
+    *(b"--B", b"--B--", b"\r\n", b"\n", b'Content-Disposition: form-data; name="', b'"', b":"),
+    *(b"prompt", b"; filename=x", b"{", b"}", b'"prompt":', b"[", b"=", b"&", b"%", b"\0"),
+    *(b"\xff", b"\\u", b"image", PICTURE, b"Content-Type: ", b"multipart/mixed"),
+)
+"""Tokens that bodies of each type are made of."""
+
 
 def text(random: Random) -> str:
     """Return a text, often of the known bad ones."""

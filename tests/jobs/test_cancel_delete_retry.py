@@ -13,8 +13,16 @@ from sdrest.errors import ConflictError, GoneError, NotFoundError, QueueFullErro
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import JobKey, Snapshot, Status
-from tests.jobs.test_queue import hold_slot, inpaint
-from tests.support.jobs import SECONDS, Gate, ScriptedExecutor, house, text, text_key
+from tests.support.jobs import (
+    SECONDS,
+    Gate,
+    ScriptedExecutor,
+    hold_slot,
+    house,
+    inpaint,
+    text,
+    text_key,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +46,7 @@ def _completes(key: JobKey) -> Callable[[JobEvent], bool]:
     )
 
 
-async def test_a_deletion_that_broke_off_is_finished_at_the_next_start(
+async def test_an_interrupted_delete_is_finished_at_the_next_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = Folders(tmp_path).published(text_key("a"))
@@ -67,7 +75,7 @@ async def test_a_deletion_that_broke_off_is_finished_at_the_next_start(
         assert await home.store.deleted_with_files() == []
 
 
-async def test_what_remains_of_a_deleted_job_is_not_taken_for_its_next_run(
+async def test_stale_files_of_a_deleted_job_are_not_used_by_its_next_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -129,7 +137,7 @@ async def test_a_retry_keeps_the_seed_be_it_random_or_given(tmp_path: Path) -> N
         gate.opened.set()
 
 
-async def test_a_retry_finds_no_room_or_no_server(tmp_path: Path) -> None:
+async def test_retry_is_refused_by_a_full_queue_and_during_a_stop(tmp_path: Path) -> None:
     async with house(tmp_path, max_waiting=1) as home:
         gate = await hold_slot(home)
         upload = inpaint(home)

@@ -29,7 +29,7 @@ JOB = Job(
 )
 
 
-def test_it_follows_how_long_jobs_take() -> None:
+def test_retry_after_follows_the_duration_of_jobs() -> None:
     duration = DurationEstimate()
     for _ in range(50):
         duration.observe(replace(JOB, started_at=100, finished_at=160))
@@ -59,7 +59,9 @@ async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) ->
     st.lists(st.tuples(st.floats(0, 2e9), st.one_of(st.none(), st.floats(0, 2e9)))),
     st.integers(1, 64),
 )
-def test_it_is_always_1_to_600_seconds(times: list[tuple[float, float | None]], slots: int) -> None:
+def test_retry_after_is_always_1_to_600_seconds(
+    times: list[tuple[float, float | None]], slots: int
+) -> None:
     duration = DurationEstimate()
     for started, finished in times:
         duration.observe(replace(JOB, started_at=started, finished_at=finished))

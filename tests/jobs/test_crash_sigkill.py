@@ -104,7 +104,7 @@ def check_integrity(output: Path) -> None:
         assert counted == kept
 
 
-async def test_every_answer_and_every_listed_image_outlives_a_kill(tmp_path: Path) -> None:
+async def test_every_answered_request_and_listed_image_survives_sigkill(tmp_path: Path) -> None:
     answered: set[str] = set()
     uploaded: set[str] = set()
     images: dict[str, int] = {}
@@ -140,7 +140,7 @@ async def test_every_answer_and_every_listed_image_outlives_a_kill(tmp_path: Pat
             assert snapshot.job.images >= listed
 
 
-async def test_uploads_outlive_a_kill(tmp_path: Path) -> None:
+async def test_uploads_survive_sigkill(tmp_path: Path) -> None:
     uploaded = 0
     async with victim(tmp_path, 0, "burst") as lines, asyncio.timeout(SECONDS):
         while uploaded < 20:
@@ -154,7 +154,7 @@ async def test_uploads_outlive_a_kill(tmp_path: Path) -> None:
                 assert (folder / picture).read_bytes() == b"x" * 1000
 
 
-async def test_a_job_that_kills_its_server_is_given_up(tmp_path: Path) -> None:
+async def test_a_job_that_crashes_the_server_three_times_fails(tmp_path: Path) -> None:
     for life in range(3):
         async with victim(tmp_path, life, "deadly") as lines, asyncio.timeout(SECONDS):
             assert json.loads(await lines.readline()) == ["dying"]
@@ -173,7 +173,7 @@ async def test_a_job_that_kills_its_server_is_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["deadly neighbour", "neighbour deadly"])
-async def test_neighbours_of_a_job_that_kills_its_server_are_not_given_up(
+async def test_jobs_beside_one_that_crashes_the_server_do_not_fail(
     tmp_path: Path, order: str
 ) -> None:
     for life in range(3):

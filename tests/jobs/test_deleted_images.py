@@ -89,7 +89,7 @@ async def assert_complete(site: Served, job: str) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_the_status_of_a_job_whose_images_were_deleted_tells_the_truth(
+async def test_a_job_with_deleted_images_becomes_failed_images_missing(
     site: Served, damage: str
 ) -> None:
     job, left = await damaged(site, damage)
@@ -145,7 +145,7 @@ async def test_an_upload_whose_images_were_deleted_runs_again(site: Served, tmp_
     assert (await answer(site, "GET", job))[1]["status"] == "COMPLETE"
 
 
-async def test_a_missing_image_changes_the_status_and_listeners_hear_of_it(site: Served) -> None:
+async def test_a_missing_image_changes_the_status_and_is_published(site: Served) -> None:
     job, left = await damaged(site, "middle")
     async with site.client.get("/events") as events:
         status, found = await answer(site, "GET", f"{job}/2.png?size=64")
@@ -194,7 +194,7 @@ async def test_a_job_whose_images_were_deleted_is_deleted(site: Served) -> None:
     assert (await answer(site, "GET", job))[0] == 410
 
 
-async def test_the_truth_outlives_a_restart(tmp_path: Path) -> None:
+async def test_the_status_of_deleted_images_survives_a_restart(tmp_path: Path) -> None:
     async with served(tmp_path) as site:
         job, left = await damaged(site, "last")
     async with served(tmp_path) as site:

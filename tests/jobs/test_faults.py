@@ -1,10 +1,9 @@
 """Full disks, no more files, lost and unwritable folders, stuck scripts: the server lives."""
 
 import asyncio
-import contextlib
 import io
 import resource
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,13 @@ from sdrest.errors import FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
 from tests.fakes.running import Lifeline, run_alone, task
+from tests.support.disk import limited
 from tests.support.jobs import Gate, ScriptedExecutor, house, picture, text, text_key
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
 SIZE = {"height": 256, "width": 256}
-
-
-@contextlib.contextmanager
-def limited(kind: int, value: int) -> Iterator[None]:
-    """Lower a limit of this process, in which the server runs as well."""
-    before = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(kind, before)
 
 
 @pytest.fixture
@@ -54,7 +43,7 @@ async def retried(site: Served, job: str) -> dict[str, Any]:
     return await status(site, job)
 
 
-async def test_no_more_files_fail_a_job_and_not_the_server(site: Served) -> None:
+async def test_emfile_fails_a_job_but_not_the_server(site: Served) -> None:
     done = await site.job("/text-to-image", json={"prompt": "first", **SIZE})
     with limited(resource.RLIMIT_NOFILE, 3):  # the connection is there already
         async with site.client.get(f"{done}/1.png") as response:
@@ -68,7 +57,7 @@ async def test_no_more_files_fail_a_job_and_not_the_server(site: Served) -> None
     assert (await retried(site, job))["status"] == "COMPLETE"
 
 
-async def test_a_full_disk_refuses_requests_until_there_is_room(site: Served) -> None:
+async def test_a_full_disk_gets_503_until_there_is_room(site: Served) -> None:
     with limited(resource.RLIMIT_FSIZE, 1024):
         async with site.client.post("/text-to-image", json={"prompt": "a", **SIZE}) as response:
             assert response.status == 503
@@ -101,7 +90,7 @@ async def test_a_folder_that_cannot_be_written_fails_a_job(site: Served) -> None
     assert (await retried(site, job))["status"] == "COMPLETE"
 
 
-async def test_a_silent_script_is_ended(tmp_path: Path) -> None:
+async def test_a_silent_script_is_ended_by_stall_timeout(tmp_path: Path) -> None:
     lifeline = Lifeline(tmp_path / "lifeline")
     try:
         async with served(tmp_path, stall_timeout=1.0, keep_alive=0.0) as site:
@@ -115,7 +104,7 @@ async def test_a_silent_script_is_ended(tmp_path: Path) -> None:
         lifeline.close()
 
 
-async def test_a_script_that_writes_is_not_stuck(tmp_path: Path) -> None:
+async def test_a_script_that_writes_does_not_stall(tmp_path: Path) -> None:
     stall = 1.0
 
     async def chatty(task: Task) -> AsyncGenerator[Event, None]:
@@ -133,7 +122,7 @@ async def test_a_script_that_writes_is_not_stuck(tmp_path: Path) -> None:
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
 
 
-async def test_a_script_is_heard(tmp_path: Path) -> None:
+async def test_output_of_a_script_resets_the_stall_timeout(tmp_path: Path) -> None:
     heard: list[None] = []
     speaking = task(tmp_path / "work", heard=lambda: heard.append(None))
     events = await run_alone(speaking)
@@ -141,7 +130,7 @@ async def test_a_script_is_heard(tmp_path: Path) -> None:
     assert heard
 
 
-async def test_a_timeout_says_which_it_was(tmp_path: Path) -> None:
+async def test_job_timeout_beside_a_stall_timeout_fails_with_timeout(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.05, stall_timeout=60) as home:
         await home.queue.submit(text("a"))

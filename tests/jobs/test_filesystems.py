@@ -1,17 +1,14 @@
 """Output folders on file systems that lack something: each job type completes on each of them.
 
 Real volumes are mounted where the machine allows it; errors of network file systems come from a
-library that is loaded before the C library.
-"""
+library that is loaded before the C library."""
 
 import asyncio
 import io
-import os
 import sqlite3
-import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,16 +17,20 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from sdrest.jobs.durable import move_file, move_folder
 from tests.fakes.running import FORK
-from tests.jobs.test_restart_sigterm import FAKE, MODEL
+from tests.support.fake_fork import FAKE, MODEL
 from tests.support.filesystems import Shim, build_shim, formatted, mounted
 from tests.support.server import Serve, Server, environment
 
 pytestmark = pytest.mark.integration
 
+
 INPAINT_MODEL = ("--inpaint-image-model", str(FORK / "models/ldm/inpainting_big/last.ckpt"))
+
+
 FLAGS = (*FAKE, *MODEL, *INPAINT_MODEL, "--output", "output")
+
+
 TYPES = ("text-to-image", "image-to-image", "inpaint-image")
 
 
@@ -95,9 +96,6 @@ def tidy(output: Path) -> None:
     """Check that nothing partial is left."""
     assert list(output.rglob("*.part")) == []
     assert [path.name for path in (output / ".sdrest" / "work").iterdir()] == []
-
-
-# Volumes
 
 
 @pytest.mark.parametrize(
@@ -171,12 +169,18 @@ def generated(output: Path, number: int, env: Mapping[str, str] | None = None) -
     return output / f"{number}.png"
 
 
-# Errors of network file systems
-
 UNLOCKED = "cannot lock files"
+
+
 SLOW_TABLE = "rollback journal"
+
+
 UNSYNCED = "cannot sync folders"
+
+
 COPIED = "copies its model"
+
+
 ALL_AT_ONCE = (
     "shared_memory=EINVAL,flock=ENOLCK,posix_lock=ENOLCK,fsync_folder=EINVAL,symlink=EPERM,"
     "link=EPERM,rename=EXDEV,chmod=EPERM"
@@ -345,41 +349,3 @@ def test_a_set_up_needs_no_lock_of_a_folder(shim: Shim, tmp_path: Path, faults: 
         [sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, capture_output=True
     )
     assert done.stdout == b"works\n"
-
-
-# Moves, each alone
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Iterator[Path]:
-    with mounted(tmp_path / "volume", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
-        yield tmp_path / "volume"
-
-
-def test_a_move_to_a_full_volume_leaves_nothing_of_the_copy(tmp_path: Path, volume: Path) -> None:
-    source = tmp_path / "1.png"
-    source.write_bytes(bytes(2 * 2**20))
-    (volume / "1.png").write_bytes(b"before")
-    descriptor = os.open(volume, os.O_RDONLY)
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            move_file(source, "1.png", descriptor)
-    finally:
-        os.close(descriptor)
-    assert {path.name: path.read_bytes() for path in volume.iterdir()} == {"1.png": b"before"}
-    assert source.exists()
-
-
-def test_a_folder_moves_to_another_volume_with_what_is_in_it(tmp_path: Path, volume: Path) -> None:
-    source = tmp_path / "spooled"
-    source.mkdir()
-    (source / "image.png").write_bytes(b"image")
-    (volume / ".target.part").mkdir()  # of a server that was killed
-    (volume / ".target.part" / "mask.png").write_bytes(b"stale")
-    move_folder(source, volume / "target")
-    assert [path.name for path in volume.iterdir()] == ["target"]
-    assert {path.name: path.read_bytes() for path in (volume / "target").iterdir()} == {
-        "image.png": b"image"
-    }
-    assert not source.exists()
-    assert stat.S_IMODE((volume / "target").stat().st_mode) == 0o700

@@ -122,7 +122,7 @@ async def test_the_last_places_go_to_those_that_came_first(
     assert all(late[name] is None for name in names if name not in taken)
 
 
-async def test_a_job_of_the_original_is_taken_where_there_is_no_row(
+async def test_a_job_of_the_original_is_used_if_it_has_no_row(
     folders: Folders, database: Database
 ) -> None:
     (row,) = await together(database, [addition("a")])
@@ -140,7 +140,7 @@ async def test_a_job_of_the_original_is_taken_where_there_is_no_row(
     assert [job.key for job in await rows(folders, database)] == [text_key("a")]
 
 
-async def test_a_deleted_job_of_the_original_is_made_anew(folders: Folders) -> None:
+async def test_a_deleted_job_of_the_original_is_made_again(folders: Folders) -> None:
     async with Store(folders) as store:
         added = await store.add(addition("a"), retry_after=9, on_insert=lambda _: None)
         original = replace(added.job, status=Status.COMPLETE, number=0)

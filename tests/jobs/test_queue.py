@@ -21,47 +21,25 @@ from sdrest.errors import (
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import JobKey, Position, Status
 from sdrest.jobs.queue import Submission
-from sdrest.params import ImageToImage, InpaintImage, JobType
+from sdrest.params import ImageToImage, JobType
 from tests.support.jobs import (
     SECONDS,
     Gate,
-    House,
     ScriptedExecutor,
     content,
+    hold_slot,
     house,
+    inpaint,
     picture,
+    spooled,
     text,
     text_key,
 )
 
 pytestmark = pytest.mark.integration
 
-HELD = "held"
 
-
-async def hold_slot(home: House) -> Gate:
-    """Let a job occupy the only slot."""
-    gate = Gate()
-    home.executor.scripts[HELD] = gate
-    await home.queue.submit(text(HELD))
-    await asyncio.wait_for(gate.entered.wait(), SECONDS)
-    return gate
-
-
-def spooled(home: House, name: str = "upload") -> Path:
-    folder = home.folders.spool / name
-    folder.mkdir()
-    (folder / "image.png").write_bytes(b"image")
-    (folder / "mask.png").write_bytes(b"mask")
-    return folder
-
-
-def inpaint(home: House, name: str = "upload") -> Submission:
-    key = JobKey(JobType.INPAINT_IMAGE, text_key(name).id)
-    return Submission(key, InpaintImage(), spooled(home, name))
-
-
-async def test_a_job_goes_its_way(tmp_path: Path) -> None:
+async def test_a_job_runs_from_queued_to_complete(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         submission = text("a mountain", images=2)
         job = await home.queue.submit(submission)
@@ -128,7 +106,7 @@ async def test_jobs_run_in_the_order_of_their_submission(tmp_path: Path) -> None
         assert [task.id for task in home.executor.tasks[1:]] == [text_key(n).id for n in names]
 
 
-async def test_all_slots_work(tmp_path: Path) -> None:
+async def test_as_many_jobs_run_as_concurrency_allows(tmp_path: Path) -> None:
     gates = {f"job {number}": Gate() for number in range(4)}
     executor = ScriptedExecutor(scripts=dict(gates))
     async with house(tmp_path, executor, concurrency=3) as home:
@@ -245,7 +223,7 @@ async def test_a_full_queue_refuses(tmp_path: Path) -> None:
         await home.ended(text_key("c"))
 
 
-async def test_a_failed_job_that_is_asked_for_again_runs_again(tmp_path: Path) -> None:
+async def test_a_failed_job_that_is_submitted_again_is_requeued(tmp_path: Path) -> None:
     async def fail(task: Task) -> AsyncGenerator[Event, None]:
         for index in (1, 2):
             yield picture(task, index)
@@ -294,7 +272,7 @@ async def test_images_of_a_failed_request_are_gone_when_it_runs_again(tmp_path: 
         assert looked == [False]
 
 
-async def test_a_random_seed_is_drawn_once(tmp_path: Path) -> None:
+async def test_a_random_seed_is_chosen_once(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         job = await home.queue.submit(text("a", seed=None))
         await home.ended(text_key("a"))
@@ -304,7 +282,7 @@ async def test_a_random_seed_is_drawn_once(tmp_path: Path) -> None:
         assert task.params.seed is None
 
 
-async def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+async def test_job_timeout_ends_a_job(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.1) as home:
         await home.queue.submit(text("a"))
@@ -369,7 +347,7 @@ async def makes_a_folder(task: Task) -> AsyncGenerator[Event, None]:
         (makes_a_folder, FailureCode.STORAGE_FAILED),
     ],
 )
-async def test_a_slot_outlives_what_a_job_does(
+async def test_the_dispatcher_survives_errors_of_a_job(
     tmp_path: Path, script: object, code: FailureCode
 ) -> None:
     async with house(tmp_path) as home:
@@ -453,7 +431,7 @@ async def test_jobs_of_the_original_are_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "../../etc", "0" * 31, "0" * 33, "A" * 32, "\0" * 32])
-async def test_what_is_no_id_becomes_no_path(tmp_path: Path, name: str) -> None:
+async def test_a_malformed_id_never_becomes_a_path(tmp_path: Path, name: str) -> None:
     async with house(tmp_path) as home:
         with pytest.raises(NotFoundError):
             await home.queue.find(JobKey(JobType.TEXT_TO_IMAGE, name))
@@ -461,7 +439,7 @@ async def test_what_is_no_id_becomes_no_path(tmp_path: Path, name: str) -> None:
             await home.queue.image(JobKey(JobType.TEXT_TO_IMAGE, name), 1)
 
 
-async def test_stopping_puts_running_jobs_back_in_their_places(tmp_path: Path) -> None:
+async def test_a_stop_requeues_running_jobs_in_their_order(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate)) as home:
         for name in ("a", "b"):
@@ -502,7 +480,7 @@ async def test_a_submission_and_a_stop_at_once_leave_nothing_half_done(tmp_path:
         assert list(home.folders.spool.iterdir()) == []
 
 
-async def test_a_job_that_cannot_be_put_back_is_found_by_the_next_start(tmp_path: Path) -> None:
+async def test_a_job_that_cannot_be_requeued_is_found_by_the_next_start(tmp_path: Path) -> None:
     output, away = tmp_path / "output", tmp_path / "away"
     gate = Gate()
     async with house(output, ScriptedExecutor(gate)) as home:
@@ -543,7 +521,7 @@ async def test_a_job_whose_row_is_gone_is_left(tmp_path: Path) -> None:
         assert home.changes(text_key("a")) == [Change.QUEUED, Change.STARTED]
 
 
-async def test_a_row_that_makes_no_sense_does_not_end_a_slot(
+async def test_an_invalid_row_does_not_stop_the_dispatcher(
     tmp_path: Path,
 ) -> None:
     stumbled = asyncio.Event()
@@ -578,7 +556,7 @@ async def test_a_stop_while_idle_ends(tmp_path: Path) -> None:
         await home.queue.stop()
 
 
-async def test_a_submitter_that_goes_away_changes_nothing(tmp_path: Path) -> None:
+async def test_a_client_that_disconnects_while_it_posts_changes_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         submitting = asyncio.create_task(home.queue.submit(text("a")))
         await asyncio.sleep(0)  # it has begun
@@ -611,7 +589,7 @@ async def test_incomplete_jobs_are_deleted_on_request(tmp_path: Path) -> None:
         assert home.events == []
 
 
-async def test_a_start_sweeps_what_a_former_life_left(tmp_path: Path) -> None:
+async def test_a_start_removes_stale_files_of_the_previous_run(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         folders = home.folders
         gate = await hold_slot(home)
@@ -638,7 +616,7 @@ async def test_a_start_sweeps_what_a_former_life_left(tmp_path: Path) -> None:
         assert list(folders.work.iterdir()) == []
 
 
-async def test_an_output_folder_that_is_emptied_is_used_again(tmp_path: Path) -> None:
+async def test_an_emptied_output_folder_is_used_again(tmp_path: Path) -> None:
     output, away = tmp_path / "output", tmp_path / "away"
     async with house(output) as home:
         await home.queue.submit(text("a"))
@@ -653,7 +631,7 @@ async def test_an_output_folder_that_is_emptied_is_used_again(tmp_path: Path) ->
         assert await home.queue.find(text_key("a")) is None
 
 
-async def test_an_output_folder_that_comes_back_is_as_it_was(tmp_path: Path) -> None:
+async def test_an_output_folder_that_returns_is_used_as_before(tmp_path: Path) -> None:
     output, away = tmp_path / "output", tmp_path / "away"
     gate = Gate()
     async with house(output, ScriptedExecutor(gate)) as home:

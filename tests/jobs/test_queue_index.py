@@ -9,7 +9,7 @@ NUMBERS = st.integers(1, 12)
 
 
 @given(st.lists(NUMBERS, unique=True).map(sorted), st.lists(st.tuples(st.booleans(), NUMBERS)))
-def test_a_rank_is_the_place_among_the_sorted_numbers(
+def test_a_queue_position_is_the_index_among_the_sorted_numbers(
     first: list[int], steps: list[tuple[bool, int]]
 ) -> None:
     line, waiting = QueueIndex(), set(first)

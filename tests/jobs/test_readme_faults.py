@@ -20,12 +20,12 @@ TESTS = {
 }
 
 
-def test_there_is_a_table_of_faults() -> None:
+def test_the_readme_has_a_table_of_faults() -> None:
     assert len(ROWS) > 10
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
-def test_each_fault_is_shown_by_tests_that_there_are(row: str) -> None:
+def test_each_fault_names_existing_tests(row: str) -> None:
     named = re.findall(r"`(test_\w+)`", row)
     assert named
     assert set(named) <= TESTS

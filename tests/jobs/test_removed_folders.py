@@ -77,7 +77,7 @@ async def images(site: Served, job: str) -> int:
 
 
 @pytest.mark.parametrize("what", REMOVED)
-async def test_folders_removed_while_the_server_runs_are_made_again(
+async def test_folders_removed_while_the_server_runs_are_created_again(
     site: Served, what: str, pictures: Form
 ) -> None:
     await site.job("/text-to-image", json={"prompt": "before", **SIZE})
@@ -91,7 +91,7 @@ async def test_folders_removed_while_the_server_runs_are_made_again(
 
 
 @pytest.mark.parametrize("what", REMOVED)
-async def test_a_running_job_outlives_the_removal_of_its_folders(
+async def test_a_running_job_survives_the_removal_of_its_folders(
     site: Served, tmp_path: Path, what: str
 ) -> None:
     gate, opened = tmp_path / "gate", tmp_path / "opened"

@@ -1,45 +1,20 @@
 """What a stop, a kill and the start after it do to jobs that run."""
 
 import asyncio
-import contextlib
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.fakes.running import FORK, Lifeline
-from tests.support.server import Serve, Server
+from tests.fakes.running import Lifeline
+from tests.support.fake_fork import FAKE, MODEL, post
+from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
 
-FAKE = ("--repository", str(FORK), "--python", sys.executable)
-MODEL = ("--text-to-image-model", str(FORK / "models/ldm/stable-diffusion-v1/model.ckpt"))
 
-
-async def post(server: Server, prompt: str, **fields: Any) -> str:
-    form = {"prompt": prompt, "height": 256, "width": 256, **fields}
-    async with (
-        server.client() as client,
-        client.post("text-to-image", json=form, allow_redirects=False) as answer,
-    ):
-        assert answer.status == 302, await answer.text()
-        return answer.headers["Location"]
-
-
-@contextlib.asynccontextmanager
-async def lifeline(folder: Path) -> AsyncIterator[Lifeline]:
-    line = Lifeline(folder / "lifeline")
-    try:
-        yield line
-    finally:
-        line.close()
-
-
-async def test_a_stop_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> None:
+async def test_sigterm_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with serve(*FAKE, *MODEL, "--grace", "60", warns=True) as server:
@@ -61,37 +36,38 @@ async def test_a_stop_lets_running_jobs_finish(serve: Serve, tmp_path: Path) -> 
         await server.out.line(f"{waiting.rpartition('/')[2]} Done")
 
 
-async def test_a_job_that_outlasts_the_grace_waits_again(serve: Serve, tmp_path: Path) -> None:
-    async with lifeline(tmp_path) as line:
-        async with serve(*FAKE, *MODEL, "--grace", "0.1", warns=True) as server:
-            await post(server, f"deaf lifeline={line.path}")
-            await line.pids(3)
-            assert await server.stop() == 0
-            assert "Interrupted, queued again..." in server.out.lines[-1]
-        assert await line.all_gone()
+async def test_a_job_that_runs_longer_than_grace_is_requeued(
+    serve: Serve, lifeline: Lifeline
+) -> None:
+    async with serve(*FAKE, *MODEL, "--grace", "0.1", warns=True) as server:
+        await post(server, f"deaf lifeline={lifeline.path}")
+        await lifeline.pids(3)
+        assert await server.stop() == 0
+        assert "Interrupted, queued again..." in server.out.lines[-1]
+    assert await lifeline.all_gone()
 
 
-async def test_a_second_signal_leaves_no_script(serve: Serve, tmp_path: Path) -> None:
-    async with lifeline(tmp_path) as line:
-        status = 128 + signal.SIGINT
-        async with serve(*FAKE, *MODEL, "--grace", "60", warns=True, status=status) as server:
-            await post(server, f"hang lifeline={line.path}")
-            await line.pids(1)
-            server.process.send_signal(signal.SIGTERM)
-            await server.out.line("Stopping...")
-            await server.stop_at_once(signal.SIGINT)
-        assert await line.all_gone()
+async def test_a_second_signal_stops_at_once_and_leaves_no_script(
+    serve: Serve, lifeline: Lifeline
+) -> None:
+    status = 128 + signal.SIGINT
+    async with serve(*FAKE, *MODEL, "--grace", "60", warns=True, status=status) as server:
+        await post(server, f"hang lifeline={lifeline.path}")
+        await lifeline.pids(1)
+        server.process.send_signal(signal.SIGTERM)
+        await server.out.line("Stopping...")
+        await server.stop_at_once(signal.SIGINT)
+    assert await lifeline.all_gone()
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "deaf"])
-async def test_a_start_ends_what_a_killed_server_left(
-    serve: Serve, tmp_path: Path, behaviour: str
+async def test_a_start_kills_scripts_left_by_sigkill(
+    serve: Serve, lifeline: Lifeline, behaviour: str
 ) -> None:
-    async with lifeline(tmp_path) as line:
-        async with serve(*FAKE, *MODEL, warns=True, status=-signal.SIGKILL) as server:
-            await post(server, f"{behaviour} lifeline={line.path}")
-            await line.pids({"hang": 1, "deaf": 3}[behaviour])
-            server.process.kill()
-            await server.process.wait()
-        async with serve(*FAKE, *MODEL, "--delete-incomplete", warns=True):
-            assert await line.all_gone()
+    async with serve(*FAKE, *MODEL, warns=True, status=-signal.SIGKILL) as server:
+        await post(server, f"{behaviour} lifeline={lifeline.path}")
+        await lifeline.pids({"hang": 1, "deaf": 3}[behaviour])
+        server.process.kill()
+        await server.process.wait()
+    async with serve(*FAKE, *MODEL, "--delete-incomplete", warns=True):
+        assert await lifeline.all_gone()

@@ -8,8 +8,7 @@ import pytest
 from sdrest.errors import GoneError
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Status
-from tests.jobs.test_queue import inpaint
-from tests.support.jobs import Gate, House, ScriptedExecutor, house, text, text_key
+from tests.support.jobs import Gate, House, ScriptedExecutor, house, inpaint, text, text_key
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +39,7 @@ async def test_everything_is_kept_by_default(tmp_path: Path) -> None:
         assert await kept(home, "ab") == "ab"
 
 
-async def test_the_oldest_jobs_go_when_there_are_too_many_bytes(tmp_path: Path) -> None:
+async def test_keep_bytes_removes_the_oldest_jobs(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await run(home, "a")
         (job,) = (await home.queue.page(limit=1))[0]
@@ -66,7 +65,7 @@ async def test_a_job_that_ends_while_an_older_one_is_removed_counts(tmp_path: Pa
         assert await kept(home, "abcd") == "cd"
 
 
-async def test_old_jobs_go(tmp_path: Path) -> None:
+async def test_keep_days_removes_old_jobs(tmp_path: Path) -> None:
     async with house(tmp_path, keep_days=1e-9) as home:
         await run(home, "a", "b")
     async with house(tmp_path, keep_days=1) as home:
@@ -75,7 +74,7 @@ async def test_old_jobs_go(tmp_path: Path) -> None:
         assert await kept(home, "abc") == "c"
 
 
-async def test_jobs_that_wait_or_run_stay(tmp_path: Path) -> None:
+async def test_retention_keeps_jobs_that_wait_or_run(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), keep_bytes=1) as home:
         await home.queue.submit(text("a"))

@@ -74,7 +74,7 @@ async def test_a_job_can_be_cancelled_while_a_stop_may_follow(tmp_path: Path) ->
             assert (await home.queue.cancel(text_key("a"))).job.status is Status.CANCELLED
 
 
-async def test_a_wrong_model_is_told_at_once_during_a_stop_too(tmp_path: Path) -> None:
+async def test_a_wrong_model_fails_at_once_during_a_stop_too(tmp_path: Path) -> None:
     wrong = Failure(FailureCode.MODEL_INVALID, "The model checkpoint cannot be loaded.")
     async with house(tmp_path, ScriptedExecutor(Signalled(wrong))) as home:
         await home.queue.submit(text("a"))

@@ -5,26 +5,18 @@ import contextlib
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
 
 import pytest
 
 from tests.fakes.running import Lifeline
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
 
 FLAGS = (*FAKE, *MODEL, "--grace", "0.1")
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 def rows(folder: Path) -> list[tuple[str, int]]:
@@ -47,7 +39,7 @@ def rows(folder: Path) -> list[tuple[str, int]]:
         ("leave_at_sigterm code=143", (SIGTERM,), True),
     ],
 )
-async def test_a_stop_that_signals_every_process_loses_no_job(
+async def test_a_stop_with_sigterm_to_every_process_loses_no_job(
     serve: Serve,
     lifeline: Lifeline,
     behaviour: str,
@@ -77,7 +69,7 @@ async def test_a_stop_that_signals_every_process_loses_no_job(
         ("need_child", SIGKILL),
     ],
 )
-async def test_a_script_that_dies_before_the_stop_waits_again(
+async def test_a_script_that_dies_just_before_the_stop_is_requeued(
     serve: Serve, tmp_path: Path, lifeline: Lifeline, behaviour: str, number: Signals
 ) -> None:
     async with serve(*FLAGS, warns=True) as server:
@@ -91,7 +83,7 @@ async def test_a_script_that_dies_before_the_stop_waits_again(
     assert rows(tmp_path) == [("QUEUED", 0), ("QUEUED", 0)]
 
 
-async def test_a_script_that_leaves_without_a_word_during_a_stop_waits_again(
+async def test_a_script_that_exits_silently_during_a_stop_is_requeued(
     serve: Serve, tmp_path: Path, lifeline: Lifeline
 ) -> None:
     async with serve(*FLAGS, "--grace", "60", warns=True) as server:
@@ -105,7 +97,7 @@ async def test_a_script_that_leaves_without_a_word_during_a_stop_waits_again(
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGKILL])
-async def test_a_script_that_is_killed_without_a_stop_fails(
+async def test_a_script_killed_without_a_stop_fails(
     serve: Serve, lifeline: Lifeline, number: Signals
 ) -> None:
     async with serve(*FLAGS, warns=True) as server, server.client() as client:
@@ -133,7 +125,7 @@ async def test_every_process_killed_at_once_leaves_the_job_to_the_next_start(
 
 
 @pytest.mark.parametrize("flags", [(), ("--preload",)])
-async def test_a_stop_that_signals_an_idle_or_a_loading_host(
+async def test_a_stop_that_signals_an_idle_or_loading_runner(
     serve: Serve, flags: tuple[str, ...]
 ) -> None:
     async with serve(*FLAGS, *flags, warns=True) as server:
@@ -148,7 +140,7 @@ async def test_a_stop_that_signals_an_idle_or_a_loading_host(
 @pytest.mark.parametrize(
     "numbers", [(SIGTERM, SIGHUP), (SIGINT, SIGTERM), (SIGHUP, SIGTERM, SIGINT)], ids=str
 )
-async def test_signals_at_once_are_one_stop(
+async def test_simultaneous_signals_are_one_stop(
     serve: Serve, tmp_path: Path, numbers: tuple[Signals, ...]
 ) -> None:
     gate = tmp_path / "gate"

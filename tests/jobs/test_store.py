@@ -95,7 +95,7 @@ async def test_a_row_holds_what_a_job_is(store: Store, folders: Folders) -> None
         assert await reopened.find(added.key) == failed
 
 
-async def test_the_end_of_a_job_tells_the_memory_of_its_run(store: Store) -> None:
+async def test_a_finished_job_has_the_peak_memory_of_its_run(store: Store) -> None:
     for name in "abc":
         await add(store, name)
         await store.claim()
@@ -163,7 +163,7 @@ async def test_a_released_job_is_first_again(store: Store) -> None:
     assert again.key == first.key
 
 
-async def test_a_failed_job_that_is_asked_for_again_is_last(store: Store) -> None:
+async def test_a_requeued_job_is_last_in_the_queue(store: Store) -> None:
     await bring(store, "a", Status.FAILED)
     await add(store, "b")
     added = await add(store, "a", images=2)

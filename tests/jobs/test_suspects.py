@@ -63,7 +63,9 @@ async def entered(*gates: Gate) -> None:
             await gate.entered.wait()
 
 
-async def test_a_suspect_runs_alone_and_holds_up_nobody_for_ever(tmp_path: Path) -> None:
+async def test_a_job_suspected_of_crashes_runs_alone_and_blocks_nobody_forever(
+    tmp_path: Path,
+) -> None:
     await fill(tmp_path, {"a": 0, "s": SUSPECT_ATTEMPTS, "b": 0, "c": 1})
     async with gated(tmp_path, "asbc") as (home, gates):
         await entered(gates["a"])
@@ -115,7 +117,7 @@ async def test_suspects_run_one_after_the_other(tmp_path: Path) -> None:
             assert (job.status, job.attempts) == (Status.COMPLETE, MAX_ATTEMPTS)
 
 
-async def test_a_crash_beside_others_is_no_proof(tmp_path: Path) -> None:
+async def test_a_crash_beside_others_proves_nothing(tmp_path: Path) -> None:
     """Such rows come from a server of an earlier version, which did not run suspects alone."""
     await fill(tmp_path, {"a": MAX_ATTEMPTS, "b": MAX_ATTEMPTS}, running=True)
     async with gated(tmp_path, "ab") as (home, gates):

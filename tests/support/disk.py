@@ -1,7 +1,8 @@
-"""Small real disks that tests fill."""
+"""Small real disks that tests fill, and limits of this process."""
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -34,3 +35,14 @@ def fill(disk: Path) -> Path:
                     file.write(b"x" * block)
     assert os.statvfs(disk).f_bavail == 0
     return ballast
+
+
+@contextlib.contextmanager
+def limited(kind: int, value: int) -> Iterator[None]:
+    """Lower a limit of this process, in which the server runs as well."""
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)

@@ -30,15 +30,16 @@ sampling.main()
 
 @dataclass
 class Target:
-    """A server that is attacked, a client of it, and the repository with its scripts."""
+    """A server under attack, a client of it, and the repository with its scripts."""
 
     server: Server
     client: aiohttp.ClientSession
     repository: Path
+    _honest_jobs: int = 0
 
     @cached_property
     def trust(self) -> ssl.SSLContext:
-        """What makes TLS connections to the server. To make it takes time, in which none ends."""
+        """The TLS context for the server, made once: making it blocks the event loop."""
         return ssl.create_default_context(cafile=self.server.cert)
 
     async def raw(self, request: bytes) -> bytes:
@@ -61,7 +62,7 @@ class Target:
             return answer.status, (await answer.json())["error"]["code"]
 
     async def job(self, **fields: str) -> dict[str, Any]:
-        """Ask for a picture, wait for the end of its job, and return its JSON."""
+        """Submit a job, wait for the end of its job, and return its JSON."""
         status, url = await self.post(data={"height": "256", "width": "256", **fields})
         assert status == 302, url
         return await self.end(url)
@@ -74,9 +75,9 @@ class Target:
             return job
 
     async def is_well(self) -> None:
-        """Check that an honest job completes."""
-        self._protocol_ok = getattr(self, "_honest", 0) + 1
-        job = await self.job(prompt="paint", seed=str(1_000_000 + self._protocol_ok))
+        """Check that an ordinary job completes."""
+        self._honest_jobs += 1
+        job = await self.job(prompt="paint", seed=str(1_000_000 + self._honest_jobs))
         assert job["status"] == "COMPLETE"
 
     def started(self) -> list[list[str]]:
@@ -87,7 +88,7 @@ class Target:
 
 @asynccontextmanager
 async def target(serve: Serve, folder: Path, *flags: str, **options: Any) -> AsyncIterator[Target]:
-    """Start a server that is to be attacked."""
+    """Start a server to attack."""
     repository = folder / "stable-diffusion"
     shutil.copytree(FORK, repository)
     (repository / "scripts" / "txt2img.py").write_text(_RECORDING)

@@ -14,7 +14,7 @@ from sdrest.jobs.insert import NewJob
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.queue import Queue, Submission
 from sdrest.jobs.store import Store
-from sdrest.params import JobType, TextToImage
+from sdrest.params import InpaintImage, JobType, TextToImage
 
 SECONDS = 10.0
 """No wait of a test takes longer."""
@@ -40,7 +40,7 @@ def addition(
     limit: int = 1000,
     instead: Job | None = None,
 ) -> NewJob:
-    """What the store is told of the submission `text(name)`."""
+    """Return what the store inserts for the submission `text(name)`."""
     submission = text(name, images=images, seed=None)
     params = submission.params.dump()
     return NewJob(submission.key, params, images, seed=seed, limit=limit, instead=instead)
@@ -183,3 +183,27 @@ async def house(
             yield built
         finally:
             await queue.stop()
+
+
+async def hold_slot(home: House) -> Gate:
+    """Let a job occupy the only slot."""
+    gate = Gate()
+    home.executor.scripts["held"] = gate
+    await home.queue.submit(text("held"))
+    await asyncio.wait_for(gate.entered.wait(), SECONDS)
+    return gate
+
+
+def spooled(home: House, name: str = "upload") -> Path:
+    """Write the uploads of an inpainting job into a folder of the spool."""
+    folder = home.folders.spool / name
+    folder.mkdir()
+    (folder / "image.png").write_bytes(b"image")
+    (folder / "mask.png").write_bytes(b"mask")
+    return folder
+
+
+def inpaint(home: House, name: str = "upload") -> Submission:
+    """Return an inpainting submission with uploads in the spool; the same name is the same job."""
+    key = JobKey(JobType.INPAINT_IMAGE, text_key(name).id)
+    return Submission(key, InpaintImage(), spooled(home, name))

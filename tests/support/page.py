@@ -159,7 +159,7 @@ class Studio:
         return card.get_by_role("button", name=re.compile("^Picture [0-9]"))
 
     async def hears(self, text: str) -> None:
-        """Wait until a screen reader has been told."""
+        """Wait until a screen reader has announced it."""
         await self.page.locator("#announcer", has_text=text).wait_for(state="attached")
 
     def watch(self) -> None:

@@ -16,7 +16,7 @@ PATIENCE = 60.0
 """Seconds after which something that should happen has not happened."""
 
 _INSISTING = 0.2
-"""Seconds between two signals of a person in a hurry."""
+"""Seconds between two signals of an impatient user."""
 
 _STRICT = ("-W", "error", "-W", "ignore:unread_data() is deprecated:DeprecationWarning")
 """Warnings are errors; but aiohttp's own way of hiding this one is not safe among threads."""
@@ -64,12 +64,12 @@ class Output:
         return found
 
     async def end_of(self, job: str) -> None:
-        """Wait for the line that tells the end of a job: how many it had before do not count."""
+        """Wait until the latest line of a job says that it has ended."""
 
         def ends() -> bool:
-            told = [line for line in self.lines if job in line]
-            return bool(told) and (told[-1].startswith(("success ", "error ")) or
-                                   told[-1].endswith((" Cancelled", " Deleted")))  # fmt: skip
+            own_lines = [line for line in self.lines if job in line]
+            return bool(own_lines) and (own_lines[-1].startswith(("success ", "error ")) or
+                                   own_lines[-1].endswith((" Cancelled", " Deleted")))  # fmt: skip
 
         async with asyncio.timeout(PATIENCE), self._changed:
             await self._changed.wait_for(lambda: self._ended or ends())
@@ -186,3 +186,20 @@ async def running(
     ]
     assert not complaints, complaints
     assert left == status
+
+
+def starter(folder: Path, certificate: Path) -> Serve:
+    """Return a function that runs servers in `folder` with the session's certificate."""
+    cert = certificate / "cert.pem"
+    pair = ("--cert", str(cert), "--key", str(certificate / "key.pem"))
+
+    def start(
+        *flags: str,
+        env: Mapping[str, str] | None = None,
+        folder: Path = folder,
+        warns: bool = False,
+        status: int = 0,
+    ) -> AbstractAsyncContextManager[Server]:
+        return running(folder, cert, *pair, *flags, env=env, warns=warns, status=status)
+
+    return start

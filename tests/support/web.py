@@ -27,7 +27,7 @@ PATIENCE = 30.0
 class Served:
     """A served application: a client whose paths are relative to it, and its folder of output.
 
-    What is published on `bus` is told as if it had happened.
+    An event published on `bus` is treated as if it had happened.
     """
 
     client: aiohttp.ClientSession
@@ -37,7 +37,7 @@ class Served:
     changes: defaultdict[tuple[str, Change], asyncio.Event]
 
     async def job(self, path: str, *, prefix: str = "", **form: Any) -> str:
-        """Ask for a job and wait for its end; return its path, which begins with `prefix`."""
+        """Submit a job and wait for its end; return its path, which begins with `prefix`."""
         async with self.client.post(path, **form, allow_redirects=False) as response:
             assert response.status == 302, await response.text()
             url = response.headers["Location"]
@@ -62,7 +62,7 @@ class Served:
         return head + body
 
     def spooled(self) -> list[Path]:
-        """What lies in the spool now."""
+        """Return the files in the spool."""
         return list((self.output / ".sdrest" / "spool").iterdir())
 
 

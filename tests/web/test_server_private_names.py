@@ -9,7 +9,7 @@ async def answer(_: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
-async def test_the_private_names_of_aiohttp_are_there() -> None:
+async def test_the_private_names_of_aiohttp_exist() -> None:
     assert inspect.iscoroutinefunction(web.AppRunner._make_server)
     assert "_kwargs" in vars(web.Server(answer))
     slots = web.RequestHandler.__slots__

@@ -108,7 +108,7 @@ def place(tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
     return made
 
 
-def test_what_is_right_is_ok(place: Place) -> None:
+def test_a_working_setup_is_ok(place: Place) -> None:
     wrong = {r.name for r in place.found() if r.finding.verdict is not Verdict.OK}
     assert wrong - {"memory", "disk"} == {"scripts", "trust"}  # edited; self-signed
 
@@ -274,7 +274,7 @@ def _foreign_table(place: Place) -> None:
         (_foreign_table, "job table", "failure", "is a database of another program"),
     ],
 )
-def test_each_breakage_is_named(
+def test_each_fault_is_named_with_its_remedy(
     place: Place,
     damage: Callable[[Place], None],
     check: str,

@@ -145,13 +145,15 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         fetch(url, tmp_path / "model.ckpt", nobody)
 
 
-def test_a_part_of_another_source_is_not_gone_on_with(source: Source, tmp_path: Path) -> None:
+def test_a_partial_download_of_another_source_is_not_continued(
+    source: Source, tmp_path: Path
+) -> None:
     target = tmp_path / "model.ckpt"
     part_of(target).write_bytes(b"something else")
     assert fetch(source.url("whole"), target, nobody).read_bytes() == CONTENT
 
 
-def test_a_wrong_sum_removes_the_part(source: Source, tmp_path: Path) -> None:
+def test_a_wrong_checksum_removes_the_partial_download(source: Source, tmp_path: Path) -> None:
     target = tmp_path / "model.ckpt"
     with pytest.raises(StepError, match="its SHA-256 is"):
         fetch(source.url("whole"), target, nobody, sha256="00" * 32)

@@ -1,13 +1,8 @@
 """The whole set-up as a child process, with stand-ins for git, Python and the hub."""
 
-import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,16 +13,9 @@ import pytest
 from sdrest.commands.setup.checkout import FORK_URL
 from sdrest.commands.setup.checkpoint import INPAINT_URL, TEXT_TO_IMAGE_URL
 from sdrest.commands.setup.run import STEPS
-from sdrest.engine.local.repository import locate, problems
-from sdrest.settings import Settings
-from tests.support.paths import FAKES
-from tests.support.server import environment
+from tests.support.setup_machine import CHECKPOINT, PATIENCE, Machine
 
 pytestmark = pytest.mark.integration
-
-PATIENCE = 60
-MACHINE = FAKES / "machine.py"
-CHECKPOINT = b"\x80\x02" + bytes(range(256)) * 4096
 
 
 class Mirror(ThreadingHTTPServer):
@@ -74,91 +62,6 @@ def mirror() -> Iterator[Mirror]:
         server.whole.set()
         server.shutdown()
         thread.join()
-
-
-class Machine:
-    """A home folder with the stand-ins, and a public world to set up from."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        self.fifo = folder / "fifo"
-        os.mkfifo(self.fifo)
-        self.home.mkdir()
-        self.bin = folder / "bin"
-        self.bin.mkdir()
-        program = f"#!{sys.executable} -IS\n{MACHINE.read_text()}"
-        for name in ("git", "python3.11"):
-            (self.bin / name).write_text(program)
-            (self.bin / name).chmod(0o755)
-        self.fork = _fork(folder / "fork")
-        self.archive = folder / "inpainting_big.zip"
-        with zipfile.ZipFile(self.archive, "w") as archive:
-            archive.writestr("inpainting_big/last.ckpt", CHECKPOINT)
-        self.model = folder / "model.ckpt"
-        self.model.write_bytes(CHECKPOINT)
-
-    def start(self, *options: str, source: str = "", **variables: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-W", "error", "-m", "sdrest", "setup"),
-                *("--fork-url", str(self.fork)),
-                *("--text-to-image-source", source or str(self.model)),
-                *("--inpaint-image-source", self.archive.as_uri()),
-                *options,
-            ],
-            cwd=self.home,
-            env=environment(
-                PATH=f"{self.bin}:{os.environ['PATH']}",
-                REAL_GIT=shutil.which("git") or "",
-                HF_HOME=str(self.home / "hub"),
-                FAKE_FIFO=str(self.fifo),
-                **variables,
-            ),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, *options: str, source: str = "", **variables: str) -> tuple[int, str, str]:
-        with self.start(*options, source=source, **variables) as process:
-            out, err = process.communicate(timeout=PATIENCE)
-        return process.returncode, out, err
-
-    def settings(self) -> Settings:
-        return Settings(
-            repository=str(self.home / "stable-diffusion"),
-            text_to_image_model=str(self.home / "models/text-to-image.ckpt"),
-            inpaint_image_model=str(self.home / "models/inpaint-image.ckpt"),
-        )
-
-    def assert_complete(self) -> None:
-        assert problems(locate(self.settings())) == []
-        for name in ("text-to-image", "inpaint-image"):
-            assert (self.home / f"models/{name}.ckpt").read_bytes() == CHECKPOINT
-        left = {path.name for path in self.home.iterdir()}
-        assert left == {"cert.pem", "hub", "key.pem", "models", "stable-diffusion"}
-        assert len(list((self.home / "models").iterdir())) == 2
-
-    def contents(self) -> dict[Path, tuple[int, int]]:
-        stats = {path: path.stat() for path in self.home.rglob("*")}
-        return {path: (found.st_mtime_ns, found.st_ino) for path, found in stats.items()}
-
-
-def _fork(folder: Path) -> Path:
-    for name in ("txt2img.py", "img2img.py", "inpaint.py"):
-        (folder / "scripts").mkdir(parents=True, exist_ok=True)
-        (folder / "scripts" / name).write_text("print()\n")
-    config = folder / "models/ldm/inpainting_big/config.yaml"
-    config.parent.mkdir(parents=True)
-    config.write_text("model: {}\n")
-    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for command in (
-        ["init", "--quiet", "--initial-branch", "apple-silicon-mps-support"],
-        ["add", "--all"],
-        ["commit", "--quiet", "--message", "All"],
-    ):
-        subprocess.run([*git, *command], check=True, timeout=PATIENCE)
-    return folder
 
 
 def _only(step: str) -> list[str]:
@@ -229,7 +132,7 @@ def test_a_dry_run_counts_files_and_folders_and_says_what_it_does_not_know(
     assert "info Downloads: at least " in out
 
 
-def test_a_damaged_model_of_the_hub_is_brought_again(machine: Machine) -> None:
+def test_a_damaged_model_of_the_hub_is_downloaded_again(machine: Machine) -> None:
     assert machine.run()[0] == 0
     snapshot = machine.home / "hub/hub/models--openai--clip-vit-large-patch14/snapshots/1"
     (snapshot / "config.json").write_text('{"a": ')
@@ -246,7 +149,7 @@ def test_a_damaged_model_of_the_hub_is_brought_again(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("point", ["clone", "venv", "install", "hub"])
-def test_killed_it_goes_on_at_the_next_run(machine: Machine, point: str) -> None:
+def test_setup_continues_after_sigkill(machine: Machine, point: str) -> None:
     with machine.start(FAKE_PAUSE=point) as process:
         pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
         child = psutil.Process(pid)
@@ -275,7 +178,7 @@ def test_a_second_set_up_in_the_same_folder_says_so(machine: Machine) -> None:
     machine.assert_complete()
 
 
-def test_a_killed_download_goes_on_where_it_was(machine: Machine, mirror: Mirror) -> None:
+def test_a_killed_download_continues_with_range(machine: Machine, mirror: Mirror) -> None:
     with machine.start(source=mirror.url) as process:
         assert process.stderr
         assert any("text-to-image.ckpt  50%" in line for line in process.stderr)
@@ -332,7 +235,7 @@ def test_folders_take_the_place_of_the_hub(machine: Machine, tmp_path: Path) -> 
         (7, ["--cert", "other.pem"], "There is no file other.pem (--cert)."),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(
+def test_a_wrong_option_is_one_line(
     machine: Machine, step: int, options: list[str], text: str
 ) -> None:
     status, _, err = machine.run(*_only(STEPS[step]), *options)

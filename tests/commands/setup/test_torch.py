@@ -23,7 +23,7 @@ from sdrest.commands.setup.torch_build import (
     is_other_build,
 )
 from sdrest.commands.terminal import Terminal
-from tests.commands.setup.test_run import Machine
+from tests.support.setup_machine import Machine
 
 pytestmark = pytest.mark.integration
 
@@ -205,6 +205,7 @@ def wheel(index: Path, name: str, version: str) -> None:
     (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "".join(links))
 
 
+@pytest.mark.slow
 @has_the_choice
 def test_pip_takes_each_build_from_its_index(
     tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch

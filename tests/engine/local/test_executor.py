@@ -2,7 +2,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,6 @@ async def executor() -> AsyncIterator[LocalExecutor]:
     executor = LocalExecutor(fake_repository(), grace=0.2)
     yield executor
     await executor.close()
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture
@@ -337,7 +330,7 @@ async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None
     assert advice in failure(events).message
 
 
-async def test_a_host_that_is_not_started() -> None:
+async def test_a_runner_that_cannot_be_started() -> None:
     runner = Runner(stderr_tail=1)
     with pytest.raises(RuntimeError, match="not started"):
         runner.submit(plan(task(Path()), fake_repository()), fake_repository())

@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.fakes.running import Lifeline
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve, Server, environment
 
 pytestmark = pytest.mark.integration
@@ -51,13 +51,6 @@ time_t time(time_t *place) {
 }
 """
 """A library that lets a process and its children see another time of day."""
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture
@@ -176,7 +169,7 @@ async def test_a_moved_output_folder_keeps_its_orphans(
 
 
 @pytest.mark.parametrize("offset", ["-1000000", "1000000"])
-async def test_children_of_a_job_go_although_the_clock_is_set(
+async def test_children_of_a_job_end_when_the_clock_is_set(
     tmp_path: Path, lifeline: Lifeline, shim: Path, offset: str
 ) -> None:
     gate = tmp_path / "gate"

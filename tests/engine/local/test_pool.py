@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,6 @@ async def executor() -> AsyncIterator[LocalExecutor]:
     executor = LocalExecutor(fake_repository(), config=FOR_EVER, grace=0.2)
     yield executor
     await executor.close()
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 class Jobs:
@@ -83,7 +76,7 @@ async def gone(pid: int) -> bool:
     return not alive
 
 
-async def test_jobs_share_a_host(executor: LocalExecutor, tmp_path: Path) -> None:
+async def test_jobs_share_a_runner(executor: LocalExecutor, tmp_path: Path) -> None:
     facts, pids, pictures = [], set(), set()
     for name in ("one", "two", "three"):
         work = task(tmp_path / name)
@@ -101,7 +94,7 @@ async def test_jobs_share_a_host(executor: LocalExecutor, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("trouble", ["exit_code code=3", "too_few", "missing_file"])
-async def test_a_failed_job_leaves_the_host_as_it_was(jobs: Jobs, trouble: str) -> None:
+async def test_a_failed_job_leaves_the_runner_as_it_was(jobs: Jobs, trouble: str) -> None:
     first = await jobs.pid()
     assert isinstance((await jobs.run(trouble, iterations=2))[-1], Finished)
     events = await jobs.run(iterations=2)
@@ -120,7 +113,7 @@ async def test_a_failed_job_leaves_the_host_as_it_was(jobs: Jobs, trouble: str) 
         ("missing_module", 0),
     ],
 )
-async def test_a_failure_in_a_warm_process_is_that_of_a_fresh_one(
+async def test_a_failure_in_a_warm_runner_is_repeated_in_a_cold_one(
     jobs: Jobs, trouble: str, images: int
 ) -> None:
     fresh = failure(await jobs.run(trouble, iterations=2))
@@ -134,7 +127,7 @@ async def test_a_failure_in_a_warm_process_is_that_of_a_fresh_one(
 
 
 @pytest.mark.parametrize("images", [0, 1, 2])
-async def test_a_process_that_earlier_jobs_spoiled_fails_no_job(jobs: Jobs, images: int) -> None:
+async def test_a_runner_damaged_by_earlier_jobs_fails_no_job(jobs: Jobs, images: int) -> None:
     first = await jobs.pid(f"spoil images={images}")
     for _ in range(2):
         events = await jobs.run(iterations=3)
@@ -203,7 +196,7 @@ async def test_a_job_cancelled_while_it_runs_again_ends(
         *("out_of_memory", "missing_module", "leave_thread"),
     ],
 )
-async def test_a_spoiled_host_is_replaced(jobs: Jobs, trouble: str) -> None:
+async def test_an_unusable_runner_is_replaced(jobs: Jobs, trouble: str) -> None:
     spoiled = await jobs.pid(trouble)
     assert await gone(spoiled)
     events = await jobs.run()
@@ -211,7 +204,7 @@ async def test_a_spoiled_host_is_replaced(jobs: Jobs, trouble: str) -> None:
     assert events[-1] == Finished()
 
 
-async def test_an_idle_host_that_died_is_replaced(jobs: Jobs) -> None:
+async def test_an_idle_runner_that_died_is_replaced(jobs: Jobs) -> None:
     first = await jobs.pid()
     psutil.Process(first).kill()
     events = await jobs.run()
@@ -246,13 +239,13 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
     return started.pid
 
 
-async def test_an_interrupted_job_leaves_the_host_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
+async def test_a_cancelled_job_leaves_the_runner_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
     events = await jobs.run()
     assert (pid_of(events), events[-1]) == (runner, Finished())
 
 
-async def test_children_of_an_interrupted_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
+async def test_children_of_a_cancelled_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
     children = set(await lifeline.pids(3)) - {runner}
     async with asyncio.timeout(PATIENCE):
@@ -260,13 +253,13 @@ async def test_children_of_an_interrupted_job_end(jobs: Jobs, lifeline: Lifeline
             assert await jobs.pid() == runner  # which buries its children
 
 
-async def test_a_job_that_does_not_obey_loses_its_host(jobs: Jobs, lifeline: Lifeline) -> None:
+async def test_a_job_that_ignores_cancel_loses_its_runner(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"deaf_to_interrupts lifeline={lifeline.path}", lifeline)
     assert await lifeline.all_gone()
     assert await jobs.pid() != runner
 
 
-async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> None:
+async def test_keep_alive_ends_an_idle_runner(tmp_path: Path) -> None:
     executor = LocalExecutor(fake_repository(), config=PoolConfig(keep_alive=0.05))
     jobs = Jobs(executor, tmp_path)
     first = await jobs.pid()
@@ -275,7 +268,7 @@ async def test_a_host_ends_when_it_was_idle_for_long_enough(tmp_path: Path) -> N
     await executor.close()
 
 
-async def test_a_job_says_how_long_its_host_stays(jobs: Jobs) -> None:
+async def test_a_job_sets_the_keep_alive_of_its_runner(jobs: Jobs) -> None:
     first = await jobs.pid()
     assert await jobs.pid(keepAlive=0) == first
     assert await gone(first)
@@ -283,14 +276,14 @@ async def test_a_job_says_how_long_its_host_stays(jobs: Jobs) -> None:
     assert await gone(second)
 
 
-async def test_a_host_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
+async def test_a_runner_over_max_host_memory_is_replaced(tmp_path: Path) -> None:
     config = PoolConfig(keep_alive=-1, max_memory=2**20)
     executor = LocalExecutor(fake_repository(), config=config)
     assert await gone(await Jobs(executor, tmp_path).pid())
     await executor.close()
 
 
-async def test_changed_code_is_imported_anew(tmp_path: Path) -> None:
+async def test_changed_code_is_imported_again(tmp_path: Path) -> None:
     root = tmp_path / "fork"
     shutil.copytree(FORK, root)
     executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER)
@@ -306,7 +299,7 @@ async def test_changed_code_is_imported_anew(tmp_path: Path) -> None:
     await executor.close()
 
 
-async def test_no_more_hosts_than_allowed(tmp_path: Path) -> None:
+async def test_no_more_runners_than_concurrency(tmp_path: Path) -> None:
     executor = LocalExecutor(fake_repository(), config=PoolConfig(concurrency=2, keep_alive=-1))
     jobs = Jobs(executor, tmp_path)
     pids = await asyncio.gather(*(jobs.pid() for _ in range(5)))
@@ -340,7 +333,7 @@ def _plan(folder: Path) -> Invocation:
     return plan(task(folder), fake_repository())
 
 
-async def test_preloading_leaves_a_host_with_the_imports(
+async def test_preload_leaves_a_runner_with_the_imports(
     executor: LocalExecutor, jobs: Jobs
 ) -> None:
     executor.preload()
@@ -350,7 +343,7 @@ async def test_preloading_leaves_a_host_with_the_imports(
     assert events[-1] == Finished()
 
 
-async def test_preloading_that_fails_is_told_in_words(
+async def test_a_failed_preload_is_logged_with_its_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = tmp_path / "fork"

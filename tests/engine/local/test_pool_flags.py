@@ -26,7 +26,7 @@ async def finished(client: aiohttp.ClientSession, **fields: object) -> None:
             await asyncio.sleep(0)
 
 
-async def test_jobs_are_weighed_and_hosts_are_logged(serve: Serve) -> None:
+async def test_log_level_debug_logs_runners_and_peak_memory(serve: Serve) -> None:
     flags = ("--log-level", "debug", "--keep-alive", "-1", "--preload")
     async with serve(*flags, warns=True) as server, server.client() as client:
         await finished(client, seed=1)

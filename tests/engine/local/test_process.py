@@ -2,7 +2,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -40,13 +39,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
-    yield line
-    line.close()
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -103,7 +95,7 @@ def test_a_whole_job_on_each_loop(runner: asyncio.Runner, tmp_path: Path) -> Non
     line.close()
 
 
-async def test_sigterm_is_enough_for_a_process_that_hears_it() -> None:
+async def test_sigterm_ends_a_process_that_handles_it() -> None:
     tree = await start("import signal; signal.pause()")
     await tree.end(grace=PATIENCE)
     assert tree.returncode == -signal.SIGTERM
@@ -151,9 +143,7 @@ def test_a_tail_keeps_the_last_bytes() -> None:
     assert str(tail) == "fgh\N{REPLACEMENT CHARACTER}"
 
 
-async def test_a_server_killed_outright_leaves_no_process(
-    tmp_path: Path, lifeline: Lifeline
-) -> None:
+async def test_sigkill_of_the_server_leaves_no_process(tmp_path: Path, lifeline: Lifeline) -> None:
     server = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVER, str(tmp_path / "work")),
         f"deaf_with_child lifeline={lifeline.path}",
@@ -166,7 +156,7 @@ async def test_a_server_killed_outright_leaves_no_process(
     assert await lifeline.all_gone()
 
 
-async def test_what_left_the_group_is_swept_by_the_next_server(
+async def test_processes_that_left_the_group_are_killed_by_the_next_server(
     tmp_path: Path, lifeline: Lifeline
 ) -> None:
     server = await asyncio.create_subprocess_exec(
@@ -190,7 +180,7 @@ async def hold(lifeline: Lifeline, mark: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.parametrize("mark", ["", "fe01:2b/x", "fe01:2/x", f"{NO_OWNER}/x", f"x/{OWNER}"])
-async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) -> None:
+async def test_kill_orphans_leaves_other_processes_alone(lifeline: Lifeline, mark: str) -> None:
     process = await hold(lifeline, mark)
     await lifeline.pids(1)
     await asyncio.to_thread(kill_orphans, OWNER)
@@ -198,7 +188,7 @@ async def test_what_is_no_orphan_is_left_alone(lifeline: Lifeline, mark: str) ->
     assert process.returncode == 0
 
 
-async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
+async def test_kill_orphans_without_a_lock_kills_nothing(lifeline: Lifeline) -> None:
     process = await hold(lifeline, f"{NO_OWNER}/x")
     await lifeline.pids(1)
     await asyncio.to_thread(kill_orphans, NO_OWNER)
@@ -206,7 +196,7 @@ async def test_without_a_lock_nothing_is_swept(lifeline: Lifeline) -> None:
     assert process.returncode == 0
 
 
-async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
+async def test_an_orphan_with_an_unusual_mark_is_killed(lifeline: Lifeline) -> None:
     process = await hold(lifeline, f"{OWNER}/")
     await lifeline.pids(1)
     await asyncio.to_thread(kill_orphans, OWNER)
@@ -215,7 +205,7 @@ async def test_an_orphan_with_a_strange_mark_goes(lifeline: Lifeline) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-async def test_a_sweep_spares_the_process_that_sweeps(lifeline: Lifeline) -> None:
+async def test_kill_orphans_spares_its_own_process(lifeline: Lifeline) -> None:
     program = f"from sdrest.engine.local.process import kill_orphans\nkill_orphans('{OWNER}')"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program), env={**os.environ, MARK: f"{OWNER}/x"}

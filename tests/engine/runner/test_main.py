@@ -71,7 +71,7 @@ pathlib.Path("seen.txt").write_text(repr((sys.argv[1:], sys.path[:2], os.getcwd(
     assert (folder / "seen.txt").read_text() == repr(seen)
 
 
-def test_the_hosts_own_modules_do_not_hide_the_scripts(folder: Path) -> None:
+def test_the_runner_s_modules_do_not_hide_the_scripts(folder: Path) -> None:
     (folder / "failures.py").write_text("own = True")
     here = str(Path(main.__file__).parent)
     sys.path.insert(0, here)
@@ -271,7 +271,7 @@ def test_events_of_two_jobs(folder: Path) -> None:
     ]
 
 
-def test_a_host_that_cannot_tell_leaves_with_the_scripts_code(folder: Path) -> None:
+def test_a_runner_that_cannot_report_exits_with_the_scripts_code(folder: Path) -> None:
     read_end, write_end = os.pipe()
     text = f"import os; os.close({write_end}); raise SystemExit(7)"
     state = main.RunnerState()

@@ -76,7 +76,7 @@ def running() -> Iterator[Process]:
     process.close()
 
 
-def test_the_end_of_the_server_kills_a_busy_host(running: Process, tmp_path: Path) -> None:
+def test_the_end_of_the_server_kills_a_busy_runner(running: Process, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(WAIT)
     assert running.next_event() == {"event": "ready"}
@@ -86,7 +86,7 @@ def test_the_end_of_the_server_kills_a_busy_host(running: Process, tmp_path: Pat
     assert running.end_of_server() == -signal.SIGKILL
 
 
-def test_the_end_of_the_server_kills_an_idle_host(running: Process, tmp_path: Path) -> None:
+def test_the_end_of_the_server_kills_an_idle_runner(running: Process, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("print('done')")
     running.send(script)
@@ -95,7 +95,7 @@ def test_the_end_of_the_server_kills_an_idle_host(running: Process, tmp_path: Pa
     assert running.end_of_server() == -signal.SIGKILL
 
 
-def test_garbage_from_the_server_ends_the_host(running: Process) -> None:
+def test_garbage_from_the_server_ends_the_runner(running: Process) -> None:
     assert running.next_event() == {"event": "ready"}
     os.write(running._jobs, b"no job\n")
     assert running.process.wait(timeout=30) == -signal.SIGKILL

@@ -189,7 +189,7 @@ def test_other_parts_of_a_checkpoint_are_there(
     assert scripts.run(state, then="assert 'nothing' not in checkpoint")[1]["built"] == 1
 
 
-def test_a_model_that_draws_from_elsewhere_is_made_anew(
+def test_a_model_that_uses_other_generators_is_built_again(
     scripts: Scripts, state: main.RunnerState
 ) -> None:
     made = [scripts.run(state, checker="draws from random")[1]["made"] for _ in range(2)]

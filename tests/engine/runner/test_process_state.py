@@ -101,7 +101,7 @@ def seen(state: main.RunnerState, folder: Path) -> list[Any]:
     return found
 
 
-def test_a_mess_is_cleared_away(folder: Path) -> None:
+def test_process_state_is_reset_after_a_job(folder: Path) -> None:
     state = main.RunnerState()
     with state.watch_imports():
         seen(state, folder)  # imports numpy, which adds filters of warnings
@@ -121,7 +121,7 @@ def test_a_mess_is_cleared_away(folder: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_a_thread_that_stays_is_told(folder: Path) -> None:
+def test_a_thread_that_still_runs_is_reported(folder: Path) -> None:
     state = main.RunnerState()
     text = """
 import threading
@@ -262,14 +262,14 @@ def test_an_interrupt_waits_for_imports(
         ("ImportError", "try: import root_module\nfinally: pass", False),
     ],
 )
-def test_an_import_that_ends_a_script_ends_the_host(
+def test_an_import_that_ends_a_script_ends_the_runner(
     folder: Path, state: main.RunnerState, raises: str, script: str, *, clean: bool
 ) -> None:
     (folder / "root_module.py").write_text(f"raise {raises}\n")
     assert run(state, folder, script)[2] is clean
 
 
-def test_an_interrupt_that_came_early(folder: Path) -> None:
+def test_an_interrupt_before_the_job_starts(folder: Path) -> None:
     state = main.RunnerState()
     state.interrupts.request("1")
     with state.watch_imports():
@@ -278,7 +278,7 @@ def test_an_interrupt_that_came_early(folder: Path) -> None:
     assert not (folder / "x").exists()
 
 
-def test_an_interrupt_for_another_job_is_none(folder: Path) -> None:
+def test_an_interrupt_for_another_job_is_ignored(folder: Path) -> None:
     state = main.RunnerState()
     sys.state = state  # type: ignore[attr-defined]  # for the script to find
     try:

@@ -26,7 +26,7 @@ def state(seed: int, drawn: int) -> bytes:
     first=st.integers(0, 2000),
     more=st.one_of(st.integers(0, 2000), st.integers(700_000, 900_000)),
 )
-def test_numbers_are_counted_and_passed_over(seed: int, first: int, more: int) -> None:
+def test_consumed_random_numbers_are_counted_and_skipped(seed: int, first: int, more: int) -> None:
     before, after = state(seed, first), state(seed, first + more)
     assert rng.count_draws(before, after) == more
     assert rng.advance(before, more) == after
@@ -45,7 +45,7 @@ def test_the_count_holds_for_other_seeds() -> None:
         state(1, 10)[:5048] + bytes(4) + b"\1" + bytes(3),  # half a pair of floats
     ],
 )
-def test_states_that_cannot_be_moved_on(after: bytes) -> None:
+def test_rng_states_that_cannot_be_advanced(after: bytes) -> None:
     with pytest.raises(rng.UnknownStateError):
         rng.count_draws(state(1, 0), after)
 

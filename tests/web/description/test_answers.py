@@ -77,9 +77,9 @@ async def agree(response: aiohttp.ClientResponse, path: str) -> None:
         if name in sent:
             number = header["schema"].get("type") == "integer"
             check(int(sent[name]) if number else sent[name], header["schema"])
-    if response.status >= 400 and body and "error" in (told := json.loads(body)):
-        assert STATUS[ErrorCode(told["error"]["code"])] == response.status
-        assert set(content["application/json"]["examples"]) >= {told["error"]["code"]}
+    if response.status >= 400 and body and "error" in (answered := json.loads(body)):
+        assert STATUS[ErrorCode(answered["error"]["code"])] == response.status
+        assert set(content["application/json"]["examples"]) >= {answered["error"]["code"]}
 
 
 def about_jobs(made: Made) -> list[Asked]:
@@ -167,7 +167,7 @@ async def test_answers_about_requests_and_the_server(site: Served) -> None:
     await ask(site, ASKED)
 
 
-async def test_answers_of_a_full_queue(tmp_path: Path) -> None:
+async def test_answers_of_a_full_queue_429(tmp_path: Path) -> None:
     async with served(tmp_path, max_queue=1) as site:
         for prompt in ("hang", "waits"):  # the first runs
             async with site.client.post(
@@ -177,7 +177,7 @@ async def test_answers_of_a_full_queue(tmp_path: Path) -> None:
         await ask(site, [("POST", TEXT, TEXT, 429, {"json": {"prompt": "one too many"}})])
 
 
-async def test_answers_of_a_server_with_a_token(tmp_path: Path) -> None:
+async def test_answers_of_a_server_with_a_token_401(tmp_path: Path) -> None:
     async with served(tmp_path, token=TOKEN) as site:
         await ask(
             site,
@@ -191,7 +191,7 @@ async def test_answers_of_a_server_with_a_token(tmp_path: Path) -> None:
         )
 
 
-async def test_answers_of_a_server_that_can_do_nothing(tmp_path: Path) -> None:
+async def test_answers_of_a_server_without_scripts_503(tmp_path: Path) -> None:
     async with served(tmp_path, repository=str(tmp_path)) as site:
         await ask(site, [("GET", "/readyz", "/readyz", 503, {})])
 
@@ -207,7 +207,7 @@ async def test_events(site: Served) -> None:
 
 
 @pytest.mark.parametrize("method", [*HTTPMethod])
-async def test_what_is_not_described_is_refused(site: Served, method: HTTPMethod) -> None:
+async def test_methods_that_are_not_described_get_405(site: Served, method: HTTPMethod) -> None:
     """A method that an address has is described there, and no other is taken."""
     if method == HTTPMethod.CONNECT:
         return  # asks a proxy

@@ -82,7 +82,7 @@ def test_steps_are_described_to_the_last() -> None:
             assert accepted(JobType.TEXT_TO_IMAGE, fields) == described("TextToImage", fields)
 
 
-def test_a_request_without_what_is_required_is_none() -> None:
+def test_a_request_without_a_required_field_is_refused() -> None:
     for model in PARAMS_BY_TYPE.values():
         body = schemas()[f"{model.__name__}Form"]
         for name in body["required"]:

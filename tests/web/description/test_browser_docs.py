@@ -26,7 +26,7 @@ async def execute(opened: Studio) -> Locator:
     return operation.locator(".live-responses-table")
 
 
-async def test_every_route_is_shown_and_no_other_server_asked(
+async def test_swagger_ui_shows_every_route_without_external_requests(
     browser: Browser, serve: Serve
 ) -> None:
     async with serve(PLAIN) as server, studio(browser, server) as opened:
@@ -41,7 +41,7 @@ async def test_every_route_is_shown_and_no_other_server_asked(
         assert width <= 1280
 
 
-async def test_try_it_out_makes_a_picture(browser: Browser, serve: Serve) -> None:
+async def test_swagger_ui_try_it_out_makes_a_picture(browser: Browser, serve: Serve) -> None:
     async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.page.goto(f"{opened.root}docs")
         answer = await execute(opened)
@@ -50,7 +50,7 @@ async def test_try_it_out_makes_a_picture(browser: Browser, serve: Serve) -> Non
         assert body["status"] in {"QUEUED", "IN_PROGRESS", "COMPLETE"}
 
 
-async def test_the_command_shown_works_when_it_is_pasted(browser: Browser, tmp_path: Path) -> None:
+async def test_the_curl_command_of_swagger_ui_works(browser: Browser, tmp_path: Path) -> None:
     async with (
         running(tmp_path, tmp_path / "cert.pem", env={"CAROOT": str(tmp_path)}) as server,
         studio(browser, server, ignore_https_errors=True) as opened,
@@ -72,7 +72,7 @@ async def test_the_command_shown_works_when_it_is_pasted(browser: Browser, tmp_p
         assert json.loads(out)["status"] in {"QUEUED", "IN_PROGRESS", "COMPLETE"}, command
 
 
-async def test_try_it_out_sends_the_token(browser: Browser, serve: Serve) -> None:
+async def test_swagger_ui_try_it_out_sends_the_token(browser: Browser, serve: Serve) -> None:
     async with (
         serve(PLAIN, "--token", TOKEN) as server,
         studio(browser, server, "status of 401") as opened,

@@ -55,7 +55,7 @@ def resolved(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def test_it_is_valid_openapi() -> None:
+def test_the_openapi_document_is_valid() -> None:
     for described in (DOCUMENT, document(locked=True)):
         assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
         assert json.loads(json.dumps(described)) == described
@@ -72,14 +72,14 @@ def test_every_route_is_described_and_nothing_else() -> None:
 
 
 def test_every_code_is_described_where_it_may_come() -> None:
-    told = {
+    described = {
         code
         for _, operation in operations()
         for answer in operation["responses"].values()
         for media in resolved(answer).get("content", {}).values()
         for code in media.get("examples", {})
     }
-    assert {*ErrorCode} - told == {ErrorCode.METHOD_NOT_ALLOWED} - told
+    assert {*ErrorCode} - described == {ErrorCode.METHOD_NOT_ALLOWED} - described
     codes = {
         name: {option["const"]: option["description"] for option in schema["oneOf"]}
         for name, schema in DOCUMENT["components"]["schemas"].items()
@@ -90,7 +90,7 @@ def test_every_code_is_described_where_it_may_come() -> None:
     assert all(text for meanings in codes.values() for text in meanings.values())
 
 
-def test_examples_have_the_shape_that_is_told() -> None:
+def test_examples_match_their_schema() -> None:
     checked = set()
     for name, operation in operations():
         bodies = [operation.get("requestBody", {})]
@@ -102,14 +102,14 @@ def test_examples_have_the_shape_that_is_told() -> None:
                     if "event" in example["value"]:
                         data = SHAPES["Event"]["properties"]["data"]["contentSchema"]
                         check(json.loads(example["value"]["data"]), data)
-    told = {title for _, _, title in checked}
-    assert {*EventKind} <= told
-    assert {*Status} <= told  # each state of a job
-    assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= told
+    described = {title for _, _, title in checked}
+    assert {*EventKind} <= described
+    assert {*Status} <= described  # each state of a job
+    assert {code for code in ErrorCode if code is not ErrorCode.METHOD_NOT_ALLOWED} <= described
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
-def test_what_may_be_missing_says_when_it_is_there(shape: str) -> None:
+def test_optional_properties_say_when_they_are_present(shape: str) -> None:
     def look(schema: dict[str, Any]) -> None:
         for name, field in schema.get("properties", {}).items():
             if name not in schema.get("required", ()):
@@ -126,7 +126,7 @@ def test_the_curl_examples_are_those_of_the_readme(job_type: JobType) -> None:
     assert sample["source"] == curl(job_type)
 
 
-def test_a_locked_server_says_what_wants_the_token() -> None:
+def test_a_server_with_a_token_describes_what_needs_it() -> None:
     paths = document(locked=True)["paths"]
     assert paths["/jobs"]["get"]["security"] == [{"token": []}, {"session": []}]
     assert paths["/healthz"]["get"]["security"] == []
@@ -135,7 +135,7 @@ def test_a_locked_server_says_what_wants_the_token() -> None:
     assert "401" not in paths["/healthz"]["get"]["responses"]
 
 
-async def test_both_are_served(site: Served) -> None:
+async def test_openapi_json_and_docs_are_served(site: Served) -> None:
     async with site.client.get("/openapi.json") as response:
         assert response.content_type == "application/json"
         assert await response.json() == DOCUMENT

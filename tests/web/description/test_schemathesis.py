@@ -12,7 +12,7 @@ from sdrest.web.description.openapi import document
 from tests.description.run import FLAGS, TOKEN, examine
 from tests.support.server import PATIENCE, Serve
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ALWAYS = "--generation-deterministic"
 
@@ -25,7 +25,7 @@ def described() -> Iterator[str]:
 
 
 @pytest.mark.timeout(3 * PATIENCE)
-async def test_the_server_keeps_what_its_description_says(serve: Serve) -> None:
+async def test_schemathesis_finds_no_difference_from_the_openapi_document(serve: Serve) -> None:
     async with serve(*FLAGS) as server, asyncio.timeout(2 * PATIENCE):
         report = await examine(server, ALWAYS, "--max-examples", "2")
     assert report.endswith("\nok"), report
@@ -36,7 +36,7 @@ async def test_the_server_keeps_what_its_description_says(serve: Serve) -> None:
 
 
 @pytest.mark.timeout(3 * PATIENCE)
-async def test_a_server_with_a_token_lets_nobody_in_without_it(serve: Serve) -> None:
+async def test_schemathesis_gets_401_without_the_token(serve: Serve) -> None:
     flags = (ALWAYS, "--max-examples", "2", "--phases", "fuzzing")
     async with (
         serve(*FLAGS, env={"SDREST_TOKEN": TOKEN}) as server,

@@ -23,7 +23,7 @@ TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path, keep_alive=0.0) as site:  # no host stays, to be told from a script
+    async with served(tmp_path, keep_alive=0.0) as site:  # no idle runner stays
         yield site
 
 
@@ -54,7 +54,7 @@ async def jobs(site: Served, query: str = "") -> dict[str, Any]:
     return answer
 
 
-async def test_a_waiting_job_is_cancelled_at_once(site: Served, tmp_path: Path) -> None:
+async def test_cancel_ends_a_waiting_job_at_once(site: Served, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     running = await post(site, f"wait_between gate={gate}", iterations=2)
@@ -76,7 +76,9 @@ async def test_a_waiting_job_is_cancelled_at_once(site: Served, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("way", ["cancel", "delete"])
-async def test_nothing_is_left_of_a_deaf_script(site: Served, tmp_path: Path, way: str) -> None:
+async def test_cancel_kills_a_script_that_ignores_sigterm(
+    site: Served, tmp_path: Path, way: str
+) -> None:
     lifeline = Lifeline(tmp_path / "lifeline")
     try:
         job = await post(site, f"deaf lifeline={lifeline.path}")
@@ -104,7 +106,7 @@ async def test_finished_images_of_a_cancelled_job_stay(site: Served, tmp_path: P
     assert await code(site, "GET", f"{job}/2.png") == (404, "not_found")
 
 
-async def test_a_deleted_job_is_gone_until_it_is_asked_for_again(site: Served) -> None:
+async def test_a_deleted_job_answers_410_until_it_is_submitted_again(site: Served) -> None:
     job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
     assert (site.output / job.lstrip("/") / "1.png").exists()
 
@@ -122,7 +124,7 @@ async def test_a_deleted_job_is_gone_until_it_is_asked_for_again(site: Served) -
     assert (await call(site, "GET", job))[1]["status"] == "COMPLETE"
 
 
-async def test_a_job_of_the_original_is_deleted(site: Served) -> None:
+async def test_delete_removes_a_job_of_the_original(site: Served) -> None:
     folder = site.output / "text-to-image" / ("0" * 32)
     folder.mkdir()
     Image.new("RGB", (8, 8)).save(folder / "1.png")
@@ -138,15 +140,13 @@ async def test_a_job_of_the_original_is_deleted(site: Served) -> None:
     ("method", "action"), [("POST", "/cancel"), ("POST", "/retry"), ("DELETE", "")]
 )
 @pytest.mark.parametrize("job_type", JobType)
-async def test_what_never_was_is_not_found(
+async def test_cancel_delete_and_retry_of_an_unknown_job_get_404(
     site: Served, job_type: JobType, method: str, action: str
 ) -> None:
     assert await code(site, method, f"/{job_type}/{'0' * 32}{action}") == (404, "not_found")
 
 
-async def test_a_failed_upload_runs_again_from_its_stored_pictures(
-    site: Served, tmp_path: Path
-) -> None:
+async def test_retry_of_a_failed_job_uses_its_stored_uploads(site: Served, tmp_path: Path) -> None:
     Image.new("RGB", (256, 256)).save(tmp_path / "image.png")
 
     def form() -> dict[str, Any]:
@@ -169,19 +169,19 @@ async def test_a_failed_upload_runs_again_from_its_stored_pictures(
     assert list((site.output / ".sdrest" / "inputs").iterdir()) == []
 
 
-async def test_a_complete_job_is_not_run_again(site: Served) -> None:
+async def test_retry_of_a_complete_job_gets_409(site: Served) -> None:
     job = await site.job("/text-to-image", json={"prompt": "a", **SIZE})
     assert await code(site, "POST", f"{job}/retry") == (409, "conflict")
 
 
-async def test_a_retry_leads_to_the_job(site: Served) -> None:
+async def test_retry_redirects_to_the_job_with_302(site: Served) -> None:
     job = await site.job("/text-to-image", json={"prompt": "crash_before", **SIZE})
     shouted = job.replace("text-to-image", "TEXT-to-image")
     async with site.client.post(f"{shouted}/retry/", allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (302, shouted)
 
 
-async def test_the_list_is_complete_and_paged(site: Served, tmp_path: Path) -> None:
+async def test_get_jobs_is_complete_and_paged_by_cursor(site: Served, tmp_path: Path) -> None:
     assert await jobs(site) == {
         "counts": {"QUEUED": 0, "IN_PROGRESS": 0, "COMPLETE": 0, "FAILED": 0, "CANCELLED": 0},
         "jobs": [],
@@ -240,7 +240,7 @@ async def test_the_list_is_complete_and_paged(site: Served, tmp_path: Path) -> N
     ["status=queued", "type=x", "limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1",
      "cursor=9223372036854775808", "cursor=" + "9" * 5000, "limit=%C2%B2"],
 )  # fmt: skip
-async def test_a_wrong_query_is_refused(site: Served, query: str) -> None:
+async def test_get_jobs_with_a_wrong_query_gets_422(site: Served, query: str) -> None:
     status, answer = await call(site, "GET", f"/jobs?{query}")
     assert (status, answer["error"]["code"]) == (422, "invalid_request")
     assert [error["field"] for error in answer["error"]["details"]["fields"]] == [
@@ -248,7 +248,7 @@ async def test_a_wrong_query_is_refused(site: Served, query: str) -> None:
     ]
 
 
-async def test_clients_that_cancel_and_delete_at_once_agree(site: Served, tmp_path: Path) -> None:
+async def test_concurrent_cancel_and_delete_agree(site: Served, tmp_path: Path) -> None:
     lifeline = Lifeline(tmp_path / "lifeline")
     try:
         job = await post(site, f"hang lifeline={lifeline.path}")

@@ -1,4 +1,4 @@
-"""What is told of images that the script's safety checker replaced."""
+"""How images are reported that the script's safety checker replaced."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ async def finished(client: aiohttp.ClientSession, **fields: Any) -> dict[str, An
     return job
 
 
-async def test_flagged_images_are_told_and_outlive_a_restart(serve: Serve) -> None:
+async def test_flagged_images_are_listed_and_kept_over_a_restart(serve: Serve) -> None:
     async with serve(*FAKE) as server, server.client() as client:
         job = await finished(client, prompt="flag images=2,5", iterations=3, batchSize=2)
         assert job["flagged"] == [2, 5]
@@ -40,8 +40,8 @@ async def test_flagged_images_are_told_and_outlive_a_restart(serve: Serve) -> No
         assert not [line for line in server.out.lines if "replaced image 1" in line]
         async with client.get(f"{job['resultUrl']}/events") as events:
             lines = [line.decode() async for line in events.content]
-        told = [json.loads(line[5:]) for line in lines if line.startswith("data:")]
-        assert told[-1]["flagged"] == [2, 5]
+        answered = [json.loads(line[5:]) for line in lines if line.startswith("data:")]
+        assert answered[-1]["flagged"] == [2, 5]
         async with client.get("jobs") as answer:
             (entry,) = (await answer.json())["jobs"]
         assert entry["flagged"] == [2, 5]
@@ -64,16 +64,16 @@ async def test_events_say_at_once_which_image_was_flagged(serve: Serve) -> None:
         await finished(client, prompt="flag images=1", iterations=2)
         async for line in events.content:
             if line.startswith(b"data:") and b"imageUrls" in line:
-                told = json.loads(line[5:])
-                seen.append((len(told["imageUrls"]), told.get("flagged")))
-                if told["status"] == "COMPLETE":
+                answered = json.loads(line[5:])
+                seen.append((len(answered["imageUrls"]), answered.get("flagged")))
+                if answered["status"] == "COMPLETE":
                     break
     assert all(flagged == ([1] if images else None) for images, flagged in seen), seen
     assert (1, [1]) in seen
 
 
 @pytest.mark.parametrize("prompt", ["paint", "flag images=9"])
-async def test_nothing_is_told_where_nothing_was_flagged(serve: Serve, prompt: str) -> None:
+async def test_flagged_is_absent_without_flagged_images(serve: Serve, prompt: str) -> None:
     async with serve(*FAKE) as server, server.client() as client:
         job = await finished(client, prompt=prompt)
         assert list(job) == ["imageUrls", "resultUrl", "status"]

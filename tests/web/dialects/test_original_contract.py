@@ -33,7 +33,7 @@ def servers(serve: Serve, folder: Path, *flags: str) -> Any:
     return serve("--python", sys.executable, "--concurrency", "2", *flags)
 
 
-async def test_recorded_requests_for_jobs_hold(serve: Serve, tmp_path: Path) -> None:
+async def test_recorded_requests_get_the_recorded_answers(serve: Serve, tmp_path: Path) -> None:
     wrong: list[str] = []
     async with servers(serve, tmp_path) as server, server.client() as client:
         for name in ("text-to-image", "image-to-image", "inpaint-image"):
@@ -55,7 +55,7 @@ async def test_cors_is_open_as_in_the_original(serve: Serve, tmp_path: Path) -> 
     assert wrong == []
 
 
-async def test_without_cors_no_answer_speaks_of_it(serve: Serve, tmp_path: Path) -> None:
+async def test_no_cors_sends_no_cors_headers(serve: Serve, tmp_path: Path) -> None:
     async with servers(serve, tmp_path, "--no-cors") as server, server.client() as client:
         wrong = [
             f"{case['case']}: {text}"

@@ -13,8 +13,8 @@ import pytest
 from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
+from tests.support.forms import form, png
 from tests.support.web import FORK, Served, served
-from tests.web.requests.test_forms import form, png
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +69,7 @@ async def test_a_post_to_a_job_that_is_not_there_answers_as_a_get(site: Served) 
     assert (status, json.loads(body)["error"]["code"]) == (422, "invalid_request")
 
 
-async def test_a_large_body_is_read_and_one_that_is_too_large_is_refused(site: Served) -> None:
+async def test_a_repeated_post_may_be_large_and_a_too_large_one_gets_413(site: Served) -> None:
     image = png((256, 256))
     url = await site.job("/image-to-image", data=form({"prompt": "a"}, image=image))
     for size, want in ((2**20, 200), (2**22, 413)):
@@ -78,7 +78,7 @@ async def test_a_large_body_is_read_and_one_that_is_too_large_is_refused(site: S
 
 
 async def test_a_post_to_a_job_of_another_origin_or_without_the_token(tmp_path: Path) -> None:
-    """It tells and changes as little as the GET: the same pages may send it."""
+    """It reveals and changes as little as the GET: the same pages may send it."""
     async with served(tmp_path, token="a-secret") as site:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             assert (await answer(site, "POST", NOWHERE, headers=headers))[0] == 401

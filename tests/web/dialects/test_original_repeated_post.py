@@ -34,7 +34,7 @@ async def status(site: Served, job: str) -> str:
         return str((await response.json())["status"])
 
 
-async def test_a_complete_job_is_not_queued_again(site: Served) -> None:
+async def test_the_request_of_a_complete_job_is_not_requeued(site: Served) -> None:
     form = {"prompt": "a", **SIZE}
     job = await site.job("/text-to-image", json=form)
     await site.until(job, Change.QUEUED)
@@ -43,7 +43,7 @@ async def test_a_complete_job_is_not_queued_again(site: Served) -> None:
     assert not site.changes[job, Change.QUEUED].is_set()
 
 
-async def test_a_failed_job_is_queued_again(site: Served) -> None:
+async def test_the_request_of_a_failed_job_requeues_it(site: Served) -> None:
     form = {"prompt": "crash_between", "iterations": 2, **SIZE}
     for _ in range(3):
         job = await site.job("/text-to-image", json=form)
@@ -51,7 +51,7 @@ async def test_a_failed_job_is_queued_again(site: Served) -> None:
         await site.until(job, Change.QUEUED)
 
 
-async def test_a_cancelled_job_is_queued_again(site: Served, tmp_path: Path) -> None:
+async def test_the_request_of_a_cancelled_job_requeues_it(site: Served, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     form = {"prompt": f"wait_between gate={gate}", "iterations": 2, **SIZE}
@@ -71,7 +71,7 @@ async def test_a_cancelled_job_is_queued_again(site: Served, tmp_path: Path) -> 
     assert await status(site, job) == "COMPLETE"
 
 
-async def test_a_deleted_job_is_made_again(site: Served) -> None:
+async def test_the_request_of_a_deleted_job_makes_it_again(site: Served) -> None:
     form = {"prompt": "a", **SIZE}
     job = await site.job("/text-to-image", json=form)
     assert await ask(site, form) == job

@@ -1,27 +1,25 @@
 """Looking at jobs and their images, as it was recorded of the original (group `get`)."""
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from PIL import Image
 
-from sdrest.jobs.bus import Change
 from sdrest.web.responses.conditional import http_date
 from tests.support.contract import group
+from tests.support.status import ID, answer
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
-ID = "14d6c94308495632b5d31fad8939fc87"
-"""The job of the recorded exchanges: two images."""
 
 JOB = f"/text-to-image/{ID}"
+
+
 RECORDED = {case["case"]: case for case in group("get")}
 
 
@@ -33,26 +31,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         Image.effect_noise((300, 300), 90).save(folder / f"{number}.png", "PNG")
     async with served(tmp_path) as site:
         yield site
-
-
-async def answer(site: Served, method: str, path: str, **headers: str) -> tuple[int, Any, bytes]:
-    options: Any = {"headers": headers, "allow_redirects": False}
-    async with site.client.request(method, path, **options) as response:
-        return response.status, response.headers, await response.read()
-
-
-async def ask(site: Served, **form: str) -> str:
-    """Ask for a text-to-image job; return its path."""
-    async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
-        assert response.status == 302, await response.text()
-        return response.headers["Location"]
-
-
-async def shown(site: Served, url: str) -> dict[str, Any]:
-    """What the server says of a job now."""
-    async with site.client.get(url) as response:
-        job: dict[str, Any] = await response.json()
-    return job
 
 
 async def test_a_folder_of_the_original_is_a_complete_job(site: Served) -> None:
@@ -67,7 +45,7 @@ async def test_a_folder_of_the_original_is_a_complete_job(site: Served) -> None:
 
 
 @pytest.mark.parametrize("name", ["job-complete-etag", "job-query", "job-accept", "job-other-type"])
-async def test_recorded_looks_at_a_job(site: Served, name: str) -> None:
+async def test_recorded_status_requests_etag_and_304(site: Served, name: str) -> None:
     for exchange in RECORDED[name]["exchanges"]:
         request, want = exchange["request"], exchange["response"]
 
@@ -81,7 +59,7 @@ async def test_recorded_looks_at_a_job(site: Served, name: str) -> None:
             assert body.decode() == (want.get("body") or "")
 
 
-async def test_recorded_ranges_and_conditions_of_an_image(site: Served) -> None:
+async def test_recorded_range_206_and_conditional_304_requests_of_an_image(site: Served) -> None:
     file = site.output / JOB.lstrip("/") / "1.png"
     content = file.read_bytes()
     moment = 1_795_424_303  # Mon, 23 Nov 2026 08:58:23 GMT, as recorded
@@ -126,7 +104,7 @@ def _range(header: str, size: int) -> tuple[int, int]:
     return moved[0], moved[1]
 
 
-async def test_a_head_request_has_the_headers_alone(site: Served) -> None:
+async def test_head_has_the_headers_without_a_body(site: Served) -> None:
     for path in (JOB, f"{JOB}/1.png"):
         status, got, body = await answer(site, "GET", path)
         head_status, head, empty = await answer(site, "HEAD", path)
@@ -183,7 +161,7 @@ async def test_spellings_of_a_jobs_address(site: Served, path: str) -> None:
         "/nope",
     ],
 )
-async def test_what_is_no_image_of_a_job_is_not_there(site: Served, path: str) -> None:
+async def test_other_image_paths_get_404(site: Served, path: str) -> None:
     (site.output / "own.html").write_text("<script>alert(1)</script>")
     (site.output / "link.txt").symlink_to("/etc/hostname")
 
@@ -213,7 +191,7 @@ async def test_a_content_type_without_a_boundary_does_not_disturb_a_look(site: S
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_other_methods_are_refused(site: Served, method: str) -> None:
+async def test_other_methods_get_405_with_allow(site: Served, method: str) -> None:
     status, headers, body = await answer(site, method, JOB)
 
     assert status == 405
@@ -221,7 +199,7 @@ async def test_other_methods_are_refused(site: Served, method: str) -> None:
     assert b'"method_not_allowed"' in body
 
 
-async def test_a_large_image_comes_whole_and_in_part(site: Served) -> None:
+async def test_a_large_image_is_sent_whole_and_by_range(site: Served) -> None:
     content = os.urandom(3_000_000)
     (site.output / JOB.lstrip("/") / "3.png").write_bytes(content)
 
@@ -233,7 +211,7 @@ async def test_a_large_image_comes_whole_and_in_part(site: Served) -> None:
     assert part == content[5:2_500_001]
 
 
-async def test_an_image_that_is_replaced_is_sent_anew(site: Served) -> None:
+async def test_a_replaced_image_of_the_same_size_and_time_is_sent(site: Served) -> None:
     path = site.output / JOB.lstrip("/") / "3.png"
     path.write_bytes(b"a" * 300_000)
     before = path.stat()
@@ -247,7 +225,7 @@ async def test_an_image_that_is_replaced_is_sent_anew(site: Served) -> None:
     assert bodies == [b"a" * 300_000, b"a" * 300_000, b"b" * 300_000]
 
 
-async def test_a_client_that_leaves_in_mid_image_harms_nobody(
+async def test_a_client_that_disconnects_during_an_image_harms_nobody(
     site: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     (site.output / JOB.lstrip("/") / "3.png").write_bytes(os.urandom(30_000_000))
@@ -262,153 +240,7 @@ async def test_a_client_that_leaves_in_mid_image_harms_nobody(
     assert not caplog.records
 
 
-async def test_a_failed_job_tells_why(site: Served) -> None:
-    url = await site.job("/text-to-image", json={"prompt": "crash_between", "iterations": 2})
-
-    async with site.client.get(url) as response:
-        job = await response.json()
-
-    assert list(job) == ["error", "imageUrls", "resultUrl", "status"]
-    assert job["status"] == "FAILED"
-    assert job["imageUrls"] == [f"{url}/1.png"]
-    assert job["error"]["code"] == "script_failed"
-    assert job["error"]["message"]
-    assert job["error"]["details"]["exitCode"] == 1
-
-
-async def test_a_failed_job_runs_again_when_it_is_asked_for_again(site: Served) -> None:
-    request: dict[str, Any] = {"json": {"prompt": "crash_between", "iterations": 2}}
-    url = await site.job("/text-to-image", **request)
-
-    assert await site.job("/text-to-image", **request) == url
-
-
-@pytest.mark.parametrize("seed", [False, None])
-async def test_a_random_seed_is_told(site: Served, seed: bool | None) -> None:
-    url = await site.job("/text-to-image", json={"prompt": "paint", "seed": seed})
-    told = await site.job("/text-to-image", json={"prompt": "paint", "seed": 7})
-
-    async with site.client.get(url) as response:
-        assert 0 <= (await response.json())["seed"] < 2**32
-    async with site.client.get(told) as response:
-        assert "seed" not in await response.json()
-
-
-async def test_every_image_of_a_batch_is_listed_and_there(site: Served) -> None:
-    url = await site.job(
-        "/text-to-image", data={"prompt": "x", "iterations": "2", "batchSize": "2"}
-    )
-
-    async with site.client.get(url) as response:
-        images = (await response.json())["imageUrls"]
-
-    assert images == [f"{url}/{number}.png" for number in (1, 2, 3, 4)]
-    for image in images:
-        assert (await answer(site, "GET", image))[0] == 200
-
-
-async def test_identical_requests_at_once_are_one_job(site: Served) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(ask(site, prompt="paint")) for _ in range(8)]
-    (url,) = {task.result() for task in asked}
-
-    await site.until(url, Change.FINISHED)
-
-    assert await shown(site, url) == {
-        "imageUrls": [f"{url}/1.png"],
-        "resultUrl": url,
-        "status": "COMPLETE",
-    }
-
-
-async def test_a_job_is_seen_on_its_way(site: Served, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    first = await ask(site, prompt=f"wait_between gate={gate}", iterations="2")
-    second = await ask(site, prompt="paint")
-    await site.until(first, Change.IMAGE)
-
-    on_its_way = await shown(site, first)
-    waiting = await shown(site, second)
-    await asyncio.to_thread(gate.write_text, "go")
-    await site.until(first, Change.FINISHED)
-    await site.until(second, Change.FINISHED)
-
-    assert list(on_its_way) == ["imageUrls", "progress", "resultUrl", "status"]
-    assert on_its_way["imageUrls"] == [f"{first}/1.png"]
-    assert on_its_way["status"] == "IN_PROGRESS"
-    assert list(on_its_way["progress"]) == [
-        "currentImageIndex",
-        "currentImageProgress",
-        "totalImages",
-    ]
-    assert on_its_way["progress"]["totalImages"] == 2
-    assert waiting == {"position": 1, "resultUrl": second, "status": "QUEUED"}
-    assert len((await shown(site, first))["imageUrls"]) == 2
-    assert (await shown(site, second))["status"] == "COMPLETE"
-
-
-async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "gate")
-    answers = []
-    async with served(tmp_path, max_queue=1) as site:
-        for number in range(3):  # one runs up to its gate, one waits
-            data = {"prompt": f"wait_between gate={tmp_path}/gate n={number}", "iterations": "2"}
-            async with site.client.post(
-                "/text-to-image", data=data, allow_redirects=False
-            ) as response:
-                answers.append((response.status, response.headers, await response.read()))
-            if number == 0:
-                await site.until(response.headers["Location"], Change.STARTED)
-
-    status, headers, body = answers[-1]
-    assert answers[0][0] == 302
-    assert status == 429
-    assert int(headers["Retry-After"]) >= 1
-    assert json.loads(body)["error"]["code"] == "queue_full"
-
-
-async def test_health_is_told(site: Served, tmp_path: Path) -> None:
-    status, _, alive = await answer(site, "GET", "/healthz")
-    assert (status, json.loads(alive)) == (200, {"status": "ok"})
-
-    status, _, ready = await answer(site, "GET", "/readyz")
-    assert status == 200
-    assert json.loads(ready)["status"] == "ready"
-    assert json.loads(ready)["engine"]["kind"] == "repository"
-    assert json.loads(ready)["usable"] == ["text-to-image", "image-to-image", "inpaint-image"]
-
-
-async def test_an_engine_that_lacks_one_model_is_usable(tmp_path: Path) -> None:
-    missing = str(tmp_path / "missing.ckpt")
-    async with served(tmp_path, inpaint_image_model=missing) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 200
-    assert json.loads(body)["usable"] == ["text-to-image", "image-to-image"]
-    assert [item["code"] for item in json.loads(body)["problems"]] == ["model_missing"]
-
-
-async def test_the_bundled_engine_says_what_it_is(tmp_path: Path) -> None:
-    async with served(tmp_path, repository=None) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 200
-    assert json.loads(body)["engine"]["kind"] == "bundled"
-    assert "sdrest setup" in json.loads(body)["engine"]["message"]
-
-
-async def test_an_engine_that_cannot_work_is_not_ready(tmp_path: Path) -> None:
-    async with served(tmp_path, repository=str(tmp_path / "nothing")) as site:
-        status, _, body = await answer(site, "GET", "/readyz")
-
-    assert status == 503
-    problems = json.loads(body)["problems"]
-    assert "repository_missing" in {problem["code"] for problem in problems}
-    assert str(tmp_path) not in body.decode()
-
-
-async def test_an_output_folder_that_is_gone_is_no_mistake_of_the_client(site: Served) -> None:
+async def test_a_missing_output_folder_gets_503(site: Served) -> None:
     (site.output / ".sdrest" / "spool").rmdir()
     (site.output / ".sdrest" / "spool").write_text("in the way")
     form = aiohttp.FormData({"prompt": "x"})

@@ -1,4 +1,4 @@
-"""A random seed, however it is asked for: each request is a new job that tells what was drawn."""
+"""A random seed, in each form of request: each request is a new job whose JSON has the seed."""
 
 import asyncio
 import io
@@ -16,8 +16,8 @@ from sdrest.jobs.bus import Change
 from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
+from tests.support.forms import form, png
 from tests.support.web import FORK, Served, served
-from tests.web.requests.test_forms import form, png
 
 pytestmark = pytest.mark.integration
 

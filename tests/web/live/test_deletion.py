@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("state", ["running", "waiting"])
-async def test_listeners_are_told_of_a_deletion(serve: Serve, state: str) -> None:
+async def test_event_streams_send_deleted(serve: Serve, state: str) -> None:
     async with serve("--grace", "0") as server, server.client() as client:
         urls = {}
         for name, iterations in (("running", 100), ("waiting", 1)):
@@ -46,7 +46,7 @@ async def test_listeners_are_told_of_a_deletion(serve: Serve, state: str) -> Non
             assert (await response.json())["error"]["code"] == "gone"
 
 
-async def test_an_answer_that_waits_is_released_by_a_deletion(serve: Serve) -> None:
+async def test_a_long_poll_ends_with_410_when_the_job_is_deleted(serve: Serve) -> None:
     async with serve("--grace", "0") as server, server.client() as client:
         form = {"prompt": "a boat", "iterations": 100, "steps": 50}
         async with client.post("/text-to-image", json=form):
@@ -61,7 +61,7 @@ async def test_an_answer_that_waits_is_released_by_a_deletion(serve: Serve) -> N
         assert {(await each).status for each in held} == {410}
 
 
-async def test_listeners_are_told_of_a_deletion_that_failed(tmp_path: Path) -> None:
+async def test_a_deletion_that_fails_on_a_full_disk_is_published(tmp_path: Path) -> None:
     """The disk is full just after the job was cancelled for it."""
     gate = Gate()
     key = text_key("a")

@@ -30,7 +30,7 @@ async def ask(site: Served, **form: str) -> str:
         return response.headers["Location"]
 
 
-async def test_a_stream_tells_a_job_to_its_end(site: Served) -> None:
+async def test_an_event_stream_follows_a_job_to_its_end(site: Served) -> None:
     url = await ask(site, prompt="a boat", iterations="2")
     async with site.client.get(f"{url}/events") as response:
         assert response.content_type == "text/event-stream"
@@ -44,7 +44,7 @@ async def test_a_stream_tells_a_job_to_its_end(site: Served) -> None:
     assert all(event.entry["resultUrl"] == url for event in heard)
 
 
-async def test_who_has_seen_the_end_need_not_come_again(site: Served) -> None:
+async def test_last_event_id_of_the_end_gets_204(site: Served) -> None:
     url = await site.job("/text-to-image", data={"prompt": "a lake"})
     async with site.client.get(f"{url}/events") as response:
         (last,) = [event async for event in events(response)]
@@ -56,13 +56,13 @@ async def test_who_has_seen_the_end_need_not_come_again(site: Served) -> None:
         assert [event.id async for event in events(response)] == [last.id]
 
 
-async def test_there_is_no_stream_of_a_job_that_is_not_there(site: Served) -> None:
+async def test_events_of_an_unknown_job_get_404(site: Served) -> None:
     async with site.client.get(f"/text-to-image/{'0' * 32}/events") as response:
         assert response.status == 404
         assert (await response.json())["error"]["code"] == "not_found"
 
 
-async def test_all_jobs_are_heard_and_what_was_missed_is_told(site: Served) -> None:
+async def test_last_event_id_replays_missed_events(site: Served) -> None:
     async with site.client.get("/events") as response:
         stream = events(response)
         first = await ask(site, prompt="a house")
@@ -78,7 +78,7 @@ async def test_all_jobs_are_heard_and_what_was_missed_is_told(site: Served) -> N
     assert missed.entry["status"] == "COMPLETE"
 
 
-async def test_who_has_heard_nothing_yet_is_told_what_was_missed(site: Served) -> None:
+async def test_last_event_id_before_the_first_event_replays_all(site: Served) -> None:
     async with site.client.get("/events") as response:
         await response.content.readuntil(b"id: ")
         mark = (await response.content.readline()).decode().strip()
@@ -92,9 +92,7 @@ async def test_who_has_heard_nothing_yet_is_told_what_was_missed(site: Served) -
 
 
 @pytest.mark.parametrize("last_id", ["1", "x-1-0", "00000000-5-0", "0-" + "9" * 5000])
-async def test_who_comes_from_another_server_is_told_to_begin_anew(
-    site: Served, last_id: str
-) -> None:
+async def test_last_event_id_of_another_server_gets_reset(site: Served, last_id: str) -> None:
     await site.job("/text-to-image", data={"prompt": "a hill"})
     async with site.client.get("/events", headers={"Last-Event-ID": last_id}) as response:
         reset = await anext(events(response))
@@ -105,7 +103,7 @@ async def test_who_comes_from_another_server_is_told_to_begin_anew(
         assert (await anext(stream)).entry["resultUrl"] == url
 
 
-async def test_a_silent_stream_says_that_it_is_alive(tmp_path: Path) -> None:
+async def test_a_silent_stream_sends_heartbeats(tmp_path: Path) -> None:
     async with served(tmp_path, heartbeat=0.02) as site:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
@@ -122,7 +120,7 @@ async def test_a_silent_stream_says_that_it_is_alive(tmp_path: Path) -> None:
         assert heard[-1].entry["status"] == "COMPLETE"
 
 
-async def test_an_old_client_gets_events_without_chunks(site: Served) -> None:
+async def test_an_http_1_0_client_gets_events_without_chunks(site: Served) -> None:
     url = await site.job("/text-to-image", data={"prompt": "a lake"})
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(f"GET {url}/events HTTP/1.0\r\n\r\n".encode())
@@ -141,7 +139,7 @@ async def test_head_opens_no_stream(site: Served) -> None:
         assert response.content_type == "text/event-stream"
 
 
-async def test_an_answer_is_held_until_the_job_changes(site: Served) -> None:
+async def test_wait_holds_the_answer_until_the_job_changes(site: Served) -> None:
     url = await ask(site, prompt="a tree")
     states: list[dict[str, Any]] = []
     while not states or states[-1]["status"] != "COMPLETE":
@@ -154,7 +152,7 @@ async def test_an_answer_is_held_until_the_job_changes(site: Served) -> None:
 
 
 @pytest.mark.parametrize("wait", ["x", "-1", "1e", ""])
-async def test_what_is_no_number_of_seconds_is_refused(site: Served, wait: str) -> None:
+async def test_a_wrong_wait_gets_422(site: Served, wait: str) -> None:
     async with site.client.get(f"/text-to-image/{'0' * 32}", params={"wait": wait}) as response:
         assert response.status == 422
         assert (await response.json())["error"]["details"]["fields"][0]["field"] == "wait"

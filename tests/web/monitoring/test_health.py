@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.running import FORK
-from tests.jobs.test_faults import limited
-from tests.jobs.test_restart_sigterm import FAKE, MODEL, post
+from tests.support.disk import limited
+from tests.support.fake_fork import FAKE, MODEL, post
 from tests.support.server import Serve
 from tests.support.web import Served, served
 
@@ -51,11 +51,11 @@ async def refusals(site: Served) -> list[str]:
     assert (status, answer["status"], answer["usable"]) == (503, "not ready", [])
     assert all(problem["message"] for problem in answer["problems"])
     async with site.client.get("/healthz") as response:
-        assert response.status == 200  # to start it anew would mend nothing
+        assert response.status == 200  # a restart would repair nothing
     return [problem["code"] for problem in answer["problems"]]
 
 
-async def test_a_ready_server_says_so_as_often_as_it_is_asked(site: Served) -> None:
+async def test_readyz_answers_200_repeatedly(site: Served) -> None:
     answers = await asyncio.gather(*(readiness(site) for _ in range(20)))
     assert answers == [(200, READY)] * 20
     assert site.spooled() == []
@@ -63,14 +63,14 @@ async def test_a_ready_server_says_so_as_often_as_it_is_asked(site: Served) -> N
         assert response.status == 200
 
 
-async def test_probes_need_no_token(tmp_path: Path) -> None:
+async def test_healthz_and_readyz_need_no_token(tmp_path: Path) -> None:
     async with served(tmp_path, host="0.0.0.0", token="secret") as site:
         assert (await readiness(site))[0] == 200
         async with site.client.get("/readyz", headers={"Host": "10.0.0.7:8888"}) as response:
             assert response.status == 200  # as a kubelet asks
 
 
-async def test_an_engine_that_goes_away_and_comes_back_is_noticed(tmp_path: Path) -> None:
+async def test_readyz_notices_a_missing_engine_and_its_return(tmp_path: Path) -> None:
     fork = tmp_path / "fork"
     fork.symlink_to(FORK)
     async with served(tmp_path, repository=str(fork)) as site:
@@ -81,7 +81,7 @@ async def test_an_engine_that_goes_away_and_comes_back_is_noticed(tmp_path: Path
         assert (await readiness(site))[0] == 200
 
 
-async def test_an_output_folder_that_goes_away_and_comes_back_is_noticed(site: Served) -> None:
+async def test_readyz_notices_a_missing_output_folder_and_its_return(site: Served) -> None:
     away = site.output.with_name("away")
     site.output.rename(away)
     assert await refusals(site) == ["storage_unavailable"]
@@ -90,7 +90,7 @@ async def test_an_output_folder_that_goes_away_and_comes_back_is_noticed(site: S
 
 
 @pytest.mark.parametrize("name", [".sdrest/spool", ".sdrest/work", "inpaint-image"])
-async def test_a_folder_that_cannot_be_used_is_noticed(site: Served, name: str) -> None:
+async def test_readyz_notices_an_unusable_folder(site: Served, name: str) -> None:
     (site.output / name).rmdir()
     (site.output / name).write_text("in the way")
     assert await refusals(site) == ["storage_unavailable"]
@@ -99,14 +99,14 @@ async def test_a_folder_that_cannot_be_used_is_noticed(site: Served, name: str) 
     assert (await readiness(site))[0] == 200
 
 
-async def test_a_full_disk_is_noticed(site: Served) -> None:
+async def test_readyz_notices_a_full_disk(site: Served) -> None:
     with limited(resource.RLIMIT_FSIZE, 1024):
         assert await refusals(site) == ["storage_unavailable"]
     assert (await readiness(site))[0] == 200
     assert site.spooled() == []
 
 
-async def test_a_table_that_is_damaged_is_noticed(site: Served) -> None:
+async def test_readyz_notices_a_damaged_job_table(site: Served) -> None:
     table = site.output / ".sdrest" / "jobs.sqlite3"
     for part in table.parent.glob("jobs.sqlite3*"):
         part.unlink()
@@ -114,7 +114,7 @@ async def test_a_table_that_is_damaged_is_noticed(site: Served) -> None:
     assert await refusals(site) == ["storage_unavailable"]
 
 
-async def test_probes_write_nothing_into_the_table(site: Served) -> None:
+async def test_readyz_does_not_write_into_the_job_table(site: Served) -> None:
     table = sqlite3.connect(site.output / ".sdrest" / "jobs.sqlite3")
     version = "PRAGMA data_version"  # changes with every transaction of somebody else
     before = table.execute(version).fetchone()
@@ -123,7 +123,7 @@ async def test_probes_write_nothing_into_the_table(site: Served) -> None:
     table.close()
 
 
-async def test_a_server_that_stops_is_alive_and_not_ready(serve: Serve, tmp_path: Path) -> None:
+async def test_healthz_is_200_and_readyz_503_during_a_stop(serve: Serve, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with serve(*FAKE, *MODEL, "--grace", "60", warns=True) as server:
@@ -136,8 +136,8 @@ async def test_a_server_that_stops_is_alive_and_not_ready(serve: Serve, tmp_path
                 assert answer.status == 200
             async with client.get("readyz") as answer:
                 assert answer.status == 503
-                told = await answer.json()
+                answered = await answer.json()
         await asyncio.to_thread(gate.write_text, "")
         assert await server.ended() == 0
-    assert (told["status"], told["usable"]) == ("not ready", [])
-    assert told["problems"][0] == {"code": "stopping", "message": "The server is stopping."}
+    assert (answered["status"], answered["usable"]) == ("not ready", [])
+    assert answered["problems"][0] == {"code": "stopping", "message": "The server is stopping."}

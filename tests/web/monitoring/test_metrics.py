@@ -3,15 +3,11 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-from prometheus_client import Metric
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as read_openmetrics,
-)
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from sdrest import __version__
@@ -20,43 +16,19 @@ from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from tests.fakes.running import Lifeline
+from tests.support.metrics import SIZE, TEXT, Page, scrape
 from tests.support.server import Serve
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
-SIZE = {"height": 256, "width": 256}
-TEXT = "text-to-image"
-PROMETHEUS = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
+
 UNITS = ("seconds", "bytes", "total", "info", "bucket", "count", "sum")
+
+
 COUNTED = {  # gauges of things, which have no unit
     "sdrest_jobs", "sdrest_queue_length", "sdrest_hosts", "process_open_fds", "process_max_fds",
 }  # fmt: skip
-
-
-class Page:
-    """What a scrape tells."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self.families = {family.name: family for family in families}
-        self.series = {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in self.families.values()
-            for sample in family.samples
-        }
-
-    def __call__(self, name: str, **labels: str) -> float:
-        return self.series[name, frozenset(labels.items())]
-
-
-async def scrape(site: Served) -> Page:
-    async with site.client.get("/metrics") as response:
-        assert response.status == 200
-        return Page(read_text(await response.text()))
 
 
 @pytest.fixture
@@ -65,7 +37,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         yield site
 
 
-async def test_names_follow_the_conventions(site: Served) -> None:
+async def test_metric_names_follow_prometheus_conventions(site: Served) -> None:
     page = await scrape(site)
     for family in page.families.values():
         assert re.fullmatch(r"(sdrest|process|python)(_[a-z]+)+", family.name)
@@ -103,7 +75,7 @@ async def test_every_known_series_begins_at_zero(site: Served) -> None:
     assert page("sdrest_hosts", state="busy") == 0
 
 
-async def test_a_good_job_moves_what_it_should(site: Served) -> None:
+async def test_a_complete_job_changes_its_metrics(site: Served) -> None:
     await site.job(f"/{TEXT}", json={"prompt": "a", "iterations": 2, "batchSize": 2, **SIZE})
     cold = await scrape(site)
     assert cold("sdrest_jobs", type=TEXT, status="COMPLETE") == 1
@@ -177,7 +149,7 @@ async def test_a_job_is_seen_while_it_waits_runs_and_is_cancelled(
     lifeline.close()
 
 
-async def test_after_a_restart_gauges_are_the_table_s_and_counters_begin_anew(
+async def test_after_a_restart_gauges_are_the_table_s_and_counters_start_at_zero(
     tmp_path: Path,
 ) -> None:
     os.mkfifo(tmp_path / "gate")
@@ -240,59 +212,6 @@ async def test_routes_are_counted_by_names_without_ids(site: Served) -> None:
     assert after(f"{seconds}_sum", route="GET /TYPE/{id}") > 0
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        *(None, "*/*", "text/html,*/*;q=0.8", "application/json", "", ";;,q=,/", "text/plain"),
-        "application/openmetrics-text; version=abc",
-    ],
-)
-async def test_the_format_is_text_unless_openmetrics_is_accepted(
-    site: Served, accept: str | None
-) -> None:
-    headers = {} if accept is None else {"Accept": accept}
-    async with site.client.get("/metrics", headers=headers) as response:
-        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        assert response.headers["Cache-Control"] == "no-store"
-        assert "sdrest_jobs" in Page(read_text(await response.text())).families
-
-
-@pytest.mark.parametrize(
-    "accept",
-    [PROMETHEUS, "application/openmetrics-text", "application/openmetrics-text; version=1.0.0"],
-)
-async def test_openmetrics_is_spoken(site: Served, accept: str) -> None:
-    await site.job(f"/{TEXT}", json={"prompt": "a", **SIZE})
-    async with site.client.get("/metrics", headers={"Accept": accept}) as response:
-        assert response.content_type == "application/openmetrics-text"
-        text = await response.text()
-    page = Page(read_openmetrics(text))  # type: ignore[no-untyped-call]  # it has no types
-    assert text.endswith("# EOF\n")
-    assert page("sdrest_images_total", type=TEXT) == 1
-    assert page.series.keys() == (await scrape(site)).series.keys()
-
-
-async def test_head_has_no_body_and_post_is_not_allowed(site: Served) -> None:
-    async with site.client.head("/metrics") as response:
-        assert response.status == 200
-        assert int(response.headers["Content-Length"]) > 1000
-        assert await response.read() == b""
-    async with site.client.post("/metrics") as response:
-        assert response.status == 405
-        assert response.headers["Allow"] == "GET,HEAD"
-
-
-async def test_without_its_table_the_server_still_tells_the_rest(site: Served) -> None:
-    away = site.output.with_name("away")
-    site.output.rename(away)
-    page = await scrape(site)
-    assert "sdrest_jobs" not in page.families
-    assert "sdrest_queue_length" not in page.families
-    assert page("process_resident_memory_bytes") > 2**20
-    away.rename(site.output)
-    assert (await scrape(site))("sdrest_queue_length") == 0
-
-
 async def test_two_servers_in_one_process_count_apart(tmp_path: Path) -> None:
     async with served(tmp_path / "one") as one, served(tmp_path / "two") as two:
         await one.job(f"/{TEXT}", json={"prompt": "a", **SIZE})
@@ -300,7 +219,7 @@ async def test_two_servers_in_one_process_count_apart(tmp_path: Path) -> None:
         assert (await scrape(two))("sdrest_images_total", type=TEXT) == 0
 
 
-async def test_a_real_server_tells_the_owner_of_its_process(serve: Serve) -> None:
+async def test_a_real_server_has_process_metrics_behind_the_token(serve: Serve) -> None:
     async with serve(env={"SDREST_TOKEN": "secret"}) as server:
         async with server.client() as client, client.get("/metrics") as response:
             assert response.status == 401

@@ -34,8 +34,8 @@ def laps(steps: Sequence[Step], *, job: Job = JOB, **params: Any) -> list[Lap]:
     found: list[Lap] = []
     job = replace(job, params={**job.params, **params})
     for now, change in steps:
-        told = replace(DONE, params=job.params) if change is Change.FINISHED else job
-        found += watch.laps(JobEvent(change, Snapshot(told)), now)
+        answered = replace(DONE, params=job.params) if change is Change.FINISHED else job
+        found += watch.laps(JobEvent(change, Snapshot(answered)), now)
     assert watch._runs.keys() <= {job.key}
     return found
 
@@ -67,7 +67,7 @@ def test_images_of_a_batch_share_its_time() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_without_bars_nothing_is_guessed(batch_size: int) -> None:
+def test_without_progress_bars_no_duration_is_invented(batch_size: int) -> None:
     batches = [(float(20 + 4 * batch), Change.IMAGE) for batch in range(2)]
     images = [image for image in batches for _ in range(batch_size)]
     late = (28.0, Change.PROGRESS)  # a position that follows from an image
@@ -75,7 +75,7 @@ def test_without_bars_nothing_is_guessed(batch_size: int) -> None:
     assert found == [QUEUED, Lap(Phase.SAMPLING, 4.0 / batch_size, batch_size)]
 
 
-def test_what_was_not_seen_to_begin_is_left_out() -> None:
+def test_a_phase_without_a_seen_start_is_omitted() -> None:
     assert laps([BAR, (16.0, Change.IMAGE)]) == []
 
 
@@ -92,12 +92,12 @@ def test_an_interrupted_run_is_forgotten() -> None:
 @pytest.mark.parametrize(
     "job", [replace(JOB, attempts=2), replace(JOB, images=1)], ids=["died", "stopped"]
 )
-def test_a_run_that_was_interrupted_is_no_waiting(job: Job) -> None:
+def test_an_interrupted_run_does_not_count_as_queued(job: Job) -> None:
     assert laps([START, BAR], job=job) == [LOADING]
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
-def test_only_a_good_end_tells_how_long_jobs_take(status: Status) -> None:
+def test_only_complete_jobs_count_as_run_duration(status: Status) -> None:
     failure = Failure(FailureCode.KILLED, "Why.") if status is Status.FAILED else None
     ended = replace(DONE, status=status, failure=failure)
     assert list(PhaseTimer().laps(JobEvent(Change.FINISHED, Snapshot(ended)), 1.0)) == []

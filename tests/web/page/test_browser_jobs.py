@@ -75,8 +75,8 @@ async def test_flagged_pictures_are_named_on_the_card(browser: Browser, serve: S
     async with serve(PLAIN, *fake) as server, studio(browser, server) as opened:
         await opened.open()
         await begin(opened, "flag images=2,3", pictures=3)
-        told = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
-        await expect(told).to_be_visible()
+        answered = opened.page.get_by_text("The safety checker replaced pictures 2, 3")
+        await expect(answered).to_be_visible()
 
 
 async def test_a_job_that_is_deleted_in_one_window_leaves_the_others(
@@ -121,6 +121,7 @@ async def test_a_picture_that_is_looked_at_is_followed_by_those_to_come(
         await expect(viewer).to_contain_text("5 of 5")
 
 
+@pytest.mark.slow
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:
@@ -134,6 +135,7 @@ async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
         await opened.hears("Done: 12 pictures")
 
 
+@pytest.mark.slow
 async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
     browser: Browser, serve: Serve
 ) -> None:

@@ -21,7 +21,7 @@ async def client(serve: Serve) -> AsyncIterator[aiohttp.ClientSession]:
         yield client
 
 
-async def test_the_page_is_there_under_strict_rules(client: aiohttp.ClientSession) -> None:
+async def test_the_page_has_a_strict_content_security_policy(client: aiohttp.ClientSession) -> None:
     async with client.get("/") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -35,7 +35,7 @@ async def test_the_page_is_there_under_strict_rules(client: aiohttp.ClientSessio
         assert await answer.read() == (STATIC / "index.html").read_bytes()
 
 
-async def test_what_a_browser_has_is_not_sent_again(client: aiohttp.ClientSession) -> None:
+async def test_static_files_answer_304_to_their_etag(client: aiohttp.ClientSession) -> None:
     async with client.get("/") as answer:
         etag = answer.headers["ETag"]
     async with client.get("/", headers={"If-None-Match": etag}) as answer:
@@ -47,7 +47,7 @@ async def test_what_a_browser_has_is_not_sent_again(client: aiohttp.ClientSessio
         assert answer.content_length == (STATIC / "index.html").stat().st_size
 
 
-async def test_every_file_comes_in_its_type(client: aiohttp.ClientSession) -> None:
+async def test_every_static_file_has_its_content_type(client: aiohttp.ClientSession) -> None:
     types = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
     for path in STATIC.iterdir():
         if path.suffix in types:
@@ -71,7 +71,7 @@ async def test_the_forms_are_made_from_the_declared_parameters(
 
 
 @pytest.mark.parametrize("path", ["/static", "/static/", "/static/none.js", "/static/..%2fpage.py"])
-async def test_nothing_else_is_served(client: aiohttp.ClientSession, path: str) -> None:
+async def test_other_static_paths_get_404(client: aiohttp.ClientSession, path: str) -> None:
     async with client.get(path) as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "not_found"
@@ -86,7 +86,7 @@ def test_files_refer_to_files_that_are_there() -> None:
                 assert name in here, (path.name, target)
 
 
-def test_no_script_stands_in_the_page() -> None:
+def test_the_page_has_no_inline_script() -> None:
     page = (STATIC / "index.html").read_text(encoding="utf-8")
     assert re.findall(r"<script(?![^>]*\ssrc=)", page) == []
     assert re.findall(r"\s(?:style|on\w+)=", page) == []

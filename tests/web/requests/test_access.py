@@ -1,4 +1,4 @@
-"""Who may come in, as rules."""
+"""Access rules: tokens, hosts, origins."""
 
 import socket
 
@@ -27,7 +27,7 @@ FOREIGN = {
 }
 
 
-def test_only_these_routes_are_open() -> None:
+def test_only_these_routes_need_no_token() -> None:
     """A new route is the owner's; opening it takes a change here and in `access.py`."""
     app = create_app(Settings())
     for route, whom in app[keys.ACCESS]._routes.items():

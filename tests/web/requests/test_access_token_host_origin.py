@@ -1,4 +1,4 @@
-"""Who may come in, over real sockets: names of the server, its token, pages of other origins."""
+"""Access over real sockets: token (401), Host (421), Origin (403), session cookies."""
 
 import json
 import socket
@@ -60,7 +60,7 @@ async def status(site: Served, method: str, path: str, **headers: str) -> int:
         *("localhost.", MACHINE, f"{MACHINE.partition('.')[0]}.local:8888"),
     ],
 )
-async def test_names_of_this_machine_pass(site: Served, host: str) -> None:
+async def test_host_headers_of_this_machine_are_accepted(site: Served, host: str) -> None:
     assert await status(site, "GET", "/healthz", Host=host) == 200
 
 
@@ -69,27 +69,29 @@ async def test_names_of_this_machine_pass(site: Served, host: str) -> None:
     ["evil.example", "evil.example:8888", "localhost.evil.example", "[::2]", "", "127.0.0.2"],
 )
 @pytest.mark.parametrize("path", ["/healthz", "/jobs", "/", JOB, "/nope"])
-async def test_a_foreign_name_is_refused(site: Served, host: str, path: str) -> None:
+async def test_a_foreign_host_header_gets_421(site: Served, host: str, path: str) -> None:
     async with site.client.get(path, headers={"Host": host}) as response:
         assert response.status == 421
         assert (await response.json())["error"]["code"] == "unknown_host"
 
 
-async def test_an_old_client_names_no_host(site: Served) -> None:
+async def test_an_http_1_0_client_may_omit_host(site: Served) -> None:
     assert (await site.raw(b"GET /healthz HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")
 
 
-async def test_on_a_network_every_name_passes(tmp_path: Path) -> None:
+async def test_on_a_network_every_host_header_is_accepted(tmp_path: Path) -> None:
     async with served(tmp_path, host="0.0.0.0", auth=False) as site:
         assert await status(site, "GET", "/healthz", Host="box.example") == 200
 
 
-async def test_a_proxy_s_name_passes(locked: Served) -> None:
+async def test_a_host_header_of_a_cors_origin_is_accepted(locked: Served) -> None:
     assert await status(locked, "GET", "/jobs", Host="pictures.example", **BEARER) == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [*OWNERS, *CLIENTS])
-async def test_without_the_token_nobody_comes_in(locked: Served, method: str, path: str) -> None:
+async def test_without_the_token_every_route_gets_401(
+    locked: Served, method: str, path: str
+) -> None:
     for value in ("", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):
         headers = {"Authorization": value} if value else {}
         async with locked.client.request(method, path, headers=headers) as response:
@@ -110,7 +112,7 @@ async def test_bytes_of_any_kind_are_no_token(locked: Served) -> None:
         assert b" 401 " in (await locked.raw(head)).partition(b"\r\n")[0]
 
 
-async def test_a_session_lets_the_page_in(locked: Served) -> None:
+async def test_a_session_cookie_authorises_the_page(locked: Served) -> None:
     url = "/session"
     async with locked.client.post(url, json={"token": TOKEN}) as response:
         assert response.status == 204
@@ -130,7 +132,7 @@ async def test_a_session_needs_the_token(locked: Served, body: dict[str, Any]) -
         assert "Set-Cookie" not in response.headers
 
 
-async def test_without_a_token_a_session_is_nothing(site: Served) -> None:
+async def test_a_session_without_a_server_token_sets_no_cookie(site: Served) -> None:
     async with site.client.post("/session", json={"token": "any"}) as response:
         assert response.status == 204
         assert "Set-Cookie" not in response.headers
@@ -143,7 +145,7 @@ async def test_a_session_is_json(site: Served) -> None:
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://localhost.evil.example"])
 @pytest.mark.parametrize(("method", "path"), [*OWNERS, ("POST", "/session"), ("GET", "/readyz")])
-async def test_a_page_of_another_origin_is_refused(
+async def test_a_page_of_another_origin_gets_403(
     site: Served, method: str, path: str, origin: str
 ) -> None:
     """Even as a simple request, which a browser sends without asking first."""
@@ -154,7 +156,7 @@ async def test_a_page_of_another_origin_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["cross-site", "same-site"])
-async def test_a_page_that_hides_its_origin_is_refused(site: Served, kind: str) -> None:
+async def test_a_cross_site_sec_fetch_site_gets_403(site: Served, kind: str) -> None:
     fetch = {"Sec-Fetch-Site": kind, "Sec-Fetch-Dest": "image"}
     assert await status(site, "GET", "/jobs", **fetch) == 403
     assert await status(site, "GET", JOB, **fetch) == 404
@@ -163,7 +165,7 @@ async def test_a_page_that_hides_its_origin_is_refused(site: Served, kind: str) 
     assert await status(site, "POST", f"{JOB}/cancel", **link) == 403
 
 
-async def test_the_own_page_is_let_in(site: Served) -> None:
+async def test_the_same_origin_is_accepted(site: Served) -> None:
     host = f"127.0.0.1:{site.port}"
     assert await status(site, "GET", "/jobs", Origin=f"http://{host}") == 200
     own = {"Sec-Fetch-Site": "same-origin"}
@@ -173,7 +175,7 @@ async def test_the_own_page_is_let_in(site: Served) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [*OWNERS, *CLIENTS])
-async def test_a_named_origin_is_let_in_everywhere(tmp_path: Path, method: str, path: str) -> None:
+async def test_a_cors_origin_may_use_every_route(tmp_path: Path, method: str, path: str) -> None:
     async with served(tmp_path, cors_origin=(OURS,), cors=False) as site:
         async with site.client.request(method, path, headers={"Origin": OURS}) as response:
             assert response.status in {200, 404, 422}
@@ -190,7 +192,7 @@ async def test_a_named_origin_is_let_in_everywhere(tmp_path: Path, method: str, 
 
 
 @pytest.mark.parametrize(("method", "path"), OWNERS)
-async def test_a_preflight_of_another_origin_is_refused(
+async def test_a_cors_preflight_of_another_origin_is_refused(
     site: Served, method: str, path: str
 ) -> None:
     asks = {"Access-Control-Request-Method": method, "Origin": OTHER}
@@ -217,9 +219,7 @@ async def test_with_a_token_the_original_s_routes_stay_open_to_every_origin(
 @pytest.mark.parametrize(
     ("method", "path"), [*OWNERS, *CLIENTS, *PUBLIC_SAME_ORIGIN, ("OPTIONS", JOB), ("PUT", "/jobs")]
 )
-async def test_every_answer_has_the_headers_of_security(
-    site: Served, method: str, path: str
-) -> None:
+async def test_every_answer_has_security_headers(site: Served, method: str, path: str) -> None:
     async with site.client.request(method, path) as response:
         headers = response.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -233,7 +233,7 @@ async def test_every_answer_has_the_headers_of_security(
     assert headers["Cross-Origin-Resource-Policy"] == policy
 
 
-async def test_what_is_no_http_has_them_too(site: Served) -> None:
+async def test_malformed_http_gets_security_headers_too(site: Served) -> None:
     answer = await site.raw(b"nonsense\r\n\r\n")
     assert answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
     assert b"X-Content-Type-Options: nosniff\r\n" in answer

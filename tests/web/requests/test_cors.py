@@ -41,7 +41,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         ("GET", "/healthz", 200),
     ],
 )
-async def test_every_answer_is_open_to_every_origin(
+async def test_every_answer_has_cors_headers_for_every_origin(
     site: Served, origin: str | None, method: str, path: str, status: int
 ) -> None:
     headers = {"Origin": origin} if origin else {}
@@ -58,7 +58,9 @@ async def test_every_answer_is_open_to_every_origin(
         (f"/inpaint-image/{ID}/1.png", "GET"),
     ],
 )
-async def test_a_preflight_allows_what_the_route_does(site: Served, path: str, method: str) -> None:
+async def test_a_cors_preflight_allows_the_methods_of_the_route(
+    site: Served, path: str, method: str
+) -> None:
     headers = {
         "Origin": "https://example.com",
         "Access-Control-Request-Method": method,
@@ -72,7 +74,7 @@ async def test_a_preflight_allows_what_the_route_does(site: Served, path: str, m
     assert set(allowed) == {"content-type", "x-other"}
 
 
-async def test_a_preflight_for_anything_else_is_refused(site: Served) -> None:
+async def test_a_cors_preflight_for_other_methods_is_refused(site: Served) -> None:
     headers = {"Origin": "https://example.com", "Access-Control-Request-Method": "DELETE"}
     async with site.client.options(f"/text-to-image/{ID}", headers=headers) as response:
         assert response.status == 403
@@ -88,7 +90,9 @@ async def test_a_preflight_for_anything_else_is_refused(site: Served) -> None:
         ("POST", "/text-to-image"),
     ],
 )
-async def test_switched_off_no_answer_speaks_of_it(tmp_path: Path, method: str, path: str) -> None:
+async def test_with_no_cors_no_answer_has_cors_headers(
+    tmp_path: Path, method: str, path: str
+) -> None:
     async with (
         served(tmp_path, cors=False) as site,
         site.client.request(method, path, headers={"Origin": "https://a.example"}) as response,
@@ -96,7 +100,7 @@ async def test_switched_off_no_answer_speaks_of_it(tmp_path: Path, method: str, 
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
 
-async def test_a_mistake_of_the_server_is_told_to_the_log_alone(
+async def test_an_internal_error_500_is_described_in_the_log_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fail(_: web.Request) -> web.Response:

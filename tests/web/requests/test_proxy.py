@@ -98,7 +98,7 @@ async def test_every_address_is_under_the_path(
             assert response.content_type == "text/html"
 
 
-async def test_without_a_proxy_the_path_is_there_or_not(tmp_path: Path) -> None:
+async def test_without_a_proxy_the_base_path_is_optional(tmp_path: Path) -> None:
     async with served(tmp_path, base_path="/sd") as site:
         for start in ("", "/sd"):
             async with site.client.get(f"{start}/healthz") as response:
@@ -160,7 +160,7 @@ async def test_the_cookie_is_for_the_path_and_secure_as_the_proxy_says(
     assert ("Secure" in parts) == secure
 
 
-async def test_a_proxy_names_another_path(trusting: Served) -> None:
+async def test_x_forwarded_prefix_replaces_the_base_path(trusting: Served) -> None:
     for given, want in (("/x/y", "/x/y"), ("/x/", "/x"), ("/", ""), ("", ""), (None, "/base")):
         headers = {} if given is None else {"X-Forwarded-Prefix": given}
         for start in ("", want, "/base"):
@@ -176,7 +176,9 @@ async def test_a_proxy_names_another_path(trusting: Served) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-async def test_a_hostile_prefix_reaches_no_header_and_no_page(trusting: Served, value: str) -> None:
+async def test_a_hostile_x_forwarded_prefix_reaches_no_header_and_no_page(
+    trusting: Served, value: str
+) -> None:
     for path in ("/text-to-image", "/", "/docs", "/openapi.json", NOWHERE):
         method = "POST" if path == "/text-to-image" else "GET"
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -187,14 +189,16 @@ async def test_a_hostile_prefix_reaches_no_header_and_no_page(trusting: Served, 
         assert (b"/base/" in answer) is (path != "/docs")  # which has no address of its own
 
 
-async def test_two_headers_of_one_name_do_not_count(trusting: Served) -> None:
+async def test_repeated_x_forwarded_headers_are_ignored(trusting: Served) -> None:
     head = b"GET %b HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Prefix: /a\r\n" % NOWHERE.encode()
     answer = await trusting.raw(head + b"X-Forwarded-Prefix: /b\r\n\r\n")
     assert f"There is no job /base{NOWHERE}.".encode() in answer
 
 
 @pytest.mark.parametrize("trusted", ["", "192.0.2.1,10.0.0.0/8,2001:db8::/32"])
-async def test_what_an_untrusted_sender_says_is_ignored(tmp_path: Path, trusted: str) -> None:
+async def test_x_forwarded_headers_of_untrusted_peers_are_ignored(
+    tmp_path: Path, trusted: str
+) -> None:
     headers = {
         "X-Forwarded-Prefix": "/evil",
         "X-Forwarded-Host": "evil.example",
@@ -260,7 +264,7 @@ async def test_a_foreign_host_needs_the_token_behind_a_trusted_proxy(tmp_path: P
         *(("fd00::1%eth0", True), ("fe80::1", False), ("127.0.0.2", False), (None, False)),
     ],
 )
-def test_a_peer_is_trusted_by_its_address(peer: str | None, trusted: bool) -> None:
+def test_trusted_proxy_matches_addresses_and_networks(peer: str | None, trusted: bool) -> None:
     proxies = Proxies(Settings(trusted_proxy=Networks.read("127.0.0.1,10.0.0.0/8,fd00::/8")))
     assert proxies._is_trusted(peer) == trusted
 
@@ -271,7 +275,7 @@ def test_a_base_path_is_a_path(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["sd", *HOSTILE])
-def test_what_is_no_base_path_is_refused_in_a_sentence(text: str) -> None:
+def test_a_wrong_base_path_is_refused_with_a_message(text: str) -> None:
     with pytest.raises(ValueError, match="should be a path such as /sd"):
         BY_NAME["base_path"].parse(text)
 

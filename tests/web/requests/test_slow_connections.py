@@ -24,7 +24,7 @@ SLOW = 60
 JOB = {"prompt": "paint", "height": "256", "width": "256"}
 
 
-async def test_an_answer_that_nobody_reads_is_given_up() -> None:
+async def test_an_answer_that_is_not_read_is_aborted() -> None:
     ended = asyncio.Event()
 
     async def send(request: web.Request) -> web.StreamResponse:
@@ -65,7 +65,7 @@ class Ended(asyncio.Protocol):
         self.event.set()
 
 
-async def test_a_last_answer_that_nobody_reads_is_given_up_too() -> None:
+async def test_a_last_answer_that_is_not_read_is_aborted_too() -> None:
     """The handler is done, the connection is to be closed, and its buffer does not empty."""
     near, far = socket.socketpair()
     with far:
@@ -80,7 +80,7 @@ async def test_a_last_answer_that_nobody_reads_is_given_up_too() -> None:
         watched.discard(transport)
 
 
-async def test_one_connection_too_many_is_refused() -> None:
+async def test_a_connection_over_the_limit_is_refused() -> None:
     made = Connections(patience=60)
     made._limit = 1
     loop = asyncio.get_running_loop()

@@ -59,8 +59,8 @@ def test_ended(status: Status) -> None:
 
 @pytest.mark.parametrize("status", [*Status])
 def test_flagged_images(status: Status) -> None:
-    told = '"flagged":[1,2],' in shown(replace(JOB, status=status, images=3, flagged=(1, 2)))
-    assert told is (status is not Status.QUEUED)
+    answered = '"flagged":[1,2],' in shown(replace(JOB, status=status, images=3, flagged=(1, 2)))
+    assert answered is (status is not Status.QUEUED)
 
 
 def test_failed() -> None:
@@ -99,7 +99,7 @@ def test_a_full_queue_says_when_to_come_back() -> None:
     assert response.headers["Retry-After"] == "30"
 
 
-def test_validators_are_the_originals() -> None:
+def test_etag_and_last_modified_are_the_originals() -> None:
     body = f'{{"resultUrl":"{URL}","status":"QUEUED"}}'.encode()
 
     assert body_etag(body) == 'W/"51-sSz3EnFcm5nu9C1ybDb+EQybXqs"'

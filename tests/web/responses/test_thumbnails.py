@@ -64,7 +64,7 @@ async def test_the_longer_side_has_that_many_pixels(site: Served) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?size=300", "?size=1024", "?s=16", "?wait=x&download"])
-async def test_else_it_is_the_image_itself(site: Served, query: str) -> None:
+async def test_a_smaller_image_is_sent_unchanged(site: Served, query: str) -> None:
     whole = await answer(site, "")
     status, headers, body = await answer(site, query)
     assert (status, body) == (200, file(site).read_bytes())
@@ -80,7 +80,7 @@ async def test_other_sizes_are_refused(site: Served, value: str) -> None:
     )
 
 
-async def test_validators_are_the_images_and_differ_by_size(site: Served) -> None:
+async def test_thumbnails_have_an_etag_per_size_and_answer_304(site: Served) -> None:
     _, whole, _ = await answer(site, "")
     _, one, body = await answer(site, "?size=64")
     _, other, _ = await answer(site, "?size=65")
@@ -99,7 +99,7 @@ async def test_validators_are_the_images_and_differ_by_size(site: Served) -> Non
     assert status == 412
 
 
-async def test_head_and_ranges(site: Served) -> None:
+async def test_thumbnails_answer_head_and_range(site: Served) -> None:
     _, whole, body = await answer(site, "?size=64")
     status, headers, empty = await answer(site, "?size=64", method="HEAD")
     assert (status, empty) == (200, b"")
@@ -112,7 +112,7 @@ async def test_head_and_ranges(site: Served) -> None:
     assert (status, headers["Content-Range"]) == (416, f"bytes */{len(body)}")
 
 
-async def test_another_file_in_its_place_is_seen(site: Served) -> None:
+async def test_a_replaced_image_has_a_new_thumbnail(site: Served) -> None:
     _, before, first = await answer(site, "?size=64")
     status = file(site).stat()
     Image.new("RGB", (300, 200), "red").save(file(site))
@@ -138,7 +138,7 @@ async def test_damaged_images(site: Served) -> None:
         assert (status, body) == (200, content)
 
 
-async def test_what_is_not_there_is_not_there_in_small(site: Served) -> None:
+async def test_a_thumbnail_of_a_missing_image_gets_404(site: Served) -> None:
     for number in (3, 99):
         status, _, _ = await answer(site, "?size=64", number=number)
         assert status == 404
@@ -157,6 +157,6 @@ async def test_deleted_images_have_no_thumbnails(site: Served) -> None:
             assert response.status == 410
 
 
-async def test_pages_of_other_origins_may_have_them(site: Served) -> None:
+async def test_thumbnails_are_open_to_cors(site: Served) -> None:
     status, headers, _ = await answer(site, "?size=64", Origin="https://example.org")
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")

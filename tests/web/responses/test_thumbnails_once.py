@@ -52,7 +52,7 @@ def gallery(tmp_path: Path) -> Gallery:
     return Gallery(tmp_path)
 
 
-async def test_who_asks_at_once_or_later_gets_the_same(gallery: Gallery) -> None:
+async def test_concurrent_and_later_requests_share_a_thumbnail(gallery: Gallery) -> None:
     async with asyncio.timeout(SECONDS):
         made = await asyncio.gather(*(gallery.of(0) for _ in range(50)))
         made.append(await gallery.of(0))
@@ -78,7 +78,7 @@ async def test_nothing_is_decoded_without_a_permit(gallery: Gallery) -> None:
             await waiting
 
 
-async def test_who_asked_first_may_go(gallery: Gallery) -> None:
+async def test_the_first_client_may_disconnect(gallery: Gallery) -> None:
     await gallery.decoders.acquire()
     first, second = (asyncio.create_task(gallery.of(0)) for _ in range(2))
     await gallery.decoders.wanted_again.wait()

@@ -1,7 +1,6 @@
 """Uploads of every kind become PNGs for the scripts, or a sentence; results fit the upload."""
 
 import contextlib
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -10,29 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
-from PIL.PngImagePlugin import PngInfo
 
 from sdrest import pictures
 from sdrest.errors import InvalidRequestError
-
-MAX_PIXELS = 4096 * 4096
-
-
-def gradient(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    ramp = Image.linear_gradient("L")
-    turned = ramp.rotate(90)
-    return Image.merge("RGB", (ramp, turned, ImageChops.invert(ramp))).resize(size)
-
-
-def furthest(one: Image.Image, other: Image.Image) -> int:
-    """How far apart two pictures' pixels are at most."""
-    return max(ImageChops.difference(one, other).tobytes())
-
-
-def encoded(picture: Image.Image, format_: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format_, **options)
-    return buffer.getvalue()
+from tests.support.pictures import MAX_PIXELS, encoded, furthest, gradient, png
 
 
 def prepared(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> Path:
@@ -62,15 +42,6 @@ def refused(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> 
     return {error.field: error.message for error in raised.value.fields}
 
 
-def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", header), *chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
-
-
 @pytest.mark.parametrize("format_", ["PNG", "BMP", "GIF", "JPEG", "WEBP"])
 def test_every_format_becomes_an_rgb_png_of_its_size(tmp_path: Path, format_: str) -> None:
     options = {"lossless": True} if format_ == "WEBP" else {}
@@ -89,7 +60,7 @@ def test_only_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
     assert image_of(prepared(tmp_path, image=content)).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_exif_turns_the_picture_upright(tmp_path: Path) -> None:
+def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
     source = gradient((96, 64))
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right
@@ -320,69 +291,3 @@ def test_padding_may_go_beyond_the_limit_of_uploads(tmp_path: Path) -> None:
     )
     with Image.open(tmp_path / "out.png") as restored:
         assert restored.size == size
-
-
-def small(content: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    made = pictures.thumbnail(io.BytesIO(content), side, max_pixels=max_pixels)
-    with Image.open(io.BytesIO(made), formats=("PNG",)) as picture:
-        picture.load()
-        return picture
-
-
-@pytest.mark.parametrize(
-    ("size", "side", "expected"),
-    [
-        ((300, 200), 150, (150, 100)),
-        ((200, 300), 16, (11, 16)),
-        ((300, 200), 300, (300, 200)),
-        ((300, 200), 1024, (300, 200)),
-        ((2000, 1), 16, (16, 1)),
-    ],
-)
-def test_thumbnails_fit_and_are_never_larger(
-    size: tuple[int, int], side: int, expected: tuple[int, int]
-) -> None:
-    made = small(encoded(gradient(size)), side)
-    assert (made.size, made.mode) == (expected, "RGB")
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "RGB", "RGBA"])
-def test_thumbnails_of_every_kind_of_png(mode: str) -> None:
-    grey = gradient((128, 128)).convert("L")
-    if mode == "I;16":
-        ramp = struct.pack("<16384H", *(value * 257 for value in grey.tobytes()))
-        source = Image.frombytes(mode, grey.size, ramp)
-    else:
-        source = grey.convert(mode)
-    made = small(encoded(source), 64)
-    assert made.size == (64, 64)
-    assert made.mode == ("L" if mode in {"1", "L", "I;16"} else "RGB")
-    if mode != "1":  # dithered
-        assert furthest(made, gradient((64, 64)).convert("L").convert(made.mode)) <= 8
-
-
-def test_thumbnails_are_pixels_alone() -> None:
-    text = PngInfo()
-    text.add_text("parameters", "a fox")
-    assert small(encoded(gradient(), pnginfo=text), 32).info == {}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"no picture",
-        encoded(gradient())[:-300],
-        encoded(gradient(), "JPEG"),
-        png(100, 100, (b"IDAT", b"not compressed"), (b"IEND", b"")),
-        png(20_000, 20_000, (b"IDAT", b""), (b"IEND", b"")),
-        png(5000, 5000, (b"IDAT", b""), (b"IEND", b"")),
-    ],
-)
-def test_no_thumbnails_of_broken_or_huge_pngs(content: bytes) -> None:
-    with pytest.raises(pictures.PictureError):
-        small(content, 64)
-
-
-def test_the_limit_of_uploads_is_none_for_images_of_prompts() -> None:
-    assert small(encoded(gradient((600, 600))), 64, max_pixels=65536).size == (64, 64)

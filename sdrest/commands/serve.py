@@ -10,9 +10,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from sdrest.commands import certificate
-from sdrest.commands.browser_note import browser_note
-from sdrest.commands.certificate_renewal import Renewal
+from sdrest.commands.certificate.files import context, provide
+from sdrest.commands.certificate.renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
@@ -111,12 +110,10 @@ def _check_given_paths(settings: Settings) -> None:
 def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
         return None, None
-    pair, said = certificate.provide(settings)
-    context = certificate.context(pair)
-    tls = ServerContext(context)
+    pair, lines = provide(settings)
+    tls = ServerContext(context(pair))
     renewal = Renewal(settings, pair, tls)
-    warning = browser_note(pair.cert, context)
-    notes += [*said, *([LogLine.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
+    notes += [*lines, *renewal.browser_note(), *renewal.problems()]
     return tls, renewal
 
 

@@ -13,12 +13,12 @@ from sdrest.commands.terminal import Stream
 from tests.support.server import environment
 
 SPEAK = """
-from sdrest.commands.lines import Level, Line
+from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.terminal import Terminal
 with Terminal() as terminal:
     terminal.clear()
-    terminal.say(Line.of(Level.SUCCESS, "said \\u2588"))
-    terminal.complain(Line.of(Level.ERROR, "wrong"), more="because\\n")
+    terminal.say(LogLine.of(Level.SUCCESS, "said \\u2588"))
+    terminal.complain(LogLine.of(Level.ERROR, "wrong"), more="because\\n")
 """
 PLAIN = "success said █\r\nerror wrong\r\nbecause\r\n"
 COLOURED = "\x1b[32msuccess\x1b[39m said █\r\n\x1b[31merror\x1b[39m wrong\r\nbecause\r\n"

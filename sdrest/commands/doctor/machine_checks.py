@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sdrest.commands.certificate import Pair, context
-from sdrest.commands.certificate_check import Certificate, Problem, handshake, problems, read
+from sdrest.commands.certificate.check import Certificate, Problem, handshake, problems, read
+from sdrest.commands.certificate.files import Pair, context
 from sdrest.commands.doctor.filesystem_checks import filesystem_findings
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.doctor.memory import memory_findings

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sdrest.commands import certificate
+from sdrest.commands.certificate.files import provide
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
@@ -67,7 +67,7 @@ class _Certificate:
         for name in (self.settings.cert, self.settings.key):
             expand(name).parent.mkdir(parents=True, exist_ok=True)
         try:
-            _, notes = certificate.provide(self.settings)
+            _, notes = provide(self.settings)
         except UsageError as error:
             raise StepError(error.message) from error
         for note in notes:

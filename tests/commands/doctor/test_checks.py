@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from sdrest.cli import main
-from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS
+from sdrest.commands.certificate import self_signed
+from sdrest.commands.certificate.files import HOSTS
 from sdrest.commands.doctor.command import checks
 from sdrest.commands.doctor.engine_checks import MODULES
 from sdrest.commands.doctor.findings import Result, Verdict, results

@@ -13,7 +13,7 @@ import click
 
 from sdrest import __version__
 from sdrest.commands.log_lines import Level, LogLine
-from sdrest.commands.options import Command, option, service_variables, settings
+from sdrest.commands.options import Command, FlagOption, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.commands.utf8 import restart_in_utf8_mode
 from sdrest.errors import SdrestError, UsageError
@@ -172,7 +172,7 @@ def _serve_command() -> click.Command:
     )
     return _Command(
         "serve",
-        params=[*map(option, FLAGS), version],
+        params=[*map(FlagOption, FLAGS), version],
         callback=run,
         add_help_option=False,
         context_settings={"allow_extra_args": True},

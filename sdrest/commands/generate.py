@@ -13,7 +13,7 @@ from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.loop import on_stop_signal
-from sdrest.commands.options import Command, option, options, settings
+from sdrest.commands.options import Command, FlagOption, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
@@ -36,7 +36,7 @@ def command() -> click.Command:
         "generate",
         params=[
             click.Argument(["prompt"], required=False),
-            option(output, "-o"),
+            FlagOption(output, "-o"),
             click.Option(["--image"], help="Picture to start from"),
             click.Option(["--mask"], help="Picture whose white parts are painted anew"),
             *_parameters(),

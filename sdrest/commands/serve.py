@@ -22,7 +22,7 @@ from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
-from sdrest.settings import FLAGS, Settings
+from sdrest.settings import FLAGS, Kind, Settings
 from sdrest.web.app import create_app
 from sdrest.web.keys import FOLDERS, QUEUE
 from sdrest.web.requests.access import require_lock
@@ -47,8 +47,8 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> i
     `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
     """
     for flag in FLAGS:
-        if flag.secret:
-            os.environ.pop(flag.variable, None)  # scripts shall not inherit it
+        if flag.kind is Kind.SECRET:
+            os.environ.pop(flag.variable, None)  # keep it from the scripts
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     logging.getLogger("sdrest").setLevel(settings.log_level.upper())
     with asyncio.Runner(loop_factory=loop_factory()) as runner:

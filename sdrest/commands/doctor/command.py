@@ -10,7 +10,7 @@ from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
 from sdrest.commands.log_lines import Level, LogLine, readable
-from sdrest.commands.options import option, settings
+from sdrest.commands.options import FlagOption, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.local.repository import locate
 from sdrest.settings import FLAGS, Settings
@@ -56,7 +56,7 @@ def command() -> click.Command:
     return click.Command(
         "doctor",
         params=[
-            *map(option, FLAGS),
+            *map(FlagOption, FLAGS),
             click.Option(["--json", "as_json"], is_flag=True, help="Print JSON"),
         ],
         callback=_run,

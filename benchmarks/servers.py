@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.client import Connection, LoadError, Request
-from sdrest.commands import self_signed
+from sdrest.commands.certificate import self_signed
 from sdrest.engine.runner import main
 
 ORIGINAL = "original"

@@ -34,7 +34,7 @@ from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
 from sdrest.paths import expand
-from sdrest.settings import FLAGS, Flag, Settings
+from sdrest.settings import FLAGS, Flag, Kind, Settings
 
 _StrPath = str | os.PathLike[str]
 
@@ -166,7 +166,12 @@ def _settings(given: Mapping[str, Any]) -> Settings:
 
 
 def _value(flag: Flag, value: Any) -> Any:
-    return bool(value) if flag.kind is bool else flag.parse(os.fspath(value))
+    if flag.kind is Kind.BOOLEAN:
+        return bool(value)
+    text = os.fsdecode(value)
+    if flag.default and not text:
+        raise ValueError(f"{flag.name} should not be empty")
+    return text
 
 
 def _check_files(uploads: Mapping[str, Path]) -> None:

@@ -1,7 +1,6 @@
-"""The command line: words become settings, errors become one line.
+"""Parse the command line, run the command, and report an error as one line.
 
-Nothing heavy is imported here, so that `--help` answers at once; each command imports what it
-needs when it runs.
+Each command imports what it needs when it runs, so that `--help` answers at once.
 """
 
 import os
@@ -13,7 +12,7 @@ import click
 
 from sdrest import __version__
 from sdrest.commands.log_lines import Level, LogLine
-from sdrest.commands.options import Command, option, service_variables, settings
+from sdrest.commands.options import Command, FlagOption, service_variables, settings
 from sdrest.commands.terminal import Terminal, open_missing_streams
 from sdrest.commands.utf8 import restart_in_utf8_mode
 from sdrest.errors import SdrestError, UsageError
@@ -23,18 +22,18 @@ PROGRAM = "sdrest"
 _HELP_WORDS = {"-h", "--help"}
 _SUMMARIES = {
     "setup": "Sets up Stable Diffusion (sdrest setup --help)",
-    "doctor": "Checks the set-up and tells remedies",
+    "doctor": "Checks the set-up and suggests remedies",
     "generate": "Makes pictures without a server",
     "help": "Displays this message; with a command, the command's own",
 }
 _CLOSE = 0.75
-"""How similar a word is to a command's name (0 to 1) from which on it is taken for a mistake."""
+"""Similarity (0 to 1) from which a word counts as a mistyped command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program with `arguments` (those of the process where None); return its exit status.
+    """Run the program with `arguments` (default: those of the process); return the exit status.
 
-    The first word may name a command; without one the server is started.
+    The first word may name a command; without one, start the server.
     """
     open_missing_streams()
     if arguments is None:
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name, words = _chosen(given)
             title = PROGRAM if name == "serve" else f"{PROGRAM} {name}"
             with COMMANDS[name]().make_context(title, words, obj=terminal) as context:
-                if name != "serve":  # it says this once it is up
+                if name != "serve":  # serve logs them after its first line
                     for note in _ignored_variables():
                         terminal.complain(note)
                 return int(context.command.invoke(context))
@@ -62,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _chosen(words: list[str]) -> tuple[str, list[str]]:
-    """Return the command's name and its own words; `UsageError` where the first word names none.
+    """Return the command's name and the words after it.
 
-    Further stray words are the server's, which ignores them as the original does.
+    Raises `UsageError` if the first word is not a command. The server ignores further stray
+    words, as the original does.
     """
     if not words or words[0].startswith("-"):
         return "serve", words
@@ -86,20 +86,20 @@ def _unknown_command(word: str) -> UsageError:
 
 
 def _similar_command(word: str) -> str | None:
-    from difflib import get_close_matches  # noqa: PLC0415 (needed for mistakes only)
+    from difflib import get_close_matches  # noqa: PLC0415 (for mistakes only)
 
     return next(iter(get_close_matches(word.lower(), [*COMMANDS, "help"], 1, _CLOSE)), None)
 
 
 def _ignored_variables() -> list[LogLine]:
-    """Return what to say of variables that are not the user's flags."""
+    """Return a line about ignored environment variables, if there are any."""
     names = ", ".join(service_variables(os.environ))
     text = f"Ignored {names}: Kubernetes or Docker set them for a service named {PROGRAM}."
     return [LogLine.of(Level.INFO, text)] if names else []
 
 
 def help_text() -> str:
-    """Return what `--help` prints, in the original's form."""
+    """Return the text of `--help`, in the original's layout."""
     rows = [(flag.option, _described(flag)) for flag in FLAGS if flag.original]
     rows += [(flag.option, _described(flag)) for flag in FLAGS if not flag.original]
     rows += [("-v, --version", "Displays current version")]
@@ -172,7 +172,7 @@ def _serve_command() -> click.Command:
     )
     return _Command(
         "serve",
-        params=[*map(option, FLAGS), version],
+        params=[*map(FlagOption, FLAGS), version],
         callback=run,
         add_help_option=False,
         context_settings={"allow_extra_args": True},
@@ -203,4 +203,4 @@ COMMANDS: Mapping[str, Callable[[], click.Command]] = {
     "doctor": _doctor_command,
     "generate": _generate_command,
 }
-"""The commands by name; `serve` is the one that needs no naming."""
+"""The commands by name; `serve` is the default."""

@@ -1,4 +1,4 @@
-"""Paths as people type them: home folders, and letters of other encodings than UTF-8."""
+"""Expand paths from the command line; recognise locales that are not UTF-8."""
 
 import codecs
 import locale
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def expand_home(text: str) -> str:
-    """Return a text whose `~` or `~user` at its beginning is that user's home folder.
+    """Replace `~` or `~user` at the beginning by that home folder.
 
     As in a shell, the `~` of an unknown user stays.
     """
@@ -15,10 +15,10 @@ def expand_home(text: str) -> str:
 
 
 def expand(text: str) -> Path:
-    """Return the path that a flag's text names, with `~` and `~user` as home folders."""
+    """Return the path of a flag's text, with `~` and `~user` expanded."""
     return Path(expand_home(text))
 
 
 def locale_has_other_letters() -> bool:
-    """Whether the locale names files in another encoding than UTF-8, e.g. ISO-8859-1."""
+    """Whether the locale encodes file names in another encoding than UTF-8, e.g. ISO-8859-1."""
     return codecs.lookup(locale.getencoding()).name not in {"ascii", "utf-8"}

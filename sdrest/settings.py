@@ -3,97 +3,83 @@
 The command line, the environment variables, `--help` and the README's table derive from `FLAGS`.
 """
 
-import ipaddress
 import math
 import re
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from enum import StrEnum
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum, auto, unique
 from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
-
-from sdrest.paths import locale_has_other_letters
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a name, nothing is bound to it)
-"""The names by which this machine calls itself; the original's requests go to the last one."""
+"""Names of this machine on its loopback interface; the original prints the last one."""
+
+LOG_LEVELS = ("debug", "warning", "error")
 
 
-class Items(tuple[Any, ...]):
-    """The values of a flag that takes a list with commas, and may come more than once."""
+@unique
+class Kind(Enum):
+    """What the value of a flag is. `commands/options.py` has a click type for each kind."""
 
-    __slots__ = ()
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the values of a list with commas; `ValueError` where one is wrong."""
-        items = (item.strip() for item in text.split(","))
-        return cls(dict.fromkeys(cls.item(item) for item in items if item))
-
-    @staticmethod
-    def item(text: str) -> Any:
-        """Return one value; `ValueError` for a wrong one."""
-        raise NotImplementedError
-
-
-class Origins(Items):
-    """Origins of web pages, as browsers spell them: `https://example.org:8443`."""
-
-    __slots__ = ()
-
-    @staticmethod
-    def item(text: str) -> str:
-        """Return an origin."""
-        return _origin(text)
-
-
-class Networks(Items):
-    """IP addresses and networks: `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`."""
-
-    __slots__ = ()
-
-    @staticmethod
-    def item(text: str) -> Any:
-        """Return an `IPv4Network` or `IPv6Network`; an address is a network of one."""
-        return ipaddress.ip_network(text, strict=False)
+    BOOLEAN = auto()
+    INTEGER = auto()
+    NUMBER = auto()
+    DURATION = auto()
+    TEXT = auto()
+    PATH = auto()
+    SECRET = auto()
+    LOG_LEVEL = auto()
+    ORIGINS = auto()
+    NETWORKS = auto()
+    BASE_PATH = auto()
 
 
 class BasePath(str):
-    """The path under which a proxy serves the server: `/sd`, or nothing; ValueError else."""
+    """The path under which a proxy serves the server: `/sd`, or empty. Raises `ValueError`."""
 
     __slots__ = ()
 
-    _MOST: ClassVar = 200
+    _MAX_LENGTH: ClassVar = 200
     _PATH: ClassVar = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*/?")
 
     def __new__(cls, text: str) -> Self:
-        """Read a path; a slash at its end does not matter."""
-        if len(text) > cls._MOST or not cls._PATH.fullmatch(text):
-            raise ValueError("no path")
+        """Validate a path and remove a slash at its end."""
+        if len(text) > cls._MAX_LENGTH or not cls._PATH.fullmatch(text):
+            raise ValueError("not a path")
         return str.__new__(cls, text.removesuffix("/"))
 
 
-def _origin(text: str) -> str:
-    parts = urlsplit(text.lower())
-    if not (parts.scheme and parts.hostname) or f"{parts.scheme}://{parts.netloc}" != text.lower():
-        raise ValueError(text)
-    port = {"http": 80, "https": 443}.get(parts.scheme)
-    return text.lower().removesuffix(f":{port}") if parts.port == port else text.lower()
+class Duration(float):
+    """Seconds, from a number or a text such as `90`, `90s`, `5m` or `1h`. Raises `ValueError`."""
+
+    _UNITS: ClassVar = {"s": 1, "m": 60, "h": 3600}
+
+    def __new__(cls, value: float | str) -> Self:
+        """Parse a duration."""
+        unit = cls._UNITS.get(value[-1:], 0) if isinstance(value, str) else 0
+        seconds = float(value[:-1]) * unit if isinstance(value, str) and unit else float(value)
+        if not math.isfinite(seconds):
+            raise ValueError("not a duration")
+        return super().__new__(cls, seconds)
+
+    def __str__(self) -> str:
+        for unit in ("h", "m"):
+            count, rest = divmod(self, self._UNITS[unit])
+            if count > 0 and not rest:
+                return f"{count:g}{unit}"
+        return f"{float(self):g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag. `name` is the attribute of `Settings`; `kind` is the type of its value."""
+    """One flag. `name` is the attribute of `Settings`."""
 
     name: str
-    kind: type
+    kind: Kind
     default: Any
     help: str
     minimum: float | None
     maximum: float | None
     original: bool
-    secret: bool
-    path: bool
 
     @property
     def option(self) -> str:
@@ -107,132 +93,49 @@ class Flag:
 
     @property
     def default_text(self) -> str:
-        """Return the default as one would type it; empty where there is none to type."""
-        if self.kind is bool:
+        """Return the default as text on the command line; empty if there is no default."""
+        if self.kind is Kind.BOOLEAN:
             return str(self.default).lower()
-        if issubclass(self.kind, Items):
+        if isinstance(self.default, tuple):
             return ",".join(map(str, self.default))
-        return f"{self.default:g}" if self.kind is float else str(self.default)
-
-    @property
-    def wants(self) -> str:
-        """Return what a value should be, e.g. `a whole number from 0 to 65535`."""
-        if self.secret:
-            return "letters, digits and signs of ASCII, without spaces, and not empty"
-        if self.kind is str:
-            return "valid UTF-8" if self.default == "" else "valid UTF-8 and not empty"
-        if self.kind in _WANTS:
-            return _WANTS[self.kind]
-        number = "a whole number" if self.kind is int else "a number"
-        if self.maximum is None:
-            return f"{number} of at least {self.minimum}"
-        return f"{number} from {self.minimum} to {self.maximum}"
-
-    def parse(self, text: str) -> Any:
-        """Return the value that was typed as `text`; `ValueError` (a sentence) for a wrong one."""
-        value = self._value(text)
-        if value is None:
-            shown = "." if self.secret else f", not {text!r}."
-            raise ValueError(f"should be {self.wants}{shown}")
-        return value
-
-    def _value(self, text: str) -> Any:
-        """Return the value, or None where `text` is none; numbers have a minimum at least."""
-        if self.kind is bool:
-            return _BOOLEANS.get(text.lower())
-        try:
-            if not (self.path and locale_has_other_letters()):
-                text.encode()  # bytes of the command line that are no UTF-8 arrive as surrogates
-            read: Any = self.kind.read if issubclass(self.kind, Items) else self.kind
-            value = read(text)
-        except ValueError:
-            return None
-        if isinstance(value, Items):
-            return value
-        if self.secret:
-            usable = text and text.isascii() and text.isprintable() and " " not in text
-            return value if usable else None
-        if isinstance(value, str):
-            return value if value or self.default == "" else None
-        highest = sys.float_info.max if self.maximum is None else self.maximum
-        return value if self.minimum <= value <= highest else None
+        return f"{self.default:g}" if self.kind is Kind.NUMBER else str(self.default)
 
 
-class LogLevel(StrEnum):
-    """What is worth a line in the log: this and what is worse."""
-
-    DEBUG = "debug"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Duration(float):
-    """Seconds. Made of a number or of a text such as `90`, `90s`, `5m` or `1h`; ValueError else."""
-
-    _UNITS: ClassVar = {"s": 1, "m": 60, "h": 3600}
-
-    def __new__(cls, value: float | str) -> Self:
-        """Read a duration."""
-        unit = cls._UNITS.get(value[-1:], 0) if isinstance(value, str) else 0
-        seconds = float(value[:-1]) * unit if isinstance(value, str) and unit else float(value)
-        if not math.isfinite(seconds):
-            raise ValueError("no duration")
-        return super().__new__(cls, seconds)
-
-    def __str__(self) -> str:
-        for unit in ("h", "m"):
-            count, rest = divmod(self, self._UNITS[unit])
-            if count > 0 and not rest:
-                return f"{count:g}{unit}"
-        return f"{float(self):g}"
-
-
-_WANTS: Mapping[type, str] = {
-    bool: "true or false",
-    Duration: "seconds, or a time such as 90s, 5m or 1h; -1 is for ever",
-    LogLevel: f"one of {', '.join(LogLevel)}",
-    Origins: "origins such as https://example.org, with commas between",
-    Networks: "IP addresses or networks such as 127.0.0.1 or 10.0.0.0/8, with commas between",
-    BasePath: "a path such as /sd, of letters, digits and - . _ ~ between its slashes",
+_KINDS: Mapping[type, Kind] = {
+    bool: Kind.BOOLEAN,
+    int: Kind.INTEGER,
+    float: Kind.NUMBER,
+    str: Kind.TEXT,
+    Duration: Kind.DURATION,
+    BasePath: Kind.BASE_PATH,
 }
-
-_BOOLEANS = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
+"""The kinds that follow from the type of the default."""
 
 
 def _flag(
     default: Any,
     help_: str,
     *,
+    kind: Kind | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
     original: bool = False,
-    secret: bool = False,
-    path: bool = False,
 ) -> Any:
-    metadata: Mapping[str, Any] = {
-        "help": help_,
-        "minimum": minimum,
-        "maximum": maximum,
-        "original": original,
-        "secret": secret,
-        "path": path,
-    }
-    return field(default=default, metadata=metadata)
+    kind = kind or _KINDS[type(default)]
+    flag = Flag("", kind, default, help_, minimum, maximum, original=original)
+    return field(default=default, metadata={"flag": flag})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The values of the flags.
 
-    Paths are kept as typed, since their text is part of a job's id; `sdrest.paths.expand` makes
-    paths of them.
-    `given` holds the names of those that the user set, by flag or by environment.
+    Paths stay texts as typed, since a job's id contains them; `sdrest.paths.expand` makes a
+    `Path`. `given` has the names of the flags that the user set, on the command line or in the
+    environment.
     """
 
-    cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True, path=True)
+    cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True, kind=Kind.PATH)
     concurrency: int = _flag(
         1, "Number of concurrent image generation tasks", minimum=1, maximum=64, original=True
     )
@@ -246,11 +149,11 @@ class Settings:
         "./models/inpaint-image.ckpt",
         "Path to the inpaint image model checkpoint",
         original=True,
-        path=True,
+        kind=Kind.PATH,
     )
-    key: str = _flag("./key.pem", "Path to the SSL certificate key", original=True, path=True)
+    key: str = _flag("./key.pem", "Path to the SSL certificate key", original=True, kind=Kind.PATH)
     output: str = _flag(
-        "./output", "Directory to output generated images", original=True, path=True
+        "./output", "Directory to output generated images", original=True, kind=Kind.PATH
     )
     port: int = _flag(
         8888, "Port to serve the REST API (0: any free one)", minimum=0, maximum=65535,
@@ -260,28 +163,33 @@ class Settings:
         "./stable-diffusion",
         "Path to the Stable Diffusion repository",
         original=True,
-        path=True,
+        kind=Kind.PATH,
     )
     text_to_image_model: str = _flag(
         "./models/text-to-image.ckpt",
         "Path to the text-to-image model checkpoint",
         original=True,
-        path=True,
+        kind=Kind.PATH,
     )
     auth: bool = _flag(
         True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
     )
     cors_origin: tuple[str, ...] = _flag(
-        Origins(), "Origins of web pages that may use every route, e.g. https://example.org"
+        (),
+        "Origins of web pages that may use every route, e.g. https://example.org",
+        kind=Kind.ORIGINS,
     )
     base_path: str = _flag(
         BasePath(""), "Path under which a reverse proxy serves the server, e.g. /sd"
     )
     trusted_proxy: tuple[Any, ...] = _flag(
-        Networks(),
+        (),
         "Addresses of proxies whose X-Forwarded-Proto, -Host and -Prefix count, e.g. 127.0.0.1",
+        kind=Kind.NETWORKS,
     )
-    token: str = _flag("", "Token that clients have to send (Authorization: Bearer)", secret=True)
+    token: str = _flag(
+        "", "Token that clients have to send (Authorization: Bearer)", kind=Kind.SECRET
+    )
     host: str = _flag("127.0.0.1", "Address to listen on")
     keep_alive: float = _flag(
         Duration("5m"),
@@ -289,7 +197,9 @@ class Settings:
         "ever)",
         minimum=-1,
     )
-    log_level: str = _flag(LogLevel.WARNING, "What is logged on stderr: debug, warning or error")
+    log_level: str = _flag(
+        "warning", "What is logged on stderr: debug, warning or error", kind=Kind.LOG_LEVEL
+    )
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
     metadata: bool = _flag(
         True, "Whether images carry their prompt, parameters, seed and model in text chunks"
@@ -311,7 +221,7 @@ class Settings:
     python: str = _flag(
         "",
         "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",
-        path=True,
+        kind=Kind.PATH,
     )
     grace: float = _flag(5.0, "Seconds that running tasks get to finish in at a stop", minimum=0)
     keep_bytes: int = _flag(
@@ -327,17 +237,5 @@ class Settings:
 
 
 FLAGS: tuple[Flag, ...] = tuple(
-    Flag(
-        name=item.name,
-        kind=type(item.default),
-        default=item.default,
-        help=item.metadata["help"],
-        minimum=item.metadata["minimum"],
-        maximum=item.metadata["maximum"],
-        original=item.metadata["original"],
-        secret=item.metadata["secret"],
-        path=item.metadata["path"],
-    )
-    for item in fields(Settings)
-    if "help" in item.metadata
+    replace(item.metadata["flag"], name=item.name) for item in fields(Settings) if item.metadata
 )

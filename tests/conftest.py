@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS
+from sdrest.commands.certificate import self_signed
+from sdrest.commands.certificate.files import HOSTS
 from tests.fakes.running import Lifeline
 from tests.support.page import chromium
 from tests.support.server import Serve, starter

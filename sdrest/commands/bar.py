@@ -1,4 +1,4 @@
-"""A progress bar: one line drawn again and again on a terminal, else a plain line now and then."""
+"""Show progress: a bar that is redrawn on a terminal, else a plain line for every 25 %."""
 
 import time
 from types import TracebackType
@@ -19,16 +19,16 @@ _PLAIN_STEP = 25
 
 
 class Bar:
-    """The progress of one thing on stderr; leave the context when it is over.
+    """The progress of one thing on stderr, as a context manager.
 
-    What ends well leaves its bar on the terminal, what does not leaves none.
+    The bar stays on the terminal at the end; an exception removes it.
     """
 
     def __init__(self, terminal: Terminal, title: str) -> None:
         self._terminal = terminal
         self._title = title
         self._drawn_at = 0.0
-        self._told = -1
+        self._last_step = -1
         self._drawn = ""
 
     def __enter__(self) -> Self:
@@ -44,7 +44,7 @@ class Bar:
             self._terminal.draw(_ERASE if kind else "\n")
 
     def print(self, text: str) -> None:
-        """Write whole lines to stdout; on a terminal they stand above the bar."""
+        """Write whole lines to stdout; on a terminal, above the bar."""
         if not self._drawn:
             self._terminal.print(text)
             return
@@ -60,8 +60,8 @@ class Bar:
             self._draw(fraction, text)
             return
         step = int(fraction * 100) // _PLAIN_STEP
-        if step > self._told:
-            self._told = step
+        if step > self._last_step:
+            self._last_step = step
             line = LogLine.of(Level.INFO, f"{self._title} {fraction:4.0%} {text}".rstrip())
             self._terminal.complain(line)
 
@@ -69,7 +69,7 @@ class Bar:
         now = time.monotonic()
         if self._drawn and fraction < 1 and now - self._drawn_at < _INTERVAL:
             return
-        # A line that reached the last column would go on below, where no bar can be drawn again.
+        # A line that reaches the last column wraps, and \r cannot return to its first row.
         shown = drawing(self._title, fraction, text)[: self._terminal.columns - 1]
         self._drawn, self._drawn_at = f"\r{shown}{_ERASE_REST}", now
         self._terminal.draw(self._drawn)

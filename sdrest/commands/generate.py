@@ -1,4 +1,4 @@
-"""`sdrest generate`: one job without a server. Its options derive from the parameters."""
+"""`sdrest generate`: run one job without a server. Its options derive from the parameters."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.loop import on_stop_signal
-from sdrest.commands.options import Command, option, options, settings
+from sdrest.commands.options import Command, FlagOption, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
 from sdrest.engine.base import Finished, ImageReady, Progress, Started
@@ -36,9 +36,9 @@ def command() -> click.Command:
         "generate",
         params=[
             click.Argument(["prompt"], required=False),
-            option(output, "-o"),
+            FlagOption(output, "-o"),
             click.Option(["--image"], help="Picture to start from"),
-            click.Option(["--mask"], help="Picture whose white parts are painted anew"),
+            click.Option(["--mask"], help="Picture whose white parts are repainted"),
             *_parameters(),
             *options(_FLAGS),
         ],
@@ -49,7 +49,7 @@ def command() -> click.Command:
 
 
 def _parameters() -> list[click.Parameter]:
-    """Return an option for each parameter of any job type; values are judged by `validate`."""
+    """Return an option for each parameter of any job type; `validate` checks the values."""
     described: dict[str, list[str]] = {}
     for job_type in JobType:
         for name, info in picture_fields(job_type).items():
@@ -79,7 +79,7 @@ def _run(context: click.Context, /, **_: Any) -> int:
 
 
 def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
-    """Return what was typed, by the parameters' names; refuse what this type does not know."""
+    """Return the given values by parameter; raises `UsageError` for one of another job type."""
     known = picture_fields(job_type)
     names = {name: _option(name) for other in JobType for name in picture_fields(other)}
     given = {
@@ -103,14 +103,16 @@ def _validated(job_type: JobType, given: Mapping[str, Any]) -> Params:
         return validate(job_type, values)
     except InvalidRequestError as error:
         names = {alias: _option(name) for name, alias in aliases.items()} | {"prompt": "PROMPT"}
-        told = (f"{names.get(wrong.field, wrong.field)}: {wrong.message}" for wrong in error.fields)
-        raise UsageError(" ".join(told)) from error
+        messages = (
+            f"{names.get(wrong.field, wrong.field)}: {wrong.message}" for wrong in error.fields
+        )
+        raise UsageError(" ".join(messages)) from error
 
 
 async def _generate(
     terminal: Terminal, params: Params, given: Settings, files: Mapping[str, Path]
 ) -> int:
-    """Run the job; SIGTERM and the terminal's end stop it as Ctrl-C does."""
+    """Run the job until it ends or SIGINT, SIGTERM or SIGHUP stops it."""
     running = asyncio.current_task()
     if running:
         on_stop_signal(running.cancel)
@@ -129,7 +131,7 @@ async def _generate(
 
 
 def _interrupted(finished: Sequence[Path], total: int) -> str:
-    """Return what to say of a run that was interrupted after so many of its pictures."""
+    """Return the warning for an interrupted run with these finished pictures."""
     if not finished:
         return "Interrupted before a picture was finished."
     return f"Interrupted after {len(finished)} of {total} pictures: " + ", ".join(
@@ -144,7 +146,7 @@ async def _show(
     files: Mapping[str, Path],
     finished: list[Path],
 ) -> int:
-    """Run the job, show its progress, print the paths of its pictures and note them."""
+    """Run the job and show its progress; print its paths and add them to `finished`."""
     with Bar(terminal, "Pictures") as bar:
         async with aclosing(generate(params, given, files)) as events:
             async for event in events:

@@ -1,4 +1,4 @@
-"""Whether this machine has an NVIDIA GPU, asked without torch."""
+"""Detect an NVIDIA GPU without torch."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ _SECONDS = 10.0
 
 
 def has_nvidia_gpu(driver: Path = _DRIVER) -> bool:
-    """Whether the driver, in its folder or through nvidia-smi, lists a GPU."""
+    """Whether the driver's folder or nvidia-smi lists a GPU."""
     if any((driver / "gpus").glob("*")):
         return True
     programs = (shutil.which("nvidia-smi"), shutil.which(_WSL_PROGRAM))

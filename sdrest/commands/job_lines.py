@@ -1,4 +1,4 @@
-"""The log's lines on jobs: what the bus tells, in the original's words. Pure."""
+"""Turn job events into log lines, in the original's words. Pure."""
 
 import math
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _BAR_WIDTH = 10
 
 
 class JobLines:
-    """Events to lines. It remembers running jobs: images go from 0 to 100 %, no step twice."""
+    """Turns events into lines; images of a job go from 0 to 100 %, without repeated steps."""
 
     def __init__(self) -> None:
-        self._told: dict[JobKey, str] = {}
+        self._last_steps: dict[JobKey, str] = {}
 
     def of(self, event: JobEvent) -> Iterator[LogLine]:
-        """Yield the lines for an event; none where there is nothing new to tell."""
+        """Yield the lines for an event, if it has news."""
         job, position = event.snapshot.job, event.snapshot.position
         match event.change:
             case Change.QUEUED:
@@ -37,10 +37,10 @@ class JobLines:
             case Change.WAITING:
                 yield _line(job, f"Waiting: {event.snapshot.waiting}")
             case Change.REQUEUED:
-                self._told.pop(job.key, None)
+                self._last_steps.pop(job.key, None)
                 yield _line(job, "Interrupted, queued again...")
             case Change.FINISHED | Change.FILES_CHANGED:
-                self._told.pop(job.key, None)
+                self._last_steps.pop(job.key, None)
                 yield _end(job)
             case Change.DELETED | Change.DELETE_FAILED:
                 yield _deletion(job, event.change)
@@ -55,11 +55,11 @@ class JobLines:
             yield _line(job, text, Level.WARNING)
 
     def _steps(self, job: Job, *positions: Position) -> Iterator[LogLine]:
-        first = [] if job.key in self._told else [Position(1, 0.0)]
+        first = [] if job.key in self._last_steps else [Position(1, 0.0)]
         for position in (*first, *positions):
             step = progress(position, job.total_images)
-            if self._told.get(job.key) != step:
-                self._told[job.key] = step
+            if self._last_steps.get(job.key) != step:
+                self._last_steps[job.key] = step
                 yield _line(job, step)
 
 

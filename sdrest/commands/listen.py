@@ -1,4 +1,4 @@
-"""The sockets that the server listens on."""
+"""Open the sockets that the server listens on."""
 
 import errno
 import socket
@@ -11,8 +11,8 @@ _BACKLOG = 128
 def listen(host: str, port: int) -> list[socket.socket]:
     """Listen on every address of `host`; port 0 becomes one free port, the same on all.
 
-    Done before anything else is touched, so that a second server with the same port ends before
-    it meddles with the jobs of the first. `UsageError` where it cannot be done.
+    The server does this first, so that a second one with the same port ends before it touches the
+    jobs of the first. Raises `UsageError`.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -1,4 +1,4 @@
-"""What the terminal shows, as lines. Pure; wording and layout are the original's."""
+"""Log lines with levels and colours, in the original's layout. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -61,11 +61,11 @@ class LogLine:
 
     @classmethod
     def of(cls, level: Level, *pieces: str | Span) -> Self:
-        """Make a line of pieces that follow each other without a space."""
+        """Join pieces to a line, without spaces between them."""
         return cls(level, tuple(p if isinstance(p, Span) else Span(p) for p in pieces))
 
     def render(self, *, colours: bool) -> str:
-        """Return the line with its end; text from elsewhere cannot break it or steer a terminal."""
+        """Return the line with its newline, free of control characters."""
         return "".join(self._pieces(colours=colours)) + "\n"
 
     def _pieces(self, *, colours: bool) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _printable(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    r"""Return text whose bytes that are no UTF-8 (surrogates, in paths) are written as `\xfc`."""
+    r"""Write bytes that are not UTF-8 (surrogates, in paths) as `\xfc`."""
     return _UNDECODED.sub(lambda found: rf"\x{ord(found[0]) - 0xDC00:x}", text)
 
 
@@ -90,5 +90,5 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 def serving(url: str) -> LogLine:
-    """Return the line that scripts wait for."""
+    """Return the line that says where the server listens; scripts wait for it."""
     return LogLine.of(Level.SUCCESS, "Serving on ", Span(url, Colour.YELLOW))

@@ -1,4 +1,4 @@
-"""The event loop of a command: uvloop where it is installed, and the signals that stop it."""
+"""Choose the event loop of a command (uvloop if installed) and handle stop signals."""
 
 import asyncio
 import os
@@ -6,17 +6,17 @@ import signal
 from collections.abc import Callable
 
 SECOND_SIGNAL_SECONDS = 1.0
-"""A signal that comes within so many seconds of the first one belongs to the same stop.
+"""A signal within so many seconds of the first belongs to the same stop.
 
-systemd sends SIGTERM and SIGHUP at once (SendSIGHUP=), `timeout` and wrappers of commands pass on
-what the process has got from the terminal already.
+systemd sends SIGTERM and SIGHUP together (SendSIGHUP=); `timeout` and other wrappers repeat a
+signal that the terminal has already sent to the process.
 """
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the loop; None stands for asyncio's own."""
+    """Return a factory of event loops; None stands for asyncio's own."""
     try:
-        import uvloop  # noqa: PLC0415 (it is not to be had on every platform)
+        import uvloop  # noqa: PLC0415 (not available on every platform)
     except ImportError:
         return None
     return uvloop.new_event_loop
@@ -25,7 +25,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def on_stop_signal(stop: Callable[[], object]) -> None:
     """Call `stop` at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
 
-    Ending at once leaves no script behind: their hosts end when this process does.
+    No script outlives the process: the runners end when their pipe to it closes.
     """
     loop = asyncio.get_running_loop()
     first: float | None = None

@@ -1,4 +1,4 @@
-"""Other programs that commands run: none of them outlives the command, however that ends."""
+"""Run other programs, none of which outlives this process."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 _STDERR = 2
 
 _WATCH = "import os, sys; group = int(sys.stdin.readline()); sys.stdin.read(); os.killpg(group, 9)"
-"""Kills a process group at the end of the pipe on its stdin, which is also the end of its owner."""
+"""Kills a process group when the pipe on its stdin closes, at the latest with its owner's end."""
 
 
 def run(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None) -> int:
-    """Run a program whose own words go to stderr, and return its exit code.
+    """Run a program with its output on stderr; return its exit code.
 
-    If this process ends meanwhile, even by SIGKILL, the program and what it has started end too.
-    Raises OSError where it cannot be started.
+    If this process ends first, even by SIGKILL, the program and its children end too. Raises
+    OSError if it cannot start.
     """
     with _watcher() as pipe:
         process = subprocess.Popen(  # noqa: S603 (git and the environment's own Python)
@@ -40,13 +40,13 @@ def run(command: Sequence[str | Path], *, environment: Mapping[str, str] | None 
 
 @contextlib.contextmanager
 def _watcher() -> Iterator[int]:
-    """Yield the pipe of a watcher, which takes the group that it shall kill at the pipe's end."""
+    """Yield the pipe to a watcher; it reads the number of the group to kill."""
     watcher = subprocess.Popen(  # noqa: S603 (this very Python)
         [sys.executable, "-ISc", _WATCH],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a Ctrl-C is for its owner
+        start_new_session=True,  # Ctrl-C goes to its owner only
     )
     with watcher:
         try:
@@ -56,7 +56,7 @@ def _watcher() -> Iterator[int]:
 
 
 def output_of(command: Sequence[str | Path], *, seconds: float) -> str | None:
-    """Return what a program prints; None where it fails or takes too long."""
+    """Return what a program prints; None if it fails or takes too long."""
     try:
         done = subprocess.run(  # noqa: S603 (the environment's own Python, mkcert)
             command,

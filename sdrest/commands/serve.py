@@ -1,4 +1,4 @@
-"""`sdrest serve`: the server from its first line to its last."""
+"""`sdrest serve`: start the server, log its jobs, and stop it at a signal."""
 
 import asyncio
 import logging
@@ -10,9 +10,8 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from sdrest.commands import certificate
-from sdrest.commands.browser_note import browser_note
-from sdrest.commands.certificate_renewal import Renewal
+from sdrest.commands.certificate.files import context, provide
+from sdrest.commands.certificate.renewal import Renewal
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
@@ -23,7 +22,7 @@ from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
-from sdrest.settings import FLAGS, Settings
+from sdrest.settings import FLAGS, Kind, Settings
 from sdrest.web.app import create_app
 from sdrest.web.keys import FOLDERS, QUEUE
 from sdrest.web.requests.access import require_lock
@@ -33,7 +32,7 @@ from sdrest.web.server import Runner
 from sdrest.web.tls import ServerContext
 
 _STOP_SECONDS = 3.0
-"""How long answers under way may take when the server stops."""
+"""Seconds for responses in progress when the server stops."""
 
 _ORIGINAL_HOST = "0.0.0.0"  # noqa: S104 (printed; the server listens on --host)
 
@@ -43,13 +42,13 @@ _EXAMPLE_PROMPT = "a red house and a white boat on a lake at sunset, snowy mount
 
 
 def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> int:
-    """Serve until a signal ends it; return the exit status.
+    """Serve until a signal; return the exit status.
 
-    `notes` are said once the server is up. Raises `UsageError` where it cannot start like this.
+    `notes` are logged after the first line. Raises `UsageError` if the server cannot start.
     """
     for flag in FLAGS:
-        if flag.secret:
-            os.environ.pop(flag.variable, None)  # scripts shall not inherit it
+        if flag.kind is Kind.SECRET:
+            os.environ.pop(flag.variable, None)  # keep it from the scripts
     logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
     logging.getLogger("sdrest").setLevel(settings.log_level.upper())
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -66,7 +65,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
     tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
     bus = Bus()
-    early: list[JobEvent] = []  # jobs of a former life may start before the first line is out
+    early: list[JobEvent] = []  # jobs of the previous run may start before the first line
     unsubscribe = bus.subscribe(early.append)
     app = create_app(settings, bus=bus)
     runner = Runner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
@@ -81,7 +80,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
             log(event)
         bus.subscribe(log)
         await _watched(renewal, terminal, stop)
-        await app[QUEUE].stop(grace=settings.grace)  # the routes answer meanwhile
+        await app[QUEUE].stop(grace=settings.grace)  # the routes still answer
     finally:
         await runner.cleanup()
         for opened in sockets:
@@ -89,7 +88,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    """Return what the first signal sets."""
+    """Return an event that the first stop signal sets."""
     stop = asyncio.Event()
 
     def handle() -> None:
@@ -101,7 +100,7 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
 
 def _check_given_paths(settings: Settings) -> None:
-    """Refuse what the user named and is not there; missing defaults are only warned about."""
+    """Raise `UsageError` if a given path does not exist; missing defaults are only warned about."""
     if "repository" in settings.given and not expand(settings.repository).is_dir():
         raise UsageError(f"There is no folder {settings.repository} (--repository).")
     if settings.python and shutil.which(expand_home(settings.python)) is None:
@@ -111,17 +110,15 @@ def _check_given_paths(settings: Settings) -> None:
 def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
         return None, None
-    pair, said = certificate.provide(settings)
-    context = certificate.context(pair)
-    tls = ServerContext(context)
+    pair, lines = provide(settings)
+    tls = ServerContext(context(pair))
     renewal = Renewal(settings, pair, tls)
-    warning = browser_note(pair.cert, context)
-    notes += [*said, *([LogLine.of(Level.INFO, warning)] if warning else []), *renewal.problems()]
+    notes += [*lines, *renewal.browser_note(), *renewal.problems()]
     return tls, renewal
 
 
 async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Event) -> None:
-    """Wait for the stop; meanwhile take renewed certificates."""
+    """Wait for `stop`; meanwhile load renewed certificates."""
     if renewal is None:
         await stop.wait()
         return
@@ -135,9 +132,10 @@ async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Ev
 
 
 def _url(settings: Settings, port: int) -> str:
-    """Return the address to print; the original's for the default host.
+    """Return the address to print.
 
-    Scripts wait for its line, and 0.0.0.0 reaches loopback on Linux and macOS.
+    For the default host it is the original's, since scripts wait for that line; 0.0.0.0 reaches
+    loopback on Linux and macOS.
     """
     scheme = "http" if settings.plain_http else "https"
     host = settings.host if "host" in settings.given else _ORIGINAL_HOST
@@ -176,7 +174,7 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
 
 
 def _curl(settings: Settings, url: str) -> str:
-    """Return a request to paste. It names the variable of the token, which nobody else may see."""
+    """Return a curl command to paste. It contains the token's variable, not the token."""
     trust = [] if settings.plain_http else ["--cacert", expand_home(settings.cert)]
     form = ["--form", f"prompt={_EXAMPLE_PROMPT}"]
     words = shlex.join(["curl", *trust, f"{url}text-to-image", *form, "--location"])
@@ -184,10 +182,9 @@ def _curl(settings: Settings, url: str) -> str:
 
 
 def _log(terminal: Terminal, folders: Folders) -> Callable[[JobEvent], None]:
-    """Return a listener that writes what happens to jobs.
+    """Return a listener that logs job events.
 
-    On a terminal it says where the pictures of a job are. Programs that read a pipe get the
-    original's lines alone.
+    On a terminal it adds where the pictures are; a pipe gets only the original's lines.
     """
     lines = JobLines()
 

@@ -1,6 +1,6 @@
-"""What Stable Diffusion takes of network, disk and memory: each figure stands here once.
+"""How much network, disk and memory Stable Diffusion needs.
 
-`sdrest setup --dry-run`, `sdrest doctor` and the README tell these figures. They were measured with
+`sdrest setup --dry-run`, `sdrest doctor` and the README use these figures. They were measured with
 the published models and the pinned packages (fp32, CPU, 512x512 pixels at most).
 """
 
@@ -15,9 +15,9 @@ GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a part of the set-up takes, in bytes: `download`ed, kept on `disk`, and `passing`.
+    """What a part of the set-up needs, in bytes.
 
-    `passing` is room on the disk that is needed besides until the part is complete.
+    `disk` is for good; `passing` is needed in addition until the part is complete.
     """
 
     download: int = 0
@@ -25,7 +25,7 @@ class Size:
     passing: int = 0
 
     def __add__(self, other: Size) -> Size:
-        """Return what both take, one after the other."""
+        """Return what both need, one after the other."""
         return Size(
             self.download + other.download,
             self.disk + other.disk,
@@ -39,7 +39,7 @@ CPU_PACKAGES = Size(download=3 * 10**8, disk=14 * 10**8, passing=3 * 10**8)
 CUDA_PACKAGES = Size(download=42 * 10**8, disk=77 * 10**8, passing=42 * 10**8)
 TEXT_TO_IMAGE = Size(download=4_265_380_512, disk=4_265_380_512)
 INPAINT = Size(download=33 * 10**8, disk=33 * 10**8, passing=33 * 10**8)
-"""It comes as a zip archive, which is there together with the file that is unpacked from it."""
+"""A zip archive; it and the unpacked file exist at the same time."""
 
 TEXT_ENCODER = Size(download=171 * 10**7, disk=171 * 10**7)
 SAFETY_CHECKER = Size(download=122 * 10**7, disk=122 * 10**7)
@@ -52,21 +52,21 @@ PARTS: Mapping[str, tuple[Size, Size]] = {
     "Text encoder": (TEXT_ENCODER,) * 2,
     "Safety checker": (SAFETY_CHECKER,) * 2,
 }
-"""What each part takes without and with the packages for NVIDIA GPUs, in the order of the steps."""
+"""Sizes without and with the packages for NVIDIA GPUs, in the order of the steps."""
 
 TEXT_TO_IMAGE_MEMORY = round(10.6 * GIB)
 INPAINT_MEMORY = 8 * GIB
 BOTH_MEMORY = round(12.4 * GIB)
-"""The most memory of a process that holds one model, or both, while it loads the last one."""
+"""Peak memory of a process with one model, or both, while it loads the last one."""
 
 
 def total(*, cuda: bool) -> Size:
-    """Return what the whole set-up takes."""
+    """Return what the whole set-up needs."""
     return sum((sizes[cuda] for sizes in PARTS.values()), start=Size())
 
 
 def memory(*, text_to_image: bool, inpaint: bool, max_models: int) -> int:
-    """Return the most memory in bytes of a process that serves these models, keeping so many."""
+    """Return the peak memory in bytes of a process that keeps `max_models` of these models."""
     if text_to_image and inpaint and max_models > 1:
         return BOTH_MEMORY
     return TEXT_TO_IMAGE_MEMORY if text_to_image else INPAINT_MEMORY

@@ -1,7 +1,7 @@
-"""The terminal: lines on stdout and stderr that never hold up or end the server.
+"""Write lines to stdout and stderr without ever blocking the caller.
 
-A reader that went away, a full pipe or a stopped terminal costs log lines and nothing else: each
-stream is written by a thread of its own from a bounded backlog.
+A closed or full pipe or a stopped terminal costs log lines only: a thread for each stream writes
+from a bounded backlog.
 """
 
 import logging
@@ -16,25 +16,25 @@ from typing import Self
 from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine
 
 _BACKLOG = 10_000
-"""Lines that wait for a slow reader; further ones are dropped."""
+"""Lines that may wait for a slow reader; more are dropped."""
 
 _GATHER = 0.01
-"""Seconds between two writes of a stream: what comes meanwhile is written at once."""
+"""Seconds between two writes to a pipe; one write takes all lines that wait."""
 
 _LAST_WORDS = 1.0
-"""Seconds that a slow reader has for the last lines when the program ends."""
+"""Seconds to wait for a slow reader at the end of the program."""
 
 _COLUMNS = 80
-_NO_NEWS = frozenset({("asyncio", "SSL connection is closed")})
-"""What is said of each piece that is still written to a client that has left."""
+_IGNORED_LOGS = frozenset({("asyncio", "SSL connection is closed")})
+"""Logger and message: asyncio logs this for each write to a disconnected client."""
 
 _LEVELS = ((logging.ERROR, Level.ERROR), (logging.WARNING, Level.WARNING))
 
 
 def open_missing_streams() -> None:
-    """Open the null device in place of stdin, stdout and stderr where they are closed.
+    """Open the null device in place of a closed stdin, stdout or stderr.
 
-    Otherwise the next file opened would take their numbers, and log lines would go into it.
+    Otherwise the next opened file would take its number and receive log lines.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # noqa: PLR2004 (stderr)
         os.set_inheritable(descriptor, True)  # for the scripts, too
@@ -42,10 +42,7 @@ def open_missing_streams() -> None:
 
 
 class Stream:
-    """A file descriptor that takes text in UTF-8, whatever the locale. Calls return at once.
-
-    `is_terminal` tells whether a person may look at it.
-    """
+    """Writes text to a file descriptor in UTF-8, whatever the locale, without blocking."""
 
     def __init__(self, descriptor: int) -> None:
         self.is_terminal = os.isatty(descriptor)
@@ -60,7 +57,7 @@ class Stream:
         self._thread: threading.Thread | None = None
 
     def write(self, text: str) -> None:
-        """Write whole lines; drop them where too many wait already."""
+        """Queue whole lines; drop them if the backlog is full."""
         with self._changed:
             if len(self._waiting) >= _BACKLOG:
                 self._dropped += 1
@@ -78,7 +75,7 @@ class Stream:
                 self._changed.notify()
 
     def flush(self) -> None:
-        """Wait until what was written so far is out, but not for long."""
+        """Wait until the backlog is written, for a second at most."""
         with self._changed:
             self._hurrying = True
             self._changed.notify_all()
@@ -86,7 +83,7 @@ class Stream:
             self._hurrying = False
 
     def close(self) -> None:
-        """Wait until all is written, but not for long."""
+        """Wait until the backlog is written, for a second at most, and stop."""
         with self._changed:
             self._closing = self._hurrying = True
             self._changed.notify_all()
@@ -108,7 +105,7 @@ class Stream:
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
-                if not self.is_terminal:  # there, both streams' lines shall keep their order
+                if not self.is_terminal:  # on a terminal, both streams' lines keep their order
                     self._changed.wait_for(lambda: self._hurrying, _GATHER)
 
     def _write(self, data: bytes) -> None:
@@ -117,12 +114,12 @@ class Stream:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:  # another program made the shared terminal non-blocking
                 select.select([], [self._descriptor], [])
-            except OSError:  # nobody reads any more
+            except OSError:  # the reader has gone
                 return
 
 
 def _encoded(text: str) -> bytes:
-    """Return text in UTF-8; bytes of paths that are no UTF-8 come out as they are."""
+    """Encode as UTF-8; invalid bytes of paths stay as they are."""
     try:
         return text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -130,7 +127,7 @@ def _encoded(text: str) -> bytes:
 
 
 class Terminal:
-    """Where the program speaks: what it says on stdout, what is wrong on stderr."""
+    """Writes log lines: results to stdout, problems to stderr."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._out = Stream(1)
@@ -165,17 +162,17 @@ class Terminal:
 
     @property
     def is_watched(self) -> bool:
-        """Whether stdout is a terminal, so that a person and no program reads it."""
+        """Whether stdout is a terminal, read by a person and not by a program."""
         return self._out.is_terminal
 
     @property
     def draws(self) -> bool:
-        """Whether stderr is a terminal on which a line can be drawn again."""
+        """Whether stderr is a terminal that can redraw a line."""
         return self._capable and self._err.is_terminal
 
     @property
     def columns(self) -> int:
-        """How wide stderr's terminal is, in characters; 80 where it does not say."""
+        """Width of stderr's terminal in characters; 80 if unknown."""
         try:
             return os.get_terminal_size(2).columns or _COLUMNS
         except OSError:
@@ -186,26 +183,26 @@ class Terminal:
         self._err.write(text)
 
     def flush(self) -> None:
-        """Wait until all is written, so that another program can write to the same place."""
+        """Wait until the backlogs are written, before another program writes to the terminal."""
         self._out.flush()
         self._err.flush()
 
     def clear(self) -> None:
-        """Clear what the terminal shows; what scrolled out of sight stays."""
+        """Clear the visible part of the terminal, not its scrollback."""
         if self._capable and self._out.is_terminal:
             self._out.write(CLEAR_VIEWPORT)
 
 
 class LogHandler(logging.Handler):
-    """Puts what libraries log on stderr, as lines of ours, with the traceback of an exception."""
+    """Writes Python's log records to stderr as log lines, with tracebacks."""
 
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, unless it says that a client has left: they do."""
-        if (record.name, record.msg) in _NO_NEWS:
+        """Write a record, unless it only says that a client has disconnected."""
+        if (record.name, record.msg) in _IGNORED_LOGS:
             return
         worst = next((level for least, level in _LEVELS if record.levelno >= least), Level.INFO)
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""

@@ -1,7 +1,7 @@
-"""UTF-8 for paths, arguments and the programs that are run, whatever the locale.
+"""Use UTF-8 for paths, arguments and child processes, whatever the locale.
 
-Without it a locale such as de_DE.ISO-8859-1 reads UTF-8 in paths and prompts as other letters,
-and prompts that the locale has no letters for reach no script.
+Otherwise Python decodes UTF-8 paths and prompts wrongly in a locale such as de_DE.ISO-8859-1, and
+cannot pass a prompt with other characters to a script.
 """
 
 import contextlib
@@ -14,22 +14,22 @@ _VARIABLE = b"PYTHONUTF8"
 
 
 def restart_in_utf8_mode() -> None:
-    """Replace this process by the same one in Python's UTF-8 mode, unless its paths are UTF-8.
+    """Restart this process in Python's UTF-8 mode, unless its paths are UTF-8 already.
 
-    The process keeps its number, its streams and its arguments, byte for byte. Python itself
-    switches to this mode in the locales C and POSIX, and from 3.15 on everywhere.
+    Its pid, streams and arguments stay the same. Python itself uses this mode in the locales C
+    and POSIX, and from 3.15 on everywhere.
     """
     if sys.getfilesystemencoding() == "utf-8" or os.environb.get(_VARIABLE) == b"1":
         return
     command = [os.fsencode(sys.executable), b"-X", b"utf8", *_arguments()]
-    with contextlib.suppress(OSError):  # then paths in the locale's letters have to do
+    with contextlib.suppress(OSError):  # go on with paths in the locale's encoding
         os.execve(command[0], command, os.environb | {_VARIABLE: b"1"})  # noqa: S606 (this very Python)
 
 
 def _arguments() -> list[bytes]:
-    """Return the arguments behind the program's name as they came.
+    """Return the arguments after the program's name as bytes.
 
-    Python has decoded them, which cannot be undone in every encoding (EUC-JP, for one).
+    Python's decoding of them cannot be undone in every encoding, e.g. not in EUC-JP.
     """
     try:
         return Path("/proc/self/cmdline").read_bytes().split(b"\0")[1:-1]
@@ -38,10 +38,7 @@ def _arguments() -> list[bytes]:
 
 
 def decoded(argument: str) -> str:
-    """Return an argument as text: bytes that are no UTF-8 are read in the locale's encoding.
-
-    What that cannot read either stays as it is.
-    """
+    """Decode an argument that is not UTF-8 in the locale's encoding, if that is possible."""
     try:
         argument.encode()
     except UnicodeEncodeError:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sdrest.commands import self_signed
+from sdrest.commands.certificate import self_signed
 from tests.support.screen import Screen
 from tests.support.server import PATIENCE, Serve, environment
 

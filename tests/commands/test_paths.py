@@ -12,7 +12,7 @@ from PIL import Image
 
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, TEXT_TO_IMAGE_CHECKPOINT
 from sdrest.paths import expand, expand_home
-from sdrest.settings import FLAGS
+from sdrest.settings import FLAGS, Kind
 from sdrest.web.dialects.original_ids import job_id
 from tests.fakes.running import FORK
 from tests.support.server import PATIENCE, Serve, environment
@@ -64,7 +64,7 @@ def typed(*, without: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_every_flag_that_names_a_path_is_among_them() -> None:
-    assert {flag.name for flag in FLAGS if flag.path} == FILES.keys()
+    assert {flag.name for flag in FLAGS if flag.kind is Kind.PATH} == FILES.keys()
 
 
 @pytest.mark.parametrize("from_environment", [False, True])

@@ -103,6 +103,8 @@ def test_a_reader_that_does_not_read_holds_nothing_up() -> None:
         os.set_blocking(reader, False)
         while (text := drained(reader)) and "not written in time" not in text:
             stream.write("more\n")
+        os.close(reader)  # ends the writer's thread, before a later test reuses its descriptor
+        stream.close()
 
 
 def read_some(descriptor: int) -> str:

@@ -327,7 +327,7 @@ def test_generate_takes_the_next_name_without_hard_links(shim: Shim, tmp_path: P
 
 def test_a_certificate_is_made_without_chmod(shim: Shim, tmp_path: Path) -> None:
     program = (
-        "from sdrest.commands.certificate import provide\n"
+        "from sdrest.commands.certificate.files import provide\n"
         "from sdrest.settings import Settings\n"
         "provide(Settings())\n"
     )

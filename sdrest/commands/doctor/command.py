@@ -1,4 +1,4 @@
-"""The command `sdrest doctor`: runs the checks and tells what they found."""
+"""`sdrest doctor`: run the checks and print their findings."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
 from sdrest.commands.log_lines import Level, LogLine, readable
-from sdrest.commands.options import option, settings
+from sdrest.commands.options import FlagOption, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.local.repository import locate
 from sdrest.settings import FLAGS, Settings
@@ -23,7 +23,7 @@ _LEVELS = {
 
 
 def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Check, ...]:
-    """Return the checks of what these flags name."""
+    """Return the checks for these flags, in the order of the report."""
     repository = locate(given)
     engine = (
         EngineChecks(repository)
@@ -56,11 +56,11 @@ def command() -> click.Command:
     return click.Command(
         "doctor",
         params=[
-            *map(option, FLAGS),
+            *map(FlagOption, FLAGS),
             click.Option(["--json", "as_json"], is_flag=True, help="Print JSON"),
         ],
         callback=_run,
-        help="Check what the server needs, and tell what is wrong and how to mend it.\n\n"
+        help="Check what the server needs; say what is wrong and how to repair it.\n\n"
         "Takes the server's flags. Exit status 1 where a check fails.",
     )
 

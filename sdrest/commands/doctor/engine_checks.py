@@ -1,4 +1,4 @@
-"""Checks of what runs the jobs: the repository, its Python, scripts and models."""
+"""Check what runs the jobs: the repository, its Python, scripts and models."""
 
 import hashlib
 import importlib.resources
@@ -43,7 +43,7 @@ _CONFIGS = {
     JobType.TEXT_TO_IMAGE: "configs/stable-diffusion/v1-inference.yaml",
     JobType.INPAINT_IMAGE: str(INPAINT_CONFIG),
 }
-"""Where the scripts find how the networks are built, below the repository."""
+"""Configurations of the networks, relative to the repository."""
 
 PROBE_SECONDS = 120.0
 _SETUP = "Run `sdrest setup`."
@@ -51,25 +51,25 @@ _SETUP = "Run `sdrest setup`."
 
 @dataclass(frozen=True)
 class EngineChecks:
-    """Checks of `repository`. Its Python is started once, for `probe_seconds` at most."""
+    """Checks of `repository`. Its Python runs for `probe_seconds` at most."""
 
     repository: Repository
     probe_seconds: float = PROBE_SECONDS
 
     def repository_there(self) -> Iterator[Finding]:
-        """Whether there is a repository, and which."""
+        """Whether the repository exists."""
         if self.repository.bundled:
             yield warning("There is no fork: the bundled engine draws simple scenes.", _SETUP)
             return
-        wrong = list(self._told(FailureCode.REPOSITORY_MISSING))
+        wrong = list(self._start_problems(FailureCode.REPOSITORY_MISSING))
         yield from wrong or [ok(f"{self.repository.root} is there.")]
 
     def scripts(self) -> Iterator[Finding]:
-        """Whether the scripts are there, and those that were published."""
+        """Whether the scripts exist, and whether they are the published ones."""
         if not self.repository.root.is_dir():
             yield failure("There is no repository that could hold them.", _SETUP)
             return
-        yield from self._told(FailureCode.SCRIPT_MISSING)
+        yield from self._start_problems(FailureCode.SCRIPT_MISSING)
         if self.repository.bundled:
             yield ok("The bundled ones are used.")
             return
@@ -77,7 +77,7 @@ class EngineChecks:
         for name, known in json.loads(data.read_text("utf-8")).items():
             path = self.repository.root / name
             if not path.is_file():
-                continue  # told above
+                continue  # reported above
             yield from self._lacking_config(name)
             if hashlib.sha256(path.read_bytes()).hexdigest() == known:
                 yield ok(f"{name} is as published.")
@@ -88,8 +88,8 @@ class EngineChecks:
                 )
 
     def _lacking_config(self, name: str) -> Iterator[Finding]:
-        """Yield a failure where a script names a configuration that is not there."""
-        config = TEXT_TO_IMAGE_CONFIG  # that of inpaint.py is looked for with the scripts
+        """Yield a failure if a script names a configuration that does not exist."""
+        config = TEXT_TO_IMAGE_CONFIG  # `scripts` checks that of inpaint.py
         named = config.encode() in (self.repository.root / name).read_bytes()
         if named and not (self.repository.root / config).is_file():
             yield failure(
@@ -99,7 +99,7 @@ class EngineChecks:
 
     def python(self) -> Iterator[Finding]:
         """Whether the Python that runs the scripts starts."""
-        wrong = list(self._told(FailureCode.PYTHON_MISSING))
+        wrong = list(self._start_problems(FailureCode.PYTHON_MISSING))
         yield from wrong
         if wrong:
             return
@@ -124,7 +124,7 @@ class EngineChecks:
             yield ok(f"{len(self._probe['modules'])} modules can be imported.")
 
     def device(self) -> Iterator[Finding]:
-        """Whether torch sees a GPU."""
+        """Whether torch can use a GPU."""
         if self.repository.bundled:
             yield ok("The bundled engine needs none.")
         elif not isinstance(self._probe, dict) or "torch" not in self._probe:
@@ -144,17 +144,17 @@ class EngineChecks:
             )
 
     def checkpoints(self) -> Iterator[Finding]:
-        """Whether both checkpoints are there, and hold the weights that the scripts need."""
+        """Whether both checkpoints exist and contain the weights that the scripts need."""
         wrong = [
-            *self._told(FailureCode.MODEL_MISSING),
-            *self._told(FailureCode.MODEL_INVALID),
+            *self._start_problems(FailureCode.MODEL_MISSING),
+            *self._start_problems(FailureCode.MODEL_INVALID),
         ]
         if not (wrong or self.repository.bundled):
             wrong = list(self._unusable())
-        yield from wrong or [ok("Both checkpoints look right; only loading them tells all.")]
+        yield from wrong or [ok("Both checkpoints look right; only loading them proves it.")]
 
     def _unusable(self) -> Iterator[Finding]:
-        """Yield what is wrong with the weights of the checkpoints."""
+        """Yield failures about the weights in the checkpoints."""
         networks = self._networks if isinstance(self._networks, dict) else {}
         for job_type, config in _CONFIGS.items():
             needed = [
@@ -167,11 +167,11 @@ class EngineChecks:
 
     @cached_property
     def _networks(self) -> dict[str, Any] | str:
-        """The weights that the networks of the configurations need, or why they are not known."""
+        """The weights that the configured networks need, or why they are unknown."""
         return self._run("network_program.py", weights.__file__, *_CONFIGS.values())
 
     def hub_models(self) -> Iterator[Finding]:
-        """Whether the models that the fork loads by name are here."""
+        """Whether the models that the fork loads by name are on this machine."""
         if self.repository.bundled:
             yield ok("The bundled engine needs none.")
             return
@@ -188,8 +188,8 @@ class EngineChecks:
                     _SETUP,
                 )
 
-    def _told(self, code: FailureCode) -> Iterator[Finding]:
-        """Yield what the server would warn about at its start."""
+    def _start_problems(self, code: FailureCode) -> Iterator[Finding]:
+        """Yield the failures with this code that the server reports at its start."""
         for problem in every_problem(self.repository):
             if problem.code is code:
                 yield failure(problem.local_message)
@@ -201,13 +201,13 @@ class EngineChecks:
 
     @cached_property
     def _probe(self) -> dict[str, Any] | str:
-        """What the Python tells of itself, or why it cannot."""
+        """Version, modules and devices of the repository's Python, or why they are unknown."""
         return self._run(
             "probe_program.py", *(BUNDLED_MODULES if self.repository.bundled else MODULES)
         )
 
     def _run(self, name: str, *arguments: str) -> dict[str, Any] | str:
-        """Run a program of this folder in the repository's Python; return what it tells."""
+        """Run a program of this folder in the repository's Python; return its JSON or an error."""
         with importlib.resources.as_file(
             importlib.resources.files("sdrest.commands.doctor") / name
         ) as program:
@@ -220,7 +220,7 @@ class EngineChecks:
 
 
 def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
-    """Return what is wrong with a checkpoint, as the job would say; None where nothing is known."""
+    """Return what is wrong with a checkpoint, in a job's words; None if nothing is known."""
     contents = read(path)
     if contents is None:
         return None
@@ -247,7 +247,7 @@ def _ask(
             check=True,
             timeout=seconds,
         )
-        told = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         return f"it did not answer within {seconds:g} seconds."
     except subprocess.CalledProcessError as error:
@@ -256,5 +256,5 @@ def _ask(
     except OSError as error:
         return f"{error.strerror}."
     except ValueError:
-        told = None
-    return told if isinstance(told, dict) else "it is no Python."
+        answer = None
+    return answer if isinstance(answer, dict) else "it is not Python."

@@ -1,4 +1,4 @@
-"""Checks of the output folder's file system: what it cannot do, and what follows."""
+"""Check what the output folder's file system supports."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _ANOTHER = "Choose an --output on a local disk of this machine."
 
 
 def filesystem_findings(folder: Path) -> Iterator[Finding]:
-    """Try in an existing folder what the server needs; what is written there is removed."""
+    """Try what the server needs in an existing folder; remove the files of the trial."""
     if not os.access(folder, os.W_OK | os.X_OK):
         yield warning(f"{folder} cannot be written, so its file system was not tried.", _ANOTHER)
         return

@@ -1,4 +1,4 @@
-"""What a check finds. Pure."""
+"""Findings of checks. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check found: what is so, and the remedy where something is wrong."""
+    """One result of a check: a message, and a remedy if something is wrong."""
 
     verdict: Verdict
     message: str
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named check. `findings` yields one finding at least, and may raise OSError."""
+    """A named check. `findings` yields at least one finding and may raise OSError."""
 
     name: str
     findings: Callable[[], Iterator[Finding]]
@@ -45,17 +45,17 @@ def ok(message: str) -> Finding:
 
 
 def warning(message: str, remedy: str) -> Finding:
-    """Return a finding with which jobs work, but something is not as it should be."""
+    """Return a finding that does not prevent jobs."""
     return Finding(Verdict.WARNING, message, remedy)
 
 
 def failure(message: str, remedy: str = "") -> Finding:
-    """Return a finding with which the server or jobs fail."""
+    """Return a finding that makes the server or jobs fail."""
     return Finding(Verdict.FAILURE, message, remedy)
 
 
 def results(check: Check) -> Iterator[Result]:
-    """Yield what a check finds; one that cannot look is a failure itself."""
+    """Yield the findings of a check; an OSError becomes a failure."""
     try:
         for finding in check.findings():
             yield Result(check.name, finding)

@@ -1,4 +1,4 @@
-"""Checks of the machine and of the server's own things: memory, disk, port, certificate, output."""
+"""Check the machine and the server's files: memory, disk, port, certificate, output."""
 
 import os
 import re
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sdrest.commands.certificate import Pair, context
-from sdrest.commands.certificate_check import Certificate, Problem, handshake, problems, read
+from sdrest.commands.certificate.check import Certificate, Problem, handshake, problems, read
+from sdrest.commands.certificate.files import Pair, context
 from sdrest.commands.doctor.filesystem_checks import filesystem_findings
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.listen import listen
+from sdrest.commands.programs import output_of
 from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
 from sdrest.jobs.database import inspect
@@ -26,7 +27,7 @@ from sdrest.settings import Settings
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)>=(?P<floor>[0-9.]+)(?!.*extra)")
 SCARCE_DISK, NO_DISK = 2**30, 50 * 2**20
-"""Free bytes of the output's disk below which there is a warning, a failure."""
+"""Free bytes of the output's disk below which there is a warning or a failure."""
 
 _NEW_ONE = "Delete cert.pem and key.pem and start the server: it makes new ones."
 _SECONDS = 10
@@ -34,12 +35,12 @@ _SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class MachineChecks:
-    """Checks of what the flags in `settings` name."""
+    """Checks of what `settings` name."""
 
     settings: Settings
 
     def server_python(self) -> Iterator[Finding]:
-        """Whether the server's Python has what the server imports, in versions with fixes."""
+        """Whether the server's Python has the required packages in the required versions."""
         version = ".".join(map(str, sys.version_info[:3]))
         yield ok(f"The server runs on Python {version}.")
         yield from requirement_findings(metadata.requires("sdrest") or [])
@@ -49,7 +50,7 @@ class MachineChecks:
         yield from memory_findings(self.settings, locate(self.settings))
 
     def disk(self) -> Iterator[Finding]:
-        """Whether there is room for images."""
+        """Whether the disk has room for images."""
         folder = _existing(expand(self.settings.output).absolute())
         yield disk_finding(shutil.disk_usage(folder).free, folder)
 
@@ -65,7 +66,7 @@ class MachineChecks:
         yield ok(f"Port {self.settings.port} of {self.settings.host} is free.")
 
     def certificate(self) -> Iterator[Finding]:
-        """Whether the certificate can be used, until when, and for which names."""
+        """Whether the certificate is usable, until when, and for which names."""
         pair = self._pair
         if self.settings.plain_http:
             yield ok("None is needed with --plain-http.")
@@ -81,7 +82,7 @@ class MachineChecks:
         if isinstance(found, Problem):
             yield failure(found.message, found.remedy)
         else:
-            yield from _judged(found, self.settings)
+            yield from _certificate_findings(found, self.settings)
 
     def trust(self) -> Iterator[Finding]:
         """Whether clients of this machine trust the certificate."""
@@ -114,22 +115,22 @@ class MachineChecks:
         return Pair(expand(self.settings.cert), expand(self.settings.key))
 
     def output(self) -> Iterator[Finding]:
-        """Whether images can be written."""
+        """Whether the output folder is writable."""
         folder = expand(self.settings.output).absolute()
         existing = _existing(folder)
         if folder.exists() and not folder.is_dir():
-            yield failure(f"{folder} is no folder.", "Choose another --output.")
+            yield failure(f"{folder} is not a folder.", "Choose another --output.")
         elif not os.access(existing, os.W_OK | os.X_OK):
             yield failure(f"{existing} cannot be written.", "Allow it, or choose another --output.")
         else:
             yield ok(f"{folder} can be written.")
 
     def file_system(self) -> Iterator[Finding]:
-        """Whether the file system of the output folder can do what the server needs."""
+        """Whether the output folder's file system supports what the server needs."""
         yield from filesystem_findings(_existing(Path(self.settings.output).absolute()))
 
     def table(self) -> Iterator[Finding]:
-        """Whether the job table is whole."""
+        """Whether the job table is intact."""
         path = Folders(expand(self.settings.output).absolute()).database
         if not os.access(path, os.F_OK):
             yield ok("There is none yet; the server makes one.")
@@ -143,7 +144,7 @@ class MachineChecks:
 
 
 def requirement_findings(requirements: Iterable[str]) -> Iterator[Finding]:
-    """Yield a failure for each requirement that this Python does not meet; extras do not count."""
+    """Yield a failure for each unmet requirement; extras do not count."""
     for requirement in requirements:
         found = _REQUIREMENT.match(requirement)
         if found and not _satisfied(found["name"], found["floor"]):
@@ -154,7 +155,7 @@ def requirement_findings(requirements: Iterable[str]) -> Iterator[Finding]:
 
 
 def disk_finding(free: int, folder: Path) -> Finding:
-    """Judge the free bytes on the disk of `folder`."""
+    """Return a finding about the free bytes on the disk of `folder`."""
     text = f"{free / 2**30:.1f} GiB are free in {folder}."
     remedy = "Make room, or choose another --output."
     if free < NO_DISK:
@@ -175,11 +176,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
-def _judged(read: Certificate, settings: Settings) -> Iterator[Finding]:
+def _certificate_findings(read: Certificate, settings: Settings) -> Iterator[Finding]:
     found = list(problems(read, settings))
     for problem in found:
         yield (failure if problem.fatal else warning)(problem.message, problem.remedy)
@@ -189,11 +190,11 @@ def _judged(read: Certificate, settings: Settings) -> Iterator[Finding]:
 
 
 def _distrust(pair: Pair, root: Path | None = None) -> str | None:
-    """Return why a client refuses the certificate for localhost; None where it trusts it.
+    """Return why a client refuses the certificate for localhost; None if it trusts it.
 
-    A client that trusts `root`, by default what this machine trusts.
+    The client trusts `root`, by default the authorities of this machine.
     """
-    if root is None and sys.platform == "darwin":  # OpenSSL does not know the keychain
+    if root is None and sys.platform == "darwin":  # OpenSSL cannot read the keychain
         return _keychain_distrust(pair.cert)
     trusting = ssl.create_default_context(cafile=None if root is None else str(root))
     try:
@@ -204,22 +205,15 @@ def _distrust(pair: Pair, root: Path | None = None) -> str | None:
 
 
 def _keychain_distrust(cert: Path) -> str | None:
-    """Return why macOS refuses the certificate."""
+    """Return why macOS refuses the certificate; None if it trusts it."""
     command = ["/usr/bin/security", "verify-cert", "-c", str(cert), "-p", "ssl", "-n", "localhost"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS)  # noqa: S603 (the system's own)
     return "the keychain refuses it" if done.returncode else None
 
 
 def _mkcert_root() -> Path | None:
-    """Return the certificate of mkcert's authority, if there is one."""
+    """Return the certificate of mkcert's authority, if it exists."""
     program = shutil.which("mkcert")
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(  # noqa: S603 (mkcert, found on the user's own PATH)
-            [program, "-CAROOT"], capture_output=True, check=True, timeout=_SECONDS
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    root = Path(done.stdout.decode(errors="replace").strip(), "rootCA.pem")
-    return root if root.is_file() else None
+    folder = program and output_of([program, "-CAROOT"], seconds=_SECONDS)
+    root = Path(folder.strip(), "rootCA.pem") if folder else None
+    return root if root and root.is_file() else None

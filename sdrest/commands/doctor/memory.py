@@ -1,7 +1,7 @@
-"""How much memory the server's processes may use, and whether the models fit into it.
+"""Check whether the models fit into the memory that the server's processes may use.
 
-macOS has neither control groups nor, in effect, an address space limit: the machine's memory is
-the limit there.
+On macOS the machine's memory is the limit: it has no control groups, and its address space limit
+has no effect.
 """
 
 import resource
@@ -21,7 +21,7 @@ _PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that may be used in all, bytes of them that are free, and who sets the limit."""
+    """Usable bytes, how many of them are free, and what sets the limit."""
 
     total: int
     free: int
@@ -29,9 +29,9 @@ class Memory:
 
 
 def usable_memory(listing: Path = _PROC, cgroups: Path = _CGROUPS) -> Memory:
-    """Return the machine's memory, or what the container or ulimit leaves of it if that is less.
+    """Return the smallest limit of the machine, the container and ulimit.
 
-    `listing` names the control groups of this process, `cgroups` is where they are mounted.
+    `listing` names the control groups of this process, which are mounted at `cgroups`.
     """
     machine = psutil.virtual_memory()
     found = [Memory(machine.total, machine.available)]
@@ -45,7 +45,7 @@ def usable_memory(listing: Path = _PROC, cgroups: Path = _CGROUPS) -> Memory:
 
 
 def memory_findings(settings: Settings, repository: Repository) -> Iterator[Finding]:
-    """Judge the memory by the models that the server keeps."""
+    """Yield a finding about the memory for the models that the server keeps."""
     memory = usable_memory()
     if repository.bundled:
         yield ok(f"{_memory_text(memory)} The bundled engine needs little.")
@@ -60,13 +60,13 @@ def memory_findings(settings: Settings, repository: Repository) -> Iterator[Find
 
 
 def needed_memory(settings: Settings, repository: Repository) -> int:
-    """Return the bytes that all script processes take at most.
+    """Return the peak memory of all script processes in bytes.
 
-    A checkpoint that is larger or smaller than the published one takes so much more or less.
+    A checkpoint larger or smaller than the published one needs that much more or less.
     """
     text = _size_of(repository.text_to_image_model)
     inpaint = _size_of(repository.inpaint_image_model)
-    neither = text is None and inpaint is None  # they are still to come
+    neither = text is None and inpaint is None  # not downloaded yet
     most = sizes.memory(
         text_to_image=text is not None or neither,
         inpaint=inpaint is not None or neither,
@@ -87,7 +87,7 @@ def memory_finding(
     needed: int = sizes.BOTH_MEMORY,
     remedy: str = "",
 ) -> Finding:
-    """Judge the memory that may be used against what is needed, in bytes."""
+    """Return a finding about the usable memory against the needed memory, in bytes."""
     text = f"{_memory_text(Memory(total, available, limit))} The models take up to {_gib(needed)}."
     return ok(text) if total >= needed else warning(text, remedy)
 
@@ -113,9 +113,9 @@ def _size_of(checkpoint: Path) -> int | None:
 
 
 def _group_limits(listing: Path, cgroups: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and use, in bytes, of each memory control group that this process is in.
+    """Yield limit and usage in bytes of each memory control group of this process.
 
-    A container sees its own group as the root of the mount; a parent's limit holds as well.
+    A container sees its own group as the root of the mount; a parent's limit applies too.
     """
     try:
         lines = listing.read_text(encoding="utf-8").splitlines()
@@ -140,7 +140,7 @@ def _limits(root: Path, path: str, limit: str, used: str) -> Iterator[tuple[int,
 
 
 def _number(path: Path) -> int | None:
-    """Return the number in a file; None for `max` and where there is none."""
+    """Return the number in a file; None for `max` or a missing file."""
     try:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):

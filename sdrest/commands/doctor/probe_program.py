@@ -1,4 +1,4 @@
-"""Runs in the fork's Python: tells in JSON which modules import and which devices torch sees.
+"""Runs in the fork's Python; prints in JSON which modules import and which devices torch has.
 
 Standard library only, Python 3.8 and later. argv: names of modules.
 """
@@ -15,16 +15,16 @@ def problem(module: str) -> Optional[str]:  # noqa: UP045 (Python 3.8)
     """Return why a module does not import, None if it does."""
     try:
         importlib.import_module(module)
-    except Exception as error:  # noqa: BLE001 (whatever it raises is the answer)
+    except Exception as error:  # noqa: BLE001 (any error is the answer)
         return f"{type(error).__name__}: {error}"
     return None
 
 
 def devices() -> Dict[str, Any]:  # noqa: UP006 (Python 3.8)
-    """Return what torch says of itself; empty where it does not import."""
+    """Return torch's version and devices; empty if torch does not import."""
     try:
         torch = importlib.import_module("torch")
-    except Exception:  # noqa: BLE001 (told by `problem`)
+    except Exception:  # noqa: BLE001 (`problem` reports it)
         return {}
     mps = getattr(torch.backends, "mps", None)
     return {
@@ -35,14 +35,14 @@ def devices() -> Dict[str, Any]:  # noqa: UP006 (Python 3.8)
 
 
 def main(modules: Sequence[str]) -> None:
-    """Print the answer as the last line, away from what modules print while they load."""
-    answer = os.dup(1)
+    """Print the answer as the last line; other output goes to stderr."""
+    stdout = os.dup(1)
     os.dup2(2, 1)
     with contextlib.redirect_stdout(sys.stderr):
         found = {module: problem(module) for module in modules}
         about = devices() if "torch" in modules else {}
-    told = {"version": list(sys.version_info[:3]), "modules": found, **about}
-    os.write(answer, json.dumps(told).encode())
+    answer = {"version": list(sys.version_info[:3]), "modules": found, **about}
+    os.write(stdout, json.dumps(answer).encode())
 
 
 if __name__ == "__main__":

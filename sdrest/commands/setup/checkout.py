@@ -20,7 +20,7 @@ _PREFIX = ".sdrest-clone-"
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Clones `branch` of `url` (or of a local folder) into `root`, which appears when complete."""
+    """Clones `branch` of `url` (or a local folder) into `root`, which appears in one step."""
 
     root: Path
     url: str
@@ -37,18 +37,18 @@ class Checkout:
         return Footprint(self.root.parent, sizes.REPOSITORY if self.url == FORK_URL else None)
 
     def done(self) -> bool:
-        """Whether a checkout with the scripts is there."""
+        """Whether `root` has the scripts."""
         return all((self.root / name).is_file() for name in (*SCRIPTS.values(), INPAINT_CONFIG))
 
     def run(self, terminal: Terminal) -> None:
-        """Clone beside `root`, then put the clone in place."""
+        """Clone beside `root`, then rename the clone."""
         if self.root.is_symlink() or (self.root.exists() and not _is_empty(self.root)):
             raise StepError(
-                f"{self.root} is there, but is no checkout of the fork. Move it away, or choose "
+                f"{self.root} exists, but is not a checkout of the fork. Move it away, or choose "
                 "another folder with --repository."
             )
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        for left in self.root.parent.glob(f"{_PREFIX}*"):  # of runs that were interrupted
+        for left in self.root.parent.glob(f"{_PREFIX}*"):  # of interrupted runs
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self.root.parent) as folder:
             clone = Path(folder, "clone")
@@ -63,7 +63,7 @@ class Checkout:
 
 
 def _address(url: str) -> str:
-    """Return what git takes: of a local folder it makes a shallow clone by URL only."""
+    """Return a URL: git makes a shallow clone of a local folder only by URL."""
     folder = expand(url)
     return folder.absolute().as_uri() if folder.is_dir() else url
 

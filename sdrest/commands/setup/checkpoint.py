@@ -1,4 +1,4 @@
-"""The steps that bring the checkpoints."""
+"""The steps that download or copy the checkpoints."""
 
 import os
 import zipfile
@@ -26,9 +26,9 @@ _PUBLISHED = {TEXT_TO_IMAGE_URL: sizes.TEXT_TO_IMAGE, INPAINT_URL: sizes.INPAINT
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Brings a checkpoint to `target`; out of a zip archive where it comes in one.
+    """Downloads or copies a checkpoint to `target`, out of a zip archive if it is in one.
 
-    `sha256` is that of the file at `source`, empty where it is not known; `flag` chooses `target`.
+    `sha256` is that of the file at `source`, or empty; `flag` is the flag for `target`.
     """
 
     target: Path
@@ -52,11 +52,11 @@ class Checkpoint:
         return Footprint(self.target.parent, Size(disk=there) if there else None)
 
     def done(self) -> bool:
-        """Whether a file is there that may be a checkpoint."""
+        """Whether `target` looks like a checkpoint."""
         return checkpoints.problem(self.target, flag=self.flag) is None
 
     def run(self, terminal: Terminal) -> None:
-        """Bring it, unpack it, look at it, and put it in place."""
+        """Fetch it, unpack it, check it, and rename it to `target`."""
         if self.target.is_dir():
             raise StepError(f"{self.target} is a folder. Give {self.flag} the path of a file.")
         with Bar(terminal, self.target.name) as bar:
@@ -71,7 +71,7 @@ class Checkpoint:
         if failure:
             ready.unlink()
             download.discard(self.target)
-            raise StepError(f"What came from {self.source} is no checkpoint. {failure.message}")
+            raise StepError(f"What came from {self.source} is not a checkpoint. {failure.message}")
         with ready.open("rb") as file:
             os.fsync(file.fileno())
         ready.replace(self.target)
@@ -84,7 +84,7 @@ def _show(bar: Bar, here: int, total: int | None) -> None:
 
 
 def _unpack(part: Path) -> Path:
-    """Return the file itself, or the checkpoint that was found in it as in an archive."""
+    """Return the file itself, or the checkpoint in it if it is an archive."""
     if not zipfile.is_zipfile(part):
         return part
     ready = part.with_name(f"{part.name}.ckpt")

@@ -1,4 +1,4 @@
-"""The options of `sdrest setup`."""
+"""`sdrest setup`: its options, and which steps it runs."""
 
 from dataclasses import fields
 from typing import Any
@@ -53,11 +53,11 @@ def command() -> click.Command:
             click.Option(
                 ["--skip"], type=click.Choice(STEPS), multiple=True, help="Leave out a step"
             ),
-            click.Option(["--dry-run"], is_flag=True, help="Only tell what would be done"),
+            click.Option(["--dry-run"], is_flag=True, help="Only print what would be done"),
         ],
         callback=_run,
         help="Set up Stable Diffusion: the fork, its packages, its models, a certificate.\n\n"
-        "What is done already is not done again; after an interruption run it once more.",
+        "Completed steps are not repeated; after an interruption run it again.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Large files from an URL or a folder: resumed, checked, and in place only when complete.
+"""Download or copy large files: resumable, checked, and renamed to their place when complete.
 
-What has come so far lies in `TARGET.part`; `TARGET.part.json` says of what it is a part, so that
-parts of two files are never put together.
+`TARGET.part` has the bytes so far. `TARGET.part.json` has their origin, so that parts of two files
+are never combined.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ from sdrest.paths import expand
 
 _BLOCK = 1 << 20
 _ATTEMPTS = 4
-"""Attempts in vain, one after the other, until it is given up."""
+"""Consecutive attempts without progress until the download fails."""
 
 _PAUSE = 0.5
-"""Seconds before the next attempt, times the number of those in vain."""
+"""Seconds before the next attempt, times the number of attempts without progress."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
 _ROOM = 64 * 1000**2
-"""Bytes that shall stay free on the disk."""
+"""Bytes that stay free on the disk."""
 
 Report = Callable[[int, int | None], None]
-"""Is told how many bytes are there, and of how many if that is known."""
+"""Called with the number of bytes so far and in all, if known."""
 
 
 class _InterruptedError(Exception):
-    """The connection broke; going on may help."""
+    """The connection broke; another attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What a partial file is a part of. Without a validator it cannot be resumed."""
+    """The origin of a partial file. Without a validator it cannot be resumed."""
 
     url: str
     validator: str
@@ -49,15 +49,15 @@ class _Origin:
 
 
 def part_of(target: Path) -> Path:
-    """Return where a file is gathered."""
+    """Return the path of the partial file."""
     return target.with_name(f"{target.name}.part")
 
 
 def fetch(source: str, target: Path, report: Report, *, sha256: str = "") -> Path:
-    """Bring `source` (http(s) URL, file URL or path) to `part_of(target)` and return that.
+    """Fetch `source` (http(s) URL, file URL or path) to `part_of(target)` and return that path.
 
-    Raises `StepError` for a source that is not there, a web page, a wrong size or another
-    SHA-256; then the part is removed. An interrupted transfer goes on at the next call.
+    Raises `StepError` for a missing source, a web page, a wrong size or a wrong SHA-256; the last
+    removes the part. The next call resumes an interrupted transfer.
     """
     part = part_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,20 +69,19 @@ def fetch(source: str, target: Path, report: Report, *, sha256: str = "") -> Pat
     if sha256 and (found := _sha256(part)) != sha256.lower():
         discard(target)
         raise StepError(
-            f"{source} is not the file that was expected: its SHA-256 is {found}, "
-            f"not {sha256.lower()}."
+            f"{source} is not the expected file: its SHA-256 is {found}, not {sha256.lower()}."
         )
     return part
 
 
 def discard(target: Path) -> None:
-    """Remove what was gathered for a file."""
+    """Remove the partial file and its note."""
     part_of(target).unlink(missing_ok=True)
     _note_of(part_of(target)).unlink(missing_ok=True)
 
 
 def local_path(source: str) -> Path | None:
-    """Return the path that a source names; None for an URL of a server."""
+    """Return the path of a source; None for an http(s) URL."""
     parts = urlsplit(source)
     if parts.scheme in {"http", "https"}:
         return None
@@ -102,26 +101,26 @@ def _copy(source: Path, part: Path, report: Report) -> None:
 
 
 async def _download(url: str, part: Path, report: Report) -> None:
-    """Try as long as something comes."""
-    vain = 0
+    """Try until the file is complete or `_ATTEMPTS` in a row bring nothing."""
+    fruitless = 0
     async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session:
         while True:
             had = _length(part)
             try:
                 return await _receive(session, url, part, report)
             except (aiohttp.ClientError, TimeoutError, _InterruptedError) as error:
-                vain = 0 if _length(part) > had else vain + 1
-                if vain == _ATTEMPTS:
+                fruitless = 0 if _length(part) > had else fruitless + 1
+                if fruitless == _ATTEMPTS:
                     reason = str(error) or "no answer"
                     raise StepError(
                         f"Cannot download {url}: {reason}. Run again to go on, or name another "
                         "source."
                     ) from error
-            await asyncio.sleep(_PAUSE * vain)
+            await asyncio.sleep(_PAUSE * fruitless)
 
 
 async def _receive(session: aiohttp.ClientSession, url: str, part: Path, report: Report) -> None:
-    """Ask for what is missing, or for all where the file may have changed meanwhile."""
+    """Request the missing bytes, or all if the file may have changed."""
     had, origin = _length(part), _read_note(part)
     if origin is None or origin.url != url or not origin.validator:
         had = 0
@@ -140,14 +139,14 @@ async def _receive(session: aiohttp.ClientSession, url: str, part: Path, report:
         make_room(part, (total or 0) - had)
         await _append(answer, part, report, total=total)
     if total is not None and _length(part) != total:
-        raise _InterruptedError(f"{_length(part)} of {total} bytes came")
+        raise _InterruptedError(f"{_length(part)} of {total} bytes arrived")
 
 
 def _check(answer: aiohttp.ClientResponse, url: str, part: Path) -> None:
     status = answer.status
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.unlink(missing_ok=True)
-        raise _InterruptedError("the part that was here was of no use")
+        raise _InterruptedError("the server refused to resume the partial file")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _InterruptedError(f"the answer was {status}")
     if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
@@ -172,7 +171,7 @@ async def _append(
 
 
 def _validator(answer: aiohttp.ClientResponse) -> str:
-    """Return what tells this version of the file from others; weak tags do not."""
+    """Return the strong ETag or the date that identifies this version of the file."""
     etag = answer.headers.get(hdrs.ETAG, "")
     if etag and not etag.startswith("W/"):
         return etag
@@ -180,7 +179,7 @@ def _validator(answer: aiohttp.ClientResponse) -> str:
 
 
 def make_room(part: Path, wanted: int) -> None:
-    """Raise `StepError` unless the disk of `part` has room for so many bytes more."""
+    """Raise `StepError` unless the disk of `part` has room for `wanted` more bytes."""
     free = shutil.disk_usage(part.parent).free
     if free < wanted + _ROOM:
         raise StepError(

@@ -34,7 +34,7 @@ _ELSEWHERE = (
     "/usr/local/opt/python@{0}/bin/python{0}",
     "/usr/local/bin/python{0}",
 )
-"""Places of a Python that is often not on the PATH."""
+"""Places of a Python that is often not on PATH."""
 
 _SECONDS = 60.0
 _VERSION = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
@@ -48,9 +48,9 @@ _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Makes a virtual environment whose Python is `python`, with `base` or a Python that fits.
+    """Makes a virtual environment whose Python is `python`, with `base` or a suitable Python.
 
-    One that exists (`own`: the user named it) is only looked at.
+    `own`: the user named `python`, so it is only checked.
     """
 
     python: Path
@@ -73,11 +73,11 @@ class Environment:
         return Footprint(self.folder.parent, sizes.ENVIRONMENT)
 
     def done(self) -> bool:
-        """Whether its pip works, which is the last thing that is put into it."""
+        """Whether its pip works, the last part that venv installs."""
         return output_of([self.python, *_PIP, "--version"], seconds=_SECONDS) is not None
 
     def run(self, terminal: Terminal) -> None:
-        """Make it, in place of one that does not work."""
+        """Make it, replacing a broken one."""
         if self.own:
             raise StepError(f"{self.python} (--python) has no working pip.")
         base = find_python(self.base)
@@ -91,7 +91,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Packages that are installed together."""
+    """Packages of one `pip install`."""
 
     file: Traversable
     options: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class _Group:
 class Packages:
     """Installs the pinned packages into the environment of `python`.
 
-    `torch_build` says which build of torch, `torch_index_url` which index has its CPU build.
+    `torch_index_url` is the index of torch's CPU build.
     """
 
     python: Path
@@ -128,13 +128,13 @@ class Packages:
         return Footprint(self.python.parent, size)
 
     def done(self) -> bool:
-        """Whether every pinned package has its version, and torch is the build that was named."""
+        """Whether every pinned package has its version, and torch is the requested build."""
         installed = self._installed()
         other = is_other_build(self.torch_build, installed, platform=platform_name())
         return not (other or any(_missing(group, installed) for group in _groups()))
 
     def run(self, terminal: Terminal) -> None:
-        """Install group by group; what is there already costs little."""
+        """Install the groups with missing packages."""
         torch, *others = _groups()
         installed = self._installed()
         other = is_other_build(self.torch_build, installed, platform=platform_name())
@@ -145,7 +145,7 @@ class Packages:
                 self._install(terminal, group)
 
     def _install_torch(self, terminal: Terminal, group: _Group, options: Sequence[str]) -> None:
-        """Install torch; where the CPU build is only a wish and cannot be had, the other one."""
+        """Install torch; with `auto`, the other build if the CPU build is unavailable."""
         if self._wants_cpu_build():
             index = cpu_index(self.torch_index_url, self.index_url)
             named = [*options, *(["--extra-index-url", index] if index else [])]
@@ -180,7 +180,7 @@ class Packages:
         return is_cpu_build(self.torch_build, platform=platform, gpu=gpu)
 
     def _installed(self) -> Mapping[str, str]:
-        """Return the versions of what is installed, by normalised names."""
+        """Return the installed versions by normalised names."""
         listed = output_of([self.python, *_PIP, "list", "--format=json"], seconds=_SECONDS)
         if listed is None:
             return {}
@@ -188,9 +188,9 @@ class Packages:
 
 
 def find_python(wanted: str = "") -> Path:
-    """Return a Python that the pinned packages support and that can make environments.
+    """Return a Python that the pinned packages support and that has venv.
 
-    `wanted` is a path or a name on the PATH. Raises `StepError` where there is none.
+    `wanted` is a path or a name on PATH. Raises `StepError` if none is found.
     """
     candidates = [wanted] if wanted else list(_candidates())
     for candidate in candidates:
@@ -200,7 +200,7 @@ def find_python(wanted: str = "") -> Path:
             return Path(found)
     versions = " or ".join(USABLE_PYTHONS)
     if wanted:
-        raise StepError(f"{wanted} (--with-python) is no Python {versions} with venv.")
+        raise StepError(f"{wanted} (--with-python) is not Python {versions} with venv.")
     raise StepError(
         f"There is no Python {versions} with venv, which the fork's packages need. Install one "
         "(macOS: brew install python@3.11; or uv python install 3.11), or name it with "
@@ -227,7 +227,7 @@ def normalised(name: str) -> str:
 
 
 def platform_name() -> str:
-    """Return the platform as the files of packages name it, e.g. `linux-x86_64`."""
+    """Return the platform as in the names of the package files, e.g. `linux-x86_64`."""
     system = "macos" if sys.platform == "darwin" else sys.platform
     machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine())
     return f"{system}-{machine}"
@@ -255,7 +255,7 @@ def _cpu_group() -> _Group:
 
 
 def _missing(group: _Group, installed: Mapping[str, str]) -> bool:
-    """Whether a pin of the group is not met; `+cpu` and the like behind a version do not count."""
+    """Whether a pin of the group is not met; a suffix such as `+cpu` does not count."""
     pins = pins_of(group.file.read_text("utf-8"))
     return any(installed.get(name, "").partition("+")[0] != pin for name, pin in pins.items())
 

@@ -1,4 +1,4 @@
-"""One set-up for each folder."""
+"""Allow one set-up at a time in a folder."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ from sdrest.jobs.lock import lock_file
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on the folder itself, which ends with this process however that ends.
+    """Hold a lock on the folder itself; the system releases it when this process ends.
 
-    Raises `UsageError` where another set-up has it, or the folder cannot be made. A file system
-    that cannot lock does not prevent the set-up.
+    Raises `UsageError` if another set-up holds it or the folder cannot be made. A file system
+    without locks does not prevent the set-up.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

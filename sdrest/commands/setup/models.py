@@ -1,4 +1,4 @@
-"""The steps that bring the text encoder and the safety checker."""
+"""The steps that fetch the text encoder and the safety checker."""
 
 import os
 import shutil
@@ -26,14 +26,14 @@ AutoFeatureExtractor.from_pretrained({model!r})
 StableDiffusionSafetyChecker.from_pretrained({model!r})
 """,
 }
-"""What the fork does itself at its first run; the hub's library goes on where it was stopped."""
+"""What the fork does at its first run; the hub's library resumes interrupted downloads."""
 
 _PUBLISHED = {hub.TEXT_ENCODER: sizes.TEXT_ENCODER, hub.SAFETY_CHECKER: sizes.SAFETY_CHECKER}
 
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """Brings a model: from a folder into the checkout, else from the hub into its cache.
+    """Copies a model from a folder into the checkout, or fetches it into the hub's cache.
 
     `source` is a folder, or empty for the hub; `endpoint` is a mirror of the hub.
     """
@@ -66,7 +66,7 @@ class HubModel:
         return Footprint(self.root.parent, Size(disk=there) if files else None)
 
     def done(self) -> bool:
-        """Whether the fork would find it without the network."""
+        """Whether the fork finds it without the network."""
         return hub.found(self.model, self.root) is not None
 
     def run(self, terminal: Terminal) -> None:
@@ -85,7 +85,7 @@ class HubModel:
         )
 
     def _put_damaged_aside(self) -> None:
-        """Remove what hides the model from its loader: neither of the two brings it again."""
+        """Remove damaged files: neither the fork nor the hub's library replaces them."""
         folder = self.root / self.model
         if folder.is_dir():
             aside = folder.with_name(f"{folder.name}.damaged")

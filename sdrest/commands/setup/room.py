@@ -1,4 +1,4 @@
-"""What the steps of a set-up take, as lines, and whether the disks have room for it."""
+"""Log lines about what a set-up needs, and whether the disks have room for it."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from sdrest.commands.sizes import Size
 
 
 def takes_text(footprint: Footprint) -> str:
-    """Return what a step takes, as the end of its line; empty where it takes next to nothing."""
+    """Return what a step needs, as the end of its line; empty if it needs almost nothing."""
     if footprint.size is None:
         return " (size unknown)"
     if footprint.size.download:
@@ -20,7 +20,7 @@ def takes_text(footprint: Footprint) -> str:
 
 
 def room_lines(footprints: Sequence[Footprint]) -> Iterator[LogLine]:
-    """Yield what all steps take together, and for each disk how much is needed and free."""
+    """Yield what all steps need together, and how much is needed and free on each disk."""
     if not footprints:
         return
     sizes = [footprint.size for footprint in footprints]
@@ -36,7 +36,7 @@ def room_lines(footprints: Sequence[Footprint]) -> Iterator[LogLine]:
 
 
 def _needs_by_disk(footprints: Sequence[Footprint]) -> dict[Path, int]:
-    """Return how many bytes each disk must have free, by the first folder that lies on it."""
+    """Return how many bytes each disk must have free, by its first folder."""
     folders: dict[int, Path] = {}
     sums: dict[int, Size] = {}
     for footprint in footprints:

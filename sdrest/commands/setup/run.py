@@ -1,9 +1,9 @@
-"""Runs the steps of the set-up and tells what came of them."""
+"""Run the steps of the set-up and log their results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sdrest.commands import certificate
+from sdrest.commands.certificate.files import provide
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
@@ -24,12 +24,12 @@ STEPS = (
     *("repository", "environment", "packages", "text-to-image-model", "inpaint-image-model"),
     *("text-encoder", "safety-checker", "certificate"),
 )
-"""The names of the steps, in their order."""
+"""The names of the steps, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where everything comes from; the defaults are the public places."""
+    """Where everything comes from, by default the public sources."""
 
     fork_url: str = FORK_URL
     fork_branch: str = FORK_BRANCH
@@ -67,7 +67,7 @@ class _Certificate:
         for name in (self.settings.cert, self.settings.key):
             expand(name).parent.mkdir(parents=True, exist_ok=True)
         try:
-            _, notes = certificate.provide(self.settings)
+            _, notes = provide(self.settings)
         except UsageError as error:
             raise StepError(error.message) from error
         for note in notes:
@@ -75,7 +75,7 @@ class _Certificate:
 
 
 def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
-    """Return the steps, each after those that it needs."""
+    """Return the steps, each after the ones that it needs."""
     root = expand(settings.repository).absolute()
     located = locate(settings)
     own = bool(settings.python)
@@ -127,7 +127,10 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
 
 
 def set_up(steps: Sequence[Step], terminal: Terminal, *, dry_run: bool) -> int:
-    """Do what is not done; return the exit status. A failed step stops only those that need it."""
+    """Run the steps that are not done; return the exit status.
+
+    A failed step prevents only the steps that need it.
+    """
     undone: list[LogLine] = []
     planned: list[Footprint] = []
     missing: set[str] = set()
@@ -164,7 +167,7 @@ def _perform(step: Step, title: str, terminal: Terminal) -> None:
     terminal.say(LogLine.of(Level.INFO, title, step.plan()))
     step.run(terminal)
     if not step.done():
-        raise StepError("It ran to its end, and yet something is missing. Run again.")
+        raise StepError("The step finished, but its result is incomplete. Run again.")
     terminal.say(LogLine.of(Level.SUCCESS, title, "done"))
 
 

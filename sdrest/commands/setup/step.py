@@ -1,4 +1,4 @@
-"""What a step of the set-up is, and how a step runs a program."""
+"""The protocol of a set-up step, and how a step runs a program."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,26 +19,23 @@ class StepError(SdrestError):
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a step takes on the disk of `folder`, which may not exist yet; None if not known."""
+    """What a step needs on the disk of `folder`, which may not exist yet; None if unknown."""
 
     folder: Path
     size: Size | None
 
 
 class Step(Protocol):
-    """A part of the set-up that can be done again and again.
-
-    `needs` are the names of the steps without which it cannot be done.
-    """
+    """A part of the set-up that can be repeated."""
 
     @property
     def name(self) -> str:
-        """What `--skip` calls it."""
+        """The name for `--skip`."""
         ...
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names of the steps that must be done before."""
+        """Names of the steps that must be done first."""
         ...
 
     def plan(self) -> str:
@@ -46,15 +43,15 @@ class Step(Protocol):
         ...
 
     def footprint(self) -> Footprint:
-        """Return what `run` would take of the network and of the disk."""
+        """Return what `run` would need of network and disk."""
         ...
 
     def done(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether nothing is left to do."""
         ...
 
     def run(self, terminal: Terminal) -> None:
-        """Do it, going on where an earlier run was interrupted; raises `StepError` or OSError."""
+        """Do it, resuming an interrupted run. Raises `StepError` or OSError."""
         ...
 
 
@@ -65,10 +62,7 @@ def run_program(
     environment: Mapping[str, str] | None = None,
     remedy: str,
 ) -> None:
-    """Run a program whose own words and progress bars go to stderr.
-
-    Raises `StepError` with `remedy` where it fails.
-    """
+    """Run a program with its output on stderr. Raises `StepError` with `remedy` if it fails."""
     terminal.flush()
     name = Path(command[0]).name
     try:

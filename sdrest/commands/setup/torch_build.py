@@ -1,6 +1,6 @@
-"""Which build of PyTorch is installed: the one for NVIDIA GPUs, or the far smaller one for CPUs.
+"""Choose the build of PyTorch: the one for NVIDIA GPUs, or the far smaller one for CPUs.
 
-Only Linux on x86-64 has the choice. On other platforms the package index has one build alone.
+Only Linux on x86-64 has the choice; other platforms have a single build.
 """
 
 from collections.abc import Mapping
@@ -22,22 +22,22 @@ class TorchBuild(StrEnum):
 
 
 def is_cpu_build(build: TorchBuild, *, platform: str, gpu: bool) -> bool:
-    """Whether the CPU build is to be asked for by its name."""
+    """Whether to install the CPU build by its name."""
     if platform != CHOICE_PLATFORM:
         return False
     return build is TorchBuild.CPU or (build is TorchBuild.AUTO and not gpu)
 
 
 def cpu_index(torch_index_url: str, index_url: str) -> str:
-    """Return the index to ask besides for the CPU build; empty where `index_url` is the only one.
+    """Return the additional index for the CPU build; empty if `index_url` is the only one.
 
-    Who names a mirror may not reach other indexes.
+    A machine with a mirror may not reach other indexes.
     """
     return torch_index_url or ("" if index_url else CPU_INDEX)
 
 
 def is_other_build(build: TorchBuild, installed: Mapping[str, str], *, platform: str) -> bool:
-    """Whether the torch that is installed is not the build that was named."""
+    """Whether the installed torch is another build than the requested one."""
     version = installed.get("torch")
     if version is None or build is TorchBuild.AUTO or platform != CHOICE_PLATFORM:
         return False

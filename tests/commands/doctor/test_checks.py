@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from sdrest.cli import main
-from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS
+from sdrest.commands.certificate import self_signed
+from sdrest.commands.certificate.files import HOSTS
 from sdrest.commands.doctor.command import checks
 from sdrest.commands.doctor.engine_checks import MODULES
 from sdrest.commands.doctor.findings import Result, Verdict, results
@@ -232,7 +232,7 @@ def _foreign_table(place: Place) -> None:
         (_remove(f"fork/{INPAINT_CONFIG}"), "scripts", "failure", "config.yaml"),
         (_remove("fork/venv"), "python", "failure", "There is no Python to run the scripts."),
         (_program("exit 3"), "python", "failure", "it ended with exit code 3."),
-        (_program("echo hello"), "python", "failure", "it is no Python."),
+        (_program("echo hello"), "python", "failure", "it is not Python."),
         (_module("torch"), "imports", "failure", "torch cannot be imported"),
         (_module("cv2"), "imports", "failure", "pip install opencv-python-headless"),
         (_module("ldm"), "imports", "failure", "Check the repository out again"),
@@ -269,7 +269,7 @@ def _foreign_table(place: Place) -> None:
         (_expired, "certificate", "failure", "The certificate ended on"),
         (_certificate(("example.org",)), "certificate", "warning", "not for localhost"),
         (lambda _: None, "trust", "warning", "do not trust the certificate"),
-        (_output_is_a_file, "output", "failure", "is no folder"),
+        (_output_is_a_file, "output", "failure", "is not a folder"),
         (_damaged_table, "job table", "failure", "file is not a database"),
         (_foreign_table, "job table", "failure", "is a database of another program"),
     ],

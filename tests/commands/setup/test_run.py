@@ -226,12 +226,12 @@ def test_folders_take_the_place_of_the_hub(machine: Machine, tmp_path: Path) -> 
     ("step", "options", "text"),
     [
         (5, ["--text-encoder", "nowhere"], "does not hold openai/clip-vit-large-patch14"),
-        (1, ["--with-python", "sh"], "sh (--with-python) is no Python 3.11 or 3.10 with venv."),
+        (1, ["--with-python", "sh"], "sh (--with-python) is not Python 3.11 or 3.10 with venv."),
         (1, ["--python", "sh"], "(--python) has no working pip."),
         (3, ["--text-to-image-model", "."], "is a folder. Give --text-to-image-model the path"),
         (3, ["--text-to-image-source", "nowhere"], "Cannot copy nowhere: No such file"),
         (3, ["--text-to-image-sha256", "00"], "its SHA-256 is"),
-        (0, ["--repository", ".."], "is no checkout of the fork"),
+        (0, ["--repository", ".."], "is not a checkout of the fork"),
         (7, ["--cert", "other.pem"], "There is no file other.pem (--cert)."),
     ],
 )

@@ -4,11 +4,14 @@ import socket
 
 import pytest
 
+from sdrest.commands.options import parse
 from sdrest.errors import UsageError
-from sdrest.settings import Origins, Settings
+from sdrest.settings import FLAGS, Settings
 from sdrest.web import keys
 from sdrest.web.app import create_app
 from sdrest.web.requests.access import is_loopback, require_lock
+
+CORS_ORIGIN = next(flag for flag in FLAGS if flag.name == "cors_origin")
 
 PUBLIC = {
     "GET /": False,
@@ -80,7 +83,7 @@ def test_a_token_and_no_auth_contradict_each_other() -> None:
     ],
 )
 def test_origins_are_spelled_as_browsers_spell_them(text: str, origins: tuple[str, ...]) -> None:
-    assert Origins.read(text) == origins
+    assert parse(CORS_ORIGIN, text) == origins
 
 
 @pytest.mark.parametrize(
@@ -88,4 +91,4 @@ def test_origins_are_spelled_as_browsers_spell_them(text: str, origins: tuple[st
 )
 def test_what_is_no_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Origins.read(text)
+        parse(CORS_ORIGIN, text)

@@ -12,8 +12,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from yarl import URL
 
+from sdrest.commands.options import parse
 from sdrest.errors import UsageError
-from sdrest.settings import FLAGS, BasePath, Networks, Settings
+from sdrest.settings import FLAGS, BasePath, Settings
 from sdrest.web.requests.proxy import Proxies, require_free_base_path
 from tests.support.proxy import proxied
 from tests.support.server import PATIENCE, Serve
@@ -21,10 +22,10 @@ from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
-LOCAL = Networks.read("127.0.0.1")
 TOKEN = "a-secret-of-many-letters"
 NOWHERE = f"/text-to-image/{'0' * 32}"
 BY_NAME = {flag.name: flag for flag in FLAGS}
+LOCAL = parse(BY_NAME["trusted_proxy"], "127.0.0.1")
 HOSTILE = [
     *("//evil.example", "/a//evil.example", "https://evil.example", "/%0d%0aX-Evil:%201"),
     *("/..", "/a/../b", "/.", "/a b", '/"><script>', "/a\\b", "/é", "/a?b", "/a#b", "/a;b"),
@@ -204,7 +205,7 @@ async def test_x_forwarded_headers_of_untrusted_peers_are_ignored(
         "X-Forwarded-Host": "evil.example",
         "X-Forwarded-Proto": "https",
     }
-    async with served(tmp_path, trusted_proxy=Networks.read(trusted)) as site:
+    async with served(tmp_path, trusted_proxy=parse(BY_NAME["trusted_proxy"], trusted)) as site:
         async with site.client.get(NOWHERE, headers=headers) as response:
             assert (await response.json())["error"]["message"] == f"There is no job {NOWHERE}."
         origin = {"Origin": "https://evil.example"}
@@ -265,19 +266,20 @@ async def test_a_foreign_host_needs_the_token_behind_a_trusted_proxy(tmp_path: P
     ],
 )
 def test_trusted_proxy_matches_addresses_and_networks(peer: str | None, trusted: bool) -> None:
-    proxies = Proxies(Settings(trusted_proxy=Networks.read("127.0.0.1,10.0.0.0/8,fd00::/8")))
+    networks = parse(BY_NAME["trusted_proxy"], "127.0.0.1,10.0.0.0/8,fd00::/8")
+    proxies = Proxies(Settings(trusted_proxy=networks))
     assert proxies._is_trusted(peer) == trusted
 
 
 @pytest.mark.parametrize("text", ["/sd", "/a/b", "/a.b/c-d_e~f", "/sd/", "/", ""])
 def test_a_base_path_is_a_path(text: str) -> None:
-    assert BY_NAME["base_path"].parse(text) == text.removesuffix("/")
+    assert parse(BY_NAME["base_path"], text) == text.removesuffix("/")
 
 
 @pytest.mark.parametrize("text", ["sd", *HOSTILE])
 def test_a_wrong_base_path_is_refused_with_a_message(text: str) -> None:
     with pytest.raises(ValueError, match="should be a path such as /sd"):
-        BY_NAME["base_path"].parse(text)
+        parse(BY_NAME["base_path"], text)
 
 
 @pytest.mark.parametrize("text", ["/jobs", "/docs/x", "/Text-To-Image", "/static", "/healthz"])
@@ -290,4 +292,4 @@ def test_a_base_path_that_begins_as_a_route_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["box.example", "127.0.0.1:80", "10.0.0.0/33", "*"])
 def test_a_trusted_proxy_is_an_address(text: str) -> None:
     with pytest.raises(ValueError, match="should be IP addresses or networks"):
-        BY_NAME["trusted_proxy"].parse(text)
+        parse(BY_NAME["trusted_proxy"], text)

@@ -17,9 +17,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS, Pair, context, hosts, provide
-from sdrest.commands.certificate_names import usable
+from sdrest.commands.certificate import self_signed
+from sdrest.commands.certificate.files import HOSTS, Pair, context, hosts, provide
+from sdrest.commands.certificate.names import usable
 from sdrest.commands.log_lines import LogLine
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 MKCERT = f"""#!{sys.executable}
 import sys
 from pathlib import Path
-from sdrest.commands import self_signed
+from sdrest.commands.certificate import self_signed
 _, first, cert, second, key, *hosts = sys.argv
 assert (first, second) == ("-cert-file", "-key-file")
 self_signed.write(Path(cert), Path(key), hosts=[*hosts, "made-by-mkcert"])
@@ -270,7 +270,7 @@ def test_an_encrypted_key_is_an_error_and_asks_nobody(folder: Path) -> None:
 def test_a_server_that_makes_a_certificate_does_not_keep_what_made_it(folder: Path) -> None:
     program = (
         "import sys\n"
-        "from sdrest.commands.certificate import provide\n"
+        "from sdrest.commands.certificate.files import provide\n"
         "from sdrest.settings import Settings\n"
         "provide(Settings())\n"
         "print('cryptography' in sys.modules)\n"

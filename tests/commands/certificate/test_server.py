@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sdrest.commands import self_signed
-from sdrest.commands.certificate import HOSTS, Pair, context
-from sdrest.commands.certificate_check import Certificate, problems
+from sdrest.commands.certificate import self_signed
+from sdrest.commands.certificate.check import Certificate, problems
+from sdrest.commands.certificate.files import HOSTS, Pair, context
 from sdrest.commands.loop import loop_factory
 from sdrest.settings import Settings
 from sdrest.web.tls import ServerContext

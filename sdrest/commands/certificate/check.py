@@ -1,4 +1,4 @@
-"""What is wrong with a certificate that can be used: its time, and the names that it is for."""
+"""Read a usable certificate and report what is wrong with it: its dates, its names, its signer."""
 
 import contextlib
 import datetime as dt
@@ -28,9 +28,10 @@ class Certificate:
     begins: dt.datetime
     ends: dt.datetime
     names: tuple[str, ...]
+    self_signed: bool = False
 
     def covers(self, host: str) -> bool:
-        """Whether clients accept it for a host name or address."""
+        """Whether clients accept the certificate for a host name or address."""
         try:
             address = str(ipaddress.ip_address(host))
         except ValueError:
@@ -41,7 +42,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and what to do; `fatal` says that clients refuse the certificate."""
+    """What is wrong and what to do. `fatal`: clients refuse the certificate."""
 
     message: str
     remedy: str
@@ -49,9 +50,10 @@ class Problem:
 
 
 def read(path: Path, serving: ssl.SSLContext) -> Certificate | Problem:
-    """Return what the certificate at `path` says, which `serving` uses.
+    """Return what the certificate at `path` says; a `Problem` if no client can accept it.
 
-    Only a handshake tells that without another library; `Problem` where every client fails at it.
+    `serving` is the server's context with this certificate. The standard library reads a
+    certificate only in a handshake, which takes place in memory.
     """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
@@ -69,13 +71,14 @@ def read(path: Path, serving: ssl.SSLContext) -> Certificate | Problem:
         begins=_time(details["notBefore"]),
         ends=_time(details["notAfter"]),
         names=tuple(_name(kind, value) for kind, value in names),
+        self_signed=details["issuer"] == details["subject"],
     )
 
 
 def handshake(
     client: ssl.SSLContext, server: ssl.SSLContext, *, name: str = "localhost"
 ) -> ssl.SSLObject:
-    """Let client and server shake hands in memory; raises `ssl.SSLError`."""
+    """Connect client and server in memory; return the client's side. Raises `ssl.SSLError`."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     asking = client.wrap_bio(to_client, to_server, server_hostname=name)
     answering = server.wrap_bio(to_server, to_client, server_side=True)
@@ -92,7 +95,7 @@ def handshake(
 def problems(
     read: Certificate, settings: Settings, *, now: dt.datetime | None = None
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a certificate for these settings at a time, by default now."""
+    """Yield what is wrong with a certificate for these settings at the time `now`."""
     yield from _time_problems(read, settings, now or dt.datetime.now(dt.UTC))
     yield from _name_problems(read, settings)
 
@@ -123,14 +126,14 @@ def _name_problems(read: Certificate, settings: Settings) -> Iterator[Problem]:
             _ANOTHER,
         )
     elif _is_unspecified(host):
-        return  # it may be for a name that this machine does not know
+        return  # the certificate may be for a name that this machine does not know
     elif not any(map(read.covers, _LOOPBACK if host in _LOOPBACK else (host,))):
         wanted = "localhost" if host in _LOOPBACK else host
         yield Problem(
             f"The certificate is for {', '.join(read.names)}, not for {wanted}, so "
             f"clients refuse https://{f'[{wanted}]' if ':' in wanted else wanted}.",
             _renew(settings),
-            fatal=False,  # for the doctor: another name may reach the server
+            fatal=False,  # clients may use another name of the server
         )
 
 

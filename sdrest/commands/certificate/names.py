@@ -1,4 +1,4 @@
-"""The names and addresses of this machine, as a certificate can hold them. Asks no name server."""
+"""List this machine's names and addresses for a certificate, without asking a name server."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ _MOST = 100
 
 
 def machine_names() -> Iterator[str]:
-    """Yield the host name, its `.local` name, what /etc/hosts calls it, and the addresses."""
+    """Yield the host name, its `.local` name, its names in /etc/hosts, and the addresses."""
     machine = socket.gethostname().removesuffix(".")
     short = machine.partition(".")[0]
     yield from (machine, short, f"{short}.local")
@@ -25,12 +25,12 @@ def machine_names() -> Iterator[str]:
 
 
 def usable(names: Iterable[str]) -> tuple[str, ...]:
-    """Return each name that a certificate can hold once, as it writes it."""
-    return tuple(dict.fromkeys(filter(None, map(_spelled, names))))[:_MOST]
+    """Return the names that a certificate can hold, each once and in its notation."""
+    return tuple(dict.fromkeys(filter(None, map(_normalised, names))))[:_MOST]
 
 
 def _aliases(names: set[str]) -> Iterator[str]:
-    """Yield the names that stand beside one of `names` in /etc/hosts: the full one, on Debian."""
+    """Yield the names beside one of `names` in /etc/hosts; Debian puts the full name there."""
     with suppress(OSError):
         for line in _HOSTS_FILE.read_text("utf-8", "replace").splitlines():
             _, *others = line.partition("#")[0].split() or [""]
@@ -39,7 +39,7 @@ def _aliases(names: set[str]) -> Iterator[str]:
 
 
 def _addresses() -> Iterator[str]:
-    """Yield the addresses of the interfaces; link-local ones of IPv6 are in no URL."""
+    """Yield the interfaces' addresses, without link-local IPv6 ones: URLs cannot hold those."""
     with suppress(OSError):
         for interface in psutil.net_if_addrs().values():
             for address in interface:
@@ -49,11 +49,11 @@ def _addresses() -> Iterator[str]:
                     yield address.address
 
 
-def _spelled(name: str) -> str | None:
+def _normalised(name: str) -> str | None:
     with suppress(ValueError):
         return str(ipaddress.ip_address(name))
     try:
-        spelled = name.lower().encode("idna").decode("ascii")
+        normalised = name.lower().encode("idna").decode("ascii")
     except UnicodeError:
         return None
-    return spelled if _NAME.fullmatch(spelled) else None
+    return normalised if _NAME.fullmatch(normalised) else None

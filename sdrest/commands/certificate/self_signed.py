@@ -1,9 +1,9 @@
-"""A self-signed certificate for this machine.
+"""Write a self-signed certificate for this machine.
 
-It holds what browsers, curl and Python's strict checks ask for: names in subjectAltName, an end
-of life within 825 days, serverAuth, and no authority to sign others.
+It has what browsers, curl and Python's strict checks require: names in subjectAltName, at most
+825 days, serverAuth, and no authority to sign others.
 
-`python -m sdrest.commands.self_signed CERT KEY HOST...` writes one.
+`python -m sdrest.commands.certificate.self_signed CERT KEY HOST...` writes one.
 """
 
 import datetime as dt
@@ -27,10 +27,7 @@ _CLOCK_SKEW = dt.timedelta(hours=1)
 def write(
     cert: Path, key_file: Path, *, hosts: Iterable[str], now: dt.datetime | None = None
 ) -> None:
-    """Write a new certificate for `hosts` and its key (mode 0600, in a new file).
-
-    It is good from `now` on, by default the present.
-    """
+    """Write a certificate for `hosts`, valid from `now`, and its key (a new file, mode 0600)."""
     key = ec.generate_private_key(ec.SECP256R1())
     with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(

@@ -1,4 +1,4 @@
-"""The server's certificate: the files that were given, or ones made for this machine."""
+"""Find or make the files of the server's certificate and key."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdrest.commands.certificate_names import machine_names, usable
+from sdrest.commands.certificate.names import machine_names, usable
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.programs import output_of
 from sdrest.errors import UsageError
@@ -19,7 +19,7 @@ from sdrest.paths import expand
 from sdrest.settings import LOOPBACK_NAMES, Settings
 
 HOSTS = LOOPBACK_NAMES
-"""The names that every certificate is made for."""
+"""The names in every certificate that is made here."""
 
 _MKCERT_SECONDS = 30
 _CHILD_SECONDS = 30
@@ -34,10 +34,10 @@ class Pair:
 
 
 def provide(settings: Settings) -> tuple[Pair, list[LogLine]]:
-    """Return the files to use, and what to tell a person about them.
+    """Return the files to use and log lines about them.
 
-    Where neither was given nor is there, they are made: by mkcert if that is installed, else
-    self-signed. Raises `UsageError` where one is missing or the folder cannot be written.
+    If the default files do not exist, make both: with mkcert if it is installed, else
+    self-signed. Raises `UsageError` if one is missing or the folder cannot be written.
     """
     pair = Pair(expand(settings.cert), expand(settings.key))
     missing = [path for path in (pair.cert, pair.key) if not path.exists()]
@@ -50,12 +50,12 @@ def provide(settings: Settings) -> tuple[Pair, list[LogLine]]:
 
 
 def hosts(settings: Settings) -> tuple[str, ...]:
-    """Return the names that a new certificate is for: loopback, `--host`, and this machine's."""
+    """Return the names for a new certificate: loopback, `--host` and this machine's names."""
     return usable([*HOSTS, settings.host, *machine_names()])
 
 
 def context(pair: Pair) -> ssl.SSLContext:
-    """Return a TLS context for these files; `UsageError` where they cannot be used."""
+    """Return a TLS context for these files. Raises `UsageError` if they cannot be used."""
     for path in (pair.cert, pair.key):
         try:
             path.read_bytes()
@@ -81,7 +81,7 @@ def _refuse(key: Path) -> str:
 
 
 def _make(pair: Pair, names: Sequence[str]) -> str:
-    """Make both files and say how; a reader sees each of them complete or not at all."""
+    """Make both files, each in one step, and return a sentence that says how."""
     try:
         with tempfile.TemporaryDirectory(prefix=".sdrest-", dir=pair.cert.parent) as folder:
             made = Pair(Path(folder, "cert.pem"), Path(folder, "key.pem"))
@@ -99,7 +99,7 @@ def _make(pair: Pair, names: Sequence[str]) -> str:
 
 
 def _make_with_mkcert(pair: Pair, names: Sequence[str]) -> str | None:
-    """Return who trusts the files that mkcert made; None where it did not make them."""
+    """Return the rest of the sentence if mkcert made the files, else None."""
     program = shutil.which("mkcert")
     if program is None:
         return None
@@ -110,12 +110,12 @@ def _make_with_mkcert(pair: Pair, names: Sequence[str]) -> str | None:
 
 
 def _make_self_signed(pair: Pair, names: Sequence[str]) -> str:
-    """Make the files in a process of its own: what it imports is needed once.
+    """Make the files in another process, since importing cryptography takes time and memory.
 
-    Where that process fails they are made in this one, which then tells why it cannot.
+    If that process fails, make them in this one, which then raises the error.
     """
-    paths = os.pathsep.join(filter(None, sys.path))  # the child sees the packages that we see
-    command = [sys.executable, "-P", "-m", "sdrest.commands.self_signed"]
+    paths = os.pathsep.join(filter(None, sys.path))  # the child finds the same packages
+    command = [sys.executable, "-P", "-m", "sdrest.commands.certificate.self_signed"]
     try:
         subprocess.run(  # noqa: S603 (this very Python)
             [*command, str(pair.cert), str(pair.key), *names],
@@ -126,7 +126,7 @@ def _make_self_signed(pair: Pair, names: Sequence[str]) -> str:
             env=os.environ | {"PYTHONPATH": paths},
         )
     except (OSError, subprocess.SubprocessError):
-        from sdrest.commands import self_signed  # noqa: PLC0415 (hardly ever needed)
+        from sdrest.commands.certificate import self_signed  # noqa: PLC0415 (rarely needed)
 
         for path in (pair.cert, pair.key):
             path.unlink(missing_ok=True)

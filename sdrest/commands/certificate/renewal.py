@@ -1,28 +1,33 @@
-"""Takes renewed certificate files while the server runs, and says what is wrong with them."""
+"""Load renewed certificate files while the server runs, and report what is wrong with them."""
 
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sdrest.commands.certificate import Pair, context
-from sdrest.commands.certificate_check import Problem, problems, read
+from sdrest.commands.certificate.check import Certificate, Problem, problems, read
+from sdrest.commands.certificate.files import Pair, context
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.errors import UsageError
 from sdrest.settings import Settings
 from sdrest.web.tls import ServerContext
 
 _SECONDS = 2.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
+
+_BROWSER_NOTE = (
+    "Browsers warn at the first visit, since the certificate is self-signed: choose Advanced (Show "
+    "Details in Safari) and go on to the page."
+)
 
 _Identity = tuple[tuple[int, ...] | None, ...]
 
 
 class Renewal:
-    """Keeps `tls` in step with the files of `pair`.
+    """Replaces the certificate of `tls` when the files of `pair` change.
 
-    Files that cannot be used change nothing. That is said once, at the second look, since they
-    may be half written at the first one.
+    Unusable files change nothing. They are reported once, at the second check, since they may be
+    half written at the first.
     """
 
     def __init__(self, settings: Settings, pair: Pair, tls: ServerContext) -> None:
@@ -35,8 +40,13 @@ class Renewal:
         self._read = read(pair.cert, tls.current)
         self._said: set[str] = set()
 
+    def browser_note(self) -> Iterator[LogLine]:
+        """Yield what to expect of a browser, if no authority has signed the certificate."""
+        if isinstance(self._read, Certificate) and self._read.self_signed:
+            yield LogLine.of(Level.INFO, _BROWSER_NOTE)
+
     def problems(self) -> Iterator[LogLine]:
-        """Yield what is wrong with the certificate in use and was not said before."""
+        """Yield the problems of the certificate in use that were not reported before."""
         found = [self._read] if isinstance(self._read, Problem) else problems(
             self._read, self._settings
         )  # fmt: skip
@@ -46,13 +56,13 @@ class Renewal:
                 yield LogLine.of(Level.WARNING, f"{problem.message} {problem.remedy}")
 
     async def watch(self, say: Callable[[LogLine], None]) -> None:
-        """Look at the files until cancelled; `say` gets lines for a person."""
+        """Check the files until cancelled; call `say` with each line for the log."""
         while True:
             await asyncio.sleep(_SECONDS)
-            for line in await asyncio.to_thread(self._look):  # the disk may be slow
+            for line in await asyncio.to_thread(self._check):  # the disk may be slow
                 say(line)
 
-    def _look(self) -> list[LogLine]:
+    def _check(self) -> list[LogLine]:
         identity = _identity(self._pair)
         if identity == self._used:
             return list(self.problems())
@@ -61,7 +71,7 @@ class Renewal:
             certificate = read(self._pair.cert, renewed)
         except (UsageError, OSError, ssl.SSLError) as error:
             return list(self._failure(identity, error))
-        if _identity(self._pair) != identity:  # written meanwhile
+        if _identity(self._pair) != identity:  # written while they were read
             return []
         self._tls.use(renewed)
         self._used, self._read, self._said = identity, certificate, set()
@@ -78,7 +88,7 @@ class Renewal:
 
 
 def _identity(pair: Pair) -> _Identity:
-    """Return what changes when files are written or replaced; links are followed."""
+    """Return values that change when a file is written or replaced; links are followed."""
     return tuple(map(_status, (pair.cert, pair.key)))
 
 

@@ -19,8 +19,8 @@ from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.listen import listen
 from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
-from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.schema import inspect
 from sdrest.paths import expand
 from sdrest.settings import Settings
 

@@ -355,6 +355,20 @@ async def test_a_foreign_lock_is_waited_for(store: Store, folders: Folders) -> N
     assert (await asyncio.wait_for(adding, SECONDS)).fresh
 
 
+async def test_operations_that_wait_share_one_commit(store: Store, folders: Folders) -> None:
+    statements: list[str] = []
+    await store._database.write(lambda connection: connection.set_trace_callback(statements.append))
+    backup = sqlite3.connect(folders.database, isolation_level=None)
+    backup.execute("BEGIN IMMEDIATE")
+    adding = [asyncio.create_task(add(store, f"job {number}")) for number in range(50)]
+    assert await store.count(Status.QUEUED) == 0  # all are called by now
+    statements.clear()
+    backup.execute("COMMIT")
+    backup.close()
+    assert all(inserted.fresh for inserted in await asyncio.gather(*adding))
+    assert 1 <= statements.count("COMMIT") <= 2  # the first one may have come alone
+
+
 async def test_a_closed_store_is_unavailable(folders: Folders) -> None:
     store = Store(folders)
     with pytest.raises(StorageUnavailableError):

@@ -10,12 +10,12 @@ from typing import Any
 from sdrest.jobs import rows, sql
 from sdrest.jobs.model import Job, JobKey, Status, sources
 
-_REQUEUED = frozenset(status for status in sources(Status.QUEUED) if status.final)
+_REQUEUABLE = frozenset(status for status in sources(Status.QUEUED) if status.final)
 
 
 def can_requeue(status: Status) -> bool:
     """Whether submitting the same request requeues a job in this status."""
-    return status in _REQUEUED
+    return status in _REQUEUABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def insert(connection: sqlite3.Connection, new: NewJob) -> Inserted | None:
         "limit": new.limit,
         "now": time.time(),
     }
-    job = rows.one(connection, sql.INSERT, rows.moved(values, Status.QUEUED, _REQUEUED))
+    job = rows.one(connection, sql.INSERT, rows.moved(values, Status.QUEUED, _REQUEUABLE))
     if job is not None:
         return Inserted(job, fresh=True)
     known = rows.one(connection, sql.FIND, rows.names(new.key))

@@ -9,7 +9,7 @@ from typing import Any, Self
 from cachetools import LRUCache
 
 from sdrest.errors import Failure, QueueFullError, UsageError
-from sdrest.jobs import changes, rows, sql
+from sdrest.jobs import rows, sql, transactions
 from sdrest.jobs.database import Database
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
@@ -220,7 +220,7 @@ class Store(Queries):
                 self._written.pop(key, None)
 
         return await self._database.write(
-            lambda connection: changes.delete(connection, key), then=forget, reserved=True
+            lambda connection: transactions.delete(connection, key), then=forget, reserved=True
         )
 
     async def files_removed(self, key: JobKey) -> None:
@@ -239,7 +239,7 @@ class Store(Queries):
         that others ran beside is not proven to be the cause: it keeps an attempt.
         """
         return await self._database.write(
-            lambda connection: changes.resume(
+            lambda connection: transactions.resume(
                 connection, max_attempts=max_attempts, failure=failure
             ),
             then=lambda jobs: self._note(*jobs),

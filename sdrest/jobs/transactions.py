@@ -1,4 +1,4 @@
-"""Changes of the job table that take several statements. They run on the database's thread."""
+"""Changes of the job table that take several statements; they run on the database's thread."""
 
 import sqlite3
 from collections.abc import Sequence

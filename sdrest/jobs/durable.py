@@ -1,4 +1,4 @@
-"""Files and folders that outlast a loss of power, also where a file system lacks what POSIX has."""
+"""Sync and move files so that they survive a power failure, also on less capable file systems."""
 
 import errno
 import fcntl
@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
-"""macOS: fsync reaches the disk's cache only (fsync(2)), this the disk. Not every volume has it."""
+"""macOS: fsync reaches only the disk's cache (fsync(2)), this the disk. Some volumes lack it."""
 
 _NO_FOLDER_SYNC = {
     errno.EINVAL,
@@ -21,17 +21,17 @@ _NO_FOLDER_SYNC = {
     errno.EBADF,
     errno.EISDIR,
 }
-"""What file systems answer that cannot sync a folder; EIO and ENOSPC are errors."""
+"""Errors of file systems that cannot sync a folder; EIO and ENOSPC are not among them."""
 
 
 UNSYNCED = (
-    "The file system of the output folder cannot sync folders, so a loss of power may take the "
-    "last images."
+    "The file system of the output folder cannot sync folders, so a power failure may "
+    "lose the last images."
 )
 
 
 def sync(descriptor: int) -> None:
-    """Return when an open file or folder is on the disk.
+    """Write an open file or folder to the disk.
 
     Raises `OSError`, but not for a folder whose file system cannot sync folders.
     """
@@ -43,7 +43,7 @@ def sync(descriptor: int) -> None:
 
 
 def syncs_folders(folder: Path) -> bool:
-    """Whether the file system of `folder` can sync folders; raises `OSError` for other errors."""
+    """Return whether the file system of `folder` can sync folders; raises other `OSError`s."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _sync(descriptor)
@@ -57,7 +57,7 @@ def syncs_folders(folder: Path) -> bool:
 
 
 def sync_path(path: Path) -> None:
-    """Bring a file or a folder to the disk; raises `OSError`, also for a symbolic link."""
+    """Write a file or a folder to the disk; raises `OSError`, also for a symbolic link."""
     descriptor = _open(path)
     try:
         sync(descriptor)
@@ -91,7 +91,7 @@ def move_file(source: Path, name: str, folder: int) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Move a folder of synced files to `target`, which is not there yet; else as `move_file`."""
+    """Move a folder of synced files to `target`, which does not exist; else as `move_file`."""
     try:
         source.rename(target)
     except OSError as error:

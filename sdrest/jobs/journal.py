@@ -1,4 +1,4 @@
-"""Which journal the SQLite file has, by what its file system can do.
+"""Choose the journal mode of the SQLite file by what its file system can do.
 
 The write-ahead log needs memory that is shared by the file's connections (a mapped file) and POSIX
 locks; some network and FUSE file systems have neither. A rollback journal needs the locks alone,
@@ -21,7 +21,7 @@ ROLLBACK = (
     "log, so the job table uses a rollback journal, which is slower."
 )
 
-_PASSING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_BUSY}
+_SAME_IN_EACH_MODE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_BUSY}
 """A full disk, or another program's lock: errors that another mode does not avoid."""
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def open_in_best_mode(
     try:
         return _used(place, use, Journal.WAL, timeout), Journal.WAL
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", None) in _PASSING:
+        if getattr(error, "sqlite_errorcode", None) in _SAME_IN_EACH_MODE:
             raise
         try:
             connection = _used(place, use, Journal.TRUNCATE, timeout)
@@ -60,7 +60,7 @@ def open_in_best_mode(
 
 
 def best_mode(folder: Path) -> Journal:
-    """Return the mode that a file in `folder` would have; tries it with a file that is removed.
+    """Return the mode that a file in `folder` would have; tries it with a temporary file.
 
     Raises `UsageError` where no mode works, `OSError` where nothing can be written.
     """

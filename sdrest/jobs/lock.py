@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 class FolderLock:
-    """An advisory lock on the file at `path`, which ends with its process however that ends.
+    """An advisory lock on the file at `path`; the kernel releases it when the process ends.
 
-    `held` says whether it keeps others out: some network file systems cannot lock.
+    `held` says whether it keeps other servers out: some network file systems cannot lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class FolderLock:
             ) from error
         if not self.held:
             _log.warning("%s", UNLOCKED)
-        with suppress(OSError):  # a full disk: only the message to a second server is poorer
+        with suppress(OSError):  # a full disk: then the message to a second server lacks the pid
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
@@ -60,8 +60,8 @@ class FolderLock:
     def id(self) -> str:
         """The id of the locked folder: device and inode of the lock's file, as `fe01:2a`.
 
-        No two live servers of a machine share it: the file is open, so its inode is not used again.
-        A copy of the folder has another one. It is `NO_OWNER` while the lock is not held.
+        No two running servers of a machine share it: the file is open, so its inode is not reused.
+        A copy of the folder has another id. It is `NO_OWNER` while the lock is not held.
         """
         if self._descriptor is None or not self.held:
             return NO_OWNER
@@ -86,7 +86,7 @@ def lock_file(descriptor: int) -> bool:
 
 
 def locks_work(folder: Path) -> bool:
-    """Whether POSIX locks, which SQLite needs, work in `folder`; True if it cannot be tried."""
+    """Return whether POSIX locks, which SQLite needs, work in `folder`; True where unknown."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             return _locked(fcntl.lockf, file.fileno())
@@ -95,13 +95,13 @@ def locks_work(folder: Path) -> bool:
 
 
 def can_lock(folder: Path) -> bool:
-    """Whether a server could lock a file in `folder`; raises `OSError`."""
+    """Return whether a server could lock a file in `folder`; raises `OSError`."""
     with tempfile.TemporaryFile(dir=folder) as file:
         return lock_file(file.fileno())
 
 
 def _locked(lock: Callable[[int, int], object], descriptor: int) -> bool:
-    """Take a lock of one kind; return False for ENOLCK, ENOSYS, EOPNOTSUPP and their like."""
+    """Take a lock of one kind; return False where it does not work, such as for ENOLCK."""
     try:
         lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -32,12 +32,13 @@ from sdrest.jobs.context import QueueContext, Stopped
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.queries import Page
 from sdrest.jobs.reconcile import lacks_images, lost_images, reconcile
 from sdrest.jobs.recovery import recover
 from sdrest.jobs.removal import Retention, free, remove
 from sdrest.jobs.slot import Slot
 from sdrest.jobs.space import may_be_full, require_job_room, storage_error
-from sdrest.jobs.store import Page, Store
+from sdrest.jobs.store import Store
 from sdrest.params import PARAMS_BY_TYPE, JobType, Params, draw_seed
 
 _log = logging.getLogger(__name__)

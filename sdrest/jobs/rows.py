@@ -1,11 +1,14 @@
-"""Rows of the job table as jobs, and back. Pure but for running one statement."""
+"""Rows of the job table as jobs, and back."""
 
 import json
 import sqlite3
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from sdrest.errors import Failure, FailureCode
-from sdrest.jobs.model import Job, JobKey, Status
+from sdrest.jobs import sql
+from sdrest.jobs.model import Job, JobKey, Status, sources
 from sdrest.params import JobType
 
 
@@ -24,6 +27,12 @@ def one(connection: sqlite3.Connection, statement: str, values: dict[str, Any]) 
     # All rows are fetched: a statement with RETURNING has done its work only at its end.
     rows = connection.execute(statement, values).fetchall()
     return job(rows[0]) if rows else None
+
+
+def find_or_deleted(connection: sqlite3.Connection, key: JobKey) -> tuple[Job | None, bool]:
+    """Return a job's row, and whether it was deleted, both as of the same moment."""
+    row = connection.execute(sql.FIND_OR_DELETED, names(key)).fetchone()
+    return None if row["id"] is None else job(row), bool(row["is_deleted"])
 
 
 def job(row: sqlite3.Row) -> Job:
@@ -47,8 +56,30 @@ def job(row: sqlite3.Row) -> Job:
     )
 
 
-def dump_failure(failure: Failure) -> str:
+def moved(
+    values: dict[str, Any], target: Status, origins: Iterable[Status] | None = None
+) -> dict[str, Any]:
+    """Return the values of a statement that moves a job to `target`, if given from `origins`."""
+    allowed = sources(target) if origins is None else sources(target).intersection(origins)
+    return values | {"target": target, "sources": json.dumps(sorted(allowed))}
+
+
+def ended(
+    key: JobKey, *, size: int, peak_rss: int | None = None, failure: Failure | None = None
+) -> dict[str, Any]:
+    """Return the values of a statement that ends a job now."""
+    return names(key) | {
+        "now": time.time(),
+        "failure": dump_failure(failure),
+        "bytes": size,
+        "peak_rss": peak_rss,
+    }
+
+
+def dump_failure(failure: Failure | None) -> str | None:
     """Return a failure as it is stored."""
+    if failure is None:
+        return None
     return json.dumps(
         {"code": failure.code, "message": failure.message, "details": dict(failure.details)}
     )

@@ -1,4 +1,4 @@
-"""Room on the disk of the output folder: a reserve for the job table, errors of a full disk."""
+"""Free space on the disk of the output folder: the job table's reserve, errors of a full disk."""
 
 import errno
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 from sdrest.errors import StorageUnavailableError
 
 RESERVE_BYTES = 4 * 2**20
-"""Size of the reserve; as much as SQLite's write-ahead log takes before it is used again."""
+"""Size of the reserve: the size at which SQLite starts its write-ahead log over."""
 
 JOB_BYTES = 16 * 2**20
-"""Free bytes without which no job is started: it would run to its end and fail to write."""
+"""Bytes that must be free before a job starts: else it would fail to write its images."""
 
 _SHARE = 16
-"""On a small disk, reserve and job room are this part of the disk at most."""
+"""On a small disk, reserve and job space are each limited to the disk's size divided by this."""
 
 _SLICE = 128 * 1024
-"""Bytes of the reserve that one release frees."""
+"""Bytes that one release frees."""
 
 _BLOCK = 64 * 1024
 
@@ -29,7 +29,7 @@ DISK_FULL = "The disk of the output folder is full. Make room on it, or delete j
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says that a disk or a quota is full."""
+    """Return whether an error or its cause is a full disk or quota."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
@@ -40,7 +40,7 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def may_be_full(error: BaseException | None) -> bool:
-    """Whether a full disk may be the reason; SQLite calls a full quota an input/output error."""
+    """Return whether a full disk may be the cause; SQLite reports a full quota as an I/O error."""
     codes = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
     while error is not None:
         if is_full(error) or _sqlite_code(error) in codes:
@@ -50,7 +50,7 @@ def may_be_full(error: BaseException | None) -> bool:
 
 
 def storage_error(error: BaseException) -> StorageUnavailableError:
-    """Return the answer to a request that failed because of `error`."""
+    """Return the error of a request that failed because of `error`."""
     unavailable = StorageUnavailableError(DISK_FULL if is_full(error) else None)
     unavailable.__cause__ = error
     return unavailable
@@ -64,16 +64,16 @@ def require_job_room(folder: Path) -> None:
 
 
 class Reserve:
-    """A file at `path` that keeps room for changes of the job table when the disk is full.
+    """A file at `path` whose space is freed for changes of the job table when the disk is full.
 
-    Its bytes are random: a file system that compresses or leaves holes would keep no room else.
+    Its bytes are random: zeros would take no space where the file system compresses.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def restore(self) -> None:
-        """Write what is missing of the file, unless a job's files need the room. May block."""
+        """Fill the file up, unless a job's files need the space. May block."""
         with suppress(OSError):
             disk = _disk(self._path.parent)
             if disk is None:
@@ -89,7 +89,7 @@ class Reserve:
                 os.close(descriptor)
 
     def release(self) -> bool:
-        """Free a part of the file; return False if nothing was left. May block."""
+        """Free a part of the file; return False if it was empty. May block."""
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
@@ -116,12 +116,12 @@ class _Disk:
     free: int
 
     def part(self, most: int) -> int:
-        """Return `most` bytes, or less on a small disk."""
+        """Return `most`, or less on a small disk."""
         return min(most, self.total // _SHARE)
 
 
 def _disk(folder: Path) -> _Disk | None:
-    """Return the bytes of a disk; None if it does not tell, or is not there."""
+    """Return the size of a disk; None if it is unknown."""
     try:
         status = os.statvfs(folder)
     except OSError:

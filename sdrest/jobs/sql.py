@@ -1,6 +1,6 @@
 """The SQL of the job table; the migrations are beside it.
 
-Every change of a status names the states from which it may come: `model.sources`.
+Every change of a status names the statuses from which it may come: `model.sources`.
 """
 
 from sdrest.jobs.model import Status
@@ -12,15 +12,10 @@ COUNTS = "SELECT status, type, jobs FROM counts"
 
 WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
 
-COUNT = "SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = :status"
-
-LAST_NUMBER = "SELECT coalesce(max(number), 0) FROM jobs"
-
-ADD = """
+INSERT = """
 INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), :target,
-    json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'), :now
-FROM json_each(:jobs) WHERE true ORDER BY key
+SELECT :type, :id, :target, :params, :total_images, :seed, :now
+WHERE (SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = 'QUEUED') < :limit
 ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = excluded.status,
     params = excluded.params, total_images = excluded.total_images, images = 0,
@@ -28,10 +23,7 @@ ON CONFLICT (type, id) DO UPDATE SET
     finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL,
     flagged = '[]'
 WHERE status IN (SELECT value FROM json_each(:sources))
-"""
-
-ADDED = """
-SELECT json_group_array(json_array(type, id, number)) FROM jobs WHERE number > :last
+RETURNING *
 """
 
 CLAIM = """
@@ -81,7 +73,7 @@ WHERE number = :number AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
 
-# One statement for each state: SQLite finds a partial index by the very text of its condition.
+# One statement for each status: SQLite uses a partial index only for its literal condition.
 
 UNLIST_INCOMPLETE = (
     "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'QUEUED' AND images > 0",

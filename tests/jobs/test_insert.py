@@ -1,4 +1,4 @@
-"""Submissions that come together become rows as they would one after another."""
+"""Requests become rows, also several in one transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,7 @@ import pytest
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.database import Database
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Inserted, NewJob, insert_all
+from sdrest.jobs.insert import Inserted, NewJob, insert
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.store import Store
 from tests.support.jobs import addition, text_key
@@ -27,14 +27,16 @@ def folders(tmp_path: Path) -> Folders:
 async def database(folders: Folders) -> AsyncIterator[Database]:
     async with Store(folders):  # makes the tables
         pass
-    database = Database(folders.database, restore=folders.create, lost=lambda: None)
+    database = Database(folders.database, create_folders=folders.create, on_create=lambda: None)
     await database.open()
     yield database
     await database.close()
 
 
 async def together(database: Database, additions: Sequence[NewJob]) -> list[Inserted | None]:
-    return list(await database.write(lambda connection: insert_all(connection, additions)))
+    return await database.write(
+        lambda connection: [insert(connection, addition) for addition in additions]
+    )
 
 
 async def rows(folders: Folders, database: Database) -> list[Job]:

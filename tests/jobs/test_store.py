@@ -249,27 +249,29 @@ async def test_incomplete_jobs_come_in_pages(store: Store) -> None:
     assert len(seen) == len(set(seen)) == 1501
 
 
-async def test_long_prompts_are_not_kept_in_memory(store: Store) -> None:
+async def test_the_row_cache_is_bounded_by_the_text_of_its_prompts(store: Store) -> None:
     long = "x" * 100_000
-    await add(store, long)
-    assert len(store._recent) == 0
-    found = await store.find(text_key(long))
+    for number in range(20):
+        await add(store, f"{number}{long}")
+    assert sum(len(job.params["prompt"]) for job in store._written.values()) <= 2**20
+    found = await store.find(text_key(f"0{long}"))
     assert found is not None
-    assert found.params["prompt"] == long
+    assert found.params["prompt"] == f"0{long}"
 
 
 async def test_few_rows_are_kept_in_memory(store: Store) -> None:
-    await asyncio.gather(*(add(store, f"job {number}") for number in range(600)))
-    assert len(store._recent) == 256
-    for number in range(600):
-        assert await store.find(text_key(f"job {number}")) is not None
+    names = [f"job {number}" for number in range(1100)]
+    await asyncio.gather(*(add(store, name, limit=2000) for name in names))
+    assert len(store._written) < 1024
+    for name in names:
+        assert await store.find(text_key(name)) is not None
 
 
 async def test_reads_do_not_bring_back_what_was(store: Store) -> None:
     await add(store, "a")
     await store.claim()
     for index in range(1, 50):
-        store._recent.clear()
+        store._written.clear()
         read = asyncio.create_task(store.find(text_key("a")))
         await store.list_image(text_key("a"), index)
         await read
@@ -296,7 +298,7 @@ async def test_an_operation_that_fails_hurts_no_other(store: Store) -> None:
     assert [type(result) for result in results] == [
         Inserted, ZeroDivisionError, sqlite3.IntegrityError, Inserted,
     ]  # fmt: skip
-    store._recent.clear()
+    store._written.clear()
     for name in "ab":
         job = await store.find(text_key(name))
         assert job is not None
@@ -351,6 +353,20 @@ async def test_a_foreign_lock_is_waited_for(store: Store, folders: Folders) -> N
     backup.execute("COMMIT")
     backup.close()
     assert (await asyncio.wait_for(adding, SECONDS)).fresh
+
+
+async def test_operations_that_wait_share_one_commit(store: Store, folders: Folders) -> None:
+    statements: list[str] = []
+    await store._database.write(lambda connection: connection.set_trace_callback(statements.append))
+    backup = sqlite3.connect(folders.database, isolation_level=None)
+    backup.execute("BEGIN IMMEDIATE")
+    adding = [asyncio.create_task(add(store, f"job {number}")) for number in range(50)]
+    assert await store.count(Status.QUEUED) == 0  # all are called by now
+    statements.clear()
+    backup.execute("COMMIT")
+    backup.close()
+    assert all(inserted.fresh for inserted in await asyncio.gather(*adding))
+    assert 1 <= statements.count("COMMIT") <= 2  # the first one may have come alone
 
 
 async def test_a_closed_store_is_unavailable(folders: Folders) -> None:

@@ -20,8 +20,8 @@ from sdrest.commands.listen import listen
 from sdrest.commands.programs import output_of
 from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
-from sdrest.jobs.database import inspect
 from sdrest.jobs.folders import Folders
+from sdrest.jobs.schema import inspect
 from sdrest.paths import expand
 from sdrest.settings import Settings
 

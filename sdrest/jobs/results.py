@@ -4,10 +4,10 @@ import contextlib
 import os
 import re
 import stat
-import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from cachetools import TTLCache
 
 from sdrest.errors import NotFoundError
 from sdrest.jobs.durable import move_file, sync, sync_path
@@ -78,28 +78,24 @@ def missing(folders: Folders, job: Job) -> Sequence[int]:
 class ImageCheck:
     """Looks for the files of listed images, as `missing` does.
 
-    Clients ask for the same status again and again. Where a job has many images, a folder without a
-    change since the last look is looked through ten times a second at most.
+    Clients ask for the same status again and again. Where a job has many images, a folder that has
+    not changed since the last look is searched ten times a second at most.
     """
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-        self._whole: OrderedDict[JobKey, tuple[object, float]] = OrderedDict()
+        self._whole: TTLCache[JobKey, object] = TTLCache(_MOST_TRUSTED, _TRUSTED_SECONDS)
 
     def missing(self, job: Job) -> Sequence[int]:
         """Return the numbers of the listed images whose files are gone, ascending."""
         if job.images <= _FEW:
             return missing(self._folders, job)
         found = _state(f"{self._folders.output}/{job.key.type}/{job.key.id}"), job.images
-        now = time.monotonic()
-        known, until = self._whole.get(job.key, (None, 0.0))
-        if known == found and now < until:
+        if self._whole.get(job.key) == found:
             return ()
         gone = missing(self._folders, job)
         if not gone:
-            self._whole[job.key] = found, now + _TRUSTED_SECONDS
-            if len(self._whole) > _MOST_TRUSTED:
-                self._whole.popitem(last=False)
+            self._whole[job.key] = found
         return gone
 
 

@@ -13,7 +13,7 @@ from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.queue import Queue
+from sdrest.jobs.service import MAX_DECODERS, JobService
 from sdrest.jobs.store import Store
 from sdrest.params import JobType
 from sdrest.paths import expand
@@ -34,9 +34,6 @@ from sdrest.web.requests.proxy import Proxies
 from sdrest.web.responses import security
 from sdrest.web.responses.errors import error_middleware
 from sdrest.web.responses.thumbnails import Thumbnails
-
-_DECODERS = 2
-"""How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
@@ -69,7 +66,7 @@ def create_app(
     app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[keys.METRICS] = Metrics(app[keys.BUS])
     app[keys.TRAFFIC] = Traffic(app[keys.METRICS].registry)
-    app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
+    app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     for job_type in JobType:
         JobRoutes(job_type).add_to(app.router)
@@ -85,6 +82,7 @@ def create_app(
     cors.enable(app, settings)
     app.on_response_prepare.append(security.secure)
     app.on_shutdown.append(events.close)
+    app.on_shutdown.append(_end_waits)
     app.cleanup_ctx.append(_run_jobs)
     return app
 
@@ -105,22 +103,29 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(executor.close)
         if settings.preload:
             executor.preload()
-        queue = Queue(
+        service = JobService(
             store=store,
             executor=executor,
             folders=folders,
             bus=app[keys.BUS],
             concurrency=settings.concurrency,
             max_waiting=settings.max_queue,
+            max_pixels=settings.max_pixels,
+            decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )
-        stack.push_async_callback(queue.stop)
-        await queue.start(delete_incomplete=settings.delete_incomplete)
-        app[keys.QUEUE] = queue
+        stack.push_async_callback(service.stop)
+        await service.start(delete_incomplete=settings.delete_incomplete)
+        app[keys.JOBS] = service
         yield
+
+
+async def _end_waits(app: web.Application) -> None:
+    """Answer the requests that wait for a job, so that they do not delay a stop."""
+    app[keys.JOBS].end_waits()
 
 
 def _limitations(store: Store, folders: Folders) -> list[str]:

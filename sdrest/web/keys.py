@@ -9,7 +9,7 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import Repository
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.queue import Queue
+from sdrest.jobs.service import JobService
 from sdrest.settings import Settings
 from sdrest.web.live.hub import EventHub
 from sdrest.web.monitoring.metrics import Metrics
@@ -24,7 +24,7 @@ PROXIES = web.AppKey("proxies", Proxies)
 ACCESS = web.AppKey("guard", AccessPolicy)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
-QUEUE = web.AppKey("queue", Queue)
+JOBS = web.AppKey("jobs", JobService)
 LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
 """What the file system of the output folder cannot do, as sentences."""
 EXECUTOR = web.AppKey("executor", LocalExecutor)

@@ -39,7 +39,7 @@ def test_it_follows_how_long_jobs_take() -> None:
 
 async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) -> None:
     async with Store(Folders(tmp_path)) as store:
-        context = QueueContext(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 0, 0)
+        context = QueueContext(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 1)
         tries = []
 
         async def write() -> None:

@@ -80,12 +80,12 @@ async def test_a_full_disk_refuses_requests_until_there_is_room(site: Served) ->
 async def test_a_job_that_ends_on_a_full_disk_waits_for_room(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate)) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await gate.entered.wait()
         with limited(resource.RLIMIT_FSIZE, 1024):
             gate.opened.set()
             with pytest.raises(StorageUnavailableError):
-                await home.queue.submit(text("b"))
+                await home.submit(text("b"))
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
 
 
@@ -129,7 +129,7 @@ async def test_a_script_that_writes_is_not_stuck(tmp_path: Path) -> None:
         yield Finished()
 
     async with house(tmp_path, ScriptedExecutor(chatty), stall_timeout=stall) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
 
 
@@ -144,7 +144,7 @@ async def test_a_script_is_heard(tmp_path: Path) -> None:
 async def test_a_timeout_says_which_it_was(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.05, stall_timeout=60) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         failure = (await home.ended(text_key("a"))).snapshot.job.failure
         assert failure is not None
         assert failure.code is FailureCode.TIMEOUT

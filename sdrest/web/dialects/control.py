@@ -44,18 +44,18 @@ class _Control:
 
     async def cancel(self, request: web.Request) -> web.Response:
         """End a job, unless it is at its end already, and tell where it stands."""
-        snapshot = await request.app[keys.QUEUE].cancel(self._routes.key(request))
+        snapshot = await request.app[keys.JOBS].cancel(self._routes.key(request))
         return _answer(job_body(snapshot, prefix(request)))
 
     async def retry(self, request: web.Request) -> web.Response:
         """Run a FAILED or CANCELLED job again, and redirect to it."""
         key = self._routes.key(request)
-        await request.app[keys.QUEUE].retry(key)
+        await request.app[keys.JOBS].retry(key)
         return self._routes.redirect(request, key)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove a job with all its files."""
-        await request.app[keys.QUEUE].delete(self._routes.key(request))
+        await request.app[keys.JOBS].delete(self._routes.key(request))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -67,7 +67,7 @@ async def _list(request: web.Request) -> web.Response:
     limit = query.number("limit", _MAX_LIMIT, "a whole number from 1 to 1000")
     cursor = query.number("cursor", _MAX_CURSOR, "the nextCursor of an answer")
     query.check()
-    snapshots, page = await request.app[keys.QUEUE].page(
+    snapshots, page = await request.app[keys.JOBS].page(
         status, job_type, before=cursor, limit=limit or _DEFAULT_LIMIT
     )
     answer = {

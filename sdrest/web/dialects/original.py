@@ -1,19 +1,14 @@
-"""The original's routes: ask for a job, see where it stands, fetch its images."""
+"""The original's routes: submit a job, get its status, get its images."""
 
-import asyncio
 import html
 import re
-from contextlib import suppress
-from pathlib import Path
 
 from aiohttp import hdrs, web
 from cachetools import LRUCache
 
-from sdrest import pictures
-from sdrest.errors import FieldError, GoneError, InvalidRequestError, RequestError
-from sdrest.jobs.insert import can_requeue
+from sdrest.errors import FieldError, InvalidRequestError, RequestError
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.params import JobType, validate
+from sdrest.params import JobType, asks_random_seed, validate
 from sdrest.web import keys
 from sdrest.web.dialects.negotiation import preferred
 from sdrest.web.dialects.original_ids import server_values
@@ -21,7 +16,6 @@ from sdrest.web.dialects.requested_job import RequestedJob
 from sdrest.web.requests.forms import JSON_HINT, Text, discard, expect, read_form, read_text
 from sdrest.web.requests.multipart import Form, max_body
 from sdrest.web.requests.proxy import prefix
-from sdrest.web.requests.spool import Spool
 from sdrest.web.responses.conditional import body_etag, is_fresh
 from sdrest.web.responses.images import send_image
 from sdrest.web.responses.render import JSON, job_body
@@ -81,34 +75,42 @@ class JobRoutes:
         A known body is not parsed and validated again: clients repeat requests, and that would take
         2.5 times as long (240 against 90 µs).
         """
-        queue = request.app[keys.QUEUE]
         known = self._known.get(text)
-        if known is not None and queue.is_settled(known):
+        if known is not None and request.app[keys.JOBS].is_settled(known):
             return known
         try:
             form = await text.parse()
-            self._require_uploads(form)
-            params = validate(self.type, form.fields)
+            key = await self._submit(request, form)
         except RequestError as error:
             if text.is_unmarked_json and not self.type.uploads:
                 error.add_hint(JSON_HINT)
             raise
-        wanted = self._requested(request, form)
-        job = await queue.submit(wanted.submission(params))
-        if len(text.body) <= _SMALL and not wanted.is_new:
-            self._known[text] = job.key
-        return job.key
+        if len(text.body) <= _SMALL and not asks_random_seed(form.fields):
+            self._known[text] = key
+        return key
 
     async def _post_form(self, request: web.Request) -> JobKey:
         """Take a request that may bring files."""
         max_upload = request.app[keys.SETTINGS].max_upload
-        async with Spool(request.app[keys.FOLDERS]) as spool:
+        async with request.app[keys.JOBS].spool() as spool:
             form = await read_form(request, self.type, spool, max_upload=max_upload)
-            self._require_uploads(form)
-            wanted = self._requested(request, form)
-            if form.uploads and not wanted.is_new and await _is_settled(request, wanted.key):
-                return wanted.key
-            return await self._submit(request, wanted, form, spool)
+            return await self._submit(request, form)
+
+    async def _submit(self, request: web.Request, form: Form) -> JobKey:
+        """Submit a request; raise one error for all that is wrong with its fields and files."""
+        self._require_uploads(form)
+        service = request.app[keys.JOBS]
+        uploads = {name: upload.path for name, upload in form.uploads.items()}
+        try:
+            params = validate(self.type, form.fields)
+        except InvalidRequestError:
+            wrong = await service.check_pictures(uploads) if uploads else ()
+            params = validate(self.type, form.fields, others=wrong)
+        wanted = self._requested(request, form)
+        job = await service.submit(
+            params, uploads, key=wanted.key, seed=wanted.seed, redraw=wanted.redraw
+        )
+        return job.key
 
     def _requested(self, request: web.Request, form: Form) -> RequestedJob:
         """Return the job that a form asks for."""
@@ -117,14 +119,14 @@ class JobRoutes:
         return RequestedJob(self.type, form.fields, values)
 
     async def get(self, request: web.Request) -> web.Response:
-        """Tell where a job stands."""
+        """Answer a job's status."""
         body, etag = await self._answer(request)
         if is_fresh(request.headers, etag):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
     async def post_again(self, request: web.Request) -> web.Response:
-        """Tell where a job stands; for clients that repeat their POST where it redirects to."""
+        """Answer a job's status, for clients that repeat their POST after the redirect."""
         max_upload = request.app[keys.SETTINGS].max_upload
         await discard(request, limit=max_body(self.type.uploads, max_upload))
         body, etag = await self._answer(request)
@@ -136,28 +138,19 @@ class JobRoutes:
         return body, body_etag(body)
 
     async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:
-        """Return where the job stands: at once, or with `?wait=SECONDS` when that has changed."""
-        queue = request.app[keys.QUEUE]
+        """Return a job's status: at once, or with `?wait=SECONDS` once it has changed."""
+        service = request.app[keys.JOBS]
         seconds = _seconds(request)
-        if not seconds:
-            return await queue.get(key)
-        with request.app[keys.HUB].subscribe(key) as subscription:
-            snapshot = await queue.get(key)
-            if snapshot.job.status.final:
-                return snapshot
-            body = job_body(snapshot)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while await subscription.take():
-                        changed = await queue.get(key)
-                        if job_body(changed) != body:
-                            return changed
-        return snapshot
+        snapshot = await service.get(key)
+        if not seconds or snapshot.job.status.final:
+            return snapshot
+        body = job_body(snapshot)
+        return await service.wait(key, seconds, until=lambda changed: job_body(changed) != body)
 
     async def get_image(self, request: web.Request) -> web.StreamResponse:
         """Send an image of a job; with `?size=PIXELS` one that is no larger."""
         number = int(request.match_info["number"])
-        path = await request.app[keys.QUEUE].image(self.key(request), number)
+        path = await request.app[keys.JOBS].image(self.key(request), number)
         return await send_image(request, path, requested_side(request))
 
     def redirect(self, request: web.Request, key: JobKey) -> web.Response:
@@ -179,21 +172,6 @@ class JobRoutes:
         if missing or form.errors:
             validate(self.type, form.fields, others=[*missing, *form.errors])
 
-    async def _submit(
-        self, request: web.Request, wanted: RequestedJob, form: Form, spool: Spool
-    ) -> JobKey:
-        wrong: tuple[FieldError, ...] = ()
-        inputs: Path | None = None
-        if form.uploads:
-            inputs = spool.folder("inputs")
-            try:
-                await _prepare(request, form, inputs)
-            except InvalidRequestError as error:
-                wrong = error.fields
-        params = validate(self.type, form.fields, others=wrong)
-        job = await request.app[keys.QUEUE].submit(wanted.submission(params, inputs))
-        return job.key
-
 
 def _seconds(request: web.Request) -> float:
     """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
@@ -201,23 +179,6 @@ def _seconds(request: web.Request) -> float:
     if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)
-
-
-async def _is_settled(request: web.Request, key: JobKey) -> bool:
-    """Whether the job is known and needs nothing more, not even its pictures decoded."""
-    try:
-        known = await request.app[keys.QUEUE].find(key)
-    except GoneError:
-        return False
-    return known is not None and not can_requeue(known.job.status)
-
-
-async def _prepare(request: web.Request, form: Form, target: Path) -> None:
-    """Decode the uploads; few at once, since a picture is large when it is open."""
-    paths = {name: upload.path for name, upload in form.uploads.items()}
-    max_pixels = request.app[keys.SETTINGS].max_pixels
-    async with request.app[keys.DECODERS]:
-        await asyncio.to_thread(pictures.prepare, paths, target, max_pixels=max_pixels)
 
 
 def _redirect(request: web.Request, location: str) -> web.Response:

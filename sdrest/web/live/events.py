@@ -58,7 +58,7 @@ class _JobEvents:
         key, hub = self._routes.key(request), request.app[keys.HUB]
         with hub.subscribe(key) as subscription:
             number = hub.number
-            snapshot = await request.app[keys.QUEUE].get(key)
+            snapshot = await request.app[keys.JOBS].get(key)
             end = ended_at(snapshot.job)
             if end and request.headers.get(LAST_EVENT_ID, "").rpartition("-")[2] == str(end):
                 return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -88,9 +88,9 @@ async def _all(request: web.Request) -> web.StreamResponse:
 
 async def _active(request: web.Request) -> Sequence[Snapshot]:
     """Return the jobs that run, and the newest of those that wait."""
-    queue = request.app[keys.QUEUE]
-    running, _ = await queue.page(Status.IN_PROGRESS, limit=_PAGE)
-    waiting, _ = await queue.page(Status.QUEUED, limit=_PAGE)
+    service = request.app[keys.JOBS]
+    running, _ = await service.page(Status.IN_PROGRESS, limit=_PAGE)
+    waiting, _ = await service.page(Status.QUEUED, limit=_PAGE)
     return [*running, *waiting]
 
 

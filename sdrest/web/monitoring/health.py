@@ -83,7 +83,7 @@ async def _look(app: web.Application) -> _Found:
         problems[limitation] = FailureCode.STORAGE_FAILED
     usable = [job_type for job_type, item in found.items() if item is None]
     try:
-        await app[keys.QUEUE].check_writable()
+        await app[keys.JOBS].check_writable()
     except RequestError as error:
         return _Found([], {_TROUBLES[error.code]: error.code, **problems})
     return _Found(usable, problems)

@@ -95,7 +95,7 @@ class _Families:
 
 async def _jobs(app: web.Application) -> Counts | None:
     try:
-        return await app[keys.QUEUE].counts()
+        return await app[keys.JOBS].counts()
     except StorageUnavailableError:
         return None
 

@@ -10,10 +10,10 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from sdrest.jobs.spool import Spool
 from sdrest.params import JobType
 from sdrest.web.requests.fields import Fields, parse_json, parse_urlencoded
 from sdrest.web.requests.multipart import Form, max_body, read_multipart
-from sdrest.web.requests.spool import Spool
 from sdrest.web.responses.errors import status_response
 
 MAX_BODY = 102_400

@@ -1,9 +1,8 @@
-"""Files of a request on their way in: one folder per request, gone when the request is over."""
+"""Uploads of a request on their way in: one folder for each request, removed with its end."""
 
 import asyncio
 import hashlib
 import shutil
-import tempfile
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +29,9 @@ class Upload:
 
 
 class Spool:
-    """The folder of one request in the spool of `folders`; it is made when it is first needed.
+    """The folder of one request in the spool, made when it is first needed.
 
-    Leaving the context removes it with all that is in it.
+    Leaving the context removes the folder with its files.
     """
 
     def __init__(self, folders: Folders) -> None:
@@ -56,7 +55,7 @@ class Spool:
         """Return a new folder in this request's one."""
         try:
             if self._folder is None:
-                self._folder = self._make()
+                self._folder = self._folders.spool_folder()
             folder = self._folder / name
             folder.mkdir()
         except OSError as error:
@@ -72,13 +71,6 @@ class Spool:
             except OSError as error:
                 raise storage_error(error) from error
         _append(path, block, digest)
-
-    def _make(self) -> Path:
-        try:
-            return Path(tempfile.mkdtemp(dir=self._folders.spool))
-        except FileNotFoundError:  # a user may have removed the spool since the start
-            self._folders.create_inside()
-            return Path(tempfile.mkdtemp(dir=self._folders.spool))
 
     async def receive(self, name: str, chunks: AsyncIterable[bytes]) -> Upload:
         """Write a file as it comes in; raises what `chunks` raises."""

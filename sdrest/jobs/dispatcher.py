@@ -135,7 +135,7 @@ class Dispatcher:
         except Exception:  # noqa: BLE001 (a bug; the other jobs go on)
             _log.exception(_UNEXPECTED)
         finally:
-            if self._running[running.job.key] is running:  # else it was claimed again
+            if self._running.get(running.job.key) is running:  # else it was claimed again
                 del self._running[running.job.key]
                 self._context.progress.pop(running.job.key, None)
             running.answered.set()

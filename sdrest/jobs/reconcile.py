@@ -1,4 +1,4 @@
-"""Jobs at their end whose images were deleted, or put back, without the server."""
+"""Jobs as their files show them: a user may delete images, or put them back."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ _MISSING = "missingImages"
 
 
 def lacks_images(context: QueueContext, job: Job) -> bool:
-    """Whether a COMPLETE job lost images, so that its request has to run again."""
+    """Whether a COMPLETE job lost images, so that its request requeues it."""
     return job.status is Status.COMPLETE and bool(context.image_check.missing(job))
 
 
 def _lost_images(job: Job) -> bool:
-    """Whether a job is FAILED since it lost images."""
+    """Whether a job is FAILED because it lost images."""
     return job.failure is not None and _MISSING in job.failure.details
 
 
@@ -58,8 +58,8 @@ async def reconcile_all(context: QueueContext, jobs: Sequence[Job]) -> Sequence[
 async def reconcile(context: QueueContext, job: Job) -> Snapshot:
     """Return a job as its files show it: COMPLETE only while all listed images are there.
 
-    One that lost images is FAILED from then on, until it runs again or all of them are back. Where
-    the table cannot be written now, only the answer says so.
+    A job that lost images is FAILED until it is requeued or all images are back. While the table
+    cannot be written, only the answer says so.
     """
     missing = context.image_check.missing(job)
     if not (missing or _lost_images(job)):

@@ -1,13 +1,9 @@
-"""The single door to jobs: submits them, runs them, shows and changes where they stand.
+"""The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
 
-async with Store(folders) as store:
-    service = JobService(store=store, executor=executor, folders=folders, bus=Bus(), ...)
-    await service.start()
-    job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
-    snapshot = await service.wait(job.key, 60)
-    ...
-    await service.stop()
-await executor.close()
+await service.start()
+job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
+snapshot = await service.wait(job.key, 60)
+await service.stop()
 """
 
 import asyncio

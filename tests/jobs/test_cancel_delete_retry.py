@@ -13,7 +13,6 @@ from sdrest.errors import ConflictError, GoneError, NotFoundError, QueueFullErro
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import JobKey, Snapshot, Status
-from tests.jobs.test_service import hold_slot
 from tests.support.jobs import SECONDS, Gate, ScriptedExecutor, house, text, text_key
 
 pytestmark = pytest.mark.integration
@@ -76,7 +75,7 @@ async def test_what_remains_of_a_deleted_job_is_not_taken_for_its_next_run(
         await home.ended(text_key("a"))
         with unreadable(tmp_path / "text-to-image"):
             await home.jobs.delete(text_key("a"))
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         assert (await home.submit(text("a"))).status is Status.QUEUED
         with pytest.raises(NotFoundError):
             await home.jobs.image(text_key("a"), 1)
@@ -86,9 +85,9 @@ async def test_what_remains_of_a_deleted_job_is_not_taken_for_its_next_run(
         assert len(home.executor.tasks) == 3
 
 
-async def test_a_running_job_that_no_slot_knows_is_cancelled(tmp_path: Path) -> None:
+async def test_a_running_job_that_the_dispatcher_does_not_know_is_cancelled(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         await home.submit(text("a"))
         with sqlite3.connect(home.folders.database) as other:  # as after a mistake of the server
             other.execute("UPDATE jobs SET status = 'IN_PROGRESS' WHERE status = 'QUEUED'")
@@ -119,7 +118,7 @@ async def test_a_cancel_at_every_moment_of_a_run_leaves_a_sound_job(tmp_path: Pa
 
 async def test_a_retry_keeps_the_seed_be_it_random_or_given(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         for name, seed in {"random": None, "given": 7}.items():
             first = await home.submit(text(name, seed=seed))
             await home.jobs.cancel(text_key(name))
@@ -131,7 +130,7 @@ async def test_a_retry_keeps_the_seed_be_it_random_or_given(tmp_path: Path) -> N
 
 async def test_a_retry_finds_no_room_or_no_server(tmp_path: Path) -> None:
     async with house(tmp_path, max_waiting=1) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         upload = home.inpaint()
         await home.submit(upload)
         with pytest.raises(ConflictError):

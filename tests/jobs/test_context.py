@@ -59,8 +59,10 @@ async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) ->
     st.lists(st.tuples(st.floats(0, 2e9), st.one_of(st.none(), st.floats(0, 2e9)))),
     st.integers(1, 64),
 )
-def test_it_is_always_1_to_600_seconds(times: list[tuple[float, float | None]], slots: int) -> None:
+def test_it_is_always_1_to_600_seconds(
+    times: list[tuple[float, float | None]], capacity: int
+) -> None:
     duration = DurationEstimate()
     for started, finished in times:
         duration.observe(replace(JOB, started_at=started, finished_at=finished))
-    assert 1 <= duration.retry_after(slots) <= 600
+    assert 1 <= duration.retry_after(capacity) <= 600

@@ -24,7 +24,6 @@ from sdrest.params import ImageToImage, JobType
 from tests.support.jobs import (
     SECONDS,
     Gate,
-    House,
     ScriptedExecutor,
     Submission,
     content,
@@ -36,17 +35,6 @@ from tests.support.jobs import (
 )
 
 pytestmark = pytest.mark.integration
-
-HELD = "held"
-
-
-async def hold_slot(home: House) -> Gate:
-    """Let a job occupy the only slot."""
-    gate = Gate()
-    home.executor.scripts[HELD] = gate
-    await home.submit(text(HELD))
-    await asyncio.wait_for(gate.entered.wait(), SECONDS)
-    return gate
 
 
 async def test_a_job_goes_its_way(tmp_path: Path) -> None:
@@ -106,7 +94,7 @@ async def test_find_shows_a_running_job(tmp_path: Path) -> None:
 
 async def test_jobs_run_in_the_order_of_their_submission(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         names = [f"job {number}" for number in range(20)]
         for name in names:
             await home.submit(text(name))
@@ -116,7 +104,7 @@ async def test_jobs_run_in_the_order_of_their_submission(tmp_path: Path) -> None
         assert [task.id for task in home.executor.tasks[1:]] == [text_key(n).id for n in names]
 
 
-async def test_all_slots_work(tmp_path: Path) -> None:
+async def test_as_many_jobs_run_at_once_as_the_capacity_allows(tmp_path: Path) -> None:
     gates = {f"job {number}": Gate() for number in range(4)}
     executor = ScriptedExecutor(scripts=dict(gates))
     async with house(tmp_path, executor, concurrency=3) as home:
@@ -136,7 +124,7 @@ async def test_all_slots_work(tmp_path: Path) -> None:
 
 async def test_identical_requests_at_once_make_one_job(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         jobs = await asyncio.gather(*(home.submit(text("same")) for _ in range(50)))
         assert len({job.created_at for job in jobs}) == 1
         assert await home.waiting() == 1
@@ -149,7 +137,7 @@ async def test_identical_requests_at_once_make_one_job(tmp_path: Path) -> None:
 
 async def test_identical_uploads_at_once_make_one_job(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         first = home.inpaint()
         await asyncio.gather(*(home.submit(first) for _ in range(9)))
         assert await home.waiting() == 1
@@ -190,7 +178,7 @@ async def test_pictures_of_a_known_job_are_not_kept(tmp_path: Path) -> None:
 
 async def test_pictures_that_are_lost_fail_their_job(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         submission = home.inpaint()
         await home.submit(submission)
         (home.folders.inputs(submission.key) / "mask.png").unlink()
@@ -211,7 +199,7 @@ async def test_pictures_that_cannot_be_kept_are_no_job(tmp_path: Path) -> None:
 
 async def test_a_full_queue_refuses(tmp_path: Path) -> None:
     async with house(tmp_path, max_waiting=2) as home:
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         await asyncio.gather(*(home.submit(text(name)) for name in "ab"))
         with pytest.raises(QueueFullError) as caught:
             await home.submit(text("c"))
@@ -246,7 +234,7 @@ async def test_a_failed_job_that_is_asked_for_again_runs_again(tmp_path: Path) -
         home.events.clear()
         gate = Gate()
         home.executor.scripts["a"] = gate
-        held = await hold_slot(home)
+        held = await home.occupy()
         again = await home.submit(text("a", images=3))
         assert (again.status, again.images, again.attempts) == (Status.QUEUED, 0, 0)
         assert again.failure is None
@@ -543,7 +531,7 @@ async def test_a_row_that_makes_no_sense_does_not_end_the_dispatcher(
     log.addFilter(hear)
     try:
         async with house(tmp_path) as home:
-            gate = await hold_slot(home)
+            gate = await home.occupy()
             submission = text("a")
             await home.submit(submission)
             await home.store._database.write(write_params("{"))
@@ -598,7 +586,7 @@ async def test_incomplete_jobs_are_deleted_on_request(tmp_path: Path) -> None:
 async def test_a_start_sweeps_what_a_former_life_left(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         folders = home.folders
-        gate = await hold_slot(home)
+        gate = await home.occupy()
         kept = home.inpaint("kept")
         await home.submit(kept)
         assert not gate.opened.is_set()

@@ -68,7 +68,7 @@ class Expected:
 
 
 class Machine(RuleBasedStateMachine):
-    """One slot, whose script takes its steps from the rules."""
+    """A queue of capacity 1, whose script takes its steps from the rules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         await self.home.until(lambda event: event.change is change)
 
     async def next_claimed(self) -> None:
-        """Follow the slot, which claims the job that waits longest."""
+        """Follow the dispatcher, which claims the job that waits longest."""
         if self.running is None and self.waiting:
             name = self.running = self.waiting.pop(0)
             expected = self.jobs[name]

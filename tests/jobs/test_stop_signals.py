@@ -48,7 +48,7 @@ async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
             await gate.entered.wait()
         gate.opened.set()
         await home.ended(text_key("b"))
-        await home.submit(text("d"))  # the slot of b looks at the queue meanwhile
+        await home.submit(text("d"))  # the dispatcher looks at the queue meanwhile
         await home.jobs.stop()
         assert [await status(home, name) for name in "abcd"] == [
             *(Status.QUEUED, Status.COMPLETE, Status.QUEUED, Status.QUEUED)

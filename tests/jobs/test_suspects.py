@@ -43,7 +43,7 @@ async def fill(output: Path, attempts: Mapping[str, int], *, running: bool = Fal
 
 @asynccontextmanager
 async def gated(output: Path, names: str) -> AsyncIterator[tuple[House, dict[str, Gate]]]:
-    """A queue with three slots whose jobs end when their gates are opened."""
+    """A queue of capacity 3 whose jobs end when their gates are opened."""
     gates = {name: Gate() for name in names}
     executor = ScriptedExecutor(scripts={**gates})
     async with house(output, executor, concurrency=3) as home:
@@ -51,8 +51,8 @@ async def gated(output: Path, names: str) -> AsyncIterator[tuple[House, dict[str
 
 
 async def started(home: House) -> str:
-    """Return which jobs have started, once every idle slot has looked at the queue."""
-    for turn in ("w1", "w2"):  # the slots look when the first is added, before the second
+    """Return which jobs have started, once the dispatcher has looked at the queue."""
+    for turn in ("w1", "w2"):  # the dispatcher looks when the first is added
         await home.submit(text(turn))
     return "".join(task.params.model_dump()["prompt"] for task in home.executor.tasks)
 

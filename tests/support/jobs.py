@@ -155,6 +155,13 @@ class House:
         files = {kind: upload(self.uploads / kind, value) for kind, value in values.items()}
         return Submission(key, InpaintImage(), files)
 
+    async def occupy(self) -> Gate:
+        """Let a job occupy the executor, whose capacity is 1."""
+        gate = self.executor.scripts["held"] = Gate()
+        await self.submit(text("held"))
+        await asyncio.wait_for(gate.entered.wait(), SECONDS)
+        return gate
+
     async def find(self, key: JobKey) -> Snapshot | None:
         """Return a job, or None if there is none."""
         try:

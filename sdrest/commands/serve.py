@@ -28,7 +28,7 @@ from sdrest.web.app import create_app
 from sdrest.web.keys import FOLDERS, JOBS
 from sdrest.web.requests.access import require_lock
 from sdrest.web.requests.connections import allow_many
-from sdrest.web.requests.proxy import require_free_base_path
+from sdrest.web.routes import require_free_base_path
 from sdrest.web.server import Runner
 from sdrest.web.tls import ServerContext
 

@@ -32,23 +32,18 @@ _TROUBLES: Mapping[ErrorCode, str] = {
 """What keeps every job from being taken."""
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/healthz` and `/readyz`."""
-    router.add_get("/healthz", _alive)
-    router.add_get("/readyz", _Readiness().get)
-
-
-async def _alive(_: web.Request) -> web.Response:
+async def send_health(_: web.Request) -> web.Response:
+    """Answer that the server is alive."""
     return _answer(HTTPStatus.OK, {"status": "ok"})
 
 
-class _Readiness:
+class Readiness:
     """Looks whether jobs can be taken and run. Who asks meanwhile gets the same answer."""
 
     def __init__(self) -> None:
         self._looking: asyncio.Task[_Found] | None = None
 
-    async def get(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Tell which engine there is and what would make jobs fail; 503 if all of them would.
 
         What the file system of the output folder cannot do is a problem that leaves jobs usable.
@@ -66,6 +61,14 @@ class _Readiness:
             "usable": found.usable,
         }
         return _answer(HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE, answer)
+
+
+READINESS = web.AppKey("readiness", Readiness)
+
+
+async def send_readiness(request: web.Request) -> web.Response:
+    """Answer whether the server could make a picture now."""
+    return await request.app[READINESS].answer(request)
 
 
 @dataclass(frozen=True, slots=True)

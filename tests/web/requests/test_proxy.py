@@ -14,7 +14,8 @@ from yarl import URL
 
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, BasePath, Networks, Settings
-from sdrest.web.requests.proxy import Proxies, require_free_base_path
+from sdrest.web.requests.proxy import Proxies
+from sdrest.web.routes import require_free_base_path
 from tests.support.proxy import proxied
 from tests.support.server import PATIENCE, Serve
 from tests.support.web import Served, served

@@ -30,7 +30,7 @@ OWNER = "fe01:2a"
 SERVER = f"""
 import asyncio, sys
 from pathlib import Path
-from sdrest.engine.local import LocalExecutor
+from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.pool import Keeping
 from tests.fakes.running import fake_repository, task
 

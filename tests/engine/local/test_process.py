@@ -30,12 +30,12 @@ OWNER = "fe01:2a"
 SERVER = f"""
 import asyncio, sys
 from pathlib import Path
-from sdrest.engine.local import LocalExecutor
-from sdrest.engine.pool import Keeping
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.pool import PoolConfig
 from tests.fakes.running import fake_repository, task
 
 async def main():
-    executor = LocalExecutor(fake_repository(), keeping=Keeping(owner="{OWNER}"))
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(owner="{OWNER}"))
     async for event in executor.run(task(Path(sys.argv[1]), sys.argv[2])):
         print(event, flush=True)
 

@@ -18,9 +18,9 @@ from sdrest.commands.sizes import Size
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import PARAMS_BY_TYPE
 from sdrest.settings import FLAGS, Flag, Settings
-from sdrest.web import keys
 from sdrest.web.app import create_app
 from sdrest.web.monitoring import scrape
+from sdrest.web.monitoring.metrics import METRICS
 from sdrest.web.responses.errors import FAILURES, MEANINGS, STATUS
 
 _DOCS = Path(__file__).parent
@@ -134,7 +134,7 @@ def _memory() -> str:
 
 def _metrics() -> str:
     app = create_app(Settings())
-    told = scrape.everything(app[keys.METRICS], scrape.NOTHING)
+    told = scrape.everything(app[METRICS], scrape.NOTHING)
     families = [family for family in told if not family.name.startswith("python_")]
 
     def row(family: Metric) -> list[str]:

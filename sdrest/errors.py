@@ -227,3 +227,12 @@ class Failure:
     def local_message(self) -> str:
         """The message with the path: for the server's own log and the terminal."""
         return f"{self.message} (Path: {self.path})" if self.path else self.message
+
+
+def out_of_resources(error: OSError) -> Failure:
+    """Return the failure of a job for which the machine has no files or processes left."""
+    return Failure(
+        FailureCode.OUT_OF_RESOURCES,
+        f"The machine allows no more files or processes ({error.strerror}). Send the request "
+        "again; if that does not help, raise the limits (ulimit -n, ulimit -u).",
+    )

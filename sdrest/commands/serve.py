@@ -24,10 +24,10 @@ from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Kind, Settings
 from sdrest.web.app import create_app
-from sdrest.web.keys import FOLDERS, QUEUE
+from sdrest.web.keys import FOLDERS, JOBS
 from sdrest.web.requests.access import require_lock
 from sdrest.web.requests.connections import allow_many
-from sdrest.web.requests.proxy import require_free_base_path
+from sdrest.web.routes import require_free_base_path
 from sdrest.web.server import Runner
 from sdrest.web.tls import ServerContext
 
@@ -80,7 +80,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
             log(event)
         bus.subscribe(log)
         await _watched(renewal, terminal, stop)
-        await app[QUEUE].stop(grace=settings.grace)  # the routes still answer
+        await app[JOBS].stop(grace=settings.grace)  # the routes still answer
     finally:
         await runner.cleanup()
         for opened in sockets:

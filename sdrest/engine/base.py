@@ -12,6 +12,9 @@ from typing import Protocol
 from sdrest.errors import Failure
 from sdrest.params import Params
 
+NO_OWNER = "-"
+"""The owner of processes that no server sweeps: those of `generate` and of Python programs."""
+
 STOP_SECONDS = 2.0
 """Seconds from the first process that a stop signals to the last one, the server or a script."""
 

@@ -1,4 +1,4 @@
-"""Who listens to jobs. One event serves status answers, event streams, log lines and metrics."""
+"""The bus of job events, which event streams, log lines, metrics and waiting requests read."""
 
 import logging
 from collections.abc import Callable
@@ -17,28 +17,28 @@ class Change(StrEnum):
     QUEUED = auto()
     STARTED = auto()
     PROGRESS = auto()
-    """The first one, where nothing is done, says that the script has loaded its model."""
+    """The first one, at 0, says that the script has loaded its model."""
     IMAGE = auto()
     FINISHED = auto()
-    """Came to an end; the snapshot's status tells which."""
+    """Reached its end; see the snapshot's status."""
     WAITING = auto()
-    """Cannot go on for now; the snapshot says why."""
+    """Waits for the disk; see the snapshot's `waiting`."""
     FILES_CHANGED = auto()
-    """Images of a job at its end are gone, or are back; the snapshot's status follows."""
+    """Images of a job at its end are gone, or are back; the status has changed with them."""
     REQUEUED = auto()
-    """Was interrupted and waits again."""
+    """Was interrupted; it is in its old place in the queue."""
     DELETED = auto()
-    """Is gone for good; the snapshot is the last that there was."""
+    """Is removed; the snapshot is its last one."""
     DELETE_FAILED = auto()
-    """Should have been deleted, which failed; the snapshot's status tells how it is now."""
+    """Could not be deleted; the snapshot is its present one."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
     """A change, and the job as it is after it.
 
-    `warm` tells of a job that runs or ran whether its script's process had run others before.
-    `deleting`: the job is being deleted; DELETED or KEPT will tell how that ended.
+    `warm`: the process of the job's script had run other scripts before. `deleting`: the job is
+    being deleted; DELETED or DELETE_FAILED follows.
     """
 
     change: Change
@@ -51,13 +51,13 @@ Listener = Callable[[JobEvent], None]
 
 
 class Bus:
-    """Tells listeners of events, at once and in order, on the event loop's thread."""
+    """Passes events to listeners, at once and in order, on the event loop's thread."""
 
     def __init__(self) -> None:
         self._listeners: dict[object, Listener] = {}
 
     def publish(self, event: JobEvent) -> None:
-        """Call every listener; one that fails is logged and harms nobody."""
+        """Call every listener; log an error of one and go on with the next."""
         for listener in tuple(self._listeners.values()):
             try:
                 listener(event)
@@ -65,7 +65,7 @@ class Bus:
                 _log.exception("A listener failed on %s", event.change)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Add a listener; return what removes it (a second call does nothing)."""
+        """Add a listener; return a function that removes it (a second call does nothing)."""
         token = object()
         self._listeners[token] = listener
 

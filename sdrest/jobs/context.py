@@ -1,4 +1,4 @@
-"""What the slots of a queue share."""
+"""What the parts of a queue share: tools, progress, and retries while the disk is full."""
 
 import asyncio
 import math
@@ -20,10 +20,10 @@ from sdrest.jobs.store import Store
 BEGINNING = Position(1, 0.0)
 
 RETRY_SECONDS = 1.0
-"""How long the table is left alone when it cannot be used."""
+"""Seconds between two tries to change the table."""
 
 STORAGE_SECONDS = 600.0
-"""How long a running job waits for the disk before it is FAILED."""
+"""Seconds that a running job waits for the disk before it is FAILED."""
 
 _CANNOT_WRITE = (
     "The server cannot write to its output folder. See that the folder is there, that the server "
@@ -37,11 +37,11 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):  # noqa: N818 (no error: the way out of a wait)
-    """The slots are stopping."""
+    """The queue is stopping."""
 
 
 class DurationEstimate:
-    """How long jobs take: a mean in which the last ones weigh most."""
+    """The mean duration of jobs, in which the last ones weigh most."""
 
     def __init__(self) -> None:
         self._seconds = _FIRST_GUESS_SECONDS
@@ -52,32 +52,31 @@ class DurationEstimate:
             seconds = max(0.0, job.finished_at - job.started_at)
             self._seconds += _WEIGHT * (seconds - self._seconds)
 
-    def retry_after(self, slots: int) -> int:
-        """Return the seconds, 1 to 600, until `slots` slots are likely to take another job."""
-        return min(600, max(1, math.ceil(self._seconds / slots)))
+    def retry_after(self, capacity: int) -> int:
+        """Return the seconds, 1 to 600, until one of `capacity` running jobs is likely to end."""
+        return min(600, max(1, math.ceil(self._seconds / capacity)))
 
 
 @dataclass(slots=True)
 class QueueContext:
-    """The tools and the state of all slots.
+    """The tools and the state that the parts of a queue share.
 
-    `claims` is held from the claim of a row until its slot is known to have it. `running` holds the
-    claimed jobs, `progress` how far each running job is, `deleting` the jobs that are being
-    deleted; `work` is set while a job may be waiting. `waits` says why a running job cannot go on,
-    and under None why no job is started. While `stops_expected` is not 0, a script has died of a
-    signal that a stop may have sent, and no job is claimed.
+    At most `capacity` jobs run at once. The timeouts are in seconds, 0 for no limit: of a whole
+    run, and of a script that writes nothing. `progress` is how far each running job is, `deleting`
+    the jobs that are being deleted. `work` is set while a job may be claimed. `waits` says why a
+    running job cannot go on, and under None why no job is started. While `stops_expected` is not
+    0, a signal that a stop may have sent has ended a script, and no job is claimed.
     """
 
     store: Store
     executor: Executor
     folders: Folders
     bus: Bus
-    job_timeout: float
-    stall_timeout: float
+    capacity: int
+    job_timeout: float = 0
+    stall_timeout: float = 0
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
-    claims: asyncio.Lock = field(default_factory=asyncio.Lock)
-    running: dict[JobKey, Job] = field(default_factory=dict)
     progress: dict[JobKey, Position] = field(default_factory=dict)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
@@ -98,7 +97,7 @@ class QueueContext:
         self.bus.publish(JobEvent(change, snapshot, warm=warm, deleting=deleting))
 
     def snapshot(self, job: Job) -> Snapshot:
-        """Return a row with its position if it runs, with its rank if it waits."""
+        """Return a job with its progress if it runs, with its queue position if it waits."""
         match job.status:
             case Status.QUEUED:
                 return Snapshot(
@@ -117,9 +116,9 @@ class QueueContext:
         *,
         seconds: float = math.inf,
     ) -> T:
-        """Repeat a change of the table until it can be made; raises `Stopped` if it never can.
+        """Repeat a change until the disk has room for it; raise `Stopped` at a stop.
 
-        Meanwhile the status of `job`, or of all jobs in the queue, says what it waits for. Raises
+        Meanwhile the status of `job`, or of all waiting jobs, says what it waits for. Raises
         `StorageUnavailableError` after `seconds`.
         """
         key = None if job is None else job.key
@@ -158,7 +157,7 @@ class QueueContext:
         return self.stopping.is_set()
 
     async def pause(self) -> None:
-        """Wait until a retry makes sense, or the slots are stopping."""
+        """Wait until a retry makes sense, or the queue is stopping."""
         with suppress(TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
                 await self.stopping.wait()

@@ -92,9 +92,8 @@ class Folders:
     def create_inside(self) -> None:
         """Make what is missing in an existing output folder; raises `OSError`. May block.
 
-        A symbolic link is no folder, wherever it leads: who put it there is not known.
-        An output folder that is gone while the server runs may be a disk that is not mounted: to
-        make it anew would hide the jobs of that disk.
+        A symbolic link is refused, wherever it leads. An output folder that is gone while the
+        server runs may be a disk that is not mounted; a new one would hide the jobs of that disk.
         """
         for folder in (self.private, self.spool, self.all_inputs, self.work):
             _make(folder, 0o700)
@@ -109,6 +108,14 @@ class Folders:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink()
+
+    def spool_folder(self) -> Path:
+        """Make a new folder in the spool, which a user may have removed; raises `OSError`."""
+        try:
+            return Path(tempfile.mkdtemp(dir=self.spool))
+        except FileNotFoundError:
+            self.create_inside()
+            return Path(tempfile.mkdtemp(dir=self.spool))
 
     def check_writable(self) -> None:
         """Raise `OSError` where uploads or images cannot be written now. May block."""

@@ -9,7 +9,7 @@ from sdrest.jobs.durable import move_folder, sync_path
 
 
 def adopt(source: Path, target: Path) -> None:
-    """Move a folder of pictures to `target`, durably; what lies there is of nobody. May block."""
+    """Move a folder of pictures to `target`, durably, replacing stale files. May block."""
     for path in (*source.iterdir(), source):
         sync_path(path)
     remove(target)
@@ -20,7 +20,7 @@ def adopt(source: Path, target: Path) -> None:
 def lend(pictures: Iterable[Path], target: Path) -> None:
     """Give a run its own links to pictures, or copies; raises `OSError`. May block.
 
-    The run goes on if somebody removes the originals.
+    The run goes on if a user removes the originals.
     """
     for picture in pictures:
         copy = target / picture.name
@@ -42,5 +42,5 @@ def size(*folders: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with what is in it, as far as that is possible. May block."""
+    """Remove a folder with its content, as far as possible. May block."""
     shutil.rmtree(folder, ignore_errors=True)

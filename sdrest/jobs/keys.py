@@ -1,4 +1,4 @@
-"""Locks by key, made when needed."""
+"""A lock for each job, made when it is needed."""
 
 import asyncio
 from collections import Counter
@@ -9,14 +9,14 @@ from sdrest.jobs.model import JobKey
 
 
 class KeyLocks:
-    """Lets one task at a time work on a job's files; other jobs are not held up."""
+    """Lets one task at a time change a job's files, without holding up other jobs."""
 
     def __init__(self) -> None:
         self._locks: dict[JobKey, asyncio.Lock] = {}
         self._users: Counter[JobKey] = Counter()
 
     def is_held(self, key: JobKey) -> bool:
-        """Whether somebody works on a job's files, or waits for that."""
+        """Whether a task holds the lock of `key`, or waits for it."""
         return key in self._locks
 
     @asynccontextmanager

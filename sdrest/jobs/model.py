@@ -1,4 +1,4 @@
-"""What a job is and where it may stand. Pure."""
+"""A job and its states. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sdrest.params import JobType
 
 @unique
 class Status(StrEnum):
-    """Where a job stands; the first three are the original's."""
+    """The status of a job; the first three are the original's."""
 
     QUEUED = "QUEUED"
     IN_PROGRESS = "IN_PROGRESS"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the job has come to an end (a FAILED or CANCELLED one may be asked for again)."""
+        """Whether the job has ended (a FAILED or CANCELLED one may be requeued)."""
         return self not in {Status.QUEUED, Status.IN_PROGRESS}
 
 
@@ -67,7 +67,7 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a running job is: image `index` of the job (from 1) is done to `fraction`."""
+    """The progress of a running job: image `index` (from 1) is done to `fraction`."""
 
     index: int
     fraction: float
@@ -104,7 +104,7 @@ class Job:
 class Snapshot:
     """What a client sees of a job.
 
-    While it runs that is its position besides; while it waits its rank, 1 for the next to run.
+    `position` is there while it runs, `queue_position` (1 for the next to run) while it waits.
     `waiting` says what keeps the server from going on with the job. `missing` are the numbers of
     listed images whose files are gone.
     """

@@ -1,39 +1,71 @@
-"""Jobs at their end whose images were deleted, or put back, without the server."""
+"""Jobs as their files show them: a user may delete images, or put them back."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sdrest.errors import Failure, FailureCode, StorageUnavailableError
-from sdrest.jobs import inputs
+from sdrest.errors import (
+    Failure,
+    FailureCode,
+    GoneError,
+    NotFoundError,
+    StorageUnavailableError,
+)
+from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
-from sdrest.jobs.model import FILE_TRANSITIONS, Job, Snapshot, Status
+from sdrest.jobs.model import FILE_TRANSITIONS, Job, JobKey, Snapshot, Status
 
 _MISSING = "missingImages"
 
 
 def lacks_images(context: QueueContext, job: Job) -> bool:
-    """Whether a COMPLETE job lost images, so that its request has to run again."""
+    """Whether a COMPLETE job lost images, so that its request requeues it."""
     return job.status is Status.COMPLETE and bool(context.image_check.missing(job))
 
 
-def lost_images(job: Job) -> bool:
-    """Whether a job is FAILED since it lost images."""
+def _lost_images(job: Job) -> bool:
+    """Whether a job is FAILED because it lost images."""
     return job.failure is not None and _MISSING in job.failure.details
+
+
+async def current(context: QueueContext, key: JobKey) -> Snapshot:
+    """Return a job as it is now; a folder of images without a row is a job of the original.
+
+    Raises `GoneError` for a deleted job, `NotFoundError`, `StorageUnavailableError`.
+    """
+    job, is_deleted = await context.store.find_or_deleted(key)
+    if is_deleted:
+        raise GoneError
+    if job is None:
+        job = results.original(context.folders, key)
+    if job is None:
+        raise NotFoundError(f"There is no job {key.url}.")
+    return await reconcile(context, job)
+
+
+async def reconcile_all(context: QueueContext, jobs: Sequence[Job]) -> Sequence[Snapshot]:
+    """Return jobs as their files show them, after one look at all the files."""
+    found = await asyncio.to_thread(
+        lambda: [bool(results.missing(context.folders, job)) for job in jobs]
+    )
+    return [
+        await reconcile(context, job) if is_missing or _lost_images(job) else context.snapshot(job)
+        for job, is_missing in zip(jobs, found, strict=True)
+    ]
 
 
 async def reconcile(context: QueueContext, job: Job) -> Snapshot:
     """Return a job as its files show it: COMPLETE only while all listed images are there.
 
-    One that lost images is FAILED from then on, until it runs again or all of them are back. Where
-    the table cannot be written now, only the answer says so.
+    A job that lost images is FAILED until it is requeued or all images are back. While the table
+    cannot be written, only the answer says so.
     """
     missing = context.image_check.missing(job)
-    if not (missing or lost_images(job)):
+    if not (missing or _lost_images(job)):
         return context.snapshot(job)
     failure = _failure(job, missing) if missing else None
-    if not (job.status is Status.COMPLETE or lost_images(job)) or failure == job.failure:
+    if not (job.status is Status.COMPLETE or _lost_images(job)) or failure == job.failure:
         return replace(context.snapshot(job), missing=missing)
     target = Status.COMPLETE if failure is None else FILE_TRANSITIONS[Status.COMPLETE]
     try:
@@ -47,7 +79,7 @@ async def _write(context: QueueContext, job: Job, target: Status, failure: Failu
     folders = context.folders.published(job.key), context.folders.inputs(job.key)
     size = await asyncio.to_thread(inputs.size, *folders)
     changed = await context.store.follow_files(job, target, failure, size=size)
-    if changed is None:  # it runs again, is deleted, or another request was first
+    if changed is None:  # requeued, deleted, or changed by another request
         return await context.store.find(job.key) or job
     context.publish(Change.FILES_CHANGED, changed)
     return changed

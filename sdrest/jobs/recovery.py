@@ -1,4 +1,4 @@
-"""What a start finds of the life before it."""
+"""Recovers at a start what the previous run left."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ from sdrest.jobs.store import Store
 from sdrest.params import JobType
 
 MAX_ATTEMPTS = 3
-"""How often a job is started whose server does not live to see its end."""
+"""Starts of a job, each ended by a crash of the server, after which it is FAILED."""
 
 SUSPECT_ATTEMPTS = MAX_ATTEMPTS - 1
-"""A job that was started so often runs alone: then it alone has crashed the server, if it does."""
+"""A job that was started so often runs alone, so that another crash proves it to be the cause."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def is_suspect(job: Job) -> bool:
 
 
 async def recover(context: QueueContext, *, delete_incomplete: bool) -> None:
-    """Put interrupted jobs back or, with `delete_incomplete`, remove every job without an end."""
+    """Requeue interrupted jobs or, with `delete_incomplete`, remove every unfinished job."""
     folders = context.folders
     await asyncio.to_thread(_sweep, folders)
     if delete_incomplete:
@@ -60,8 +60,8 @@ def _sweep(folders: Folders) -> None:
 async def _delete_incomplete(store: Store, folders: Folders) -> None:
     """Remove jobs in an order that is right wherever it breaks off.
 
-    No image is listed that is gone; and no folder of a job without an end is left without a row,
-    since that would be a COMPLETE job of the original.
+    Every listed image exists. No folder of an unfinished job is left without a row, since that
+    would be a COMPLETE job of the original.
     """
     await store.unlist_incomplete()
     last = 0

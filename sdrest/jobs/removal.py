@@ -1,4 +1,4 @@
-"""Jobs that are removed for good: on request, or since they are old or large."""
+"""Removes jobs with their files: on request, or because they are old or take too much disk."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from sdrest.jobs.space import may_be_full
 _DAY = 86_400.0
 
 _LOOK_SECONDS = 60.0
-"""How often it is looked for jobs that have become too old."""
+"""Seconds between two searches for jobs that have become too old."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 async def remove(context: QueueContext, key: JobKey) -> bool:
     """Remove a job that is at its end, or has no row; return False, and do nothing, for another.
 
-    The row goes first: what is listed is there. On a disk that is too full for that the files go
-    first, which makes room. Files that cannot be removed now are removed at the next start. An
-    image that is being sent is sent to its end.
+    The row is removed before the files, so that every listed image exists. On a full disk the
+    files are removed before, which makes room for the change of the row. The next start removes
+    files that cannot be removed now. An image that is being sent is sent to its end.
     """
     async with context.locks.hold(key):
         job = await context.store.find(key) or results.original(context.folders, key)
@@ -39,7 +39,7 @@ async def remove(context: QueueContext, key: JobKey) -> bool:
             deleted = await context.store.delete(key)
         if not deleted:
             return False
-        if job is not None:  # None: somebody else has deleted it by now
+        if job is not None:  # None: another request has deleted it
             context.publish(Change.DELETED, job)
         try:
             await asyncio.to_thread(discard, context.folders, key)
@@ -48,14 +48,14 @@ async def remove(context: QueueContext, key: JobKey) -> bool:
                 "Files of the deleted job %s remain until the next start: %s", key.id, error
             )
         else:
-            with suppress(StorageUnavailableError):  # then the next start looks for them in vain
+            with suppress(StorageUnavailableError):  # then the next start looks for them again
                 await context.store.files_removed(key)
         await asyncio.to_thread(context.store.reserve.restore)
         return True
 
 
 async def free(context: QueueContext, key: JobKey) -> None:
-    """Remove a job's files before its row, as far as that is possible: the row needs the room."""
+    """Remove a job's files, as far as possible, to make room for the change of its row."""
     with suppress(OSError):
         await asyncio.to_thread(discard, context.folders, key)
 
@@ -67,7 +67,7 @@ def discard(folders: Folders, key: JobKey) -> None:
 
 
 class Retention:
-    """Removes the jobs that came to their end first, as long as there are too many.
+    """Removes the jobs that ended first, as long as there are too many.
 
     They are kept for `keep_days` days and while all together take no more than `keep_bytes`
     bytes; 0 is no limit.
@@ -88,7 +88,7 @@ class Retention:
         try:
             while True:
                 self._finished.clear()
-                is_last = self._stopped  # not later: a job may come to its end meanwhile
+                is_last = self._stopped  # read first: a job may end meanwhile
                 with suppress(StorageUnavailableError):
                     await self._remove_all()
                 if is_last:
@@ -100,7 +100,7 @@ class Retention:
             unsubscribe()
 
     def stop(self) -> None:
-        """Let `serve` end, now that no job comes to its end any more."""
+        """Let `serve` end; no job runs any more."""
         self._stopped = True
         self._finished.set()
 

@@ -1,13 +1,13 @@
-"""The published images: `TYPE/ID/N.png`, never half there, never through a symbolic link."""
+"""The published images: `TYPE/ID/N.png`, always complete, never through a symbolic link."""
 
 import contextlib
 import os
 import re
 import stat
-import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from cachetools import TTLCache
 
 from sdrest.errors import NotFoundError
 from sdrest.jobs.durable import move_file, sync, sync_path
@@ -18,7 +18,7 @@ _IMAGE = re.compile(r"[1-9][0-9]*\.png|\.[1-9][0-9]*\.png\.part")
 """Images, and what a crash leaves of a copy (`durable.partial`)."""
 
 _FEW = 4
-"""A job with no more images is looked for each time."""
+"""The images of a job with no more than these are looked for each time."""
 
 _TRUSTED_SECONDS = 0.1
 _MOST_TRUSTED = 256
@@ -27,12 +27,12 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
-    """Move a complete image to its place, at once and durably; one that lies there is replaced.
+    """Move a complete image to its place, atomically and durably, replacing the one there.
 
     Raises `OSError`, also where `source` or a folder on the way is a symbolic link. May block.
     """
     if not _is_real_file(source):
-        raise OSError(f"{source.name} is no file")
+        raise OSError(f"{source.name} is not a file")
     sync_path(source)
     folder = folders.published(key)
     with contextlib.suppress(FileExistsError):  # a user may have removed it since the start
@@ -50,7 +50,7 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
 
 
 def image(folders: Folders, key: JobKey, number: int) -> Path:
-    """Return where an image lies; raises `NotFoundError` unless that is a real file."""
+    """Return the path of an image; raise `NotFoundError` unless it is a real file."""
     folder = folders.published(key)
     path = folder / f"{number}.png"
     if not (_is_real_folder(folder.parent) and _is_real_folder(folder) and _is_image(path)):
@@ -61,9 +61,9 @@ def image(folders: Folders, key: JobKey, number: int) -> Path:
 def missing(folders: Folders, job: Job) -> Sequence[int]:
     """Return the numbers of the listed images whose files are gone, ascending.
 
-    A link, a folder or an empty file is no image. The answer is none where the table's file is
-    gone too: then the disk is not mounted. Asked for each status of a job that has images, so
-    without a Path; a few microseconds for each image.
+    Links, folders and empty files count as missing. Nothing does where the table's file is gone
+    too: then the disk is not mounted. This runs for each status of a job with images, so without
+    a Path; it takes a few microseconds for each image.
     """
     if not job.images:
         return ()
@@ -78,33 +78,29 @@ def missing(folders: Folders, job: Job) -> Sequence[int]:
 class ImageCheck:
     """Looks for the files of listed images, as `missing` does.
 
-    Clients ask for the same status again and again. Where a job has many images, a folder without a
-    change since the last look is looked through ten times a second at most.
+    Clients ask for the same status again and again. Where a job has many images, a folder that has
+    not changed since the last look is searched ten times a second at most.
     """
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-        self._whole: OrderedDict[JobKey, tuple[object, float]] = OrderedDict()
+        self._whole: TTLCache[JobKey, object] = TTLCache(_MOST_TRUSTED, _TRUSTED_SECONDS)
 
     def missing(self, job: Job) -> Sequence[int]:
         """Return the numbers of the listed images whose files are gone, ascending."""
         if job.images <= _FEW:
             return missing(self._folders, job)
         found = _state(f"{self._folders.output}/{job.key.type}/{job.key.id}"), job.images
-        now = time.monotonic()
-        known, until = self._whole.get(job.key, (None, 0.0))
-        if known == found and now < until:
+        if self._whole.get(job.key) == found:
             return ()
         gone = missing(self._folders, job)
         if not gone:
-            self._whole[job.key] = found, now + _TRUSTED_SECONDS
-            if len(self._whole) > _MOST_TRUSTED:
-                self._whole.popitem(last=False)
+            self._whole[job.key] = found
         return gone
 
 
 def count(folders: Folders, key: JobKey) -> int:
-    """Return how many images lie in a job's folder, counted from 1 to the first gap. May block."""
+    """Count the images in a job's folder, from 1 to the first gap. May block."""
     folder = folders.published(key)
     if not (_is_real_folder(folder) and _is_real_folder(folder.parent)):
         return 0
@@ -139,7 +135,8 @@ def original(folders: Folders, key: JobKey) -> Job | None:
 def discard(folders: Folders, key: JobKey, *, empty_folders: bool = False) -> None:
     """Remove a job's images, and its folder if nothing else is in it. May block.
 
-    With `empty_folders` those in the place of an image go too; else they raise an `OSError`.
+    Empty folders in the place of an image are removed too with `empty_folders`; else an `OSError`
+    is raised.
     """
     folder = folders.published(key)
     try:
@@ -181,7 +178,7 @@ def _is_real_file(path: Path) -> bool:
 
 
 def _is_image(path: Path | str) -> bool:
-    """Whether a real file, which is not empty, lies at `path`."""
+    """Whether `path` is a real file with content."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -9,10 +9,9 @@ from enum import Enum, auto, unique
 from pathlib import Path
 from typing import TypeVar, assert_never
 
+from sdrest.cancellation import until_done
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.engine.local.failures import not_started
-from sdrest.engine.local.process import until_done
-from sdrest.errors import Failure, FailureCode, StorageUnavailableError
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError, out_of_resources
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stopped
@@ -265,7 +264,7 @@ class JobRun:
     def _storage_failed(self, error: OSError) -> Failure:
         _log.warning("Job %s: %s", self._job.key.id, error)
         if error.errno in {errno.EMFILE, errno.ENFILE}:
-            return not_started(error)
+            return out_of_resources(error)
         return Failure(
             FailureCode.STORAGE_FAILED,
             f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "

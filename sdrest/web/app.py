@@ -1,4 +1,4 @@
-"""The application: every part is made and wired here, and nowhere else."""
+"""The application: the one place that creates and connects the parts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,36 +13,31 @@ from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.queue import Queue
+from sdrest.jobs.service import MAX_DECODERS, JobService
 from sdrest.jobs.store import Store
-from sdrest.params import JobType
 from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.description import docs
-from sdrest.web.dialects import control
-from sdrest.web.dialects.original import JobRoutes
+from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.live import events
-from sdrest.web.live.hub import HEARTBEAT_SECONDS, EventHub
-from sdrest.web.monitoring import health, scrape
-from sdrest.web.monitoring.metrics import Metrics
-from sdrest.web.monitoring.traffic import Traffic
-from sdrest.web.page import handlers
-from sdrest.web.requests import cors, session
-from sdrest.web.requests.access import AccessPolicy
-from sdrest.web.requests.proxy import Proxies
+from sdrest.web.live.hub import HEARTBEAT_SECONDS, HUB, EventHub
+from sdrest.web.monitoring.health import READINESS, Readiness
+from sdrest.web.monitoring.metrics import METRICS, Metrics
+from sdrest.web.monitoring.traffic import TRAFFIC, Traffic
+from sdrest.web.requests import cors
+from sdrest.web.requests.access import ACCESS, AccessPolicy
+from sdrest.web.requests.proxy import PROXIES, Proxies
 from sdrest.web.responses import security
 from sdrest.web.responses.errors import error_middleware
-from sdrest.web.responses.thumbnails import Thumbnails
-
-_DECODERS = 2
-"""How many requests decode pictures at once; an open one of 16 million pixels takes 48 MB."""
+from sdrest.web.responses.thumbnails import THUMBNAILS, Thumbnails
+from sdrest.web.route import add_routes
+from sdrest.web.routes import ROUTES
 
 _SCRIPT_GRACE = 0.5
-"""Seconds between SIGTERM and SIGKILL for a script that is cancelled; it shall be gone within 1."""
+"""Seconds between SIGTERM and SIGKILL for a script that is cancelled; it has 1 second."""
 
 _HANDLER_ARGS = {
-    "auto_decompress": False,  # compressed bodies are refused, so nothing shall inflate them
+    "auto_decompress": False,  # compressed bodies are refused; nothing may inflate them
     "keepalive_timeout": 75.0,
 }
 
@@ -52,39 +47,30 @@ def create_app(
 ) -> web.Application:
     """Return the application. Its jobs run from its start-up to its cleanup.
 
-    `bus` is told of every change of a job; silent event streams say every `heartbeat` seconds that
-    they are alive. Start-up raises `UsageError` for an output folder that
-    cannot be used.
+    `bus` receives every change of a job; a silent event stream sends a comment every `heartbeat`
+    seconds. Start-up raises `UsageError` for an output folder that cannot be used.
     """
-    access = AccessPolicy(settings)
-    app = web.Application(
-        middlewares=[error_middleware, access.middleware], handler_args=_HANDLER_ARGS
-    )
-    app[keys.ACCESS] = access
-    app[keys.PROXIES] = Proxies(settings)
+    app = web.Application(middlewares=[error_middleware], handler_args=_HANDLER_ARGS)
+    routes = add_routes(app.router, ROUTES)
+    app[keys.ROUTES] = ROUTES
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
     app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
-    app[keys.HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
-    app[keys.METRICS] = Metrics(app[keys.BUS])
-    app[keys.TRAFFIC] = Traffic(app[keys.METRICS].registry)
-    app[keys.DECODERS] = asyncio.Semaphore(_DECODERS)
-    app[keys.THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
-    for job_type in JobType:
-        JobRoutes(job_type).add_to(app.router)
-    control.add_to(app.router)
-    events.add_to(app.router)
-    health.add_to(app.router)
-    scrape.add_to(app.router)
-    handlers.add_to(app.router)
-    docs.add_to(app.router)
-    session.add_to(app.router)
-    access.watch(app.router)
-    app[keys.TRAFFIC].watch(app.router)
-    cors.enable(app, settings)
+    app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
+    app[ACCESS] = AccessPolicy(settings, routes)
+    app[PROXIES] = Proxies(settings)
+    app[KNOWN_REQUESTS] = known_requests()
+    app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
+    app[METRICS] = Metrics(app[keys.BUS])
+    app[TRAFFIC] = Traffic(app[METRICS].registry, routes)
+    app[READINESS] = Readiness()
+    app[THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
+    app.middlewares.append(app[ACCESS].middleware)
+    cors.enable(app, settings, routes)
     app.on_response_prepare.append(security.secure)
     app.on_shutdown.append(events.close)
+    app.on_shutdown.append(_end_waits)
     app.cleanup_ctx.append(_run_jobs)
     return app
 
@@ -105,22 +91,29 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(executor.close)
         if settings.preload:
             executor.preload()
-        queue = Queue(
+        service = JobService(
             store=store,
             executor=executor,
             folders=folders,
             bus=app[keys.BUS],
             concurrency=settings.concurrency,
             max_waiting=settings.max_queue,
+            max_pixels=settings.max_pixels,
+            decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )
-        stack.push_async_callback(queue.stop)
-        await queue.start(delete_incomplete=settings.delete_incomplete)
-        app[keys.QUEUE] = queue
+        stack.push_async_callback(service.stop)
+        await service.start(delete_incomplete=settings.delete_incomplete)
+        app[keys.JOBS] = service
         yield
+
+
+async def _end_waits(app: web.Application) -> None:
+    """Answer the requests that wait for a job, so that they do not delay a stop."""
+    app[keys.JOBS].end_waits()
 
 
 def _limitations(store: Store, folders: Folders) -> list[str]:

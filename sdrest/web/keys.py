@@ -1,4 +1,7 @@
-"""What the handlers find in the application."""
+"""What handlers find in the application, as far as `sdrest.web` does not define it.
+
+The keys of the application's other parts are beside their classes, e.g. `HUB` in `live/hub.py`.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,28 +12,18 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import Repository
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.queue import Queue
+from sdrest.jobs.service import JobService
 from sdrest.settings import Settings
-from sdrest.web.live.hub import EventHub
-from sdrest.web.monitoring.metrics import Metrics
-from sdrest.web.monitoring.traffic import Traffic
-from sdrest.web.requests.access import AccessPolicy
-from sdrest.web.requests.proxy import Proxies
-from sdrest.web.responses.thumbnails import Thumbnails
+from sdrest.web.route import Route
 
 SETTINGS = web.AppKey("settings", Settings)
+ROUTES = web.AppKey[tuple[Route, ...]]("routes", tuple)
 FOLDERS = web.AppKey("folders", Folders)
-PROXIES = web.AppKey("proxies", Proxies)
-ACCESS = web.AppKey("guard", AccessPolicy)
 REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
-QUEUE = web.AppKey("queue", Queue)
+JOBS = web.AppKey("jobs", JobService)
 LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
 """What the file system of the output folder cannot do, as sentences."""
 EXECUTOR = web.AppKey("executor", LocalExecutor)
-METRICS = web.AppKey("metrics", Metrics)
-TRAFFIC = web.AppKey("traffic", Traffic)
-HUB = web.AppKey("hub", EventHub)
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""
-THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

@@ -8,10 +8,12 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_protocol import _ErrInfo
 
-from sdrest.web import keys
+from sdrest.web.monitoring.traffic import TRAFFIC
 from sdrest.web.requests.connections import Connections
-from sdrest.web.responses.errors import Handler, http_error_response, status_response
+from sdrest.web.requests.proxy import PROXIES
+from sdrest.web.responses.errors import http_error_response, status_response
 from sdrest.web.responses.security import HEADERS
+from sdrest.web.route import Handler
 
 _NOT_HTTP = "This is not a valid HTTP request."
 
@@ -33,8 +35,8 @@ class Runner(web.AppRunner):
         return _Server(
             _in_json(made.request_handler),
             self._connections,
-            self.app[keys.TRAFFIC],
-            request_factory=self.app[keys.PROXIES].wrap(made.request_factory),
+            self.app[TRAFFIC],
+            request_factory=self.app[PROXIES].wrap(made.request_factory),
             **made._kwargs,  # noqa: SLF001 (what aiohttp's runner has made of its options)
         )
 

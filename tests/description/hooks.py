@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
 from sdrest.web.description.openapi import document
+from sdrest.web.routes import ROUTES
 from tests.description.jobs import picture
 
 WRONG = 422
@@ -16,7 +17,7 @@ TOGETHER = {"height", "downsamplingFactor"}
 IGNORED = "Invalid component: in query - violates `additionalProperties`"
 """What is said of a query that has nothing wrong but a parameter that nobody knows."""
 
-DOCUMENT = document()
+DOCUMENT = document(ROUTES)
 
 schemathesis.openapi.format(
     "binary", st.sampled_from([picture(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP")])

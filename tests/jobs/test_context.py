@@ -39,7 +39,7 @@ def test_retry_after_follows_the_duration_of_jobs() -> None:
 
 async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) -> None:
     async with Store(Folders(tmp_path)) as store:
-        context = QueueContext(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 0, 0)
+        context = QueueContext(store, ScriptedExecutor(), Folders(tmp_path), Bus(), 1)
         tries = []
 
         async def write() -> None:
@@ -60,9 +60,9 @@ async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) ->
     st.integers(1, 64),
 )
 def test_retry_after_is_always_1_to_600_seconds(
-    times: list[tuple[float, float | None]], slots: int
+    times: list[tuple[float, float | None]], capacity: int
 ) -> None:
     duration = DurationEstimate()
     for started, finished in times:
         duration.observe(replace(JOB, started_at=started, finished_at=finished))
-    assert 1 <= duration.retry_after(slots) <= 600
+    assert 1 <= duration.retry_after(capacity) <= 600

@@ -69,12 +69,12 @@ async def test_a_full_disk_gets_503_until_there_is_room(site: Served) -> None:
 async def test_a_job_that_ends_on_a_full_disk_waits_for_room(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate)) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await gate.entered.wait()
         with limited(resource.RLIMIT_FSIZE, 1024):
             gate.opened.set()
             with pytest.raises(StorageUnavailableError):
-                await home.queue.submit(text("b"))
+                await home.submit(text("b"))
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
 
 
@@ -118,7 +118,7 @@ async def test_a_script_that_writes_does_not_stall(tmp_path: Path) -> None:
         yield Finished()
 
     async with house(tmp_path, ScriptedExecutor(chatty), stall_timeout=stall) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
 
 
@@ -133,7 +133,7 @@ async def test_output_of_a_script_resets_the_stall_timeout(tmp_path: Path) -> No
 async def test_job_timeout_beside_a_stall_timeout_fails_with_timeout(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.05, stall_timeout=60) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         failure = (await home.ended(text_key("a"))).snapshot.job.failure
         assert failure is not None
         assert failure.code is FailureCode.TIMEOUT

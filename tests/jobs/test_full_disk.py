@@ -223,7 +223,7 @@ async def test_a_server_starts_on_a_full_disk(
 
 async def test_old_jobs_are_removed_from_a_full_disk(disk: Path) -> None:
     async with house(disk / "output") as home:
-        await home.queue.submit(text("old"))
+        await home.submit(text("old"))
         await home.ended(text_key("old"))
     fill(disk)
     async with house(disk / "output", keep_days=1e-9) as home:

@@ -51,15 +51,15 @@ def leave_no_room(home: House, disk: Path) -> Path:
 
 async def test_files_go_first_where_a_row_has_no_room(disk: Path) -> None:
     async with house(disk / "output") as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await home.ended(text_key("a"))
         with (home.folders.published(text_key("a")) / "1.png").open("ab") as image:
             image.write(bytes(BIG))
         leave_no_room(home, disk)
-        await home.queue.delete(text_key("a"))
+        await home.jobs.delete(text_key("a"))
         assert not home.folders.published(text_key("a")).exists()
         with pytest.raises(GoneError):
-            await home.queue.get(text_key("a"))
+            await home.jobs.get(text_key("a"))
 
 
 async def test_a_job_that_ends_without_room_says_so_and_a_cancellation_is_answered(
@@ -67,22 +67,22 @@ async def test_a_job_that_ends_without_room_says_so_and_a_cancellation_is_answer
 ) -> None:
     gate = Gate()
     async with house(disk / "output", ScriptedExecutor(gate)) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await asyncio.wait_for(gate.entered.wait(), SECONDS)
         ballast = leave_no_room(home, disk)
         gate.opened.set()
         event = await home.until(lambda event: event.change is Change.WAITING)
         assert event.snapshot.waiting is not None
         assert "full" in event.snapshot.waiting
-        snapshot = await home.queue.get(text_key("a"))
+        snapshot = await home.jobs.get(text_key("a"))
         assert snapshot.job.status is Status.IN_PROGRESS
         assert snapshot.waiting == event.snapshot.waiting
         async with asyncio.timeout(SECONDS):
             with pytest.raises(StorageUnavailableError, match="full"):
-                await home.queue.cancel(text_key("a"))
+                await home.jobs.cancel(text_key("a"))
         ballast.unlink()
         assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
-        assert (await home.queue.get(text_key("a"))).waiting is None
+        assert (await home.jobs.get(text_key("a"))).waiting is None
 
 
 async def test_a_job_that_lists_an_image_without_room_says_so_and_is_cancelled(disk: Path) -> None:
@@ -98,12 +98,12 @@ async def test_a_job_that_lists_an_image_without_room_says_so_and_is_cancelled(d
         yield Finished()
 
     async with house(disk / "output", ScriptedExecutor(script)) as home:
-        await home.queue.submit(text("a", images=2))
+        await home.submit(text("a", images=2))
         await asyncio.wait_for(begun.wait(), SECONDS)
         ballast = leave_no_room(home, disk)
         go.set()
         await home.until(lambda event: event.change is Change.WAITING)
-        cancelled = asyncio.create_task(home.queue.cancel(text_key("a")))
+        cancelled = asyncio.create_task(home.jobs.cancel(text_key("a")))
         with pytest.raises(StorageUnavailableError, match="full"):
             await asyncio.wait_for(cancelled, SECONDS)
         ballast.unlink()
@@ -113,15 +113,15 @@ async def test_a_job_that_lists_an_image_without_room_says_so_and_is_cancelled(d
 async def test_a_job_without_room_is_deleted(disk: Path) -> None:
     gate = Gate()
     async with house(disk / "output", ScriptedExecutor(gate)) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await asyncio.wait_for(gate.entered.wait(), SECONDS)
         with (home.folders.published(text_key("a")) / "1.png").open("ab") as image:
             image.write(bytes(BIG))
         leave_no_room(home, disk)
         async with asyncio.timeout(SECONDS):
-            await home.queue.delete(text_key("a"))
+            await home.jobs.delete(text_key("a"))
         with pytest.raises(GoneError):
-            await home.queue.get(text_key("a"))
+            await home.jobs.get(text_key("a"))
 
 
 def test_a_reserve_is_freed_in_parts_and_restored(disk: Path) -> None:

@@ -8,14 +8,14 @@ import pytest
 from sdrest.errors import GoneError
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Status
-from tests.support.jobs import Gate, House, ScriptedExecutor, house, inpaint, text, text_key
+from tests.support.jobs import Gate, House, ScriptedExecutor, house, text, text_key
 
 pytestmark = pytest.mark.integration
 
 
 async def run(home: House, *names: str) -> None:
     for name in names:
-        await home.queue.submit(text(name))
+        await home.submit(text(name))
         await home.ended(text_key(name))
 
 
@@ -24,7 +24,7 @@ async def kept(home: House, names: str) -> str:
     found = ""
     for name in names:
         try:
-            assert await home.queue.find(text_key(name)) is not None
+            assert await home.find(text_key(name)) is not None
         except GoneError:
             assert not home.folders.published(text_key(name)).exists()
         else:
@@ -42,9 +42,9 @@ async def test_everything_is_kept_by_default(tmp_path: Path) -> None:
 async def test_keep_bytes_removes_the_oldest_jobs(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await run(home, "a")
-        (job,) = (await home.queue.page(limit=1))[0]
+        (job,) = (await home.jobs.page(limit=1))[0]
         size = job.job.size
-        assert size == (await home.queue.image(text_key("a"), 1)).stat().st_size
+        assert size == (await home.jobs.image(text_key("a"), 1)).stat().st_size
     async with house(tmp_path, keep_bytes=2 * size) as home:
         await run(home, "b", "c", "d")
     async with house(tmp_path) as home:
@@ -54,12 +54,12 @@ async def test_keep_bytes_removes_the_oldest_jobs(tmp_path: Path) -> None:
 async def test_a_job_that_ends_while_an_older_one_is_removed_counts(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await run(home, "a", "b")
-        (job,) = (await home.queue.page(limit=1))[0]
+        (job,) = (await home.jobs.page(limit=1))[0]
     async with house(tmp_path, keep_bytes=2 * job.job.size) as home:
-        async with home.queue._context.locks.hold(text_key("a")):
+        async with home.jobs._context.locks.hold(text_key("a")):
             await run(home, "c", "d")
-            stop = asyncio.create_task(home.queue.stop())
-            await home.queue._context.stopping.wait()
+            stop = asyncio.create_task(home.jobs.stop())
+            await home.jobs._context.stopping.wait()
         await stop
     async with house(tmp_path) as home:
         assert await kept(home, "abcd") == "cd"
@@ -77,9 +77,9 @@ async def test_keep_days_removes_old_jobs(tmp_path: Path) -> None:
 async def test_retention_keeps_jobs_that_wait_or_run(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), keep_bytes=1) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await gate.entered.wait()
-        await home.queue.submit(text("b"))
+        await home.submit(text("b"))
     async with house(tmp_path) as home:
         assert await kept(home, "ab") == "ab"
 
@@ -87,25 +87,26 @@ async def test_retention_keeps_jobs_that_wait_or_run(tmp_path: Path) -> None:
 async def test_pictures_of_a_cancelled_job_count(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), keep_bytes=6) as home:
-        await home.queue.submit(text("hold"))
+        await home.submit(text("hold"))
         await gate.entered.wait()
-        upload = inpaint(home)
-        await home.queue.submit(upload)
-        cancelled = await home.queue.cancel(upload.key)
-        assert (cancelled.job.status, cancelled.job.size) == (Status.CANCELLED, len(b"imagemask"))
+        upload = home.inpaint()
+        await home.submit(upload)
+        size = sum(path.stat().st_size for path in home.folders.inputs(upload.key).iterdir())
+        cancelled = await home.jobs.cancel(upload.key)
+        assert (cancelled.job.status, cancelled.job.size) == (Status.CANCELLED, size)
     async with house(tmp_path) as home:
         assert list(Folders(tmp_path).all_inputs.iterdir()) == []
         with pytest.raises(GoneError):
-            await home.queue.find(upload.key)
+            await home.find(upload.key)
 
 
 async def test_an_image_that_is_read_is_read_to_its_end(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         await run(home, "a")
-        path = await home.queue.image(text_key("a"), 1)
+        path = await home.jobs.image(text_key("a"), 1)
         whole = path.read_bytes()
         with path.open("rb", buffering=0) as image:
             start = image.read(10)
-            await home.queue.delete(text_key("a"))
+            await home.jobs.delete(text_key("a"))
             assert not path.exists()
             assert start + image.read() == whole

@@ -32,9 +32,18 @@ from sdrest.errors import (
 )
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import JobKey, Status
-from sdrest.jobs.queue import Submission
 from sdrest.params import ImageToImage, JobType
-from tests.support.jobs import SECONDS, House, ScriptedExecutor, house, picture, text_key
+from tests.support.jobs import (
+    SECONDS,
+    House,
+    ScriptedExecutor,
+    Submission,
+    house,
+    picture,
+    text_key,
+    upload,
+    value_of,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +68,7 @@ class Expected:
 
 
 class Machine(RuleBasedStateMachine):
-    """One slot, whose script takes its steps from the rules."""
+    """A queue of capacity 1, whose script takes its steps from the rules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +79,6 @@ class Machine(RuleBasedStateMachine):
         self.deleted: set[str] = set()
         self.waiting: list[str] = []
         self.running: str | None = None
-        self.spooled = 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(asyncio.wait_for(work, SECONDS))
@@ -109,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         await self.home.until(lambda event: event.change is change)
 
     async def next_claimed(self) -> None:
-        """Follow the slot, which claims the job that waits longest."""
+        """Follow the dispatcher, which claims the job that waits longest."""
         if self.running is None and self.waiting:
             name = self.running = self.waiting.pop(0)
             expected = self.jobs[name]
@@ -123,11 +131,9 @@ class Machine(RuleBasedStateMachine):
             await self.home.until(claimed)
 
     async def submission(self, name: str, total: int) -> Submission:
-        self.spooled += 1
-        folder = self.home.folders.spool / str(self.spooled)
-        folder.mkdir()
-        (folder / "image.png").write_bytes(name.encode())
-        return Submission(key_of(name), ImageToImage(prompt=name, iterations=total), folder)
+        image = upload(self.home.uploads / name, ord(name))
+        params = ImageToImage(prompt=name, iterations=total)
+        return Submission(key_of(name), params, {"image": image})
 
     # What may happen
 
@@ -139,7 +145,7 @@ class Machine(RuleBasedStateMachine):
             submission = await self.submission(name, total)
             self.home.events.clear()
             try:
-                job = await self.home.queue.submit(submission)
+                job = await self.home.submit(submission)
             except QueueFullError:
                 assert fresh
                 assert len(self.waiting) >= MAX_WAITING
@@ -164,7 +170,7 @@ class Machine(RuleBasedStateMachine):
             known = self.jobs.get(name)
             self.home.events.clear()
             try:
-                job = await self.home.queue.retry(key_of(name))
+                job = await self.home.jobs.retry(key_of(name))
             except GoneError:
                 assert name in self.deleted
             except NotFoundError:
@@ -187,7 +193,7 @@ class Machine(RuleBasedStateMachine):
         async def cancel() -> None:
             self.home.events.clear()
             try:
-                snapshot = await self.home.queue.cancel(key_of(name))
+                snapshot = await self.home.jobs.cancel(key_of(name))
             except GoneError:
                 assert name in self.deleted
             except NotFoundError:
@@ -204,7 +210,7 @@ class Machine(RuleBasedStateMachine):
         async def delete() -> None:
             self.home.events.clear()
             try:
-                await self.home.queue.delete(key_of(name))
+                await self.home.jobs.delete(key_of(name))
             except GoneError:
                 assert name in self.deleted
             except NotFoundError:
@@ -321,9 +327,9 @@ class Machine(RuleBasedStateMachine):
                 expected = self.jobs.get(name)
                 if name in self.deleted:
                     with pytest.raises(GoneError):
-                        await self.home.queue.find(key_of(name))
+                        await self.home.find(key_of(name))
                     continue
-                snapshot = await self.home.queue.find(key_of(name))
+                snapshot = await self.home.find(key_of(name))
                 if expected is None:
                     assert snapshot is None
                     continue
@@ -334,10 +340,10 @@ class Machine(RuleBasedStateMachine):
                 queue_position = self.waiting.index(name) + 1 if name in self.waiting else None
                 assert snapshot.queue_position == queue_position
                 for number in range(1, job.images + 1):
-                    path = await self.home.queue.image(job.key, number)
+                    path = await self.home.jobs.image(job.key, number)
                     assert path.read_bytes().endswith(f" {number}".encode())
-            assert await self.home.queue.waiting() == len(self.waiting)
-            listed, page = await self.home.queue.page(limit=len("abcdef"))
+            assert await self.home.waiting() == len(self.waiting)
+            listed, page = await self.home.jobs.page(limit=len("abcdef"))
             assert {snapshot.job.key for snapshot in listed} == set(map(key_of, self.jobs))
             assert Counter(job.status for job in self.jobs.values()) == +Counter(page.counts)
 
@@ -357,7 +363,7 @@ class Machine(RuleBasedStateMachine):
             f"image-to-image-{key_of(name).id}" for name in needed
         }
         for name in needed:
-            assert (folders.inputs(key_of(name)) / "image.png").read_bytes() == name.encode()
+            assert value_of(folders.inputs(key_of(name)) / "image.png") == ord(name)
         assert len(list(folders.work.iterdir())) <= (self.running is not None)
 
     def teardown(self) -> None:

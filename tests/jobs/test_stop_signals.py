@@ -34,7 +34,7 @@ class Signalled:
 
 
 async def status(home: House, name: str) -> Status:
-    return (await home.queue.get(text_key(name))).job.status
+    return (await home.jobs.get(text_key(name))).job.status
 
 
 async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
@@ -42,14 +42,14 @@ async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
     executor = ScriptedExecutor(scripts={"a": signalled, "b": gate})
     async with house(tmp_path, executor, concurrency=2) as home:
         for name in "abc":
-            await home.queue.submit(text(name))
+            await home.submit(text(name))
         async with asyncio.timeout(SECONDS):
             await signalled.ended.wait()
             await gate.entered.wait()
         gate.opened.set()
         await home.ended(text_key("b"))
-        await home.queue.submit(text("d"))  # the slot of b looks at the queue meanwhile
-        await home.queue.stop()
+        await home.submit(text("d"))  # the dispatcher looks at the queue meanwhile
+        await home.jobs.stop()
         assert [await status(home, name) for name in "abcd"] == [
             *(Status.QUEUED, Status.COMPLETE, Status.QUEUED, Status.QUEUED)
         ]
@@ -59,8 +59,8 @@ async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
 async def test_without_a_stop_the_job_fails_and_the_next_one_runs(tmp_path: Path) -> None:
     executor = ScriptedExecutor(scripts={"a": Signalled()})
     async with house(tmp_path, executor) as home:
-        await home.queue.submit(text("a"))
-        await home.queue.submit(text("b"))
+        await home.submit(text("a"))
+        await home.submit(text("b"))
         assert (await home.ended(text_key("a"))).snapshot.job.failure == KILLED
         assert (await home.ended(text_key("b"))).snapshot.job.status is Status.COMPLETE
 
@@ -68,15 +68,15 @@ async def test_without_a_stop_the_job_fails_and_the_next_one_runs(tmp_path: Path
 async def test_a_job_can_be_cancelled_while_a_stop_may_follow(tmp_path: Path) -> None:
     signalled = Signalled()
     async with house(tmp_path, ScriptedExecutor(signalled)) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         async with asyncio.timeout(SECONDS):
             await signalled.ended.wait()
-            assert (await home.queue.cancel(text_key("a"))).job.status is Status.CANCELLED
+            assert (await home.jobs.cancel(text_key("a"))).job.status is Status.CANCELLED
 
 
 async def test_a_wrong_model_fails_at_once_during_a_stop_too(tmp_path: Path) -> None:
     wrong = Failure(FailureCode.MODEL_INVALID, "The model checkpoint cannot be loaded.")
     async with house(tmp_path, ScriptedExecutor(Signalled(wrong))) as home:
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         assert (await home.ended(text_key("a"))).snapshot.job.failure == wrong
         assert Change.REQUEUED not in home.changes(text_key("a"))

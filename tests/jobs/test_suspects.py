@@ -43,7 +43,7 @@ async def fill(output: Path, attempts: Mapping[str, int], *, running: bool = Fal
 
 @asynccontextmanager
 async def gated(output: Path, names: str) -> AsyncIterator[tuple[House, dict[str, Gate]]]:
-    """A queue with three slots whose jobs end when their gates are opened."""
+    """A queue of capacity 3 whose jobs end when their gates are opened."""
     gates = {name: Gate() for name in names}
     executor = ScriptedExecutor(scripts={**gates})
     async with house(output, executor, concurrency=3) as home:
@@ -51,9 +51,9 @@ async def gated(output: Path, names: str) -> AsyncIterator[tuple[House, dict[str
 
 
 async def started(home: House) -> str:
-    """Return which jobs have started, once every idle slot has looked at the queue."""
-    for turn in ("w1", "w2"):  # the slots look when the first is added, before the second
-        await home.queue.submit(text(turn))
+    """Return which jobs have started, once the dispatcher has looked at the queue."""
+    for turn in ("w1", "w2"):  # the dispatcher looks when the first is added
+        await home.submit(text(turn))
     return "".join(task.params.model_dump()["prompt"] for task in home.executor.tasks)
 
 
@@ -86,7 +86,7 @@ async def test_a_suspect_that_is_cancelled_holds_up_nobody(tmp_path: Path) -> No
     async with gated(tmp_path, "asb") as (home, gates):
         await entered(gates["a"])
         assert await started(home) == "a"
-        await home.queue.cancel(text_key("s"))
+        await home.jobs.cancel(text_key("s"))
         await entered(gates["b"])
 
 
@@ -94,7 +94,7 @@ async def test_a_running_suspect_that_is_deleted_holds_up_nobody(tmp_path: Path)
     await fill(tmp_path, {"s": SUSPECT_ATTEMPTS, "b": 0})
     async with gated(tmp_path, "sb") as (home, gates):
         await entered(gates["s"])
-        await home.queue.delete(text_key("s"))
+        await home.jobs.delete(text_key("s"))
         await entered(gates["b"])
 
 

@@ -1,25 +1,38 @@
-"""A queue on real files, and an executor whose every step the test decides."""
+"""A job service on real files, and an executor whose every step the test decides."""
 
 import asyncio
 import hashlib
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import Image
+
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.errors import NotFoundError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import NewJob
-from sdrest.jobs.model import Job, JobKey
-from sdrest.jobs.queue import Queue, Submission
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.service import JobService
 from sdrest.jobs.store import Store
-from sdrest.params import InpaintImage, JobType, TextToImage
+from sdrest.params import InpaintImage, JobType, Params, TextToImage
 
 SECONDS = 10.0
 """No wait of a test takes longer."""
 
 Script = Callable[[Task], AsyncGenerator[Event, None]]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The arguments of `JobService.submit`."""
+
+    key: JobKey
+    params: Params
+    uploads: dict[str, Path] = field(default_factory=dict)
 
 
 def text_key(name: str) -> JobKey:
@@ -30,6 +43,18 @@ def text(name: str, *, images: int = 1, seed: int | None = 42) -> Submission:
     """A text-to-image submission; the same name is the same job."""
     params = TextToImage(prompt=name, iterations=images, seed=seed)
     return Submission(text_key(name), params)
+
+
+def upload(path: Path, value: int = 128) -> Path:
+    """Write a grey picture, as a client sends it."""
+    Image.new("L", (64, 64), value).save(path, format="PNG")
+    return path
+
+
+def value_of(picture: Path) -> object:
+    """Return the first value of a grey picture."""
+    with Image.open(picture) as opened:
+        return opened.convert("L").getpixel((0, 0))
 
 
 def addition(
@@ -110,14 +135,43 @@ class ScriptedExecutor:
 
 @dataclass
 class House:
-    """A queue with what it stands on."""
+    """A job service with the parts below it; `uploads` is a folder for files of clients."""
 
     folders: Folders
     store: Store
     executor: ScriptedExecutor
     bus: Bus
-    queue: Queue
+    jobs: JobService
+    uploads: Path
     events: list[JobEvent] = field(default_factory=list)
+
+    async def submit(self, submission: Submission) -> Job:
+        return await self.jobs.submit(submission.params, submission.uploads, key=submission.key)
+
+    def inpaint(self, name: str = "upload") -> Submission:
+        """Return a submission with an image of 128s and a white mask; one job for a name."""
+        key = JobKey(JobType.INPAINT_IMAGE, text_key(name).id)
+        values = {"image": 128, "mask": 255}
+        files = {kind: upload(self.uploads / kind, value) for kind, value in values.items()}
+        return Submission(key, InpaintImage(), files)
+
+    async def occupy(self) -> Gate:
+        """Let a job occupy the executor, whose capacity is 1."""
+        gate = self.executor.scripts["held"] = Gate()
+        await self.submit(text("held"))
+        await asyncio.wait_for(gate.entered.wait(), SECONDS)
+        return gate
+
+    async def find(self, key: JobKey) -> Snapshot | None:
+        """Return a job, or None if there is none."""
+        try:
+            return await self.jobs.get(key)
+        except NotFoundError:
+            return None
+
+    async def waiting(self) -> int:
+        """Return how many jobs wait."""
+        return await self.store.count(Status.QUEUED)
 
     async def until(self, reached: Callable[[JobEvent], bool]) -> JobEvent:
         """Return the first event, past ones included, for which `reached` is true."""
@@ -160,50 +214,29 @@ async def house(
     keep_bytes: int = 0,
     delete_incomplete: bool = False,
 ) -> AsyncIterator[House]:
-    """A started queue on `output`; stopped at the end."""
+    """A started job service on `output`; stopped at the end."""
     folders, bus = Folders(output), Bus()
     executor = executor or ScriptedExecutor()
-    async with Store(folders) as store:
-        queue = Queue(
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(folders))
+        uploads = stack.enter_context(tempfile.TemporaryDirectory())
+        jobs = JobService(
             store=store,
             executor=executor,
             folders=folders,
             bus=bus,
             concurrency=concurrency,
             max_waiting=max_waiting,
+            max_pixels=1 << 24,
             job_timeout=job_timeout,
             stall_timeout=stall_timeout,
             keep_days=keep_days,
             keep_bytes=keep_bytes,
         )
-        built = House(folders, store, executor, bus, queue)
+        built = House(folders, store, executor, bus, jobs, Path(uploads))
         bus.subscribe(built.events.append)
-        await queue.start(delete_incomplete=delete_incomplete)
+        await jobs.start(delete_incomplete=delete_incomplete)
         try:
             yield built
         finally:
-            await queue.stop()
-
-
-async def hold_slot(home: House) -> Gate:
-    """Let a job occupy the only slot."""
-    gate = Gate()
-    home.executor.scripts["held"] = gate
-    await home.queue.submit(text("held"))
-    await asyncio.wait_for(gate.entered.wait(), SECONDS)
-    return gate
-
-
-def spooled(home: House, name: str = "upload") -> Path:
-    """Write the uploads of an inpainting job into a folder of the spool."""
-    folder = home.folders.spool / name
-    folder.mkdir()
-    (folder / "image.png").write_bytes(b"image")
-    (folder / "mask.png").write_bytes(b"mask")
-    return folder
-
-
-def inpaint(home: House, name: str = "upload") -> Submission:
-    """Return an inpainting submission with uploads in the spool; the same name is the same job."""
-    key = JobKey(JobType.INPAINT_IMAGE, text_key(name).id)
-    return Submission(key, InpaintImage(), spooled(home, name))
+            await jobs.stop()

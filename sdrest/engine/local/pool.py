@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdrest.engine.local.process import GRACE, NO_OWNER, until_done
+from sdrest.cancellation import until_done
+from sdrest.engine.base import NO_OWNER
+from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.runner import Runner
 

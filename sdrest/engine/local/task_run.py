@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from sdrest import metadata, pictures
+from sdrest.cancellation import until_done
 from sdrest.engine.base import Event, ImageReady, Progress, Task
 from sdrest.engine.local.outdir import OutDir, open_image
-from sdrest.engine.local.process import until_done
 from sdrest.engine.local.progress import ProgressParser
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation

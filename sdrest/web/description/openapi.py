@@ -1,7 +1,7 @@
 """The API's description in OpenAPI 3.1, made from what is declared elsewhere. Pure.
 
-`operations.py` declares what each route does; bodies, answers and examples are those of
-`bodies.py`, `shapes.py` and `examples.py`.
+`routes.py` declares the routes; bodies, answers and examples are those of `bodies.py`,
+`schemas.py` and `examples.py`.
 """
 
 import re
@@ -23,10 +23,10 @@ from sdrest.web.description.examples import (
     error_example,
 )
 from sdrest.web.description.openapi_prefix import under_prefix
-from sdrest.web.description.operations import OPERATIONS, PREFLIGHT, Answer, Operation, Parameter
+from sdrest.web.description.preflight import preflight
 from sdrest.web.description.schemas import ref
-from sdrest.web.requests.access import access_of
 from sdrest.web.responses.errors import MEANINGS, STATUS
+from sdrest.web.route import TYPE, Parameter, ResponseSpec, Route
 
 JSON = "application/json"
 
@@ -91,24 +91,20 @@ _HEADERS = {
 Described = dict[str, Any]
 
 
-def document(*, locked: bool = False, prefix: str = "") -> Described:
+def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "") -> Described:
     """Return the description of a server that has a token (`locked`) or none.
 
     `prefix` is before every path, as the server's address and in answers.
     """
+    operations = [item for route in routes if route.summary for item in (route, *preflight(route))]
+    errors = dict(_error_responses(operations))
     paths: dict[str, Described] = {}
-    for name, operation in OPERATIONS.items():
-        method, path = name.split(" ")
-        for job_type in types(name):
-            place = path.replace("TYPE", job_type or "")
-            at = paths.setdefault(place, {})
-            at[method.lower()] = _operation(method, path, operation, job_type, locked=locked)
-            if method == HTTPMethod.GET:
-                at["head"] = _head(at["get"])
-            if access_of(method, path).foreign:
-                at["options"] = _operation(
-                    HTTPMethod.OPTIONS, path, PREFLIGHT, job_type, locked=False
-                )
+    for route in operations:
+        for job_type in JobType if route.path.startswith(TYPE) else (None,):
+            at = paths.setdefault(route.path.replace(TYPE, f"/{job_type}"), {})
+            at[route.method.lower()] = _operation(route, job_type, locked=locked)
+            if route.method == HTTPMethod.GET:
+                at["head"] = _head(at["get"], errors)
     described: Described = {
         "openapi": "3.1.0",
         "info": {
@@ -122,7 +118,7 @@ def document(*, locked: bool = False, prefix: str = "") -> Described:
         "paths": paths,
         "components": {
             "schemas": bodies.schemas() | schemas.schemas(),
-            "responses": dict(_error_responses()),
+            "responses": errors,
             "headers": dict(schemas.HEADERS),
             "securitySchemes": _SCHEMES,
         },
@@ -130,61 +126,51 @@ def document(*, locked: bool = False, prefix: str = "") -> Described:
     return under_prefix(described, prefix) if prefix else described
 
 
-def types(name: str) -> Iterable[JobType | None]:
-    """Return the job types for which an operation is there; None: it belongs to none."""
-    return JobType if "/TYPE" in name else (None,)
-
-
 def operation_id(method: str, path: str, job_type: JobType | None) -> str:
     """Return the name of an operation for programs, e.g. `getTextToImageJobEvents`."""
-    place = path.replace("TYPE", job_type or "").replace("{id}", "job").replace("{number}", "")
+    place = path.replace(TYPE, f"/{job_type}").replace("{id}", "job").replace("{number}", "")
     words = re.findall("[a-z]+", place) or ["page"]
     return method.lower() + "".join(word.title() for word in words)
 
 
-def _operation(
-    method: str, path: str, operation: Operation, job_type: JobType | None, *, locked: bool
-) -> Described:
+def _operation(route: Route, job_type: JobType | None, *, locked: bool) -> Described:
     described: Described = {
-        "operationId": operation_id(method, path, job_type),
-        "summary": operation.summary,
-        "tags": [job_type or ("jobs" if path in {"/jobs", "/events"} else "server")],
+        "operationId": operation_id(route.method, route.path, job_type),
+        "summary": route.summary,
+        "tags": [job_type or ("jobs" if route.path in {"/jobs", "/events"} else "server")],
         "security": [],
-        "parameters": [*_path_parameters(path), *map(_parameter, operation.parameters)],
+        "parameters": [*_path_parameters(route.path), *map(_parameter, route.parameters)],
     }
-    if operation.text:
-        described["description"] = operation.text
-    if operation.body:
-        described["requestBody"] = {"required": True, "content": _body(operation.body, job_type)}
-    if operation.body and job_type is not None:
+    if route.text:
+        described["description"] = route.text
+    if route.body:
+        described["requestBody"] = {"required": True, "content": _body(route.body, job_type)}
+    if route.body and job_type is not None:
         described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": curl(job_type)}]
-    codes = {*ALWAYS, *operation.errors}
-    if method != HTTPMethod.OPTIONS:
-        whom = access_of(method, path)
-        if whom.token:
-            codes.add(ErrorCode.UNAUTHORIZED)
-            schemes: list[Described] = [{name: []} for name in _SCHEMES]
-            described["security"] = schemes if locked else [*schemes, {}]
-        if not whom.foreign:
-            codes.add(ErrorCode.FOREIGN_ORIGIN)
-    described["responses"] = _responses(operation.answers, codes)
-    for status, answer in operation.answers.items():
-        links = dict(_links(answer.links, job_type))
+    codes = {*ALWAYS, *route.errors}
+    if route.access.token:
+        codes.add(ErrorCode.UNAUTHORIZED)
+        schemes: list[Described] = [{name: []} for name in _SCHEMES]
+        described["security"] = schemes if locked else [*schemes, {}]
+    if not route.access.foreign:
+        codes.add(ErrorCode.FOREIGN_ORIGIN)
+    described["responses"] = _responses(route.responses, codes)
+    for status, response in route.responses.items():
+        links = dict(_links(response.links, job_type))
         if links:
             described["responses"][str(status.value)]["links"] = links
     return described
 
 
-def _head(get: Described) -> Described:
+def _head(get: Described, errors: Described) -> Described:
     """Return the HEAD of a GET: the same without bodies."""
     head = get | {
         "operationId": get["operationId"].replace("get", "head", 1),
         "summary": f"{get['summary']} (headers alone)",
         "responses": {},
     }
-    named = dict(_error_responses())
     for status, response in get["responses"].items():
-        found = named[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        found = errors[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
         kept = {"description", "headers"} & found.keys()
         head["responses"][status] = {key: found[key] for key in sorted(kept)}
     return head
@@ -216,7 +202,7 @@ def _body(name: str, job_type: JobType | None) -> Described:
     return content
 
 
-def _responses(answers: Mapping[HTTPStatus, Answer], codes: set[ErrorCode]) -> Described:
+def _responses(answers: Mapping[HTTPStatus, ResponseSpec], codes: set[ErrorCode]) -> Described:
     found = {status: _answer(answer) for status, answer in answers.items()}
     for status, group in _by_status(codes):
         if status not in found:
@@ -240,9 +226,9 @@ def _name(group: Iterable[ErrorCode]) -> str:
     return "Or".join(code.title().replace("_", "") for code in group)
 
 
-def _error_responses() -> Iterator[tuple[str, Described]]:
+def _error_responses(operations: Iterable[Route]) -> Iterator[tuple[str, Described]]:
     """Yield the answers to refused requests that operations share, by their names."""
-    for operation in (*OPERATIONS.values(), PREFLIGHT):
+    for operation in operations:
         extra = {ErrorCode.UNAUTHORIZED, ErrorCode.FOREIGN_ORIGIN}
         for _, group in _by_status({*operation.errors, *ALWAYS, *extra}):
             yield _name(group), _error_response(group)
@@ -271,7 +257,7 @@ def _headers(names: Iterable[str]) -> Described:
     }
 
 
-def _answer(answer: Answer) -> Described:
+def _answer(answer: ResponseSpec) -> Described:
     described: Described = {"description": answer.text}
     if answer.headers:
         described["headers"] = _headers(answer.headers)

@@ -1,4 +1,4 @@
-"""Routes that the original has not: list all jobs; cancel, retry and delete one."""
+"""Routes that the original lacks: list all jobs; cancel, retry and delete one."""
 
 import re
 from http import HTTPStatus
@@ -10,7 +10,8 @@ from sdrest.errors import FieldError, InvalidRequestError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.dialects.original import JOB, JobRoutes
+from sdrest.web.dialects.original import redirect_to_job
+from sdrest.web.requests.job_path import job_key
 from sdrest.web.requests.proxy import prefix
 from sdrest.web.responses.render import JSON, job_body, job_entry, json_body
 
@@ -23,43 +24,26 @@ _NUMBER = re.compile("[1-9][0-9]{0,17}")
 T = TypeVar("T", Status, JobType)
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/jobs`, and what can be done to a job of each type."""
-    router.add_get("/jobs", _list)
-    for job_type in JobType:
-        _Control(JobRoutes(job_type)).add_to(router)
+async def cancel_job(request: web.Request) -> web.Response:
+    """Cancel a job, unless it has ended, and answer its status."""
+    snapshot = await request.app[keys.JOBS].cancel(job_key(request))
+    return _answer(job_body(snapshot, prefix(request)))
 
 
-class _Control:
-    """What can be done to the jobs of one type."""
-
-    def __init__(self, routes: JobRoutes) -> None:
-        self._routes = routes
-
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        for start in self._routes.prefixes:
-            router.add_post(start + JOB + "/cancel{slash:/?}", self.cancel)
-            router.add_post(start + JOB + "/retry{slash:/?}", self.retry)
-            router.add_delete(start + JOB + "{slash:/?}", self.delete)
-
-    async def cancel(self, request: web.Request) -> web.Response:
-        """End a job, unless it is at its end already, and tell where it stands."""
-        snapshot = await request.app[keys.QUEUE].cancel(self._routes.key(request))
-        return _answer(job_body(snapshot, prefix(request)))
-
-    async def retry(self, request: web.Request) -> web.Response:
-        """Run a FAILED or CANCELLED job again, and redirect to it."""
-        key = self._routes.key(request)
-        await request.app[keys.QUEUE].retry(key)
-        return self._routes.redirect(request, key)
-
-    async def delete(self, request: web.Request) -> web.Response:
-        """Remove a job with all its files."""
-        await request.app[keys.QUEUE].delete(self._routes.key(request))
-        return web.Response(status=HTTPStatus.NO_CONTENT)
+async def retry_job(request: web.Request) -> web.Response:
+    """Run a FAILED or CANCELLED job again, and redirect to it."""
+    key = job_key(request)
+    await request.app[keys.JOBS].retry(key)
+    return redirect_to_job(request, key)
 
 
-async def _list(request: web.Request) -> web.Response:
+async def delete_job(request: web.Request) -> web.Response:
+    """Remove a job with all its files."""
+    await request.app[keys.JOBS].delete(job_key(request))
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+async def list_jobs(request: web.Request) -> web.Response:
     """Send a page of jobs, newest first, and how many there are in each state."""
     query = _Query(request)
     status = query.one_of("status", Status)
@@ -67,7 +51,7 @@ async def _list(request: web.Request) -> web.Response:
     limit = query.number("limit", _MAX_LIMIT, "a whole number from 1 to 1000")
     cursor = query.number("cursor", _MAX_CURSOR, "the nextCursor of an answer")
     query.check()
-    snapshots, page = await request.app[keys.QUEUE].page(
+    snapshots, page = await request.app[keys.JOBS].page(
         status, job_type, before=cursor, limit=limit or _DEFAULT_LIMIT
     )
     answer = {

@@ -1,34 +1,26 @@
-"""The original's routes: ask for a job, see where it stands, fetch its images."""
+"""The original's routes: submit a job, read its status, fetch its images."""
 
-import asyncio
 import html
 import re
-from contextlib import suppress
-from pathlib import Path
 
 from aiohttp import hdrs, web
 from cachetools import LRUCache
 
-from sdrest import pictures
-from sdrest.errors import FieldError, GoneError, InvalidRequestError, RequestError
-from sdrest.jobs.insert import can_requeue
+from sdrest.errors import FieldError, InvalidRequestError, RequestError
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.params import JobType, validate
+from sdrest.params import JobType, asks_random_seed, validate
 from sdrest.web import keys
 from sdrest.web.dialects.negotiation import preferred
 from sdrest.web.dialects.original_ids import server_values
 from sdrest.web.dialects.requested_job import RequestedJob
-from sdrest.web.requests.forms import JSON_HINT, Text, discard, expect, read_form, read_text
+from sdrest.web.requests.forms import JSON_HINT, Text, discard, read_form, read_text
+from sdrest.web.requests.job_path import given_type, job_key, job_type
 from sdrest.web.requests.multipart import Form, max_body
 from sdrest.web.requests.proxy import prefix
-from sdrest.web.requests.spool import Spool
 from sdrest.web.responses.conditional import body_etag, is_fresh
 from sdrest.web.responses.images import send_image
 from sdrest.web.responses.render import JSON, job_body
 from sdrest.web.responses.thumbnails import requested_side
-
-JOB = "/{id:[0-9a-f]{32}}"
-_IMAGE = "/{number:[1-9][0-9]{0,5}}.png"
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LONGEST_WAIT = 60.0
@@ -40,159 +32,136 @@ _SMALL = 4096
 _REMEMBERED = 256
 """Bodies that are remembered, as many as the store keeps rows in memory."""
 
+KNOWN_REQUESTS = web.AppKey[LRUCache[tuple[JobType, Text], JobKey]]("known_requests", LRUCache)
+"""The jobs of recent bodies without files."""
+
 _REDIRECT_TYPES = ("text/plain", "text/html")
 
 
-class JobRoutes:
-    """The handlers of one job type."""
+def known_requests() -> LRUCache[tuple[JobType, Text], JobKey]:
+    """Return an empty cache for `KNOWN_REQUESTS`."""
+    return LRUCache(_REMEMBERED)
 
-    def __init__(self, job_type: JobType) -> None:
-        self.type = job_type
-        self._known: LRUCache[Text, JobKey] = LRUCache(_REMEMBERED)
 
-    @property
-    def prefixes(self) -> tuple[str, str]:
-        """The type as everybody spells it, and in any case."""
-        return f"/{self.type}", f"/{{name:(?i:{self.type})}}"
+async def submit_job(request: web.Request) -> web.Response:
+    """Queue a job, unless it is known, and redirect to it."""
+    text = await read_text(request)
+    if text is None:
+        key = await _post_form(request)
+    else:
+        key = await _post_text(request, text)
+    return redirect_to_job(request, key)
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Register the routes; as in the original a last slash and the type's case do not matter.
 
-        The spelling that everybody uses comes first, since aiohttp finds it in an index.
-        """
-        for start in self.prefixes:
-            router.add_get(start + JOB + "{slash:/?}", self.get)
-            router.add_get(start + JOB + _IMAGE, self.get_image)
-            router.add_post(start + "{slash:/?}", self.post, expect_handler=expect)
-            router.add_post(start + JOB + "{slash:/?}", self.post_again, expect_handler=expect)
+async def _post_text(request: web.Request, text: Text) -> JobKey:
+    """Take a request without files.
 
-    async def post(self, request: web.Request) -> web.Response:
-        """Queue a job, unless it is known, and redirect to it."""
-        text = await read_text(request)
-        if text is None:
-            key = await self._post_form(request)
-        else:
-            key = await self._post_text(request, text)
-        return self.redirect(request, key)
+    A known body is not parsed and validated again: clients repeat requests, and that would take
+    2.5 times as long (240 against 90 µs).
+    """
+    kind = job_type(request)
+    known = request.app[KNOWN_REQUESTS].get((kind, text))
+    if known is not None and request.app[keys.JOBS].is_settled(known):
+        return known
+    try:
+        form = await text.parse()
+        key = await _submit(request, form)
+    except RequestError as error:
+        if text.is_unmarked_json and not kind.uploads:
+            error.add_hint(JSON_HINT)
+        raise
+    if len(text.body) <= _SMALL and not asks_random_seed(form.fields):
+        request.app[KNOWN_REQUESTS][kind, text] = key
+    return key
 
-    async def _post_text(self, request: web.Request, text: Text) -> JobKey:
-        """Take a request without files.
 
-        A known body is not parsed and validated again: clients repeat requests, and that would take
-        2.5 times as long (240 against 90 µs).
-        """
-        queue = request.app[keys.QUEUE]
-        known = self._known.get(text)
-        if known is not None and queue.is_settled(known):
-            return known
-        try:
-            form = await text.parse()
-            self._require_uploads(form)
-            params = validate(self.type, form.fields)
-        except RequestError as error:
-            if text.is_unmarked_json and not self.type.uploads:
-                error.add_hint(JSON_HINT)
-            raise
-        wanted = self._requested(request, form)
-        job = await queue.submit(wanted.submission(params))
-        if len(text.body) <= _SMALL and not wanted.is_new:
-            self._known[text] = job.key
-        return job.key
+async def _post_form(request: web.Request) -> JobKey:
+    """Take a request that may bring files."""
+    max_upload = request.app[keys.SETTINGS].max_upload
+    async with request.app[keys.JOBS].spool() as spool:
+        form = await read_form(request, job_type(request), spool, max_upload=max_upload)
+        return await _submit(request, form)
 
-    async def _post_form(self, request: web.Request) -> JobKey:
-        """Take a request that may bring files."""
-        max_upload = request.app[keys.SETTINGS].max_upload
-        async with Spool(request.app[keys.FOLDERS]) as spool:
-            form = await read_form(request, self.type, spool, max_upload=max_upload)
-            self._require_uploads(form)
-            wanted = self._requested(request, form)
-            if form.uploads and not wanted.is_new and await _is_settled(request, wanted.key):
-                return wanted.key
-            return await self._submit(request, wanted, form, spool)
 
-    def _requested(self, request: web.Request, form: Form) -> RequestedJob:
-        """Return the job that a form asks for."""
-        digests = {name: upload.sha256 for name, upload in form.uploads.items()}
-        values = server_values(self.type, request.app[keys.SETTINGS], digests)
-        return RequestedJob(self.type, form.fields, values)
+async def _submit(request: web.Request, form: Form) -> JobKey:
+    """Submit a request; raise one error for all that is wrong with its fields and files."""
+    service, kind = request.app[keys.JOBS], job_type(request)
+    _require_uploads(kind, form)
+    uploads = {name: upload.path for name, upload in form.uploads.items()}
+    try:
+        params = validate(kind, form.fields)
+    except InvalidRequestError:
+        wrong = await service.check_pictures(uploads) if uploads else ()
+        params = validate(kind, form.fields, others=wrong)
+    wanted = _requested(request, form)
+    job = await service.submit(
+        params, uploads, key=wanted.key, seed=wanted.seed, redraw=wanted.redraw
+    )
+    return job.key
 
-    async def get(self, request: web.Request) -> web.Response:
-        """Tell where a job stands."""
-        body, etag = await self._answer(request)
-        if is_fresh(request.headers, etag):
-            return web.Response(status=304, headers={hdrs.ETAG: etag})
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
-    async def post_again(self, request: web.Request) -> web.Response:
-        """Tell where a job stands; for clients that repeat their POST where it redirects to."""
-        max_upload = request.app[keys.SETTINGS].max_upload
-        await discard(request, limit=max_body(self.type.uploads, max_upload))
-        body, etag = await self._answer(request)
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+def _requested(request: web.Request, form: Form) -> RequestedJob:
+    """Return the job that a form asks for."""
+    digests = {name: upload.sha256 for name, upload in form.uploads.items()}
+    kind = job_type(request)
+    values = server_values(kind, request.app[keys.SETTINGS], digests)
+    return RequestedJob(kind, form.fields, values)
 
-    async def _answer(self, request: web.Request) -> tuple[bytes, str]:
-        """Return the job's JSON and its ETag."""
-        body = job_body(await self._snapshot(request, self.key(request)), prefix(request))
-        return body, body_etag(body)
 
-    async def _snapshot(self, request: web.Request, key: JobKey) -> Snapshot:
-        """Return where the job stands: at once, or with `?wait=SECONDS` when that has changed."""
-        queue = request.app[keys.QUEUE]
-        seconds = _seconds(request)
-        if not seconds:
-            return await queue.get(key)
-        with request.app[keys.HUB].subscribe(key) as subscription:
-            snapshot = await queue.get(key)
-            if snapshot.job.status.final:
-                return snapshot
-            body = job_body(snapshot)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    while await subscription.take():
-                        changed = await queue.get(key)
-                        if job_body(changed) != body:
-                            return changed
+async def send_job(request: web.Request) -> web.Response:
+    """Answer a job's status."""
+    body, etag = await _answer(request)
+    if is_fresh(request.headers, etag):
+        return web.Response(status=304, headers={hdrs.ETAG: etag})
+    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+
+async def send_job_again(request: web.Request) -> web.Response:
+    """Answer a job's status, for clients that repeat their POST after the redirect."""
+    max_upload = request.app[keys.SETTINGS].max_upload
+    await discard(request, limit=max_body(job_type(request).uploads, max_upload))
+    body, etag = await _answer(request)
+    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
+
+
+async def _answer(request: web.Request) -> tuple[bytes, str]:
+    """Return the job's JSON and its ETag."""
+    body = job_body(await _snapshot(request, job_key(request)), prefix(request))
+    return body, body_etag(body)
+
+
+async def _snapshot(request: web.Request, key: JobKey) -> Snapshot:
+    """Return the job's state: at once, or with `?wait=SECONDS` when it has changed."""
+    service = request.app[keys.JOBS]
+    seconds = _seconds(request)
+    snapshot = await service.get(key)
+    if not seconds or snapshot.job.status.final:
         return snapshot
+    body = job_body(snapshot)
+    return await service.wait(key, seconds, until=lambda changed: job_body(changed) != body)
 
-    async def get_image(self, request: web.Request) -> web.StreamResponse:
-        """Send an image of a job; with `?size=PIXELS` one that is no larger."""
-        number = int(request.match_info["number"])
-        path = await request.app[keys.QUEUE].image(self.key(request), number)
-        return await send_image(request, path, requested_side(request))
 
-    def redirect(self, request: web.Request, key: JobKey) -> web.Response:
-        """Send the client to a job, by the spelling of the type that it used itself."""
-        name = request.match_info.get("name", self.type)
-        return _redirect(request, f"{prefix(request)}/{name}/{key.id}")
+async def send_job_image(request: web.Request) -> web.StreamResponse:
+    """Send an image of a job; with `?size=PIXELS` one that is no larger."""
+    number = int(request.match_info["number"])
+    path = await request.app[keys.JOBS].image(job_key(request), number)
+    return await send_image(request, path, requested_side(request))
 
-    def key(self, request: web.Request) -> JobKey:
-        """Return the key of the job that a request names."""
-        return JobKey(self.type, request.match_info["id"])
 
-    def _require_uploads(self, form: Form) -> None:
-        """Without its files a request has no id; say so with all else that is wrong."""
-        missing = [
-            FieldError(name, "Is required, as a file in a multipart form.")
-            for name in self.type.uploads
-            if name not in form.uploads
-        ]
-        if missing or form.errors:
-            validate(self.type, form.fields, others=[*missing, *form.errors])
+def redirect_to_job(request: web.Request, key: JobKey) -> web.Response:
+    """Redirect the client to a job, with the type in the case that the client used."""
+    return _redirect(request, f"{prefix(request)}/{given_type(request)}/{key.id}")
 
-    async def _submit(
-        self, request: web.Request, wanted: RequestedJob, form: Form, spool: Spool
-    ) -> JobKey:
-        wrong: tuple[FieldError, ...] = ()
-        inputs: Path | None = None
-        if form.uploads:
-            inputs = spool.folder("inputs")
-            try:
-                await _prepare(request, form, inputs)
-            except InvalidRequestError as error:
-                wrong = error.fields
-        params = validate(self.type, form.fields, others=wrong)
-        job = await request.app[keys.QUEUE].submit(wanted.submission(params, inputs))
-        return job.key
+
+def _require_uploads(kind: JobType, form: Form) -> None:
+    """Without its files a request has no id; say so with all else that is wrong."""
+    missing = [
+        FieldError(name, "Is required, as a file in a multipart form.")
+        for name in kind.uploads
+        if name not in form.uploads
+    ]
+    if missing or form.errors:
+        validate(kind, form.fields, others=[*missing, *form.errors])
 
 
 def _seconds(request: web.Request) -> float:
@@ -201,23 +170,6 @@ def _seconds(request: web.Request) -> float:
     if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)
-
-
-async def _is_settled(request: web.Request, key: JobKey) -> bool:
-    """Whether the job is known and needs nothing more, not even its pictures decoded."""
-    try:
-        known = await request.app[keys.QUEUE].find(key)
-    except GoneError:
-        return False
-    return known is not None and not can_requeue(known.job.status)
-
-
-async def _prepare(request: web.Request, form: Form, target: Path) -> None:
-    """Decode the uploads; few at once, since a picture is large when it is open."""
-    paths = {name: upload.path for name, upload in form.uploads.items()}
-    max_pixels = request.app[keys.SETTINGS].max_pixels
-    async with request.app[keys.DECODERS]:
-        await asyncio.to_thread(pictures.prepare, paths, target, max_pixels=max_pixels)
 
 
 def _redirect(request: web.Request, location: str) -> web.Response:

@@ -1,12 +1,10 @@
-"""Which job a request asks for: the one with its id, or a new one where its seed is random."""
+"""The job that a request asks for: the one with its id, or a new one where its seed is random."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sdrest.jobs.model import JobKey
-from sdrest.jobs.queue import Submission
-from sdrest.params import JobType, Params, asks_random_seed, draw_seed
+from sdrest.params import JobType, asks_random_seed, draw_seed
 from sdrest.web.dialects.original_ids import job_id
 
 
@@ -16,6 +14,8 @@ class RequestedJob:
     Two requests with a random seed are two jobs. The id is that of the same request with the
     number that was drawn, so sending that number later returns this job. JSON `false` has the id
     of the original tool, which leaves the seed out, as long as no job has or had that id.
+
+    `key`, `seed` and `redraw` are those of `JobService.submit`.
     """
 
     def __init__(
@@ -24,17 +24,12 @@ class RequestedJob:
         self._type = job_type
         self._fields = fields
         self._values = values
-        self.is_new = asks_random_seed(fields)
-        self._seed: int | None = None
         self.key = self._key(fields)
-        if self.is_new:
-            key, self._seed = self._draw()
+        self.seed: int | None = None
+        self.redraw = self._draw if asks_random_seed(fields) else None
+        if self.redraw:
+            key, self.seed = self._draw()
             self.key = self.key if fields["seed"] is False else key
-
-    def submission(self, params: Params, inputs: Path | None = None) -> Submission:
-        """Return what the queue takes; `params` are those of the request's fields."""
-        redraw = self._draw if self.is_new else None
-        return Submission(self.key, params, inputs, self._seed, redraw)
 
     def _draw(self) -> tuple[JobKey, int]:
         seed = draw_seed()

@@ -11,11 +11,10 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.jobs.model import Snapshot, Status
-from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.dialects.original import JOB, JobRoutes
-from sdrest.web.live.hub import Subscription
+from sdrest.web.live.hub import HUB, Subscription
 from sdrest.web.live.messages import HEARTBEAT, EventKind, Message, ended_at, format_event
+from sdrest.web.requests.job_path import job_key
 from sdrest.web.requests.proxy import prefix
 
 LAST_EVENT_ID = "Last-Event-ID"
@@ -30,49 +29,34 @@ _HEADERS = {
 }
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register the streams."""
-    router.add_get("/events", _all)
-    for job_type in JobType:
-        _JobEvents(JobRoutes(job_type)).add_to(router)
-
-
 async def close(app: web.Application) -> None:
     """End every stream, so that streams do not delay a stop; for `on_shutdown`."""
-    app[keys.HUB].close()
+    app[HUB].close()
 
 
-class _JobEvents:
-    def __init__(self, routes: JobRoutes) -> None:
-        self._routes = routes
+async def send_job_events(request: web.Request) -> web.StreamResponse:
+    """Send what happens to a job until its end.
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        for start in self._routes.prefixes:
-            router.add_get(start + JOB + "/events{slash:/?}", self.get)
-
-    async def get(self, request: web.Request) -> web.StreamResponse:
-        """Send what happens to a job until its end.
-
-        A client that has seen the end is answered 204, which keeps it from coming again.
-        """
-        key, hub = self._routes.key(request), request.app[keys.HUB]
-        with hub.subscribe(key) as subscription:
-            number = hub.number
-            snapshot = await request.app[keys.QUEUE].get(key)
-            end = ended_at(snapshot.job)
-            if end and request.headers.get(LAST_EVENT_ID, "").rpartition("-")[2] == str(end):
-                return web.Response(status=HTTPStatus.NO_CONTENT)
-            if end:
-                subscription.end()
-            return await _send(request, subscription, more=[hub.present(snapshot, number)])
+    A client that has seen the end is answered 204, which keeps it from coming again.
+    """
+    key, hub = job_key(request), request.app[HUB]
+    with hub.subscribe(key) as subscription:
+        number = hub.number
+        snapshot = await request.app[keys.JOBS].get(key)
+        end = ended_at(snapshot.job)
+        if end and request.headers.get(LAST_EVENT_ID, "").rpartition("-")[2] == str(end):
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        if end:
+            subscription.end()
+        return await _send(request, subscription, more=[hub.present(snapshot, number)])
 
 
-async def _all(request: web.Request) -> web.StreamResponse:
+async def send_all_events(request: web.Request) -> web.StreamResponse:
     """Send what happens to any job; first what was missed, or all jobs that wait or run.
 
     A client whose id is not known, because it is old or of another server, receives `reset`.
     """
-    hub = request.app[keys.HUB]
+    hub = request.app[HUB]
     last_id = request.headers.get(LAST_EVENT_ID, "")
     with hub.subscribe(None) as subscription:
         number, mark = hub.number, hub.mark()
@@ -88,9 +72,9 @@ async def _all(request: web.Request) -> web.StreamResponse:
 
 async def _active(request: web.Request) -> Sequence[Snapshot]:
     """Return the jobs that run, and the newest of those that wait."""
-    queue = request.app[keys.QUEUE]
-    running, _ = await queue.page(Status.IN_PROGRESS, limit=_PAGE)
-    waiting, _ = await queue.page(Status.QUEUED, limit=_PAGE)
+    service = request.app[keys.JOBS]
+    running, _ = await service.page(Status.IN_PROGRESS, limit=_PAGE)
+    waiting, _ = await service.page(Status.QUEUED, limit=_PAGE)
     return [*running, *waiting]
 
 
@@ -110,7 +94,7 @@ async def _send(
     if request.version >= HttpVersion11:
         response.enable_chunked_encoding()
     await response.prepare(request)
-    heartbeat, start = request.app[keys.HUB].heartbeat, prefix(request)
+    heartbeat, start = request.app[HUB].heartbeat, prefix(request)
     subscription.transport = request.transport
     with suppress(ConnectionError):  # a client may leave at any time
         await response.write(b"".join([_RETRY, first, *(message.data(start) for message in more)]))

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from aiohttp import web
+
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import JobKey, Snapshot
 from sdrest.web.live.messages import Message
@@ -141,3 +143,6 @@ class EventHub:
         for subscription in self._subscriptions:
             if subscription.key is None or subscription.key == message.key:
                 subscription.put(message)
+
+
+HUB = web.AppKey("hub", EventHub)

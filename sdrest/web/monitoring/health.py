@@ -32,23 +32,18 @@ _TROUBLES: Mapping[ErrorCode, str] = {
 """What keeps every job from being taken."""
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/healthz` and `/readyz`."""
-    router.add_get("/healthz", _alive)
-    router.add_get("/readyz", _Readiness().get)
-
-
-async def _alive(_: web.Request) -> web.Response:
+async def send_health(_: web.Request) -> web.Response:
+    """Answer that the server is alive."""
     return _answer(HTTPStatus.OK, {"status": "ok"})
 
 
-class _Readiness:
+class Readiness:
     """Looks whether jobs can be taken and run. Who asks meanwhile gets the same answer."""
 
     def __init__(self) -> None:
         self._looking: asyncio.Task[_Found] | None = None
 
-    async def get(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Tell which engine there is and what would make jobs fail; 503 if all of them would.
 
         What the file system of the output folder cannot do is a problem that leaves jobs usable.
@@ -68,6 +63,14 @@ class _Readiness:
         return _answer(HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE, answer)
 
 
+READINESS = web.AppKey("readiness", Readiness)
+
+
+async def send_readiness(request: web.Request) -> web.Response:
+    """Answer whether the server could make a picture now."""
+    return await request.app[READINESS].answer(request)
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """The types of jobs that would run, and codes of problems by their messages."""
@@ -83,7 +86,7 @@ async def _look(app: web.Application) -> _Found:
         problems[limitation] = FailureCode.STORAGE_FAILED
     usable = [job_type for job_type, item in found.items() if item is None]
     try:
-        await app[keys.QUEUE].check_writable()
+        await app[keys.JOBS].check_writable()
     except RequestError as error:
         return _Found([], {_TROUBLES[error.code]: error.code, **problems})
     return _Found(usable, problems)

@@ -7,6 +7,7 @@ stand when it is asked, and writes it all down.
 import time
 from collections.abc import Iterator
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector
 from prometheus_client.metrics_core import Metric
 
@@ -120,3 +121,6 @@ class Metrics:
             self._finished.labels(job.key.type, job.status).inc()
             if job.failure is not None:
                 self._failures.labels(job.failure.code).inc()
+
+
+METRICS = web.AppKey("metrics", Metrics)

@@ -17,7 +17,7 @@ from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType
 from sdrest.web import keys
-from sdrest.web.monitoring.metrics import Metrics
+from sdrest.web.monitoring.metrics import METRICS, Metrics
 
 Counts = Mapping[tuple[Status, JobType], int]
 
@@ -49,18 +49,14 @@ NOTHING = Standing(
 """The standing of a server that has done nothing, with all names and labels."""
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/metrics`."""
-    router.add_get("/metrics", _send)
-
-
-async def _send(request: web.Request) -> web.Response:
+async def send_metrics(request: web.Request) -> web.Response:
+    """Answer all metrics, in the format that the client accepts."""
     app = request.app
     jobs, hosts, process = await asyncio.gather(
         _jobs(app), app[keys.EXECUTOR].stats(), asyncio.to_thread(_process)
     )
     standing = Standing(jobs, hosts, process)
-    families = list(everything(app[keys.METRICS], standing))
+    families = list(everything(app[METRICS], standing))
     try:
         write, content_type = choose_encoder(", ".join(request.headers.getall(hdrs.ACCEPT, ())))
     except TypeError:  # prometheus_client 0.23 compares a version that is no number
@@ -95,7 +91,7 @@ class _Families:
 
 async def _jobs(app: web.Application) -> Counts | None:
     try:
-        return await app[keys.QUEUE].counts()
+        return await app[keys.JOBS].counts()
     except StorageUnavailableError:
         return None
 

@@ -11,9 +11,8 @@ from aiohttp.abc import AbstractAccessLogger
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from sdrest.errors import ErrorCode
-from sdrest.web.description.operations import OPERATIONS
-from sdrest.web.requests.access import route_name
 from sdrest.web.responses.errors import STATUS
+from sdrest.web.route import Registered, Route
 
 OTHER = "other"
 """The label of what reaches no route: unknown addresses, wrong methods, preflights, no HTTP."""
@@ -23,11 +22,11 @@ _SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60)
 
 
 class Traffic(AbstractAccessLogger):
-    """Counts the answers of an application in `registry`, by the name of their route."""
+    """Counts the answers of the application with `routes`, in `registry`; each begins at 0."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, routes: Registered) -> None:
         super().__init__(logging.getLogger(__name__), "")
-        self._names: dict[web.AbstractRoute | None, str] = {}
+        self._names = {route: declared.name for route, declared in routes.items()}
         self._requests = Counter(
             "sdrest_http_requests",
             "Requests that were answered. route=other: of no known address and method.",
@@ -42,14 +41,8 @@ class Traffic(AbstractAccessLogger):
             registry=registry,
         )
         self._begin_at_zero(OTHER, (STATUS[code] for code in _OTHERS))
-
-    def watch(self, router: web.UrlDispatcher) -> None:
-        """Learn the names of the routes that `router` has by now; each begins at 0."""
-        for route in router.routes():
-            if route.resource is not None:
-                name = route_name(route.method, route.resource.canonical)
-                self._names[route] = name
-                self._begin_at_zero(name, _statuses(name))
+        for route in routes.values():
+            self._begin_at_zero(route.name, _statuses(route))
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Count an answer that took `time` seconds."""
@@ -64,9 +57,11 @@ class Traffic(AbstractAccessLogger):
             self._requests.labels(name, int(status))
 
 
-def _statuses(name: str) -> Iterator[int]:
+def _statuses(route: Route) -> Iterator[int]:
     """Yield the statuses that a route is known to answer with."""
-    operation = OPERATIONS.get(name)
-    if operation is not None:
-        yield from operation.answers
-        yield from (STATUS[code] for code in (*operation.errors, ErrorCode.INTERNAL))
+    if route.summary:
+        yield from route.responses
+        yield from (STATUS[code] for code in (*route.errors, ErrorCode.INTERNAL))
+
+
+TRAFFIC = web.AppKey("traffic", Traffic)

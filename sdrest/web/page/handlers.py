@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib.resources
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sdrest.params import PARAMS_BY_TYPE
 from sdrest.web.requests.proxy import prefix
 from sdrest.web.responses.conditional import is_fresh
 from sdrest.web.responses.render import JSON, json_body
+from sdrest.web.route import Handler
 
 STATIC = Path(__file__).with_name("static")
 """The page's folder; everything in it is public."""
@@ -46,34 +47,27 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+async def send_page(request: web.Request) -> web.StreamResponse:
+    """Send the page; the addresses in it begin with the request's prefix."""
+    return await _page(prefix(request).encode())(request)
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/` and one route for each file: there is no path that could lead elsewhere."""
+@lru_cache(maxsize=MOST_PREFIXES)
+def _page(before: bytes) -> Handler:
+    content = (STATIC / _INDEX).read_bytes()
+    return sender(content.replace(b'="/', b'="%b/' % before), _TYPES[".html"])
+
+
+def static_handlers() -> Iterator[tuple[str, Handler]]:
+    """Yield the path and the handler of each static file: no path leads to another file."""
     schemas = {job_type: model.model_json_schema() for job_type, model in PARAMS_BY_TYPE.items()}
-    router.add_get(PARAMETERS, sender(json_body(schemas), JSON))
+    yield PARAMETERS, sender(json_body(schemas), JSON)
     for path in sorted(STATIC.iterdir()):
-        content = path.read_bytes()
-        if path.name == _INDEX:
-            router.add_get("/", _index_sender(content))
-        elif path.name != _DOCS:
-            router.add_get(PREFIX + path.name, sender(content, _TYPES[path.suffix]))
+        if path.name not in {_INDEX, _DOCS}:
+            yield PREFIX + path.name, sender(path.read_bytes(), _TYPES[path.suffix])
     for name in _SWAGGER_UI:
-        router.add_get(PREFIX + name, _file_sender(_swagger_ui() / name))
-
-
-def _index_sender(content: bytes) -> Handler:
-    """Return a handler that sends the page, whose addresses begin with the request's prefix."""
-
-    @lru_cache(maxsize=MOST_PREFIXES)
-    def made(before: bytes) -> Handler:
-        return sender(content.replace(b'="/', b'="%b/' % before), _TYPES[".html"])
-
-    async def send(request: web.Request) -> web.StreamResponse:
-        return await made(prefix(request).encode())(request)
-
-    return send
+        yield PREFIX + name, _file_sender(_swagger_ui() / name)
 
 
 def sender(body: bytes, content_type: str) -> Handler:

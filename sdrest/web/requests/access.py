@@ -1,75 +1,23 @@
-"""Who may come in: names of the server, its token, pages of other origins.
+"""Who may use the server: its Host names, its token, pages of other origins.
 
-`access_of` says it for every route; a route that it does not know is the owner's.
+Each route of `routes.py` declares its own `Access`.
 """
 
 import hmac
 import ipaddress
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from sdrest.errors import ForeignOriginError, UnauthorizedError, UnknownHostError, UsageError
-from sdrest.params import JobType
 from sdrest.settings import LOOPBACK_NAMES, Settings
 from sdrest.web.requests.proxy import address
-from sdrest.web.responses.errors import Handler
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Whom a route is for. `foreign`: pages of any origin, not only of this server's."""
-
-    token: bool
-    foreign: bool
-
-
-TOKEN_ANY_ORIGIN: Final = Access(token=True, foreign=True)
-TOKEN_SAME_ORIGIN: Final = Access(token=True, foreign=False)
-PUBLIC_SAME_ORIGIN: Final = Access(token=False, foreign=False)
-PUBLIC_ANY_ORIGIN: Final = Access(token=False, foreign=True)
-
-_AUDIENCES: Mapping[str, Access] = {
-    "GET /healthz": PUBLIC_ANY_ORIGIN,
-    "POST /TYPE": TOKEN_ANY_ORIGIN,
-    "GET /TYPE/{id}": TOKEN_ANY_ORIGIN,
-    "POST /TYPE/{id}": TOKEN_ANY_ORIGIN,
-    "GET /TYPE/{id}/{number}.png": TOKEN_ANY_ORIGIN,
-    "GET /TYPE/{id}/events": TOKEN_ANY_ORIGIN,
-    "GET /readyz": PUBLIC_SAME_ORIGIN,
-    "GET /": PUBLIC_SAME_ORIGIN,
-    "GET /static": PUBLIC_SAME_ORIGIN,
-    "GET /docs": PUBLIC_SAME_ORIGIN,
-    "GET /openapi.json": PUBLIC_SAME_ORIGIN,
-    "POST /session": PUBLIC_SAME_ORIGIN,
-}
-"""The routes that are not the owner's alone."""
+from sdrest.web.route import TOKEN_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _OWN_SITES = {"same-origin", "none"}
-
-
-def route_name(method: str, path: str) -> str:
-    """Return the name of a route, e.g. `GET /TYPE/{id}`: one for all types, and for HEAD and GET.
-
-    `path` has names for what varies, as aiohttp's `canonical` has.
-    """
-    first, *others = path.removeprefix("/").removesuffix("{slash}").split("/")
-    if first in {*JobType, "{name}", "{type}"}:
-        first = "TYPE"
-    if first == "static":
-        others = []
-    method = hdrs.METH_GET if method == hdrs.METH_HEAD else method
-    return f"{method} /{'/'.join([first, *others])}"
-
-
-def access_of(method: str, path: str) -> Access:
-    """Return whom a route is for, by its method and its path with names for what varies."""
-    return _AUDIENCES.get(route_name(method, path), TOKEN_SAME_ORIGIN)
 
 
 def require_lock(settings: Settings) -> None:
@@ -94,36 +42,28 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessPolicy:
-    """Lets requests in, or raises why not. Made once; each request costs a few look-ups."""
+    """Checks who makes a request, for the application whose routes are `routes`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, routes: Registered) -> None:
         self._names = frozenset(_names(settings)) if is_loopback(settings.host) else None
         self._origins = frozenset(settings.cors_origin)
         self._token = settings.token.encode()
         mark = hmac.digest(self._token, b"sdrest session", "sha256").hex()
         self.cookie_name = f"sdrest-{mark[:8]}"  # cookies of servers on other ports are others
         self.cookie_value = mark[8:]
-        self._routes: dict[web.AbstractRoute, Access] = {}
-        self._shared: set[web.AbstractResource] = set()
+        self._routes = {route: declared.access for route, declared in routes.items()}
+        self._shared = {route.resource for route, access in self._routes.items() if access.foreign}
 
     @property
     def locked(self) -> bool:
         """Whether there is a token."""
         return bool(self._token)
 
-    def watch(self, router: web.UrlDispatcher) -> None:
-        """Look up the audience of each route that `router` has by now."""
-        for route in router.routes():
-            resource = route.resource
-            if resource is not None:
-                whom = self._routes[route] = access_of(route.method, resource.canonical)
-                if whom.foreign:
-                    self._shared.add(resource)
-
     def access_of(self, request: web.Request) -> Access:
-        """Return whom the request's address is for. That there is none may be known to all.
+        """Return the access policy of the route that a request matched.
 
-        A preflight is for whom any method of its address is for.
+        An unknown address is open to pages of any origin. A preflight has the widest policy of its
+        address.
         """
         match = request.match_info
         found = self._routes.get(match.route)
@@ -134,15 +74,15 @@ class AccessPolicy:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let a request in, or raise why not. Preflights carry no token, and do nothing."""
+        """Refuse a request that its route's policy forbids. Preflights carry no token."""
         if not self._is_named(request):
             raise UnknownHostError
         if request.method == hdrs.METH_OPTIONS:
             return await handler(request)
-        whom = self.access_of(request)
-        if not whom.foreign and self._is_foreign(request):
+        access = self.access_of(request)
+        if not access.foreign and self._is_foreign(request):
             raise ForeignOriginError
-        if whom.token and self._token and not self._is_authorized(request):
+        if access.token and self._token and not self._is_authorized(request):
             raise UnauthorizedError
         return await handler(request)
 
@@ -220,3 +160,6 @@ def _names(settings: Settings) -> Iterator[str]:
     hosts += [urlsplit(origin).hostname or "" for origin in settings.cors_origin]
     for host in filter(None, hosts):
         yield f"[{host}]" if ":" in host else host
+
+
+ACCESS = web.AppKey("access", AccessPolicy)

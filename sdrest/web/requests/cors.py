@@ -12,8 +12,8 @@ from aiohttp import hdrs, web
 
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.requests.access import access_of
-from sdrest.web.responses.errors import Handler
+from sdrest.web.requests.access import ACCESS
+from sdrest.web.route import Handler, Registered
 
 _MAX_AGE = 86_400
 
@@ -23,14 +23,13 @@ _PLAIN_ANSWER = {
 }
 
 
-def enable(app: web.Application, settings: Settings) -> None:
-    """Open the routes that `app` has by now."""
+def enable(app: web.Application, settings: Settings, routes: Registered) -> None:
+    """Open the routes of `app` as their declarations say."""
     if settings.cors:
         options = {"allow_headers": "*", "max_age": _MAX_AGE}
         cors = aiohttp_cors.setup(app, defaults={"*": options})
-        for route in list(app.router.routes()):
-            resource = route.resource
-            if resource is not None and access_of(route.method, resource.canonical).foreign:
+        for route, declared in routes.items():
+            if declared.access.foreign:
                 cors.add(route)
         app.middlewares.append(_options_middleware)
     if settings.cors_origin:
@@ -41,7 +40,7 @@ def enable(app: web.Application, settings: Settings) -> None:
 
 async def _allow(request: web.Request, response: web.StreamResponse) -> None:
     settings = request.app[keys.SETTINGS]
-    if settings.cors and request.app[keys.ACCESS].access_of(request).foreign:
+    if settings.cors and request.app[ACCESS].access_of(request).foreign:
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
     elif settings.cors_origin:
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)

@@ -5,16 +5,14 @@ import codecs
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import hdrs, web
 
 from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from sdrest.jobs.spool import Spool
 from sdrest.params import JobType
 from sdrest.web.requests.fields import Fields, parse_json, parse_urlencoded
 from sdrest.web.requests.multipart import Form, max_body, read_multipart
-from sdrest.web.requests.spool import Spool
-from sdrest.web.responses.errors import status_response
 
 MAX_BODY = 102_400
 """Most bytes of a JSON or urlencoded body, as in the original."""
@@ -29,16 +27,6 @@ _URLENCODED = "application/x-www-form-urlencoded"
 
 PATIENCE = 300.0
 """Seconds that a client has to send its body, as node's servers give it."""
-
-
-async def expect(request: web.Request) -> web.Response | None:
-    """Tell a client that waits for it (`Expect: 100-continue`) to send its body."""
-    if request.headers[hdrs.EXPECT].lower() != "100-continue":
-        return status_response(HTTPStatus.EXPECTATION_FAILED)
-    if request.version >= HttpVersion11:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself has not begun
-    return None
 
 
 @dataclass(frozen=True, slots=True)

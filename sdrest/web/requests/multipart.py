@@ -18,9 +18,9 @@ from sdrest.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from sdrest.jobs.spool import Spool, Upload
 from sdrest.web.requests.fields import Fields
 from sdrest.web.requests.nesting import append_field, fill_holes
-from sdrest.web.requests.spool import Spool, Upload
 
 MAX_FIELD = 1024 * 1024 - 1
 """Most bytes of a text field; busboy counts a field of 1 MiB as cut off."""

@@ -13,10 +13,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from sdrest.errors import UsageError
 from sdrest.params import JobType
 from sdrest.settings import BasePath, Settings
-from sdrest.web.description.operations import OPERATIONS, UNDESCRIBED
 
 RequestFactory = Callable[..., web.BaseRequest]
 
@@ -57,17 +55,6 @@ def prefix(request: web.BaseRequest) -> str:
 def with_prefix(text: str, prefix: str) -> str:
     """Return a text with `prefix` before each path of a job in it."""
     return _JOB_PATH.sub(prefix, text) if prefix else text
-
-
-def require_free_base_path(settings: Settings) -> None:
-    """Raise `UsageError` for a base path that begins as the path of a route does."""
-    first = settings.base_path.partition("/")[2].partition("/")[0].lower()
-    routes = {name.split("/")[1] for name in (*OPERATIONS, *UNDESCRIBED)}
-    if first and first in {*JobType, *routes}:
-        raise UsageError(
-            f"--base-path {settings.base_path}: /{first} is a route of the server. "
-            f"Use another path, such as /sd{settings.base_path}."
-        )
 
 
 class Proxies:
@@ -115,6 +102,9 @@ class Proxies:
         found = ipaddress.ip_address(peer.partition("%")[0])
         mapped = getattr(found, "ipv4_mapped", None)  # IPv4 on a socket for both
         return any((mapped or found) in network for network in self._trusted)
+
+
+PROXIES = web.AppKey("proxies", Proxies)
 
 
 def _peer(protocol: Any) -> str | None:

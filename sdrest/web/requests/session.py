@@ -10,28 +10,24 @@ from aiohttp import web
 
 from sdrest.errors import FieldError, InvalidRequestError, UnauthorizedError
 from sdrest.web import keys
+from sdrest.web.requests.access import ACCESS
 from sdrest.web.requests.forms import read_json
 from sdrest.web.requests.proxy import address, prefix
 
 _YEAR = 365 * 86_400
 
 
-def add_to(router: web.UrlDispatcher) -> None:
-    """Register `/session`."""
-    router.add_post("/session", _open)
-
-
-async def _open(request: web.Request) -> web.Response:
+async def open_session(request: web.Request) -> web.Response:
     """Answer 204 with the cookie, or 401. Without a token of the server there is none to set."""
-    guard = request.app[keys.ACCESS]
+    access = request.app[ACCESS]
     token = (await read_json(request)).get("token", "")
     answer = web.Response(status=HTTPStatus.NO_CONTENT)
-    if guard.locked:
-        if not (isinstance(token, str) and guard.knows(token)):
+    if access.locked:
+        if not (isinstance(token, str) and access.knows(token)):
             raise UnauthorizedError("This is not the server's token.")
         answer.set_cookie(
-            guard.cookie_name,
-            guard.cookie_value,
+            access.cookie_name,
+            access.cookie_value,
             max_age=_YEAR,
             path=f"{prefix(request)}/",
             secure=_is_secure(request),

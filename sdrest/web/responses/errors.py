@@ -5,7 +5,7 @@ The only module that maps error codes to HTTP statuses.
 
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -20,6 +20,7 @@ from sdrest.errors import (
 from sdrest.jobs.space import storage_error
 from sdrest.web.requests.proxy import prefix, with_prefix
 from sdrest.web.responses.render import JSON, error_body
+from sdrest.web.route import Handler
 
 _log = logging.getLogger(__name__)
 
@@ -99,8 +100,6 @@ _MESSAGES = {
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Errors of a machine without free files or disk space, which are no bugs of the server."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PreconditionFailedError(RequestError):

@@ -19,7 +19,6 @@ from aiohttp import hdrs, web
 
 from sdrest import png
 from sdrest.errors import NotFoundError
-from sdrest.web import keys
 from sdrest.web.responses.conditional import (
     Range,
     UnsatisfiableRangeError,
@@ -34,6 +33,7 @@ from sdrest.web.responses.errors import (
     RangeNotSatisfiableError,
     request_error_response,
 )
+from sdrest.web.responses.thumbnails import THUMBNAILS
 
 _CHUNK = 1024 * 1024
 """Bytes of a larger image that are read at once."""
@@ -95,7 +95,7 @@ async def send_image(
         if settled is not None:
             return settled  # before anything is decoded
         if shrunk is not None:
-            thumbnails = request.app[keys.THUMBNAILS]
+            thumbnails = request.app[THUMBNAILS]
             content = await thumbnails.of(image.descriptor, image.identity, shrunk)
             shown = replace(shown, content=content, size=len(content))
         return await _send_part(request, shown)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from sdrest.web import keys
+from sdrest.web.requests.access import ACCESS
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -26,5 +26,5 @@ async def secure(request: web.Request, response: web.StreamResponse) -> None:
         if name not in headers:
             headers[name] = value
     headers[hdrs.SERVER] = HEADERS[hdrs.SERVER]
-    foreign = request.app[keys.ACCESS].access_of(request).foreign
+    foreign = request.app[ACCESS].access_of(request).foreign
     headers[_RESOURCE_POLICY] = "cross-origin" if foreign else "same-origin"

@@ -72,3 +72,6 @@ class Thumbnails:
         if not task.cancelled() and task.exception() is None:
             with suppress(ValueError):  # larger than all that is kept
                 self._kept[key] = task.result()
+
+
+THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

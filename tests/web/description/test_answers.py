@@ -12,17 +12,19 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import ErrorCode
+from sdrest.jobs.bus import Change
 from sdrest.params import JobType
 from sdrest.web.description.openapi import document
 from sdrest.web.monitoring.metrics import OPENMETRICS
 from sdrest.web.responses.errors import STATUS
 from sdrest.web.responses.security import HEADERS
+from sdrest.web.routes import ROUTES
 from tests.description.jobs import Made, make
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
 
-DOCUMENT = document()
+DOCUMENT = document(ROUTES)
 TOKEN = "a-secret-of-many-letters"
 TEXT = "/text-to-image"
 JOB = f"{TEXT}/{{id}}"
@@ -169,11 +171,13 @@ async def test_answers_about_requests_and_the_server(site: Served) -> None:
 
 async def test_answers_of_a_full_queue_429(tmp_path: Path) -> None:
     async with served(tmp_path, max_queue=1) as site:
-        for prompt in ("hang", "waits"):  # the first runs
-            async with site.client.post(
-                TEXT, data={"prompt": prompt}, allow_redirects=False
-            ) as response:
-                assert response.status == 302
+        async with site.client.post(TEXT, data={"prompt": "hang"}, allow_redirects=False) as first:
+            assert first.status == 302
+        await site.until(first.headers["Location"], Change.STARTED)
+        async with site.client.post(
+            TEXT, data={"prompt": "waits"}, allow_redirects=False
+        ) as second:
+            assert second.status == 302
         await ask(site, [("POST", TEXT, TEXT, 429, {"json": {"prompt": "one too many"}})])
 
 

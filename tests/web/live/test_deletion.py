@@ -72,17 +72,17 @@ async def test_a_deletion_that_fails_on_a_full_disk_is_published(tmp_path: Path)
             if event.change is Change.FINISHED:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
 
-        await home.queue.submit(text("a"))
+        await home.submit(text("a"))
         await gate.entered.wait()
         home.bus.subscribe(fill)
         try:
             with pytest.raises(StorageUnavailableError):
-                await home.queue.delete(key)
+                await home.jobs.delete(key)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         finished, kept = home.events[-2:]
         assert (finished.change, finished.deleting) == (Change.FINISHED, True)
         assert (kept.change, kept.deleting) == (Change.DELETE_FAILED, False)
         assert kept.snapshot.job.status is Status.CANCELLED
-        await home.queue.delete(key)
+        await home.jobs.delete(key)
         assert home.changes(key)[-1] is Change.DELETED

@@ -7,9 +7,8 @@ import pytest
 from sdrest.commands.options import parse
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, Settings
-from sdrest.web import keys
 from sdrest.web.app import create_app
-from sdrest.web.requests.access import is_loopback, require_lock
+from sdrest.web.requests.access import ACCESS, is_loopback, require_lock
 
 CORS_ORIGIN = next(flag for flag in FLAGS if flag.name == "cors_origin")
 
@@ -31,14 +30,14 @@ FOREIGN = {
 
 
 def test_only_these_routes_need_no_token() -> None:
-    """A new route is the owner's; opening it takes a change here and in `access.py`."""
+    """A new route is the owner's; opening it takes a change here and in `routes.py`."""
     app = create_app(Settings())
-    for route, whom in app[keys.ACCESS]._routes.items():
+    for route, whom in app[ACCESS]._routes.items():
         if route.method in {"HEAD", "OPTIONS"}:
             continue
         assert route.resource is not None
         path = route.resource.canonical.removesuffix("{slash}")
-        for name in ("text-to-image", "image-to-image", "inpaint-image", "{name}"):
+        for name in ("text-to-image", "image-to-image", "inpaint-image", "{type}"):
             path = path.replace(f"/{name}", "/TYPE")
         name = f"{route.method} {path}"
         static = path.startswith("/static/")

@@ -9,10 +9,10 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from sdrest.settings import Settings
-from sdrest.web import keys
-from sdrest.web.monitoring.traffic import Traffic
-from sdrest.web.requests.proxy import Proxies
-from sdrest.web.responses.errors import Handler, error_middleware
+from sdrest.web.monitoring.traffic import TRAFFIC, Traffic
+from sdrest.web.requests.proxy import PROXIES, Proxies
+from sdrest.web.responses.errors import error_middleware
+from sdrest.web.route import Handler
 from sdrest.web.server import Runner
 from tests.support.web import Served, served
 
@@ -116,8 +116,8 @@ async def test_an_internal_error_500_is_described_in_the_log_only(
         return await handler(request)
 
     app = web.Application(middlewares=[spoil, error_middleware])
-    app[keys.TRAFFIC] = Traffic(CollectorRegistry())
-    app[keys.PROXIES] = Proxies(Settings())
+    app[TRAFFIC] = Traffic(CollectorRegistry(), {})
+    app[PROXIES] = Proxies(Settings())
     app.router.add_get("/fail", fail)
     app.router.add_get("/gone", gone)
     runner = Runner(app, access_log=None)

@@ -15,7 +15,8 @@ from yarl import URL
 from sdrest.commands.options import parse
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, BasePath, Settings
-from sdrest.web.requests.proxy import Proxies, require_free_base_path
+from sdrest.web.requests.proxy import Proxies
+from sdrest.web.routes import require_free_base_path
 from tests.support.proxy import proxied
 from tests.support.server import PATIENCE, Serve
 from tests.support.web import Served, served

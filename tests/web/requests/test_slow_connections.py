@@ -11,10 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from sdrest.settings import Settings
-from sdrest.web import keys
-from sdrest.web.monitoring.traffic import Traffic
+from sdrest.web.monitoring.traffic import TRAFFIC, Traffic
 from sdrest.web.requests.connections import Connections
-from sdrest.web.requests.proxy import Proxies
+from sdrest.web.requests.proxy import PROXIES, Proxies
 from sdrest.web.server import Runner
 from tests.support.web import PATIENCE, Served, served
 
@@ -38,8 +37,8 @@ async def test_an_answer_that_is_not_read_is_aborted() -> None:
             raise
 
     app = web.Application()
-    app[keys.TRAFFIC] = Traffic(CollectorRegistry())
-    app[keys.PROXIES] = Proxies(Settings())
+    app[TRAFFIC] = Traffic(CollectorRegistry(), {})
+    app[PROXIES] = Proxies(Settings())
     app.router.add_get("/", send)
     runner = Runner(app, access_log=None, shutdown_timeout=1, unread_seconds=0.2)
     await runner.setup()

@@ -1,0 +1,300 @@
+"""The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
+
+await service.start()
+job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
+snapshot = await service.wait(job.key, 60)
+await service.stop()
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sdrest.engine.base import Executor
+from sdrest.errors import (
+    FieldError,
+    GoneError,
+    InvalidRequestError,
+    NotFoundError,
+    StorageUnavailableError,
+)
+from sdrest.jobs import inputs, results
+from sdrest.jobs.bus import Bus
+from sdrest.jobs.changes import Changes
+from sdrest.jobs.context import QueueContext, Stopped
+from sdrest.jobs.dispatcher import Dispatcher
+from sdrest.jobs.folders import Folders
+from sdrest.jobs.insert import can_requeue
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.queries import Page
+from sdrest.jobs.reconcile import current, reconcile_all
+from sdrest.jobs.recovery import recover
+from sdrest.jobs.removal import Retention
+from sdrest.jobs.space import require_job_room, storage_error
+from sdrest.jobs.spool import Spool
+from sdrest.jobs.store import Store
+from sdrest.jobs.submission import Redraw, Submission, Submissions, require_uploads
+from sdrest.jobs.waits import Waits
+from sdrest.params import JobType, Params
+
+MAX_DECODERS = 2
+"""Pictures that are decoded at once; an open one of 16 million pixels takes 48 MB."""
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class JobService:
+    """Jobs in the order in which they came, at most `concurrency` of them running at once.
+
+    The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
+    changes. See `QueueContext`, `Submissions` and `Retention` for the other options.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        executor: Executor,
+        folders: Folders,
+        bus: Bus,
+        concurrency: int,
+        max_waiting: int,
+        max_pixels: int,
+        decoders: asyncio.Semaphore | None = None,
+        job_timeout: float = 0,
+        stall_timeout: float = 0,
+        keep_days: float = 0,
+        keep_bytes: int = 0,
+    ) -> None:
+        self.events = bus
+        self._store = store
+        self._folders = folders
+        self._context = QueueContext(
+            store, executor, folders, bus, concurrency, job_timeout, stall_timeout
+        )
+        self._submissions = Submissions(
+            self._context,
+            max_waiting=max_waiting,
+            max_pixels=max_pixels,
+            decoders=decoders or asyncio.Semaphore(MAX_DECODERS),
+        )
+        self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
+        self._dispatcher = Dispatcher(self._context)
+        self._changes = Changes(self._context, self._dispatcher, self._submissions)
+        self._serving: list[asyncio.Task[None]] = []
+        self._changing: set[asyncio.Task[Any]] = set()
+        self._waits = Waits(bus)
+
+    async def start(self, *, delete_incomplete: bool = False) -> None:
+        """Recover the jobs of the previous run, then run jobs; later if the disk is full."""
+
+        async def start() -> None:
+            await recover(self._context, delete_incomplete=delete_incomplete)
+
+        async def start_later() -> None:
+            with suppress(Stopped):
+                await self._context.retry_until_stored(start)
+                await self._dispatcher.serve()
+
+        try:
+            await start()
+        except StorageUnavailableError as error:
+            _log.warning("The jobs wait until the job table can be written. %s", error)
+            serve = start_later
+        else:
+            serve = self._dispatcher.serve
+        self._serving = [asyncio.create_task(each()) for each in (serve, self._retention.serve)]
+
+    async def stop(self, *, grace: float = 0) -> None:
+        """Start no more jobs, let those that run go on for up to `grace` seconds, then end them.
+
+        Ended jobs are requeued in their old places.
+        """
+        self._context.stopping.set()
+        if self._changing:
+            await asyncio.wait(self._changing)
+        self._context.work.set()
+        if self._serving:
+            dispatching, retaining = self._serving
+            if grace:
+                await asyncio.wait([dispatching], timeout=grace)
+            self._dispatcher.interrupt()
+            await asyncio.wait([dispatching])
+            self._retention.stop()
+            await retaining
+        self._waits.end()
+
+    def spool(self) -> Spool:
+        """Return a context that keeps the uploads of one request until it is left."""
+        return Spool(self._folders)
+
+    async def submit(
+        self,
+        params: Params,
+        uploads: Mapping[str, Path] | None = None,
+        *,
+        key: JobKey,
+        seed: int | None = None,
+        redraw: Redraw | None = None,
+    ) -> Job:
+        """Return the job of a request, which is on the disk; a known one is returned as it is.
+
+        `uploads` are the picture files that the job takes, as a client sent them, by name. A job
+        that FAILED or was CANCELLED is requeued. `seed` is the one that was drawn for parameters
+        without a seed. With `redraw` the request is always a new job: where a job has or had
+        `key`, `redraw` returns another key and seed.
+
+        Raises `InvalidRequestError` for a wrong picture, `QueueFullError`, `StoppingError` or
+        `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
+        meanwhile changes nothing.
+        """
+        uploads = uploads or {}
+        require_uploads(params, uploads)
+        submission = Submission(key, params, seed, redraw)
+        if redraw is None:
+            known = await self._known(key) if uploads else self._submissions.settled(key)
+            if known is not None:
+                return known
+            if not uploads and not self._context.locks.is_held(key):
+                self._submissions.require_open()
+                return (await self._submissions.add(submission)).job  # one change of the table
+        if uploads:
+            folder = await self._submissions.prepare(uploads)
+            submission = Submission(key, params, seed, redraw, folder)
+        return await self._finish(self._submissions.submit(submission))
+
+    async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
+        """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
+        try:
+            folder = await self._submissions.prepare(uploads)
+        except InvalidRequestError as error:
+            return error.fields
+        await asyncio.to_thread(inputs.remove, folder)
+        return ()
+
+    def is_settled(self, key: JobKey) -> bool:
+        """Whether submitting a job's request changes nothing; False: it has to be submitted."""
+        return self._submissions.settled(key) is not None
+
+    async def get(self, key: JobKey) -> Snapshot:
+        """Return a job as it is now; a folder of images without a row is a job of the original.
+
+        Raises `GoneError` for a deleted job, `NotFoundError`, `StorageUnavailableError`.
+        """
+        return await current(self._context, key)
+
+    async def wait(
+        self,
+        key: JobKey,
+        seconds: float,
+        *,
+        until: Callable[[Snapshot], bool] = lambda snapshot: snapshot.job.status.final,
+    ) -> Snapshot:
+        """Return a job once `until` is true, by default at its end, or after `seconds` as it is.
+
+        Returns early when the service stops. Raises what `get` raises.
+        """
+        return await self._waits.wait(key, self.get, until, seconds)
+
+    def end_waits(self) -> None:
+        """Let every `wait` return now, and those to come at once."""
+        self._waits.end()
+
+    async def page(
+        self,
+        status: Status | None = None,
+        job_type: JobType | None = None,
+        *,
+        before: int | None = None,
+        limit: int,
+    ) -> tuple[Sequence[Snapshot], Page]:
+        """Return some jobs, newest first; `before` is the `following` of another page."""
+        page = await self._store.page(status, job_type, before=before, limit=limit)
+        snapshots = await reconcile_all(self._context, page.jobs)
+        if any(
+            seen.job.status != job.status for seen, job in zip(snapshots, page.jobs, strict=True)
+        ):
+            page = await self._store.page(status, job_type, before=before, limit=limit)
+            snapshots = await reconcile_all(self._context, page.jobs)
+        return snapshots, page
+
+    async def counts(self) -> Mapping[tuple[Status, JobType], int]:
+        """Return how many jobs there are of each status and type, all of them named."""
+        return await self._store.counts()
+
+    async def check_writable(self) -> None:
+        """Raise what `submit` would raise of any request now, except for a full queue."""
+        self._submissions.require_open()
+        await self._store.check_writable()
+        try:
+            await asyncio.to_thread(self._folders.check_writable)
+            await asyncio.to_thread(require_job_room, self._folders.private)
+        except OSError as error:
+            raise storage_error(error) from error
+
+    async def image(self, key: JobKey, number: int) -> Path:
+        """Return the path of image `number` of a job; every listed image is there.
+
+        Raises `NotFoundError`, also where a symbolic link is in its place, and what `get` raises.
+        """
+        job = self._store.remembered(key)
+        if job is None or job.images < number:
+            job = (await self.get(key)).job
+            if job.images < number:
+                raise NotFoundError
+        try:
+            return results.image(self._folders, key, number)
+        except NotFoundError:
+            with suppress(StorageUnavailableError, NotFoundError):
+                await self._store.check_writable()  # the table may be gone with the image
+                await self.get(key)  # the status follows
+            raise NotFoundError(
+                "The image is no longer in the output folder. Send the job's request again."
+            ) from None
+
+    async def images(self, key: JobKey) -> Sequence[Path]:
+        """Return the paths of all listed images of a job; raises what `image` raises."""
+        job = (await self.get(key)).job
+        return [await self.image(key, number) for number in range(1, job.images + 1)]
+
+    async def cancel(self, key: JobKey) -> Snapshot:
+        """End a job that waits or runs: it is CANCELLED, and nothing of its script is left.
+
+        A job at its end stays as it is. Raises what `get` raises.
+        """
+        return await self._finish(self._changes.cancel(key))
+
+    async def retry(self, key: JobKey) -> Job:
+        """Requeue a FAILED or CANCELLED job with the parameters of its request and its seed.
+
+        Raises `ConflictError` for another job or where its pictures are gone, what `get` raises,
+        and what `submit` raises.
+        """
+        return await self._finish(self._changes.retry(key))
+
+    async def delete(self, key: JobKey) -> None:
+        """Remove a job with its pictures and images; one that waits or runs is cancelled before.
+
+        Raises what `get` raises.
+        """
+        await self._finish(self._changes.delete(key))
+
+    async def _known(self, key: JobKey) -> Job | None:
+        """Return a job that its request would not change, whose pictures need no decoding."""
+        try:
+            job = (await self.get(key)).job
+        except (GoneError, NotFoundError):
+            return None
+        return None if can_requeue(job.status) else job
+
+    async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
+        """Make a change to its end even if its caller goes away; a stop waits for it."""
+        task = asyncio.create_task(change)
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
+        return await asyncio.shield(task)

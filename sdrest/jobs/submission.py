@@ -1,0 +1,180 @@
+"""Requests become rows of the job table, each at most one; their pictures move to their places."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sdrest import pictures
+from sdrest.cancellation import until_done
+from sdrest.errors import FieldError, InvalidRequestError, StoppingError
+from sdrest.jobs import inputs, results
+from sdrest.jobs.bus import Change
+from sdrest.jobs.context import QueueContext
+from sdrest.jobs.insert import Inserted, NewJob, can_requeue
+from sdrest.jobs.model import Job, JobKey
+from sdrest.jobs.reconcile import lacks_images, reconcile
+from sdrest.jobs.space import storage_error
+from sdrest.params import Params, draw_seed
+
+Redraw = Callable[[], tuple[JobKey, int]]
+"""Returns another key, and the random seed that belongs to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request for a job; `folder` has its prepared pictures, if it needs any."""
+
+    key: JobKey
+    params: Params
+    seed: int | None = None
+    redraw: Redraw | None = None
+    folder: Path | None = None
+
+
+class Submissions:
+    """Adds jobs to the queue, in which at most `max_waiting` wait.
+
+    Uploads have at most `max_pixels`; `decoders` bounds how many are decoded at once.
+    """
+
+    def __init__(
+        self,
+        context: QueueContext,
+        *,
+        max_waiting: int,
+        max_pixels: int,
+        decoders: asyncio.Semaphore,
+    ) -> None:
+        self._context = context
+        self._max_waiting = max_waiting
+        self._max_pixels = max_pixels
+        self._decoders = decoders
+
+    def require_open(self) -> None:
+        """Raise `StoppingError` at a stop."""
+        if self._context.stopping.is_set():
+            raise StoppingError
+
+    def settled(self, key: JobKey) -> Job | None:
+        """Return a job in memory that its request would not change; None: it has to be looked up.
+
+        Takes microseconds: clients send the same request again and again.
+        """
+        known = None if self._context.stopping.is_set() else self._context.store.remembered(key)
+        if known is None or can_requeue(known.status):
+            return None
+        return None if lacks_images(self._context, known) else known
+
+    async def prepare(self, uploads: Mapping[str, Path]) -> Path:
+        """Decode uploads into a new folder of the spool and return it.
+
+        Raises `InvalidRequestError` for wrong pictures, `StorageUnavailableError`.
+        """
+        try:
+            folder = await asyncio.to_thread(self._context.folders.spool_folder)
+        except OSError as error:
+            raise storage_error(error) from error
+        try:
+            async with self._decoders:
+                work = asyncio.to_thread(self._decode, uploads, folder)
+                await until_done(asyncio.create_task(work))
+        except BaseException as error:
+            await asyncio.shield(asyncio.to_thread(inputs.remove, folder))
+            if isinstance(error, OSError):
+                raise storage_error(error) from error
+            raise
+        return folder
+
+    def _decode(self, uploads: Mapping[str, Path], folder: Path) -> None:
+        for path in uploads.values():
+            path.stat()  # one that is gone from the spool is not a damaged picture
+        pictures.prepare(uploads, folder, max_pixels=self._max_pixels)
+
+    async def submit(self, submission: Submission) -> Job:
+        """Return the job of a request, and remove what it leaves of its pictures' folder."""
+        try:
+            self.require_open()
+            while True:
+                async with self._context.locks.hold(submission.key):
+                    if submission.redraw is None or await self._is_unused(submission.key):
+                        return await self._admit(submission)
+                key, seed = submission.redraw()
+                submission = replace(submission, key=key, seed=seed)
+        finally:
+            if submission.folder is not None:
+                await asyncio.to_thread(inputs.remove, submission.folder)
+
+    async def add(self, submission: Submission) -> Inserted:
+        """Write the row of a job whose pictures are in their place; requeue one that lost images.
+
+        A caller that goes away changes nothing.
+        """
+        added = await self._write(submission)
+        if added.fresh or not lacks_images(self._context, added.job):
+            return added
+        await reconcile(self._context, added.job)
+        return await self._write(submission)
+
+    async def _is_unused(self, key: JobKey) -> bool:
+        """Whether no job has or had a key."""
+        context = self._context
+        job, is_deleted = await context.store.find_or_deleted(key)
+        return job is None and not is_deleted and results.original(context.folders, key) is None
+
+    async def _admit(self, submission: Submission) -> Job:
+        """Move a job's pictures to their place, then write its row."""
+        if submission.folder is None:
+            return (await self.add(submission)).job
+        context, key = self._context, submission.key
+        job = await context.store.find(key)
+        if job is not None and lacks_images(context, job):
+            job = (await reconcile(context, job)).job
+        if job is not None and not can_requeue(job.status):
+            return job
+        target = context.folders.inputs(key)
+        fresh = False
+        try:
+            await asyncio.to_thread(context.folders.create_inside)
+            await asyncio.to_thread(inputs.adopt, submission.folder, target)
+            added = await self.add(submission)
+            fresh = added.fresh
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            if not fresh and job is None:
+                await asyncio.to_thread(inputs.remove, target)
+        return added.job
+
+    async def _write(self, submission: Submission) -> Inserted:
+        context, key, params = self._context, submission.key, submission.params
+        drawn = draw_seed() if submission.seed is None else submission.seed
+        original = results.original(context.folders, key)
+        if original is not None and original.images < params.total_images:
+            original = None  # it does not answer the request
+        addition = NewJob(
+            key,
+            params.dump(),
+            params.total_images,
+            seed=drawn if params.seed is None else params.seed,
+            limit=self._max_waiting,
+            instead=original,
+        )
+        return await context.store.add(
+            addition,
+            retry_after=context.duration.retry_after(context.capacity),
+            on_insert=self._publish_queued,
+        )
+
+    def _publish_queued(self, job: Job) -> None:
+        self._context.publish(Change.QUEUED, job)
+        self._context.work.set()
+
+
+def require_uploads(params: Params, uploads: Mapping[str, Path]) -> None:
+    """Raise `InvalidRequestError` for a picture that is missing or that the job does not take."""
+    wanted = params.type.uploads
+    missing = [FieldError(name, "Is required.") for name in wanted if name not in uploads]
+    others = [FieldError(name, "Is not a picture here.") for name in uploads if name not in wanted]
+    if missing or others:
+        raise InvalidRequestError([*missing, *others])

@@ -96,10 +96,7 @@ class Bare:
         )
 
     def _has_accelerator(self) -> bool:
-        folder = str(Path(main.__file__).parent)
-        code = (
-            f"import sys; sys.path.append({folder!r}); import host; print(host.has_accelerator())"
-        )
+        code = f"import runpy; print(runpy.run_path({main.__file__!r})['has_accelerator']())"
         done = subprocess.run(
             [str(self.repository.python), "-c", code],
             check=True,

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import secrets
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
     options = parser.parse_args()
     print(f"seed {options.seed}, {options.kills} kills ...", flush=True)  # noqa: T201 (a program)
+    # A server respects signals that are ignored, as under nohup and after `&` in a script.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with tempfile.TemporaryDirectory(prefix="sdrest-chaos-") as folder:
         chaos = Chaos(Path(folder), options.seed)
         print(asyncio.run(chaos.run(kills=options.kills)))  # noqa: T201 (a program)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CELL = 8
-CHANNELS = 4
 
 
 def encode(picture: NDArray[np.float32], cell: int = CELL) -> NDArray[np.float32]:

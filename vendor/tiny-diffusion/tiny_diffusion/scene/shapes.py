@@ -77,7 +77,6 @@ OUTLINES: dict[str, Sequence[Point]] = {
     "cross": _CROSS,
     "arrow": _ARROW,
 }
-ROUND = frozenset({"circle"})
 
 
 def shape(c: Canvas, name: str, at: Point, radius: float, *, turn: float, colour: Colour) -> None:

@@ -74,6 +74,7 @@ class QueueContext:
     bus: Bus
     job_timeout: float
     stall_timeout: float
+    metadata: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from sdrest.engine.local.process import NO_OWNER
+from sdrest.engine.base import NO_OWNER
 from sdrest.errors import UsageError
 
 UNLOCKED = (

@@ -66,7 +66,8 @@ class Queue:
     """Jobs in the order in which they came, `concurrency` of them running at once.
 
     `store` is open already; the caller closes it, and `executor`, after `stop`. The timeouts are
-    in seconds, 0 for no limit: of a whole run, and of a script that writes nothing. `keep_days`
+    in seconds, 0 for no limit: of a whole run, and of a script that writes nothing. With `metadata`
+    images say how they were made (`sdrest.metadata`). `keep_days`
     and `keep_bytes` are those of `Retention`.
     """
 
@@ -81,13 +82,16 @@ class Queue:
         max_waiting: int,
         job_timeout: float = 0,
         stall_timeout: float = 0,
+        metadata: bool = False,
         keep_days: float = 0,
         keep_bytes: int = 0,
     ) -> None:
         self._store = store
         self._folders = folders
         self._max_waiting = max_waiting
-        self._context = QueueContext(store, executor, folders, bus, job_timeout, stall_timeout)
+        self._context = QueueContext(
+            store, executor, folders, bus, job_timeout, stall_timeout, metadata
+        )
         self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
         self._slots = [Slot(self._context) for _ in range(concurrency)]
         self._serving: list[asyncio.Task[None]] = []

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.repository import Repository
+from sdrest.engine.base import Executor
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.queue import Queue
@@ -22,12 +21,11 @@ SETTINGS = web.AppKey("settings", Settings)
 FOLDERS = web.AppKey("folders", Folders)
 PROXIES = web.AppKey("proxies", Proxies)
 ACCESS = web.AppKey("guard", AccessPolicy)
-REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 QUEUE = web.AppKey("queue", Queue)
 LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
 """What the file system of the output folder cannot do, as sentences."""
-EXECUTOR = web.AppKey("executor", LocalExecutor)
+EXECUTOR = web.AppKey[Executor]("executor")
 METRICS = web.AppKey("metrics", Metrics)
 TRAFFIC = web.AppKey("traffic", Traffic)
 HUB = web.AppKey("hub", EventHub)

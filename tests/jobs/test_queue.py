@@ -1,6 +1,7 @@
 """The queue on real files, with scripts whose every step the test decides."""
 
 import asyncio
+import io
 import json
 import logging
 import sqlite3
@@ -8,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.errors import (
@@ -48,11 +50,20 @@ async def hold_slot(home: House) -> Gate:
     return gate
 
 
+def png(mode: str) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (8, 8), "white").save(file, "PNG")
+    return file.getvalue()
+
+
+IMAGE, MASK = png("RGB"), png("L")
+
+
 def spooled(home: House, name: str = "upload") -> Path:
     folder = home.folders.spool / name
     folder.mkdir()
-    (folder / "image.png").write_bytes(b"image")
-    (folder / "mask.png").write_bytes(b"mask")
+    (folder / "image.png").write_bytes(IMAGE)
+    (folder / "mask.png").write_bytes(MASK)
     return folder
 
 
@@ -98,7 +109,7 @@ async def test_find_shows_a_running_job(tmp_path: Path) -> None:
     go_on = asyncio.Event()
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         yield Progress(1, 0.25)
         reported.set()
         await go_on.wait()
@@ -170,7 +181,7 @@ async def test_identical_uploads_at_once_make_one_job(tmp_path: Path) -> None:
         await asyncio.gather(*map(home.queue.submit, [first, *others]))
         assert await home.queue.waiting() == 1
         assert list(home.folders.spool.iterdir()) == []
-        assert (home.folders.inputs(first.key) / "mask.png").read_bytes() == b"mask"
+        assert (home.folders.inputs(first.key) / "mask.png").read_bytes() == MASK
         gate.opened.set()
         await home.ended(first.key)
 
@@ -190,7 +201,7 @@ async def test_pictures_stay_until_the_job_is_complete(tmp_path: Path) -> None:
         await home.queue.submit(submission)
         assert not (home.folders.spool / "upload").exists()
         await home.ended(submission.key)
-        assert seen == [(b"image", b"mask")]
+        assert seen == [(IMAGE, MASK)]
         assert list(home.folders.all_inputs.iterdir()) == []
 
 
@@ -325,7 +336,7 @@ def _set() -> asyncio.Event:
 
 
 async def raises_at_once(task: Task) -> AsyncGenerator[Event, None]:
-    yield Started(pid=1 // (task.seed - 42))
+    yield Started(runner=str(1 // (task.seed - 42)))
 
 
 async def raises_late(task: Task) -> AsyncGenerator[Event, None]:
@@ -334,7 +345,7 @@ async def raises_late(task: Task) -> AsyncGenerator[Event, None]:
 
 
 async def ends_without_a_word(task: Task) -> AsyncGenerator[Event, None]:
-    yield Started(pid=1)
+    yield Started()
 
 
 async def makes_too_few(task: Task) -> AsyncGenerator[Event, None]:
@@ -524,7 +535,7 @@ async def test_a_job_whose_row_is_gone_is_left(tmp_path: Path) -> None:
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
         try:
-            yield Started(pid=1)
+            yield Started()
             await go_on.wait()
             yield picture(task, 1)
             yield Finished()

@@ -2,12 +2,22 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.engine.base import (
+    Event,
+    Finished,
+    Health,
+    ImageReady,
+    PoolStats,
+    Progress,
+    Started,
+    Task,
+)
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import NewJob
@@ -47,9 +57,12 @@ def addition(
 
 
 def picture(task: Task, index: int) -> ImageReady:
-    """Write image `index` of a task; its bytes tell job, seed and index."""
+    """Write image `index` of a task; its bytes tell job, seed and index, but for inpainting."""
     path = task.workdir / f"{index:05}.png"
-    path.write_bytes(content(task, index))
+    if task.image and task.mask:  # what is restored has to be a picture
+        shutil.copyfile(task.image, path)
+    else:
+        path.write_bytes(content(task, index))
     return ImageReady(index, path)
 
 
@@ -59,7 +72,7 @@ def content(task: Task, index: int) -> bytes:
 
 async def draw(task: Task) -> AsyncGenerator[Event, None]:
     """A script that works: half of each image's bar, then the image."""
-    yield Started(pid=1)
+    yield Started()
     for index in range(1, task.params.total_images + 1):
         yield Progress(index, 0.5)
         yield picture(task, index)
@@ -75,7 +88,7 @@ class Gate:
     closed: int = 0
 
     async def __call__(self, task: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         for index in range(1, task.params.total_images + 1):
             yield picture(task, index)
         self.entered.set()
@@ -93,6 +106,8 @@ class ScriptedExecutor:
     script: Script = draw
     scripts: dict[str, Script] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
+    places: int = 1
+    watchers: list[Callable[[], object]] = field(default_factory=list)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         self.tasks.append(task)
@@ -103,6 +118,26 @@ class ScriptedExecutor:
                 yield event
         finally:
             await events.aclose()
+
+    @property
+    def capacity(self) -> int:
+        return self.places
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:
+        self.watchers.append(changed)
+        return lambda: self.watchers.remove(changed)
+
+    async def health(self) -> Health:
+        return Health({})
+
+    async def stats(self) -> PoolStats:
+        return PoolStats(0, 0, 0)
+
+    def preload(self) -> None:
+        pass
+
+    async def unload(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass

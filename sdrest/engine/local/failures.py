@@ -15,7 +15,7 @@ from sdrest.engine.local.model_failures import config_problem, hub_model_problem
 from sdrest.engine.local.redaction import last_lines, redact
 from sdrest.engine.local.storage_failures import lacks_storage, storage_advice
 from sdrest.engine.runner.weights import UnusableCheckpointError
-from sdrest.errors import Failure, FailureCode
+from sdrest.errors import Failure, FailureCode, out_of_resources
 
 BROKEN_PYTHON = (
     "The Python of the repository does not start. "
@@ -40,11 +40,7 @@ def not_started(error: OSError) -> Failure:
             "a lower --concurrency.",
         )
     if error.errno in _NO_ROOM_FOR_PROCESSES:
-        return Failure(
-            FailureCode.OUT_OF_RESOURCES,
-            f"The machine allows no more files or processes ({error.strerror}). Send the request "
-            "again; if that does not help, raise the limits (ulimit -n, ulimit -u).",
-        )
+        return out_of_resources(error)
     return Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON)
 
 

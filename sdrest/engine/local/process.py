@@ -13,11 +13,11 @@ import signal
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
-T = TypeVar("T")
+from sdrest.cancellation import until_done
+from sdrest.engine.base import NO_OWNER
 
 MARK = "SDREST_RUN"
 """The variable that marks all processes of one tree: `OWNER/UNIQUE`.
@@ -25,9 +25,6 @@ MARK = "SDREST_RUN"
 OWNER is the id of the output folder whose lock the server holds (`FolderLock.id`), or `-` where
 there is none. Neither a change of the clock nor another PID namespace changes it.
 """
-
-NO_OWNER = "-"
-"""The owner of processes that no server sweeps: those of `generate` and of Python programs."""
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -194,19 +191,6 @@ class ProcessTree:
         # ProcessLookupError: no member is left. PermissionError: macOS, for a group of zombies.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-
-
-async def until_done(task: "asyncio.Task[T]") -> T:
-    """Wait for a task to its end, and return its result; a cancellation of the caller waits too."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled:
-        raise cancelled
-    return await task
 
 
 def kill_orphans(owner: str) -> None:

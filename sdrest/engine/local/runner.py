@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdrest.engine.base import NO_OWNER
 from sdrest.engine.local.failures import Raised
 from sdrest.engine.local.oom import OomCounter
-from sdrest.engine.local.process import GRACE, NO_OWNER, Pipe, ProcessTree, Tail
+from sdrest.engine.local.process import GRACE, Pipe, ProcessTree, Tail
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import Invocation, environment
 from sdrest.engine.runner import main as runner_program

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sdrest.engine.base import NO_OWNER
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.process import MARK, NO_OWNER, Pipe, ProcessTree, Tail, kill_orphans
+from sdrest.engine.local.process import MARK, Pipe, ProcessTree, Tail, kill_orphans
 from tests.fakes.running import (
     FORK,
     HOLDER,

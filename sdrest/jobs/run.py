@@ -1,7 +1,6 @@
 """One run of one job: from a claimed row to its outcome."""
 
 import asyncio
-import errno
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -11,12 +10,13 @@ from typing import TypeVar, assert_never
 
 from sdrest.cancellation import until_done
 from sdrest.engine.base import Event, Finished, ImageReady, Output, Progress, Requeue, Started, Task
-from sdrest.errors import Failure, FailureCode, StorageUnavailableError, out_of_resources
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.execution import execute
-from sdrest.jobs import inputs, results
+from sdrest.jobs import failures, inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stopped
-from sdrest.jobs.model import Job, Position
+from sdrest.jobs.model import Job
+from sdrest.jobs.progress import advance
 from sdrest.jobs.space import is_full, storage_error
 from sdrest.params import PARAMS_BY_TYPE
 
@@ -25,8 +25,6 @@ _MORE_RUNS = 2
 
 _SCRIPT, _PICTURES = "script", "pictures"
 """What is in a work folder: the script's own one, and links to the job's pictures."""
-
-_INPUTS_GONE = "The job's pictures are gone. Send its request again."
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +63,6 @@ class JobRun:
         self.warm = False
         self._has_progress = False
         self._requeue = Requeue.NO
-        self._waits_for_storage = False
         self._images = 0
         self._job_timeout = asyncio.timeout(None)
         self._stall_timeout = asyncio.timeout(None)
@@ -99,19 +96,21 @@ class JobRun:
                 return await self._execute()
         except Stopped:
             return RunOutcome.INTERRUPTED
-        except StorageUnavailableError as error:
-            return self._no_room(error)
-        except TimeoutError as error:
-            return self._timed_out(error)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is the end of this job only)
-            return self._internal(error)
+        except Exception as error:  # noqa: BLE001 (any error ends this job only)
+            return self._failure(error)
 
-    def _timed_out(self, error: TimeoutError) -> Failure:
-        if self._job_timeout.expired():
-            return _timeout(self._context.job_timeout)
-        if self._stall_timeout.expired():
-            return _stalled(self._context.stall_timeout)
-        return self._internal(error)
+    def _failure(self, error: Exception) -> Failure:
+        """Return the failure of a run that ended with `error`, and log it."""
+        job_id = self._job.key.id
+        if isinstance(error, TimeoutError) and self._job_timeout.expired():
+            return failures.timed_out(self._context.job_timeout)
+        if isinstance(error, TimeoutError) and self._stall_timeout.expired():
+            return failures.stalled(self._context.stall_timeout)
+        if isinstance(error, StorageUnavailableError):
+            _log.warning("Job %s: %s", job_id, error.__cause__ or error)
+            return failures.no_room(error, STORAGE_SECONDS)
+        _log.error("Job %s", job_id, exc_info=error)
+        return failures.INTERNAL
 
     async def _execute(self) -> Outcome:
         """Run the script; again where what it wrote was removed meanwhile, since that fails."""
@@ -131,7 +130,8 @@ class JobRun:
         except TimeoutError:
             raise
         except OSError as error:
-            return self._storage_failed(error)
+            _log.warning("Job %s: %s", self._job.key.id, error)
+            return failures.storage_failed(error)
 
     def _lost_files(self, outcome: Outcome) -> bool:
         """Whether work folder or images are gone, but not the output folder with them."""
@@ -177,7 +177,7 @@ class JobRun:
         try:
             inputs.lend(kept, self._workdir / _PICTURES)
         except FileNotFoundError:
-            return Failure(FailureCode.STORAGE_FAILED, _INPUTS_GONE)
+            return failures.INPUTS_GONE
         if not job.images:
             results.discard(folders, job.key, empty_folders=True)
         return None
@@ -236,11 +236,7 @@ class JobRun:
                 _log.warning("Job %s: %s", self._job.key.id, event.failure.local_message)
             return event.failure
         if self._images < self._job.total_images:
-            return Failure(
-                FailureCode.IMAGES_MISSING,
-                f"The script made {self._images} of {self._job.total_images} images. "
-                "Send the request again; if that does not help, ask for fewer images.",
-            )
+            return failures.images_missing(self._images, self._job.total_images)
         return RunOutcome.COMPLETE
 
     async def _list(self, event: ImageReady) -> Outcome | None:
@@ -280,29 +276,6 @@ class JobRun:
         progress[key] = advance(before, event, self._job.total_images)
         return progress[key] != before
 
-    def _storage_failed(self, error: OSError) -> Failure:
-        _log.warning("Job %s: %s", self._job.key.id, error)
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            return out_of_resources(error)
-        return Failure(
-            FailureCode.STORAGE_FAILED,
-            f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "
-            "See that there is room on its disk and that it may write to its output folder; "
-            "then send the request again.",
-        )
-
-    def _no_room(self, error: StorageUnavailableError) -> Failure:
-        _log.warning("Job %s: %s", self._job.key.id, error.__cause__ or error)
-        return Failure(
-            FailureCode.STORAGE_FAILED,
-            f"The job waited {STORAGE_SECONDS / 60:g} minutes for the server's disk. "
-            f"{error.message} Then send the request again.",
-        )
-
-    def _internal(self, error: Exception) -> Failure:
-        _log.error("Job %s", self._job.key.id, exc_info=error)
-        return Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")
-
 
 async def _finish(work: Callable[[], T]) -> T:
     """Do blocking work to its end, even if the run is cancelled meanwhile.
@@ -321,36 +294,3 @@ def _reschedule(timeout: asyncio.Timeout, seconds: float) -> None:
     """Let a timeout expire in `seconds`, or never if they are 0."""
     if not timeout.expired():
         timeout.reschedule(asyncio.get_running_loop().time() + seconds if seconds else None)
-
-
-def advance(position: Position, event: Progress | ImageReady, total: int) -> Position:
-    """Return the job's progress after an event of `execute`.
-
-    As in the original, the bar of an image does not reach 1 before its file is there: then the
-    next image begins, and after the last one the fraction stays 1.
-    """
-    match event:
-        case ImageReady(index=index) if index >= total:
-            return Position(total, 1.0)
-        case ImageReady(index=index):
-            return Position(index + 1, 0.0)
-        case Progress(fraction=fraction) if fraction >= 1:
-            return position
-        case Progress(index=index, fraction=fraction):
-            return Position(index, fraction)
-
-
-def _timeout(seconds: float) -> Failure:
-    return Failure(
-        FailureCode.TIMEOUT,
-        f"The job was ended after {seconds:g} seconds. Ask for fewer steps or images, or start "
-        "the server with a longer --job-timeout.",
-    )
-
-
-def _stalled(seconds: float) -> Failure:
-    return Failure(
-        FailureCode.STALLED,
-        f"The script wrote nothing for {seconds:g} seconds and was ended. Send the request again, "
-        "or start the server with a longer --stall-timeout.",
-    )

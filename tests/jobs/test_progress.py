@@ -11,7 +11,7 @@ from sdrest.engine.base import Event, Finished, ImageReady, Progress, Task
 from sdrest.execution import execute
 from sdrest.jobs.context import BEGINNING
 from sdrest.jobs.model import Position
-from sdrest.jobs.run import advance
+from sdrest.jobs.progress import advance
 from sdrest.params import TextToImage
 from tests.support.jobs import ScriptedExecutor
 

@@ -98,7 +98,7 @@ class Bare:
     def _has_accelerator(self) -> bool:
         folder = str(Path(main.__file__).parent)
         code = (
-            f"import sys; sys.path.append({folder!r}); import host; print(host.has_accelerator())"
+            f"import sys; sys.path.append({folder!r}); import main; print(main.has_accelerator())"
         )
         done = subprocess.run(
             [str(self.repository.python), "-c", code],

@@ -97,9 +97,7 @@ class Bare:
 
     def _has_accelerator(self) -> bool:
         folder = str(Path(main.__file__).parent)
-        code = (
-            f"import sys; sys.path.append({folder!r}); import main; print(main.has_accelerator())"
-        )
+        code = f"import sys; sys.path.insert(0, {folder!r}); import main; print(main.has_accelerator())"
         done = subprocess.run(
             [str(self.repository.python), "-c", code],
             check=True,

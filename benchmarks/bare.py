@@ -97,7 +97,9 @@ class Bare:
 
     def _has_accelerator(self) -> bool:
         folder = str(Path(main.__file__).parent)
-        code = f"import sys; sys.path.insert(0, {folder!r}); import main; print(main.has_accelerator())"
+        # first in the path, since the fork has a main.py, too
+        code = f"import sys; sys.path.insert(0, {folder!r}); import main as runner; "
+        code += "print(runner.has_accelerator())"
         done = subprocess.run(
             [str(self.repository.python), "-c", code],
             check=True,

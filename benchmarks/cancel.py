@@ -81,7 +81,7 @@ def _round(server: Server, number: int, delay: float, wanted: dict[JobType, list
     with Connection(server.port) as connection:
         connection.ask(Request(f"{path}/cancel", b"{}", expect=200))
     cancelled = time.monotonic() - start
-    before = {host.pid for host in server.hosts()}
+    before = {host.pid for host in server.runners()}
     kind = kinds[number // 3 % 3]
     try:
         urls = jobs.complete(server.port, _next(kind, number), seconds=JOB_SECONDS, pause=_PAUSE)
@@ -91,7 +91,7 @@ def _round(server: Server, number: int, delay: float, wanted: dict[JobType, list
         right = False
     kept = bool(before)
     document.log(f"{delay:.2f} s: cancelled in {cancelled:.2f} s, {'right' if right else 'WRONG'}")
-    while server.hosts():
+    while server.runners():
         time.sleep(_PAUSE)
     return Round(delay, cancelled, kept, right)
 

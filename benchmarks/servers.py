@@ -77,7 +77,7 @@ class Server:
                 total += process.memory_info().rss
         return total
 
-    def hosts(self) -> list[psutil.Process]:
+    def runners(self) -> list[psutil.Process]:
         """Return the processes that run the scripts."""
         return [child for child in self._below() if _is_host(child)]
 

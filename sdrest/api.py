@@ -1,4 +1,4 @@
-"""Pictures without a server: runs one job here and tells its events.
+"""Pictures without a server: run one job here and yield its events.
 
     async for event in sdrest.text_to_image("a lighthouse", iterations=3, output="lighthouses"):
         ...
@@ -27,10 +27,11 @@ from typing import Any, Literal, TypedDict, Unpack
 from pydantic.alias_generators import to_camel
 
 from sdrest import pictures
-from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Task
+from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Output, Requeue, Task
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import locate
 from sdrest.errors import FieldError, InvalidRequestError, UsageError
+from sdrest.execution import execute
 from sdrest.jobs.durable import sync_path
 from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
 from sdrest.paths import expand
@@ -118,20 +119,23 @@ async def generate(
     await asyncio.to_thread(_check_files, uploads)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
-    executor = LocalExecutor(locate(settings), metadata=settings.metadata)
+    executor = LocalExecutor(locate(settings))
     try:
         if uploads:
             await asyncio.to_thread(
                 pictures.prepare, uploads, workspace, max_pixels=settings.max_pixels
             )
         task = _task(with_seed(params), workspace, uploads)
-        async with aclosing(executor.run(task)) as events:
+        run = execute(executor, task, folder=workspace, with_metadata=settings.metadata)
+        async with aclosing(run) as events:
             async for event in events:
+                if isinstance(event, Output):
+                    continue
                 if isinstance(event, ImageReady):
                     path = await asyncio.to_thread(_publish, event.path, output)
                     yield replace(event, path=path)
                     continue
-                if isinstance(event, Finished) and event.signalled:
+                if isinstance(event, Finished) and event.requeue is Requeue.IF_STOPPING:
                     await asyncio.sleep(STOP_SECONDS)  # a stop may reach this process, too
                 yield event
     finally:

@@ -1,4 +1,4 @@
-"""Waits that a cancellation does not cut short."""
+"""Work that is done to its end although its caller is cancelled."""
 
 import asyncio
 from typing import TypeVar

@@ -4,6 +4,7 @@ A `RequestError` answers a request; `sdrest.web.responses.errors` maps its code 
 `Failure` is the reason why a job FAILED; it is stored and shown with the job.
 """
 
+import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -235,4 +236,19 @@ def out_of_resources(error: OSError) -> Failure:
         FailureCode.OUT_OF_RESOURCES,
         f"The machine allows no more files or processes ({error.strerror}). Send the request "
         "again; if that does not help, raise the limits (ulimit -n, ulimit -u).",
+    )
+
+
+def picture_failure(error: Exception) -> Failure:
+    """Return the failure of a task whose pictures cannot be read, made or written."""
+    reason = getattr(error, "strerror", None) or "no picture"
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    remedy = (
+        "Make room on the disk of the output folder"
+        if full
+        else "See that the output folder can be written, and what `sdrest doctor` says of it"
+    )
+    return Failure(
+        FailureCode.STORAGE_FAILED,
+        f"The pictures of the task could not be read or written ({reason}). {remedy}.",
     )

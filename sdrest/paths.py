@@ -22,3 +22,12 @@ def expand(text: str) -> Path:
 def locale_has_other_letters() -> bool:
     """Whether the locale encodes file names in another encoding than UTF-8, e.g. ISO-8859-1."""
     return codecs.lookup(locale.getencoding()).name not in {"ascii", "utf-8"}
+
+
+def open_no_follow(path: Path) -> int:
+    """Return a descriptor to read the file at `path`; raises `OSError`, also for a symbolic link.
+
+    The caller checks that it is not a folder or a FIFO.
+    """
+    # O_NONBLOCK: opening a FIFO does not wait for its other end.
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -15,7 +15,7 @@ import sdrest
 from sdrest.engine.base import Finished, ImageReady
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.params import JobType
-from tests.fakes.running import FORK, collect, fake_repository, task
+from tests.fakes.running import FORK, collect, fake_repository, finished_events, task
 from tests.support.pngs import bare, infotext
 from tests.support.server import PATIENCE, Serve
 from tests.support.web import Served, served
@@ -125,10 +125,12 @@ async def test_images_without_a_server(tmp_path: Path) -> None:
 
 
 async def test_the_scripts_own_files_make_room(tmp_path: Path) -> None:
-    executor = LocalExecutor(fake_repository(), metadata=True)
+    executor = LocalExecutor(fake_repository())
     given = task(tmp_path / "work", iterations=2)
     paths = [
-        event.path for event in await collect(executor.run(given)) if isinstance(event, ImageReady)
+        event.path
+        for event in await collect(finished_events(executor, given, with_metadata=True))
+        if isinstance(event, ImageReady)
     ]
     await executor.close()
     assert sorted(given.workdir.rglob("*.png")) == paths
@@ -143,10 +145,10 @@ async def test_an_image_whose_metadata_cannot_be_written_is_ready_nevertheless(
         for name, mode in (("image", "RGB"), ("mask", "L")):
             given[name] = tmp_path / f"{name}.png"
             Image.new(mode, (64, 64), "white").save(given[name])
-    executor = LocalExecutor(fake_repository(), metadata=True)
+    executor = LocalExecutor(fake_repository())
     run = task(tmp_path / "work", job_type=job_type, **given)
     (run.workdir / "1.png").mkdir()  # nothing can be written there
-    events = await collect(executor.run(run))
+    events = await collect(finished_events(executor, run, with_metadata=True))
     await executor.close()
     assert isinstance(events[-1], Finished)
     assert events[-1].failure is None

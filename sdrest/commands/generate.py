@@ -16,7 +16,7 @@ from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, FlagOption, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
-from sdrest.engine.base import Finished, ImageReady, Progress, Started
+from sdrest.engine.base import Finished, ImageReady, Output, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
 from sdrest.params import JobType, Params, picture_fields, validate
 from sdrest.paths import expand
@@ -151,7 +151,7 @@ async def _show(
         async with aclosing(generate(params, given, files)) as events:
             async for event in events:
                 match event:
-                    case Started():
+                    case Started() | Output():
                         bar.show(0.0, "loading the model")
                     case Progress(index=index, fraction=fraction):
                         done = (index - 1 + fraction) / params.total_images

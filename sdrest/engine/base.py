@@ -1,16 +1,17 @@
-"""The seam between a job and what runs it.
+"""The protocol between a job and what runs it.
 
-An `Executor` turns a `Task` into events. The queue knows nothing else of scripts, processes or
-machines; a warm host, a GPU box over the network or a pool of both are further executors.
+An `Executor` turns a `Task` into events. What consumes the events knows nothing else of scripts,
+processes or machines: `engine.local` runs tasks here, others may send them to another machine.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto, unique
 from pathlib import Path
 from typing import Protocol
 
 from sdrest.errors import Failure
-from sdrest.params import Params
+from sdrest.params import JobType, Params
 
 NO_OWNER = "-"
 """The owner of processes that no server sweeps: those of `generate` and of Python programs."""
@@ -18,15 +19,18 @@ NO_OWNER = "-"
 STOP_SECONDS = 2.0
 """Seconds from the first process that a stop signals to the last one, the server or a script."""
 
+NO_OWNER = "-"
+"""The owner of processes that no server ends at its start: those of `generate` and of programs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run of one script.
+    """One run of one script: values and local files, nothing that cannot be sent elsewhere.
 
-    `id` is the job's; it is empty where there is none. `workdir` is an empty folder of this run
-    alone; the executor may leave anything in it and its owner removes it. `image` and `mask` are
-    RGB and L pictures of equal size, as `sdrest.pictures` prepared them. `seed` is always a number.
-    The executor calls `heard`, on the event loop, whenever the script writes something.
+    `id` is the job's; it is empty where there is none. `params` hold the limits, such as
+    `keep_alive`. `seed` is always a number. `image` and `mask` are files with RGB and L pictures of
+    equal size, as `sdrest.pictures` prepared them. `workdir` is an empty folder of this run alone;
+    the executor puts the images there, may leave anything in it, and its owner removes it.
     """
 
     id: str
@@ -35,23 +39,32 @@ class Task:
     workdir: Path
     image: Path | None = None
     mask: Path | None = None
-    heard: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The script's process runs; `warm` where it has run other scripts before."""
+    """The script's process runs.
 
-    pid: int
+    `model` is the file name of its checkpoint. `runner` names the process, for logs. `warm` says
+    that it has run other scripts before.
+    """
+
+    model: str = ""
+    runner: str = ""
     warm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The script has written something since the last event; at most some a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Image `index` (from 1) is done to `fraction` (0 to 1).
 
-    The first one, where nothing is done, comes when the script's first bar does: it has loaded its
-    model. A script without bars has none.
+    The first one, with the fraction 0, comes with the script's first bar, when the model is loaded.
+    A script without bars has none.
     """
 
     index: int
@@ -60,7 +73,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ImageReady:
-    """Image `index` (from 1, in order, once each) lies complete at `path`, inside the workdir.
+    """Image `index` (from 1, in order, once each) is complete at `path`.
 
     `flagged` where the script's safety checker has replaced it.
     """
@@ -70,32 +83,88 @@ class ImageReady:
     flagged: bool = False
 
 
+@unique
+class Requeue(Enum):
+    """Whether a failed task should run again, here or elsewhere, because it is not at fault."""
+
+    NO = auto()
+    IF_STOPPING = auto()
+    """A signal that a stop sends to all processes may have ended the script."""
+    YES = auto()
+    """The executor lost the task, for example with the machine that ran it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The end of the task, with success where `failure` is None: all images were ready.
 
     The script has returned and nothing that it started is left; its own process may still end.
     `peak_rss` is the most memory in bytes that the script's process was seen with, if it was.
-    `signalled` says that a signal which a stop sends to all processes may have ended the script.
     """
 
     failure: Failure | None = None
     peak_rss: int | None = field(default=None, compare=False)
-    signalled: bool = field(default=False, compare=False)
+    requeue: Requeue = field(default=Requeue.NO, compare=False)
 
 
-Event = Started | Progress | ImageReady | Finished
+Event = Started | Output | Progress | ImageReady | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Why tasks of a job type would fail now; types that would run are missing.
+
+    `bundled` says that the pictures come from the bundled engine.
+    """
+
+    problems: Mapping[JobType, Failure]
+    bundled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS)."""
+
+    busy: int
+    idle: int
+    memory: int
 
 
 class Executor(Protocol):
-    """Runs tasks, several at once if asked to."""
+    """Runs tasks, here or on other machines."""
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks it can run at once now; it may change, and be 0."""
+        ...
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:
+        """Call `changed`, on the event loop, when `capacity` is another; return what ends that."""
+        ...
 
     def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task: at most one `Started` first, exactly one `Finished` last.
 
         Never raises for what a script does. Closing the generator, or cancelling its consumer,
-        ends the script and all that it started before the call returns.
+        ends the script and all that it started before the call returns. `Progress` may repeat
+        itself or go back; `sdrest.execution` corrects that.
         """
+        ...
+
+    async def health(self) -> Health:
+        """Look for what would make tasks fail."""
+        ...
+
+    async def stats(self) -> PoolStats:
+        """Count the runners and their memory."""
+        ...
+
+    def preload(self) -> None:
+        """Start to load the text-to-image model, in the background; a failure is logged."""
+        ...
+
+    async def unload(self) -> None:
+        """Free the memory of models that no task uses."""
         ...
 
     async def close(self) -> None:

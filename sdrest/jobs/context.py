@@ -61,20 +61,21 @@ class DurationEstimate:
 class QueueContext:
     """The tools and the state that the parts of a queue share.
 
-    At most `capacity` jobs run at once. The timeouts are in seconds, 0 for no limit: of a whole
-    run, and of a script that writes nothing. `progress` is how far each running job is, `deleting`
-    the jobs that are being deleted. `work` is set while a job may be claimed. `waits` says why a
-    running job cannot go on, and under None why no job is started. While `stops_expected` is not
-    0, a signal that a stop may have sent has ended a script, and no job is claimed.
+    The timeouts are in seconds, 0 for no limit: of a whole run, and of a script that writes
+    nothing. With `metadata`, images say how they were made. `progress` is how far each running job
+    is, `deleting` the jobs that are being deleted. `work` is set while a job may be claimed. `waits`
+    says why a running job cannot go on, and under None why no job is started. While
+    `stops_expected` is not 0, a signal that a stop may have sent has ended a script, and no job is
+    claimed.
     """
 
     store: Store
     executor: Executor
     folders: Folders
     bus: Bus
-    capacity: int
     job_timeout: float = 0
     stall_timeout: float = 0
+    metadata: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
     progress: dict[JobKey, Position] = field(default_factory=dict)
@@ -87,6 +88,11 @@ class QueueContext:
 
     def __post_init__(self) -> None:
         self.image_check = ImageCheck(self.folders)
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs may run at once now."""
+        return self.executor.capacity
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's position, and without images that are gone."""

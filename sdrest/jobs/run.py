@@ -1,7 +1,6 @@
 """One run of one job: from a claimed row to its outcome."""
 
 import asyncio
-import errno
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -10,12 +9,14 @@ from pathlib import Path
 from typing import TypeVar, assert_never
 
 from sdrest.cancellation import until_done
-from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
-from sdrest.errors import Failure, FailureCode, StorageUnavailableError, out_of_resources
-from sdrest.jobs import inputs, results
+from sdrest.engine.base import Event, Finished, ImageReady, Output, Progress, Requeue, Started, Task
+from sdrest.errors import Failure, FailureCode, StorageUnavailableError
+from sdrest.execution import execute
+from sdrest.jobs import failures, inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stopped
-from sdrest.jobs.model import Job, Position
+from sdrest.jobs.model import Job
+from sdrest.jobs.progress import advance
 from sdrest.jobs.space import is_full, storage_error
 from sdrest.params import PARAMS_BY_TYPE
 
@@ -24,8 +25,6 @@ _MORE_RUNS = 2
 
 _SCRIPT, _PICTURES = "script", "pictures"
 """What is in a work folder: the script's own one, and links to the job's pictures."""
-
-_INPUTS_GONE = "The job's pictures are gone. Send its request again."
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +50,10 @@ _SIGNALLED = {
 
 
 class JobRun:
-    """A run of `job`, which its slot has claimed.
+    """A run of `job`, which is claimed.
 
-    `peak_rss` is how much memory its script had, in bytes, once it is known; `warm` whether the
-    script's process had run others before.
+    `peak_rss` is the most memory in bytes that its script had, once it is known; `warm` says that
+    the script's process had run others before. The timeouts begin when the script starts.
     """
 
     def __init__(self, context: QueueContext, job: Job) -> None:
@@ -62,51 +61,56 @@ class JobRun:
         self._job = job
         self.peak_rss: int | None = None
         self.warm = False
-        self._begun = False
-        self._signalled = False
-        self._held = False
+        self._has_progress = False
+        self._requeue = Requeue.NO
         self._images = 0
-        self._silence = asyncio.timeout(None)
+        self._job_timeout = asyncio.timeout(None)
+        self._stall_timeout = asyncio.timeout(None)
 
     async def outcome(self) -> Outcome:
         """Run the job to its end. Never raises, but for a cancellation."""
         outcome = await self._execute_within_limits()
-        if isinstance(outcome, Failure) and await self._was_stopped(outcome):
+        if isinstance(outcome, Failure) and await self._should_requeue(outcome):
             return RunOutcome.INTERRUPTED
         return outcome
 
-    async def _was_stopped(self, failure: Failure) -> bool:
-        """Return whether the script failed because the server stops.
+    async def _should_requeue(self, failure: Failure) -> bool:
+        """Return whether the task is not at fault: its machine was lost, or the server stops.
 
         A stop may signal all processes, and the script's end may be seen before the server's own
-        signal. During a stop nothing tells a script that fails by itself from one that was
-        signalled: the job runs again, so nothing is lost.
+        signal. During a stop a script that fails by itself cannot be distinguished from one that
+        was signalled: the job runs again, so nothing is lost.
         """
+        if self._requeue is Requeue.YES:
+            _log.warning("Job %s is requeued: %s", self._job.key.id, failure.local_message)
+            return True
         if failure.code not in _SIGNALLED:
             return False
         if self._context.stopping.is_set():
             return True
-        return self._signalled and await self._context.stop_follows()
+        return self._requeue is Requeue.IF_STOPPING and await self._context.stop_follows()
 
     async def _execute_within_limits(self) -> Outcome:
-        job_timeout = self._context.job_timeout or None
-        stall_timeout = self._context.stall_timeout or None
         try:
-            async with (
-                asyncio.timeout(job_timeout) as deadline,
-                asyncio.timeout(stall_timeout) as self._silence,
-            ):
+            async with self._job_timeout, self._stall_timeout:
                 return await self._execute()
         except Stopped:
             return RunOutcome.INTERRUPTED
-        except StorageUnavailableError as error:
-            return self._no_room(error)
-        except TimeoutError as error:
-            if deadline.expired():
-                return _timeout(job_timeout)
-            return _stalled(stall_timeout) if self._silence.expired() else self._internal(error)
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is the end of this job only)
-            return self._internal(error)
+        except Exception as error:  # noqa: BLE001 (any error ends this job only)
+            return self._failure(error)
+
+    def _failure(self, error: Exception) -> Failure:
+        """Return the failure of a run that ended with `error`, and log it."""
+        job_id = self._job.key.id
+        if isinstance(error, TimeoutError) and self._job_timeout.expired():
+            return failures.timed_out(self._context.job_timeout)
+        if isinstance(error, TimeoutError) and self._stall_timeout.expired():
+            return failures.stalled(self._context.stall_timeout)
+        if isinstance(error, StorageUnavailableError):
+            _log.warning("Job %s: %s", job_id, error.__cause__ or error)
+            return failures.no_room(error, STORAGE_SECONDS)
+        _log.error("Job %s", job_id, exc_info=error)
+        return failures.INTERNAL
 
     async def _execute(self) -> Outcome:
         """Run the script; again where what it wrote was removed meanwhile, since that fails."""
@@ -126,7 +130,8 @@ class JobRun:
         except TimeoutError:
             raise
         except OSError as error:
-            return self._storage_failed(error)
+            _log.warning("Job %s: %s", self._job.key.id, error)
+            return failures.storage_failed(error)
 
     def _lost_files(self, outcome: Outcome) -> bool:
         """Whether work folder or images are gone, but not the output folder with them."""
@@ -139,30 +144,30 @@ class JobRun:
 
     async def _run_script(self) -> Outcome:
         self._images = 0
-        failure = await self._insist(lambda: _finish(self._prepare))
+        self._requeue = Requeue.NO
+        failure = await self._retry_until_stored(lambda: _finish(self._prepare))
         if failure is not None:
             return failure
-        async with aclosing(self._context.executor.run(self._task())) as events:
+        events = execute(
+            self._context.executor,
+            self._task(),
+            folder=self._workdir,
+            with_metadata=self._context.metadata,
+        )
+        async with aclosing(events):
             async for event in events:
-                if isinstance(event, Finished):
-                    self._weigh(event.peak_rss)
-                    self._signalled = event.signalled
+                self._postpone_stall()
                 outcome = await self._take(event)
                 if outcome is not None:
                     return outcome
         raise RuntimeError("The executor ended without a result")
-
-    def _weigh(self, peak_rss: int | None) -> None:
-        self.peak_rss = peak_rss
-        if peak_rss is not None:
-            _log.debug("Job %s: its host had %d MiB.", self._job.key.id, peak_rss // 2**20)
 
     @property
     def _workdir(self) -> Path:
         return self._context.folders.workdir(self._job.key, self._job.attempts)
 
     def _prepare(self) -> Failure | None:
-        """Make the folders, lend the inputs to the run, remove images that are listed no more."""
+        """Make the folders, link the inputs, remove images that are no longer listed."""
         folders, job = self._context.folders, self._job
         folders.create_inside()
         inputs.remove(self._workdir)
@@ -172,7 +177,7 @@ class JobRun:
         try:
             inputs.lend(kept, self._workdir / _PICTURES)
         except FileNotFoundError:
-            return Failure(FailureCode.STORAGE_FAILED, _INPUTS_GONE)
+            return failures.INPUTS_GONE
         if not job.images:
             results.discard(folders, job.key, empty_folders=True)
         return None
@@ -189,100 +194,87 @@ class JobRun:
             workdir=self._workdir / _SCRIPT,
             image=pictures.get("image"),
             mask=pictures.get("mask"),
-            heard=self._hear,
         )
 
-    def _hear(self) -> None:
-        """Note that the script is not stuck."""
-        seconds = self._context.stall_timeout
-        if seconds and not self._held and not self._silence.expired():
-            self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
+    def _start_timeouts(self) -> None:
+        if self._job_timeout.when() is None:
+            _reschedule(self._job_timeout, self._context.job_timeout)
+        _reschedule(self._stall_timeout, self._context.stall_timeout)
+
+    def _postpone_stall(self) -> None:
+        """Note that the script, if it has started, is not stuck."""
+        if self._stall_timeout.when() is not None:
+            _reschedule(self._stall_timeout, self._context.stall_timeout)
 
     async def _take(self, event: Event) -> Outcome | None:
         """Act on an event; return the outcome if it is the last one."""
         match event:
-            case Started(warm=warm):
+            case Started(runner=runner, warm=warm):
+                _log.debug("Job %s runs in runner %s.", self._job.key.id, runner)
                 self.warm = warm
+                self._start_timeouts()
+                return None
+            case Output():
                 return None
             case Progress():
-                if self._advance(event) or not self._begun:
-                    self._begun = True
+                if self._advance(event) or not self._has_progress:
+                    self._has_progress = True
                     self._context.publish(Change.PROGRESS, self._job, warm=self.warm)
                 return None
             case ImageReady():
                 return await self._list(event)
-            case Finished(failure=None) if self._images < self._job.total_images:
-                return Failure(
-                    FailureCode.IMAGES_MISSING,
-                    f"The script made {self._images} of {self._job.total_images} images. "
-                    "Send the request again; if that does not help, ask for fewer images.",
-                )
-            case Finished(failure=failure):
-                if failure and failure.path:  # clients are not told of paths
-                    _log.warning("Job %s: %s", self._job.key.id, failure.local_message)
-                return failure or RunOutcome.COMPLETE
+            case Finished():
+                return self._end(event)
         assert_never(event)
+
+    def _end(self, event: Finished) -> Outcome:
+        self.peak_rss, self._requeue = event.peak_rss, event.requeue
+        if event.peak_rss is not None:
+            _log.debug("Job %s: its runner had %d MiB.", self._job.key.id, event.peak_rss // 2**20)
+        if event.failure:
+            if event.failure.path:  # clients do not see paths
+                _log.warning("Job %s: %s", self._job.key.id, event.failure.local_message)
+            return event.failure
+        if self._images < self._job.total_images:
+            return failures.images_missing(self._images, self._job.total_images)
+        return RunOutcome.COMPLETE
 
     async def _list(self, event: ImageReady) -> Outcome | None:
         """Publish an image, then list it."""
         context, key, index = self._context, self._job.key, event.index
-        await self._insist(
+        await self._retry_until_stored(
             lambda: _finish(lambda: results.publish(context.folders, key, index, event.path))
         )
-        job = await self._insist(
+        job = await self._retry_until_stored(
             lambda: context.store.list_image(key, index, is_flagged=event.flagged)
         )
-        if job is None:  # the row is gone, or somebody else's now
+        if job is None:  # the job was deleted, or no longer runs
             return RunOutcome.INTERRUPTED
         self._job = job
         self._images = index
-        self._begun = True
+        self._has_progress = True
         self._advance(event)
         context.publish(Change.IMAGE, job, warm=self.warm)
         return None
 
-    async def _insist(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a change until the disk has room for it; the script's silence does not count."""
-        self._held = True
-        if self._context.stall_timeout and not self._silence.expired():
-            self._silence.reschedule(None)
+    async def _retry_until_stored(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a change until the disk has room for it; meanwhile no script is stuck."""
+        is_started = self._stall_timeout.when() is not None
+        _reschedule(self._stall_timeout, 0)
         try:
             return await self._context.retry_until_stored(
                 change, self._job, seconds=STORAGE_SECONDS
             )
         finally:
-            self._held = False
-            self._hear()
+            if is_started:
+                _reschedule(self._stall_timeout, self._context.stall_timeout)
 
     def _advance(self, event: Progress | ImageReady) -> bool:
-        """Move the position; return whether it is another one now."""
+        """Move the job's progress; return whether it has changed."""
         progress, key = self._context.progress, self._job.key
         before = progress[key]
         progress[key] = advance(before, event, self._job.total_images)
         return progress[key] != before
-
-    def _storage_failed(self, error: OSError) -> Failure:
-        _log.warning("Job %s: %s", self._job.key.id, error)
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            return out_of_resources(error)
-        return Failure(
-            FailureCode.STORAGE_FAILED,
-            f"The server could not use the job's files: {error.strerror or 'unknown reason'}. "
-            "See that there is room on its disk and that it may write to its output folder; "
-            "then send the request again.",
-        )
-
-    def _no_room(self, error: StorageUnavailableError) -> Failure:
-        _log.warning("Job %s: %s", self._job.key.id, error.__cause__ or error)
-        return Failure(
-            FailureCode.STORAGE_FAILED,
-            f"The job waited {STORAGE_SECONDS / 60:g} minutes for the server's disk. "
-            f"{error.message} Then send the request again.",
-        )
-
-    def _internal(self, error: Exception) -> Failure:
-        _log.error("Job %s", self._job.key.id, exc_info=error)
-        return Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")
 
 
 async def _finish(work: Callable[[], T]) -> T:
@@ -298,35 +290,7 @@ async def _finish(work: Callable[[], T]) -> T:
         raise
 
 
-def advance(position: Position, event: Progress | ImageReady, total: int) -> Position:
-    """Return the position after an event; it never goes back.
-
-    As in the original, the bar of an image does not reach 1 before its file is there: then the
-    next image begins, and after the last one the fraction stays 1.
-    """
-    match event:
-        case ImageReady(index=index) if index >= total:
-            reached = Position(total, 1.0)
-        case ImageReady(index=index):
-            reached = Position(index + 1, 0.0)
-        case Progress(fraction=fraction) if fraction >= 1:
-            return position
-        case Progress(index=index, fraction=fraction):
-            reached = Position(index, fraction)
-    return max(position, reached, key=lambda place: (place.index, place.fraction))
-
-
-def _timeout(seconds: float | None) -> Failure:
-    return Failure(
-        FailureCode.TIMEOUT,
-        f"The job was ended after {seconds:g} seconds. Ask for fewer steps or images, or start "
-        "the server with a longer --job-timeout.",
-    )
-
-
-def _stalled(seconds: float | None) -> Failure:
-    return Failure(
-        FailureCode.STALLED,
-        f"The script wrote nothing for {seconds:g} seconds and was ended. Send the request again, "
-        "or start the server with a longer --stall-timeout.",
-    )
+def _reschedule(timeout: asyncio.Timeout, seconds: float) -> None:
+    """Let a timeout expire in `seconds`, or never if they are 0."""
+    if not timeout.expired():
+        timeout.reschedule(asyncio.get_running_loop().time() + seconds if seconds else None)

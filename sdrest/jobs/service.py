@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class JobService:
-    """Jobs in the order in which they came, at most `concurrency` of them running at once.
+    """Jobs in the order in which they came; as many run at once as `executor` has capacity for.
 
     The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
     changes. See `QueueContext`, `Submissions` and `Retention` for the other options.
@@ -62,12 +62,12 @@ class JobService:
         executor: Executor,
         folders: Folders,
         bus: Bus,
-        concurrency: int,
         max_waiting: int,
         max_pixels: int,
         decoders: asyncio.Semaphore | None = None,
         job_timeout: float = 0,
         stall_timeout: float = 0,
+        metadata: bool = False,
         keep_days: float = 0,
         keep_bytes: int = 0,
     ) -> None:
@@ -75,7 +75,7 @@ class JobService:
         self._store = store
         self._folders = folders
         self._context = QueueContext(
-            store, executor, folders, bus, concurrency, job_timeout, stall_timeout
+            store, executor, folders, bus, job_timeout, stall_timeout, metadata
         )
         self._submissions = Submissions(
             self._context,
@@ -108,6 +108,7 @@ class JobService:
             serve = start_later
         else:
             serve = self._dispatcher.serve
+        self._unwatch = self._context.executor.watch_capacity(self._context.work.set)
         self._serving = [asyncio.create_task(each()) for each in (serve, self._retention.serve)]
 
     async def stop(self, *, grace: float = 0) -> None:
@@ -127,6 +128,7 @@ class JobService:
             await asyncio.wait([dispatching])
             self._retention.stop()
             await retaining
+            self._unwatch()
         self._waits.end()
 
     def spool(self) -> Spool:

@@ -55,7 +55,6 @@ def create_app(
     app[keys.ROUTES] = ROUTES
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
-    app[keys.REPOSITORY] = locate(settings)
     app[keys.BUS] = bus or Bus()
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
@@ -82,10 +81,9 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
-            app[keys.REPOSITORY],
+            locate(settings),
             config=_pool_config(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
-            metadata=settings.metadata,
         )
         app[keys.EXECUTOR] = executor
         stack.push_async_callback(executor.close)
@@ -96,12 +94,12 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             executor=executor,
             folders=folders,
             bus=app[keys.BUS],
-            concurrency=settings.concurrency,
             max_waiting=settings.max_queue,
             max_pixels=settings.max_pixels,
             decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
+            metadata=settings.metadata,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )

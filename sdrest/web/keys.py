@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.repository import Repository
+from sdrest.engine.base import Executor
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.service import JobService
@@ -19,11 +18,10 @@ from sdrest.web.route import Route
 SETTINGS = web.AppKey("settings", Settings)
 ROUTES = web.AppKey[tuple[Route, ...]]("routes", tuple)
 FOLDERS = web.AppKey("folders", Folders)
-REPOSITORY = web.AppKey("repository", Repository)
 BUS = web.AppKey("bus", Bus)
 JOBS = web.AppKey("jobs", JobService)
 LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
 """What the file system of the output folder cannot do, as sentences."""
-EXECUTOR = web.AppKey("executor", LocalExecutor)
+EXECUTOR = web.AppKey[Executor]("executor")
 DECODERS = web.AppKey("decoders", asyncio.Semaphore)
 """Bounds how many requests decode pictures at once."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import psutil
 
-from sdrest.engine.base import Event, Finished, ImageReady, Task
+from sdrest.engine.base import Event, Executor, Finished, ImageReady, Task
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import Repository
 from sdrest.errors import Failure
+from sdrest.execution import execute
 from sdrest.params import JobType, validate
 
 FORK = Path(__file__).parent / "fork"
@@ -47,17 +48,24 @@ def task(
 ) -> Task:
     """Return a task in a fresh folder; the prompt says how the fake misbehaves."""
     size = {"height": 256, "width": 256} if job_type is JobType.TEXT_TO_IMAGE else {}
-    given = {name: fields.pop(name) for name in ("image", "mask", "heard") if name in fields}
+    given = {name: fields.pop(name) for name in ("image", "mask") if name in fields}
     workdir.mkdir(exist_ok=True)
     params = validate(job_type, {"prompt": prompt, **size, **fields})
     return Task(id="job", params=params, seed=42, workdir=workdir, **given)
+
+
+def finished_events(
+    executor: Executor, work: Task, *, with_metadata: bool = False
+) -> AsyncGenerator[Event, None]:
+    """Run a task as jobs and programs do."""
+    return execute(executor, work, folder=work.workdir, with_metadata=with_metadata)
 
 
 async def run_alone(work: Task, **changes: Any) -> list[Event]:
     """Return all events of a task that has an executor, with a changed fake fork, for itself."""
     executor = LocalExecutor(fake_repository(**changes))
     try:
-        return await collect(executor.run(work))
+        return await collect(finished_events(executor, work))
     finally:
         await executor.close()
 

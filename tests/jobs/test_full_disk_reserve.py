@@ -89,7 +89,7 @@ async def test_a_job_that_lists_an_image_without_room_says_so_and_is_cancelled(d
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         yield picture(task, 1)
         ready = picture(task, 2)
         begun.set()

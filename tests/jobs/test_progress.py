@@ -1,14 +1,19 @@
-"""How events move the position of a running job."""
+"""How events move the progress of a running job."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdrest.engine.base import ImageReady, Progress
+from sdrest.engine.base import Event, Finished, ImageReady, Progress, Task
+from sdrest.execution import execute
 from sdrest.jobs.context import BEGINNING
 from sdrest.jobs.model import Position
-from sdrest.jobs.run import advance
+from sdrest.jobs.progress import advance
+from sdrest.params import TextToImage
+from tests.support.jobs import ScriptedExecutor
 
 HERE = Path()
 fractions = st.floats(0, 1)
@@ -24,6 +29,22 @@ def events(draw: st.DrawFn, total: int) -> list[Progress | ImageReady]:
     return found
 
 
+def executed(happened: list[Progress | ImageReady]) -> list[Event]:
+    """Return what jobs see of the events of an executor."""
+
+    async def script(_: Task) -> AsyncGenerator[Event, None]:
+        for event in happened:
+            yield event
+        yield Finished()
+
+    async def run() -> list[Event]:
+        task = Task(id="", params=TextToImage(prompt=""), seed=0, workdir=HERE)
+        events = execute(ScriptedExecutor(script), task, folder=HERE, with_metadata=False)
+        return [event async for event in events]
+
+    return asyncio.run(run())
+
+
 @given(st.integers(1, 6).flatmap(lambda total: st.tuples(st.just(total), events(total))))
 def test_positions_never_go_back_and_end_at_one(
     case: tuple[int, list[Progress | ImageReady]],
@@ -31,7 +52,9 @@ def test_positions_never_go_back_and_end_at_one(
     total, happened = case
     position = BEGINNING
     listed = 0
-    for event in happened:
+    for event in executed(happened):
+        if not isinstance(event, Progress | ImageReady):
+            continue
         after = advance(position, event, total)
         assert (after.index, after.fraction) >= (position.index, position.fraction)
         if isinstance(event, ImageReady):

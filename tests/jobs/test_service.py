@@ -74,7 +74,7 @@ async def test_find_shows_a_running_job(tmp_path: Path) -> None:
     go_on = asyncio.Event()
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         yield Progress(1, 0.25)
         reported.set()
         await go_on.wait()
@@ -297,7 +297,7 @@ def _set() -> asyncio.Event:
 
 
 async def raises_at_once(task: Task) -> AsyncGenerator[Event, None]:
-    yield Started(pid=1 // (task.seed - 42))
+    yield Started(runner=str(1 // (task.seed - 42)))
 
 
 async def raises_late(task: Task) -> AsyncGenerator[Event, None]:
@@ -306,7 +306,7 @@ async def raises_late(task: Task) -> AsyncGenerator[Event, None]:
 
 
 async def ends_without_a_word(task: Task) -> AsyncGenerator[Event, None]:
-    yield Started(pid=1)
+    yield Started()
 
 
 async def makes_too_few(task: Task) -> AsyncGenerator[Event, None]:
@@ -496,7 +496,7 @@ async def test_a_job_whose_row_is_gone_is_left(tmp_path: Path) -> None:
 
     async def script(task: Task) -> AsyncGenerator[Event, None]:
         try:
-            yield Started(pid=1)
+            yield Started()
             await go_on.wait()
             yield picture(task, 1)
             yield Finished()

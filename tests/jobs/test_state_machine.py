@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
 
     async def script(self, task: Task) -> AsyncGenerator[Event, None]:
         self.task = task
-        yield Started(pid=1)
+        yield Started()
         while True:
             step = await self.steps.get()
             yield step(task)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.base import Event, Finished, Started, Task
+from sdrest.engine.base import Event, Finished, Requeue, Started, Task
 from sdrest.errors import Failure, FailureCode
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
@@ -26,9 +26,9 @@ class Signalled:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, _: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         try:
-            yield Finished(self.failure, signalled=True)
+            yield Finished(self.failure, requeue=Requeue.IF_STOPPING)
         finally:
             self.ended.set()
 

@@ -3,7 +3,7 @@
 import json
 import re
 
-from sdrest.engine.local.failures import Ending, FailureContext, Raised
+from sdrest.engine.local.failures.ending import Ending, FailureContext, Raised
 from tests.support.paths import DATA
 
 CAPTURES = DATA / "captures"

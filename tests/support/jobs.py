@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +11,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
+from sdrest.engine.base import (
+    Event,
+    Finished,
+    Health,
+    ImageReady,
+    PoolStats,
+    Progress,
+    Started,
+    Task,
+)
 from sdrest.errors import NotFoundError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
@@ -72,9 +82,12 @@ def addition(
 
 
 def picture(task: Task, index: int) -> ImageReady:
-    """Write image `index` of a task; its bytes tell job, seed and index."""
+    """Write image `index` of a task; its bytes tell job, seed and index, but for inpainting."""
     path = task.workdir / f"{index:05}.png"
-    path.write_bytes(content(task, index))
+    if task.image and task.mask:  # what is restored has to be a picture
+        shutil.copyfile(task.image, path)
+    else:
+        path.write_bytes(content(task, index))
     return ImageReady(index, path)
 
 
@@ -84,7 +97,7 @@ def content(task: Task, index: int) -> bytes:
 
 async def draw(task: Task) -> AsyncGenerator[Event, None]:
     """A script that works: half of each image's bar, then the image."""
-    yield Started(pid=1)
+    yield Started()
     for index in range(1, task.params.total_images + 1):
         yield Progress(index, 0.5)
         yield picture(task, index)
@@ -100,7 +113,7 @@ class Gate:
     closed: int = 0
 
     async def __call__(self, task: Task) -> AsyncGenerator[Event, None]:
-        yield Started(pid=1)
+        yield Started()
         for index in range(1, task.params.total_images + 1):
             yield picture(task, index)
         self.entered.set()
@@ -118,6 +131,8 @@ class ScriptedExecutor:
     script: Script = draw
     scripts: dict[str, Script] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
+    places: int = 1
+    watchers: list[Callable[[], object]] = field(default_factory=list)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         self.tasks.append(task)
@@ -128,6 +143,26 @@ class ScriptedExecutor:
                 yield event
         finally:
             await events.aclose()
+
+    @property
+    def capacity(self) -> int:
+        return self.places
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:
+        self.watchers.append(changed)
+        return lambda: self.watchers.remove(changed)
+
+    async def health(self) -> Health:
+        return Health({})
+
+    async def stats(self) -> PoolStats:
+        return PoolStats(0, 0, 0)
+
+    def preload(self) -> None:
+        pass
+
+    async def unload(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass
@@ -217,6 +252,7 @@ async def house(
     """A started job service on `output`; stopped at the end."""
     folders, bus = Folders(output), Bus()
     executor = executor or ScriptedExecutor()
+    executor.places = concurrency
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
         uploads = stack.enter_context(tempfile.TemporaryDirectory())
@@ -225,7 +261,6 @@ async def house(
             executor=executor,
             folders=folders,
             bus=bus,
-            concurrency=concurrency,
             max_waiting=max_waiting,
             max_pixels=1 << 24,
             job_timeout=job_timeout,

@@ -15,7 +15,7 @@ from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine.local import hub
 from sdrest.engine.local.checkpoint_file import read
-from sdrest.engine.local.failures import module_package
+from sdrest.engine.local.failures.imports import module_package
 from sdrest.engine.local.repository import (
     INPAINT_CONFIG,
     TEXT_TO_IMAGE_CONFIG,

@@ -1,26 +1,26 @@
-"""Runs tasks on this machine, each in a host process that may have served others before."""
+"""Run tasks on this machine, each in a runner that may have served others before."""
 
 import asyncio
-import errno
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sdrest import pictures
-from sdrest.engine.base import Event, Finished, Started, Task
+from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Started, Task
 from sdrest.engine.local import links
-from sdrest.engine.local.failures import not_started
-from sdrest.engine.local.pool import Pool, PoolConfig, PoolStats
+from sdrest.engine.local.failures.classify import not_started
+from sdrest.engine.local.failures.verdict import failure_of, was_signalled
+from sdrest.engine.local.pool import Pool, PoolConfig
 from sdrest.engine.local.preload import preload
 from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation, plan
-from sdrest.engine.local.task_run import TaskRun, UnreadableImageError
-from sdrest.engine.local.verdict import failure_of, was_signalled
-from sdrest.errors import Failure, FailureCode
+from sdrest.engine.local.task_run import TaskRun
+from sdrest.errors import Failure, FailureCode, picture_failure
+from sdrest.params import JobType
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _LASTING = {
     FailureCode.OUT_OF_MEMORY,
     FailureCode.PYTHON_MISSING,
 }
-"""Failures whose cause may stay in the host: the next task gets another one."""
+"""Failures whose cause may stay in the runner: the next task gets another one."""
 
 _EXTERNAL = {
     FailureCode.MODEL_INVALID,
@@ -44,12 +44,11 @@ _AGAIN = "again"
 
 
 class LocalExecutor:
-    """An `Executor` over host processes on this machine.
+    """An `Executor` over runners on this machine.
 
     `config` says how many there are and what stays in them between tasks: by default nothing. A
     failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
-    that is to end has `grace` seconds after SIGTERM. With `metadata` images tell how they were
-    made (`sdrest.metadata`); else those of a prompt are the script's files as they are.
+    that has to end gets `grace` seconds after SIGTERM.
     """
 
     def __init__(
@@ -59,13 +58,20 @@ class LocalExecutor:
         config: PoolConfig | None = None,
         stderr_tail: int = 65536,
         grace: float = GRACE,
-        metadata: bool = False,
     ) -> None:
         self._repository = repository
-        self._metadata = metadata
         self._pool_config = config or PoolConfig()
         self._pool = Pool(repository, self._pool_config, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks it runs at once: that never changes."""
+        return self._pool_config.concurrency
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
+        """Do nothing, since `capacity` never changes."""
+        return lambda: None
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""
@@ -80,46 +86,26 @@ class LocalExecutor:
         finally:
             links.clear(prepared)
 
-    async def _run(self, task: Task, prepared: Invocation) -> AsyncGenerator[Event, None]:
-        model = self._repository.model(task.params.type) if self._metadata else None
-        run = TaskRun(task, prepared, model)
-        keep_alive = task.params.keep_alive
-        if keep_alive is None:
-            keep_alive = self._pool_config.keep_alive
-        try:
-            runner = await self._hand_over(run, prepared)
-        except OSError as error:
-            yield Finished(not_started(error))
-            return
-        lease = _Lease(runner)
-        try:
-            yield Started(runner.pid, warm=runner.submitted > 1)
-            async with aclosing(self._watch(run, lease)) as events:
-                async for event in events:
-                    yield event
-            lease.is_over = True
-            sound = lease.failure is None or lease.failure.code not in _LASTING
-            self._pool.let_go(lease.runner, keep_alive=keep_alive, reusable=sound)
-            yield Finished(lease.failure, run.peak, lease.signalled)
-        except UnreadableImageError as error:
-            lease.is_over = True
-            await self._pool.dismiss(lease.runner, keep_alive=keep_alive)
-            yield Finished(_cannot_write(error.__cause__), run.peak)
-        finally:
-            if not lease.is_over:
-                await self._pool.dismiss(lease.runner, keep_alive=keep_alive)
-            if lease.again:
-                links.clear(lease.again)
+    async def health(self) -> Health:
+        """Look for missing or wrong scripts, models and Python."""
+        types = list(JobType)
+        found = await asyncio.to_thread(lambda: [problem(self._repository, one) for one in types])
+        problems = {one: failure for one, failure in zip(types, found, strict=True) if failure}
+        return Health(problems, bundled=self._repository.bundled)
+
+    async def stats(self) -> PoolStats:
+        """Count the runners and their memory."""
+        return await self._pool.stats()
 
     def preload(self) -> None:
-        """Start a host and load the text-to-image model, while tasks wait; a failure is logged."""
+        """Start to load the text-to-image model, in the background; a failure is logged."""
         self._preloading = asyncio.create_task(
             preload(self._pool, self._repository, keep_alive=self._pool_config.keep_alive)
         )
 
-    async def stats(self) -> PoolStats:
-        """Return how many hosts there are, and what they hold."""
-        return await self._pool.stats()
+    async def unload(self) -> None:
+        """End the runners that run no script."""
+        await self._pool.unload()
 
     async def close(self) -> None:
         """End every process that is still there."""
@@ -127,17 +113,46 @@ class LocalExecutor:
             self._preloading.cancel()
         await self._pool.close()
 
-    async def _watch(self, run: TaskRun, lease: "_Lease") -> AsyncGenerator[Event, None]:
-        """Yield the events of a task that was handed over, and note why it failed, if it did.
+    async def _run(self, task: Task, prepared: Invocation) -> AsyncGenerator[Event, None]:
+        run = TaskRun(task, prepared)
+        keep_alive = task.params.keep_alive
+        if keep_alive is None:
+            keep_alive = self._pool_config.keep_alive
+        try:
+            runner = await self._take_runner(run, prepared)
+        except OSError as error:
+            yield Finished(not_started(error))
+            return
+        lease = _Lease(runner)
+        model = self._repository.model(task.params.type).name
+        try:
+            yield Started(model, runner=str(runner.pid), warm=runner.submitted > 1)
+            async with aclosing(self._watch(run, lease)) as events:
+                async for event in events:
+                    yield event
+            lease.is_over = True
+            reusable = lease.failure is None or lease.failure.code not in _LASTING
+            self._pool.let_go(lease.runner, keep_alive=keep_alive, reusable=reusable)
+            yield Finished(lease.failure, run.peak_rss, lease.requeue)
+        finally:
+            if not lease.is_over:
+                await self._pool.dismiss(lease.runner, keep_alive=keep_alive)
+            if lease.again:
+                links.clear(lease.again)
 
-        Where earlier jobs of the host may be the reason, the task runs again in a fresh one.
+    async def _watch(self, run: TaskRun, lease: "_Lease") -> AsyncGenerator[Event, None]:
+        """Yield the events of a submitted task, and note why it failed, if it did.
+
+        Where earlier jobs of the runner may be the reason, the task runs again in a fresh one.
         """
         async with aclosing(run.events(lease.runner)) as events:
             async for event in events:
                 yield event
         await self._judge(run, lease)
-        if lease.failure and not lease.signalled and _may_be_due_to(lease.runner, lease.failure):
-            _log.debug("Host %d failed; its job runs again in a fresh one.", lease.runner.pid)
+        if lease.failure is None or lease.requeue is not Requeue.NO:
+            return
+        if _may_be_due_to(lease.runner, lease.failure):
+            _log.debug("Runner %d failed; its job runs again in a fresh one.", lease.runner.pid)
             lease.failure = await self._start_again(run, lease)
             if lease.failure:
                 return
@@ -149,15 +164,16 @@ class LocalExecutor:
     async def _judge(self, run: TaskRun, lease: "_Lease") -> None:
         """Note why a script that has ended failed; nothing where all images are there."""
         runner, result = lease.runner, lease.runner.result
-        lease.failure, lease.signalled = None, False
+        lease.failure, lease.requeue = None, Requeue.NO
         if run.complete or result is None:
             return
-        lease.signalled = was_signalled(runner, result)
+        if was_signalled(runner, result):
+            lease.requeue = Requeue.IF_STOPPING
         judge = partial(failure_of, runner, result, run.task, self._repository)
         lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
 
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
-        """Hand a task over to a fresh host in place of its own; return why that cannot be done."""
+        """Submit a task to a fresh runner in place of its own; return why that cannot be done."""
         task = replace(run.task, workdir=run.task.workdir / _AGAIN)
         prepared = await asyncio.to_thread(_prepare, task, self._repository)
         if isinstance(prepared, Failure):
@@ -173,10 +189,10 @@ class LocalExecutor:
         )
         return None
 
-    async def _hand_over(self, run: TaskRun, invocation: Invocation) -> Runner:
-        """Give the task to a host. One that was idle may have died, or have old code: to the next.
+    async def _take_runner(self, run: TaskRun, invocation: Invocation) -> Runner:
+        """Submit the task to a runner; to the next one where that has died, or has old code.
 
-        Raises OSError where no host can be started.
+        Raises OSError where no runner can be started.
         """
         while True:
             runner = await self._pool.take(self._repository.model(run.task.params.type))
@@ -197,22 +213,22 @@ class LocalExecutor:
 
 @dataclass(slots=True)
 class _Lease:
-    """The host that a task has, until the task is over, and why the task failed.
+    """The runner that a task has, until the task is over, and why the task failed.
 
-    `signalled` is that of `Finished`; `again` is the second run of the task, if there is one.
+    `requeue` is that of `Finished`; `again` is the second run of the task, if there is one.
     """
 
     runner: Runner
     again: Invocation | None = None
     failure: Failure | None = None
-    signalled: bool = False
+    requeue: Requeue = Requeue.NO
     is_over: bool = False
 
 
 def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
-    """Whether earlier jobs of the host may be why this one failed.
+    """Whether earlier jobs of the runner may be why this one failed.
 
-    Not where the script itself chose to end, nor where the cause lies outside of the process.
+    Not where the script itself chose to end, nor where the cause is outside of the process.
     """
     if runner.submitted == 1 or failure.code in _EXTERNAL:
         return False
@@ -231,18 +247,4 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
             pictures.script_input(task.image, task.mask, invocation.inputs)
         return links.lay_out(invocation)
     except OSError as error:
-        return _cannot_write(error)
-
-
-def _cannot_write(error: BaseException | None) -> Failure:
-    reason = getattr(error, "strerror", None) or "no picture"
-    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    remedy = (
-        "Make room on the disk of the output folder"
-        if full
-        else "See that the output folder can be written, and what `sdrest doctor` says of it"
-    )
-    return Failure(
-        FailureCode.STORAGE_FAILED,
-        f"The pictures of the task could not be read or written ({reason}). {remedy}.",
-    )
+        return picture_failure(error)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdrest import png
+from sdrest.paths import open_no_follow
 
 
 class OutDir:
@@ -40,7 +41,7 @@ class OutDir:
 def is_complete_png(path: Path) -> bool:
     """Whether a regular file lies at `path` and is a PNG to its end. Reads 8 bytes a chunk."""
     try:
-        descriptor = open_image(path)
+        descriptor = open_no_follow(path)
     except OSError:
         return False
     try:
@@ -48,12 +49,6 @@ def is_complete_png(path: Path) -> bool:
         return stat.S_ISREG(status.st_mode) and _reaches_end(descriptor, status.st_size)
     finally:
         os.close(descriptor)
-
-
-def open_image(path: Path) -> int:
-    """Return a descriptor of the file at `path`; raises `OSError`, also for a symbolic link."""
-    # O_NOFOLLOW: no link out of the folder. O_NONBLOCK: a FIFO in its place does not hang us.
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _reaches_end(descriptor: int, size: int) -> bool:

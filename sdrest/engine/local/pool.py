@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdrest.cancellation import until_done
-from sdrest.engine.base import NO_OWNER
+from sdrest.engine.base import NO_OWNER, PoolStats
 from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.runner import Runner
@@ -45,15 +45,6 @@ class _PooledRunner:
     runner: Runner
     models: list[str]
     expiry: asyncio.TimerHandle | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """How many hosts run a script, how many wait for one, and what all hold, in bytes (RSS)."""
-
-    busy: int
-    idle: int
-    memory: int
 
 
 class Pool:
@@ -135,13 +126,17 @@ class Pool:
 
         return PoolStats(len(busy), len(idle), await asyncio.to_thread(weigh))
 
-    async def close(self) -> None:
-        """End all hosts."""
+    async def unload(self) -> None:
+        """End the idle runners."""
         idle, self._idle = self._idle, []
         for pooled in idle:
             _cancel(pooled)
-        runners = [*self._busy, *(pooled.runner for pooled in idle)]
-        await asyncio.gather(*(runner.end(grace=self._grace) for runner in runners), *self._ending)
+        await asyncio.gather(*(pooled.runner.end(grace=self._grace) for pooled in idle))
+
+    async def close(self) -> None:
+        """End all runners."""
+        ends = (runner.end(grace=self._grace) for runner in self._busy)
+        await asyncio.gather(self.unload(), *ends, *self._ending)
 
     def _new_host(self) -> Runner:
         return Runner(stderr_tail=self._stderr_tail, owner=self._pool_config.owner)

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 from sdrest.engine.base import Task
+from sdrest.engine.local.failures.verdict import failure_of, was_signalled
 from sdrest.engine.local.pool import Pool
 from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.scripts import plan
-from sdrest.engine.local.verdict import failure_of, was_signalled
 from sdrest.params import JobType, TextToImage
 
 _log = logging.getLogger(__name__)

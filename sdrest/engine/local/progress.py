@@ -91,7 +91,6 @@ class ProgressParser:
         self._done = 0  # batches that are complete
         self._batch_ended = False  # whether the bar of the current batch reached its end
         self._steps_ended = False  # whether the bar of the current batch's steps did
-        self._last = Progress(1, -1.0)
 
     @property
     def written(self) -> int:
@@ -99,14 +98,8 @@ class ProgressParser:
         return self._done * self._batch_size
 
     def feed(self, data: bytes) -> list[Progress]:
-        """Return the positions that `data` adds, each beyond the one before."""
-        positions = []
-        for bar in self._reader.feed(data):
-            position = self._read(bar)
-            if position and self._beyond_last(position):
-                self._last = position
-                positions.append(position)
-        return positions
+        """Return the progress that `data` shows; it may repeat itself or go back."""
+        return [progress for bar in self._reader.feed(data) if (progress := self._read(bar))]
 
     def _read(self, bar: Bar) -> Progress | None:
         if bar.name == self._outer:
@@ -157,7 +150,3 @@ class ProgressParser:
 
     def _end_of_batch(self) -> Progress:
         return Progress(self._done * self._batch_size, 1.0)
-
-    def _beyond_last(self, position: Progress) -> bool:
-        last = self._last
-        return (position.index, position.fraction) > (last.index, last.fraction)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sdrest.engine.base import NO_OWNER
-from sdrest.engine.local.failures import Raised
-from sdrest.engine.local.oom import OomCounter
+from sdrest.engine.local.failures.ending import Raised
+from sdrest.engine.local.failures.oom import OomCounter
 from sdrest.engine.local.process import GRACE, Pipe, ProcessTree, Tail
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import Invocation, environment

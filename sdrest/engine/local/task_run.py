@@ -2,53 +2,39 @@
 
 import asyncio
 import contextlib
-import logging
-import os
 import time
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
-from sdrest import metadata, pictures
-from sdrest.cancellation import until_done
-from sdrest.engine.base import Event, ImageReady, Progress, Task
-from sdrest.engine.local.outdir import OutDir, open_image
+from sdrest.engine.base import Event, ImageReady, Output, Progress, Task
+from sdrest.engine.local.outdir import OutDir
 from sdrest.engine.local.progress import ProgressParser
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation
 
-_log = logging.getLogger(__name__)
+POLL_SECONDS = 0.05
+"""Seconds between two looks for complete images while a script writes nothing."""
 
-POLL = 0.05
-"""Seconds between two looks for complete images while a script says nothing."""
+OUTPUT_SECONDS = 0.1
+"""Seconds between two `Output` events, so that a script that writes a lot causes few."""
 
-WEIGHING = 0.5
-"""Seconds between two looks at the memory of a host."""
-
-
-class UnreadableImageError(Exception):
-    """A complete file that is not a picture, or cannot be made into the result; see its cause."""
+_MEMORY_SECONDS = 0.5
+"""Seconds between two looks at the memory of a runner."""
 
 
 class TaskRun:
-    """One task on its way: puts positions and images into one order of events.
+    """One running task: puts progress and images into one order of events."""
 
-    `model` is the checkpoint that images shall name, or None if they shall tell nothing.
-    """
-
-    def __init__(self, task: Task, invocation: Invocation, model: Path | None) -> None:
-        self._model = model
-        self.peak: int | None = None
-        self._weighed = 0.0
+    def __init__(self, task: Task, invocation: Invocation) -> None:
+        self.peak_rss: int | None = None
+        self._measured_at = 0.0
         self._changed = asyncio.Event()
-        self._shown = Progress(1, -1.0)
+        self._has_output = False
+        self._event_at = 0.0
         self._reported = 0
         self.restart(task, invocation)
 
     def restart(self, task: Task, invocation: Invocation) -> None:
-        """Watch the task from its beginning, in another workdir.
-
-        What was reported is not reported again.
-        """
+        """Watch the task from its beginning, in another workdir; no image is reported twice."""
         self.task = task
         self._parser = ProgressParser(
             batches=invocation.batches,
@@ -56,9 +42,8 @@ class TaskRun:
             outer=invocation.outer_bar,
         )
         self._images = OutDir(invocation.images)
-        self._positions: list[Progress] = []
+        self._progress: list[Progress] = []
         self.loaded = False
-        """Whether the script has drawn a bar."""
 
     @property
     def images_ready(self) -> int:
@@ -67,114 +52,79 @@ class TaskRun:
 
     @property
     def complete(self) -> bool:
-        """Whether all images are."""
+        """Whether all images are complete."""
         return not self._images.missing
 
     async def events(self, runner: Runner) -> AsyncGenerator[Event, None]:
-        """Yield the events of the host's job until its script has ended and all is told."""
+        """Yield the events of the runner's job until its script has ended."""
         while runner.result is None:
             await self.wait()
-            self.weigh(runner)
-            for event in await self.news(runner):
+            self._measure_memory(runner)
+            for event in self._new_events(runner):
                 yield event
-        self.weigh(runner)
+        self._measure_memory(runner)
         await runner.settle()
-        for event in await self.news(runner):
+        for event in self._new_events(runner):
             yield event
-
-    def weigh(self, runner: Runner) -> None:
-        """Look at the memory of the task's host, but not all the time."""
-        now = time.monotonic()
-        if runner.result is None and now < self._weighed + WEIGHING:
-            return
-        self._weighed = now
-        memory = runner.memory()
-        if memory is not None:
-            self.peak = max(memory, self.peak or 0)
 
     def receive_stderr(self, data: bytes) -> None:
         """Take what the script wrote."""
-        self.task.heard()
-        self._positions += self._parser.feed(data)
-        self.loaded = self.loaded or bool(self._positions)
+        self._has_output = True
+        self._progress += self._parser.feed(data)
+        self.loaded = self.loaded or bool(self._progress)
 
     def wake(self) -> None:
         """End `wait`."""
         self._changed.set()
 
     async def wait(self) -> None:
-        """Wait until there may be news."""
+        """Wait until there may be new events."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(POLL_SECONDS):
                 await self._changed.wait()
         self._changed.clear()
 
-    async def news(self, runner: Runner) -> list[Event]:
-        """Return what has come since the last call.
+    def _measure_memory(self, runner: Runner) -> None:
+        now = time.monotonic()
+        if runner.result is None and now < self._measured_at + _MEMORY_SECONDS:
+            return
+        self._measured_at = now
+        memory = runner.memory()
+        if memory is not None:
+            self.peak_rss = max(memory, self.peak_rss or 0)
 
-        An image comes before every position beyond it, and it alone brings the position 1.0: who
-        sees that an image is done can fetch it.
-        """
-        positions, self._positions = self._positions, []
+    def _new_events(self, runner: Runner) -> list[Event]:
+        """Return what has happened since the last call; an image before all progress beyond it."""
+        progress, self._progress = self._progress, []
         number = self._images.ready
-        images = self._images.poll()
-        if images:
-            runner.listen()  # what the safety checker replaced is told before the image is written
-        news: list[Event] = []
-        for position in positions:
-            while images and number + 1 < position.index:
-                number += 1
-                news += await self._image(number, images.pop(0), runner)
-            if position.fraction < 1:
-                news += self._position(position)
-        for path in images:
-            number += 1
-            news += await self._image(number, path, runner)
-        return news
+        paths = self._images.poll()
+        if paths:
+            runner.listen()  # a runner says that an image is flagged before it is written
+        images = [
+            ImageReady(index, path, flagged=index in runner.flagged)
+            for index, path in enumerate(paths, number + 1)
+        ]
+        events: list[Event] = []
+        for step in progress:
+            while images and images[0].index < step.index:
+                events += self._unreported(images.pop(0))
+            events.append(step)
+        for image in images:
+            events += self._unreported(image)
+        if not events:
+            return self._output()
+        self._has_output = False
+        return events
 
-    async def _image(self, number: int, path: Path, runner: Runner) -> list[Event]:
-        """Finish an image; what is begun is done before the run ends, so the workdir is at rest."""
-        if number <= self._reported:
+    def _unreported(self, image: ImageReady) -> list[Event]:
+        if image.index <= self._reported:
             return []
-        if self._model or self.task.mask:
-            work = asyncio.to_thread(_finish, self.task, number, path, self._model)
-            try:
-                path = await until_done(asyncio.create_task(work))
-            except (OSError, pictures.PictureError, ValueError) as error:
-                raise UnreadableImageError from error
-        self._reported = number
-        ready = ImageReady(number, path, flagged=number in runner.flagged)
-        return [ready, *self._position(Progress(number, 1.0))]
+        self._reported = image.index
+        return [image]
 
-    def _position(self, position: Progress) -> list[Event]:
-        shown = self._shown
-        if (position.index, position.fraction) <= (shown.index, shown.fraction):
+    def _output(self) -> list[Event]:
+        now = time.monotonic()
+        if not self._has_output or now < self._event_at + OUTPUT_SECONDS:
             return []
-        self._shown = position
-        return [position]
-
-
-def _finish(task: Task, number: int, path: Path, model: Path | None) -> Path:
-    """Return the image that a client gets: in the size that was sent, with its metadata."""
-    if task.image and task.mask:
-        restored = task.workdir / f"{number}.restored"
-        pictures.restore_inpainted(path, task.image, task.mask, restored)
-        path = restored
-    return _tell(task, number, path, model) if model else path
-
-
-def _tell(task: Task, number: int, path: Path, model: Path) -> Path:
-    """Return a copy with metadata; where that cannot be made, the image that tells nothing."""
-    told = task.workdir / f"{number}.png"
-    info = metadata.GenerationInfo(task.params, task.seed, number, model, task.id)
-    try:
-        with os.fdopen(open_image(path), "rb") as source, told.open("xb") as target:
-            metadata.embed(info, source, target)
-    except (OSError, ValueError) as error:
-        _log.warning("Image %d has no metadata: %s", number, error)
-        with contextlib.suppress(OSError):
-            told.unlink()  # what there is of it takes room
-        return path
-    with contextlib.suppress(OSError):
-        path.unlink()  # room for the next one
-    return told
+        self._has_output, self._event_at = False, now
+        return [Output()]

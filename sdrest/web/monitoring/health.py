@@ -10,8 +10,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from sdrest.engine.local.repository import Repository, problem
-from sdrest.errors import ErrorCode, Failure, FailureCode, RequestError
+from sdrest.errors import ErrorCode, FailureCode, RequestError
 from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, json_body
@@ -53,7 +52,7 @@ class Readiness:
         found = await asyncio.shield(self._looking)
         usable = bool(found.usable)
         answer = {
-            "engine": _engine(request.app[keys.REPOSITORY]),
+            "engine": _engine(bundled=found.bundled),
             "problems": [
                 {"code": code, "message": message} for message, code in found.problems.items()
             ],
@@ -77,27 +76,24 @@ class _Found:
 
     usable: list[JobType]
     problems: Mapping[str, ErrorCode | FailureCode]
+    bundled: bool
 
 
 async def _look(app: web.Application) -> _Found:
-    found = await asyncio.to_thread(_problems, app[keys.REPOSITORY])
-    problems = {item.message: item.code for item in found.values() if item is not None}
+    health = await app[keys.EXECUTOR].health()
+    problems = {failure.message: failure.code for failure in health.problems.values()}
     for limitation in app[keys.LIMITATIONS]:
         problems[limitation] = FailureCode.STORAGE_FAILED
-    usable = [job_type for job_type, item in found.items() if item is None]
+    usable = [job_type for job_type in JobType if job_type not in health.problems]
     try:
         await app[keys.JOBS].check_writable()
     except RequestError as error:
-        return _Found([], {_TROUBLES[error.code]: error.code, **problems})
-    return _Found(usable, problems)
+        return _Found([], {_TROUBLES[error.code]: error.code, **problems}, health.bundled)
+    return _Found(usable, problems, health.bundled)
 
 
-def _problems(repository: Repository) -> dict[JobType, Failure | None]:
-    return {job_type: problem(repository, job_type) for job_type in JobType}
-
-
-def _engine(repository: Repository) -> dict[str, str]:
-    if repository.bundled:
+def _engine(*, bundled: bool) -> dict[str, str]:
+    if bundled:
         return {"kind": "bundled", "message": _BUNDLED}
     return {"kind": "repository", "message": _OWN}
 

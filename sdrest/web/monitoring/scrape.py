@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from sdrest import __version__
-from sdrest.engine.local.pool import PoolStats
+from sdrest.engine.base import PoolStats
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.model import Status
 from sdrest.params import JobType

@@ -25,6 +25,7 @@ from tests.fakes.running import (
     collect,
     failure,
     fake_repository,
+    finished_events,
     images,
     invocation,
     run_alone,
@@ -58,7 +59,9 @@ def mask(tmp_path: Path) -> Path:
 
 
 async def test_a_job_of_two_batches(executor: Executor, tmp_path: Path) -> None:
-    events = await collect(executor.run(task(tmp_path / "work", iterations=2, batchSize=2)))
+    events = await collect(
+        finished_events(executor, task(tmp_path / "work", iterations=2, batchSize=2))
+    )
     assert isinstance(events[0], Started)
     assert events[-1] == Finished()
     assert images(events) == [1, 2, 3, 4]
@@ -72,7 +75,7 @@ async def test_a_job_of_two_batches(executor: Executor, tmp_path: Path) -> None:
 
 
 async def test_who_sees_an_image_done_can_fetch_it(executor: Executor, tmp_path: Path) -> None:
-    events = await collect(executor.run(task(tmp_path / "work", iterations=3)))
+    events = await collect(finished_events(executor, task(tmp_path / "work", iterations=3)))
     ready = 0
     for event in events:
         if isinstance(event, ImageReady):
@@ -106,7 +109,7 @@ async def test_image_to_image_gets_a_fitted_picture(
     executor: Executor, tmp_path: Path, picture: Path
 ) -> None:
     work = task(tmp_path / "work", job_type=JobType.IMAGE_TO_IMAGE, image=picture)
-    assert images(await collect(executor.run(work))) == [1]
+    assert images(await collect(finished_events(executor, work))) == [1]
     option = next(item for item in invocation(work)["argv"] if item.startswith("--init-img="))
     with Image.open(option.removeprefix("--init-img=")) as fitted:
         assert fitted.size == (320, 192)
@@ -146,7 +149,7 @@ async def test_inpainting_is_seeded_from_outside(
     drawn = set()
     for name in ("one", "two"):
         work = task(tmp_path / name, job_type=JobType.INPAINT_IMAGE, image=picture, mask=mask)
-        await collect(executor.run(work))
+        await collect(finished_events(executor, work))
         drawn.add((work.workdir / "output" / "drawn.txt").read_text())
     assert len(drawn) == 1
 
@@ -159,7 +162,9 @@ async def test_inpainting_is_seeded_from_outside(
     ],
 )
 async def test_all_images_are_a_success(executor: Executor, tmp_path: Path, behaviour: str) -> None:
-    events = await collect(executor.run(task(tmp_path / "work", behaviour, iterations=2)))
+    events = await collect(
+        finished_events(executor, task(tmp_path / "work", behaviour, iterations=2))
+    )
     assert events[-1] == Finished()
     assert images(events) == [1, 2]
 
@@ -199,7 +204,9 @@ RETURNED: dict[str, object] = {"exitCode": 0}
     ids=lambda case: case.behaviour,
 )
 async def test_failures(executor: Executor, tmp_path: Path, case: Case) -> None:
-    events = await collect(executor.run(task(tmp_path / "work", case.behaviour, iterations=2)))
+    events = await collect(
+        finished_events(executor, task(tmp_path / "work", case.behaviour, iterations=2))
+    )
     assert images(events) == list(range(1, case.ready + 1))
     why = failure(events)
     assert why.code == case.code
@@ -217,7 +224,7 @@ async def test_an_image_is_ready_while_the_script_goes_on(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     work = task(tmp_path / "work", f"wait_between gate={gate}", iterations=2)
-    async with asyncio.timeout(PATIENCE), aclosing(executor.run(work)) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(finished_events(executor, work)) as events:
         async for event in events:
             if event == Progress(1, 1.0):
                 break
@@ -231,7 +238,7 @@ async def test_children_that_are_left_behind_do_not_outlive_the_job(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     work = task(tmp_path / "work", f"leave_children lifeline={lifeline.path} gate={gate}")
-    run = asyncio.create_task(collect(executor.run(work)))
+    run = asyncio.create_task(collect(finished_events(executor, work)))
     await lifeline.pids(3)
     await asyncio.to_thread(gate.write_text, "go on")
     assert (await run)[-1] == Finished()
@@ -246,7 +253,7 @@ async def next_event(events: object) -> Event:
 async def test_closing_the_generator_ends_a_deaf_tree(
     executor: Executor, tmp_path: Path, lifeline: Lifeline
 ) -> None:
-    events = executor.run(task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
+    events = finished_events(executor, task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
     assert isinstance(await next_event(events), Started)
     await lifeline.pids(3)
     await events.aclose()
@@ -256,7 +263,7 @@ async def test_closing_the_generator_ends_a_deaf_tree(
 async def test_a_second_cancellation_does_not_skip_the_end(
     executor: Executor, tmp_path: Path, lifeline: Lifeline
 ) -> None:
-    events = executor.run(task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
+    events = finished_events(executor, task(tmp_path / "work", f"deaf lifeline={lifeline.path}"))
     started = await next_event(events)
     assert isinstance(started, Started)
     run = asyncio.create_task(collect(events))
@@ -266,13 +273,13 @@ async def test_a_second_cancellation_does_not_skip_the_end(
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert not psutil.pid_exists(started.pid)
+    assert not psutil.pid_exists(int(started.runner))
     assert await lifeline.all_gone()
 
 
 async def test_close_ends_what_runs(executor: Executor, tmp_path: Path, lifeline: Lifeline) -> None:
     work = task(tmp_path / "work", f"hang lifeline={lifeline.path}")
-    run = asyncio.create_task(collect(executor.run(work)))
+    run = asyncio.create_task(collect(finished_events(executor, work)))
     await lifeline.pids(1)
     await executor.close()
     assert await lifeline.all_gone()
@@ -281,7 +288,7 @@ async def test_close_ends_what_runs(executor: Executor, tmp_path: Path, lifeline
 
 async def test_several_at_once(executor: Executor, tmp_path: Path) -> None:
     works = [task(tmp_path / str(n), iterations=n) for n in (1, 2, 3)]
-    runs = await asyncio.gather(*(collect(executor.run(work)) for work in works))
+    runs = await asyncio.gather(*(collect(finished_events(executor, work)) for work in works))
     assert [images(events) for events in runs] == [[1], [1, 2], [1, 2, 3]]
 
 
@@ -306,7 +313,7 @@ async def test_a_python_that_does_not_start(tmp_path: Path, program: str) -> Non
 
 async def test_the_longest_prompt(executor: Executor, tmp_path: Path) -> None:
     work = task(tmp_path / "work", "\N{OWL}" * (MAX_PROMPT_BYTES // 4))
-    assert (await collect(executor.run(work)))[-1] == Finished()
+    assert (await collect(finished_events(executor, work)))[-1] == Finished()
     assert f"--prompt={work.params.dump()['prompt']}" in invocation(work)["argv"]
 
 
@@ -315,7 +322,7 @@ async def test_a_workdir_that_cannot_be_written(
 ) -> None:
     work = task(tmp_path / "work", job_type=JobType.IMAGE_TO_IMAGE, image=picture)
     (work.workdir / "inputs").write_text("in the way")
-    events = await collect(executor.run(work))
+    events = await collect(finished_events(executor, work))
     assert failure(events).code is FailureCode.STORAGE_FAILED
 
 

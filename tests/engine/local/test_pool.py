@@ -10,11 +10,12 @@ from typing import Any
 import psutil
 import pytest
 
-from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started
+from sdrest.engine.base import Event, Finished, Health, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
+from sdrest.params import JobType
 from tests.fakes.running import (
     FORK,
     PATIENCE,
@@ -22,6 +23,7 @@ from tests.fakes.running import (
     collect,
     failure,
     fake_repository,
+    finished_events,
     invocation,
     task,
 )
@@ -49,7 +51,7 @@ class Jobs:
     async def run(self, prompt: str = "paint", **fields: Any) -> list[Event]:
         self.count += 1
         work = task(self.folder / str(self.count), prompt, **fields)
-        return await collect(self.executor.run(work))
+        return await collect(finished_events(self.executor, work))
 
     async def pid(self, prompt: str = "paint", **fields: Any) -> int:
         """Run a job and return the process that it had."""
@@ -63,7 +65,7 @@ def jobs(executor: LocalExecutor, tmp_path: Path) -> Jobs:
 
 def pid_of(events: list[Event]) -> int:
     assert isinstance(events[0], Started)
-    return events[0].pid
+    return int(events[0].runner)
 
 
 async def gone(pid: int) -> bool:
@@ -236,7 +238,7 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
         await lifeline.pids(processes)
         await events.aclose()
     assert isinstance(started, Started)
-    return started.pid
+    return int(started.runner)
 
 
 async def test_a_cancelled_job_leaves_the_runner_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
@@ -274,6 +276,25 @@ async def test_a_job_sets_the_keep_alive_of_its_runner(jobs: Jobs) -> None:
     assert await gone(first)
     second = await jobs.pid(keepAlive="0.05s")
     assert await gone(second)
+
+
+async def test_unloading_ends_idle_runners(executor: LocalExecutor, jobs: Jobs) -> None:
+    first = await jobs.pid()
+    await executor.unload()
+    assert await gone(first)
+    stats = await executor.stats()
+    assert (stats.busy, stats.idle) == (0, 0)
+    assert await jobs.pid() != first
+
+
+async def test_capacity_and_health(tmp_path: Path) -> None:
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(concurrency=3))
+    assert executor.capacity == 3
+    assert await executor.health() == Health({})
+    broken = LocalExecutor(fake_repository(inpaint_image_model=tmp_path / "none.ckpt"))
+    problems = (await broken.health()).problems
+    assert [*problems] == [JobType.INPAINT_IMAGE]
+    assert problems[JobType.INPAINT_IMAGE].code is FailureCode.MODEL_MISSING
 
 
 async def test_a_runner_over_max_host_memory_is_replaced(tmp_path: Path) -> None:

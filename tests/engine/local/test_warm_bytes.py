@@ -107,7 +107,7 @@ async def test_every_picture_is_the_scripts_own(tmp_path: Path, repository: Repo
             assert len(made) == sum(isinstance(event, ImageReady) for event in events)
             assert made == bare(task, repository)
         assert isinstance(events[0], Started)
-        pids.add(events[0].pid)
+        pids.add(events[0].runner)
     await executor.close()
     assert len(pids) == 1
 

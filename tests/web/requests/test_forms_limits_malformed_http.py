@@ -215,7 +215,7 @@ async def test_a_client_that_disconnects_during_an_upload_leaves_no_file(
     writer.write(head(form_ + b"\r\nExpect: 100-continue", path=b"/image-to-image"))
     assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
     image = 'Content-Disposition: form-data; name="image"; filename="a"'
-    writer.write(part(image, b"x" * 700_000))
+    writer.write(part(image, b"x" * 880_000))
     await until(site.spooled)
     writer.transport.abort()
     await until(lambda: not site.spooled())

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sdrest.engine.local.failures import Ending, classify
-from sdrest.engine.local.model_failures import state_dict_reason
+from sdrest.engine.local.failures.classify import classify
+from sdrest.engine.local.failures.ending import Ending
+from sdrest.engine.local.failures.models import state_dict_reason
 from sdrest.errors import Failure, FailureCode
 from tests.support.failures import AROUND, ending_of, raised
 

@@ -3,18 +3,13 @@
 The fork loads its own checkpoint through torch, and two models by name through transformers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from sdrest.engine.local.failures.ending import Raised
 from sdrest.engine.local.hub import SAFETY_CHECKER, TEXT_ENCODER, TITLES
 from sdrest.errors import Failure, FailureCode
-
-if TYPE_CHECKING:
-    from sdrest.engine.local.failures import Raised
 
 _HUB_LOADERS = {
     *("configuration_auto.py", "configuration_utils.py"),

@@ -1,8 +1,10 @@
-"""Whether a script ran out of memory, and what helps. Pure.
+"""Whether a script lacked memory, room on a disk or threads, and what helps. Pure.
 
-The texts are those of torch, NumPy, OpenBLAS, CUDA, Metal, the dynamic linker and libc.
+The texts for memory are those of torch, NumPy, OpenBLAS, CUDA, Metal, the dynamic linker and libc.
 """
 
+import errno
+import os
 import re
 
 _MEMORY = re.compile(
@@ -22,6 +24,15 @@ glibc says the same of a file system that forbids execution (noexec).
 """
 
 _GPU = re.compile(r"CUDA|CUBLAS|CUDNN|\bHIP\b|hipError")
+
+_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_REMEDIES = {
+    errno.ENOSPC: "Make room on {disks}.",
+    errno.EDQUOT: "Make room on {disks}, or raise the disk quota.",
+    errno.EFBIG: "Raise the limit of file sizes (ulimit -f), or use another file system.",
+    errno.EROFS: "Allow the server to write to {disks}, which is mounted read-only.",
+    errno.EIO: "Check {disks}, which reports errors.",
+}
 
 
 def lacks_memory(text: str, *, noexec: bool = False) -> bool:
@@ -52,4 +63,25 @@ def memory_advice(text: str, *, loaded: bool) -> str:
         f"The script ran out of memory{where} while it loaded its libraries and models. Close "
         "other programs, start the server with --max-models 1 and --concurrency 1, use a smaller "
         "checkpoint, or give it more memory (a container or ulimit -v may limit it)."
+    )
+
+
+def lacks_storage(code: int | None, text: str) -> bool:
+    """Whether an exception's errno or text says that nothing could be written."""
+    return code in _REMEDIES or bool(_FULL.search(text))
+
+
+def storage_advice(code: int | None, *, loaded: bool) -> str:
+    """Return what happened and what to do; `loaded` says that the script had drawn its first bar.
+
+    Until then it writes into its own folder, and fetches models that are missing.
+    """
+    reason = f" ({os.strerror(code)})" if code else ""
+    remedy = _REMEDIES.get(code or errno.ENOSPC, _REMEDIES[errno.ENOSPC])
+    if loaded:
+        disks = "the disk of the output folder"
+        return f"The script could not write its images{reason}. {remedy.format(disks=disks)}"
+    disks = "the disk of the output folder or of the Hugging Face cache"
+    return (
+        f"The script could not write a file while it loaded{reason}. {remedy.format(disks=disks)}"
     )

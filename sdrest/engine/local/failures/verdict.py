@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sdrest.engine.base import Task
 from sdrest.engine.local import hub
-from sdrest.engine.local.failures import Ending, FailureContext, classify
-from sdrest.engine.local.redaction import names_of_paths
+from sdrest.engine.local.failures.classify import classify
+from sdrest.engine.local.failures.ending import Ending, FailureContext
+from sdrest.engine.local.failures.redaction import names_of_paths
+from sdrest.engine.local.failures.signals import may_be_stopped
 from sdrest.engine.local.repository import Repository, config_of, model_flag
 from sdrest.engine.local.runner import Result, Runner
-from sdrest.engine.local.signals import may_be_stopped
 from sdrest.errors import Failure, FailureCode
 
 

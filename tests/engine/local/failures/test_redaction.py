@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdrest.engine.local.redaction import LINES, last_lines, names_of_paths, redact
+from sdrest.engine.local.failures.redaction import LINES, last_lines, names_of_paths, redact
 
 NAMES = names_of_paths(
     {

@@ -8,7 +8,7 @@ KeyboardInterrupt, or raise because a child died of it.
 import re
 import signal
 
-from sdrest.engine.local.failures import Ending
+from sdrest.engine.local.failures.ending import Ending
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from sdrest.engine.local.failures import Ending, classify
+from sdrest.engine.local.failures.classify import classify
+from sdrest.engine.local.failures.ending import Ending
 from sdrest.errors import FailureCode
 from tests.support.failures import AROUND, ending_of, raised
 

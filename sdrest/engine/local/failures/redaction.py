@@ -8,6 +8,7 @@ LINES = 60
 """How many of the last lines of stderr are shown."""
 
 _LONGEST_LINE = 1000
+_LONGEST_TEXT = 500
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _FILE_URL = re.compile(r"file://(?=/)")
@@ -47,3 +48,8 @@ def last_lines(stderr: str, names: Mapping[str, str]) -> str:
 def _visible(line: str) -> str:
     drawings = [part for part in _ESCAPE.sub("", line).split("\r") if part.strip()]
     return _CONTROL.sub("", drawings[-1])[-_LONGEST_LINE:].rstrip() if drawings else ""
+
+
+def shorten(text: str) -> str:
+    """Cut a text that is too long for a message."""
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from sdrest.engine.local.failures import Ending, Raised
-from sdrest.engine.local.signals import may_be_stopped
+from sdrest.engine.local.failures.ending import Ending, Raised
+from sdrest.engine.local.failures.signals import may_be_stopped
 
 
 def raised(*types: str, text: str = "") -> Ending:

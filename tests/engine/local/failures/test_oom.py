@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.local.oom import OomCounter
+from sdrest.engine.local.failures.oom import OomCounter
 from tests.fakes.running import FORK
 
 pytestmark = pytest.mark.integration

@@ -1,19 +1,22 @@
-"""Why a script failed, told so that a person can act on it. Pure."""
+"""Decide why a script failed, and say what helps. Pure."""
 
 import errno
 import os
 import re
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sdrest.engine.local.checkpoints import missing_model
-from sdrest.engine.local.memory_failures import lacks_execution, lacks_memory, memory_advice
-from sdrest.engine.local.model_failures import config_problem, hub_model_problem, state_dict_reason
-from sdrest.engine.local.redaction import last_lines, redact
-from sdrest.engine.local.storage_failures import lacks_storage, storage_advice
+from sdrest.engine.local.failures.ending import Ending, FailureContext, Raised
+from sdrest.engine.local.failures.imports import import_advice
+from sdrest.engine.local.failures.models import config_problem, hub_model_problem, state_dict_reason
+from sdrest.engine.local.failures.redaction import last_lines, redact, shorten
+from sdrest.engine.local.failures.resources import (
+    lacks_memory,
+    lacks_storage,
+    memory_advice,
+    storage_advice,
+)
 from sdrest.engine.runner.weights import UnusableCheckpointError
 from sdrest.errors import Failure, FailureCode, out_of_resources
 
@@ -44,63 +47,6 @@ def not_started(error: OSError) -> Failure:
     return Failure(FailureCode.PYTHON_MISSING, BROKEN_PYTHON)
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """An exception that ended a script: the names of its class and of that one's bases, its text.
-
-    `files` are the names of the source files on its way; `causes` the class and the text of each
-    exception that led to it, the one before it first.
-    """
-
-    types: tuple[str, ...]
-    text: str
-    errno: int | None = None
-    module: str | None = None
-    files: frozenset[str] = frozenset()
-    causes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.types[0]}: {self.text}" if self.text else self.types[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a script ended. `code` is negative for a signal, as in `subprocess`.
-
-    `loaded` says whether the script had drawn its first bar: its model was loaded then.
-    `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
-    unknown.
-    """
-
-    code: int
-    stderr: str
-    raised: Raised | None = None
-    ready: bool = True  # whether the host in the repository's Python came up
-    loaded: bool = True
-    images: int = 0
-    total_images: int = 1
-    oom_killed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailureContext:
-    """What messages may name: the checkpoint's flag, how to install modules, names of paths.
-
-    `config` is the configuration that the script loads, by its path in the repository.
-    `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
-    files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
-    Python's modules lie on a file system without execution.
-    """
-
-    model_flag: str
-    pip: str
-    names: Mapping[str, str] = field(default_factory=dict)
-    config: str = ""
-    hub_problems: Mapping[str, Failure] = field(default_factory=dict)
-    hub_folders: Mapping[str, Path] = field(default_factory=dict)
-    noexec: bool = False
-
-
 _BAD_MODEL = re.compile(
     r"PytorchStreamReader|inline_container\.cc|Weights only load failed"
     r"|Error\(s\) in loading state_dict|size mismatch for|^'?state_dict'?$"
@@ -111,29 +57,6 @@ _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 _UNUSABLE = UnusableCheckpointError.__name__
 """What a host raises for a checkpoint that would give noise; its text follows the name."""
 
-_PACKAGES = {
-    "PIL": "pillow",
-    "clip": "clip-anytorch",
-    "cv2": "opencv-python-headless",
-    "imwatermark": "invisible-watermark",
-    "pytorch_lightning": "pytorch-lightning",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "taming": "taming-transformers-rom1504",
-    "yaml": "pyyaml",
-}
-"""Packages by the module that they bring, where the two names differ."""
-
-_OWN_MODULES = ("ldm", "main")
-"""Modules that are folders and files of the repository."""
-
-_NO_LIBRARY = re.compile(
-    r"(?:^|\s|/)(?P<name>[\w.+-]+): cannot open shared object file"
-    r"|Library not loaded: (?:\S*/)?(?P<dylib>[\w.+-]+)"
-)
-"""A shared library that is not there, in the words of Linux and of macOS."""
-
-_LONGEST_TEXT = 500
 
 _Diagnosis = tuple[FailureCode, str]
 
@@ -208,7 +131,7 @@ def _diagnose_exit(ending: Ending, context: FailureContext) -> _Diagnosis:
             f"{ending.total_images} images. See the last lines of its output."
         )
     *_, last = ["", *last_lines(ending.stderr, context.names).splitlines()]
-    reason = f": {_shorten(last)}" if last else "."
+    reason = f": {shorten(last)}" if last else "."
     return FailureCode.SCRIPT_FAILED, f"The script ended with exit code {ending.code}{reason}"
 
 
@@ -219,7 +142,7 @@ def _diagnose_exception(raised: Raised, context: FailureContext) -> _Diagnosis:
             f"The model checkpoint ({context.model_flag}) {raised.text}"
         )
     if "ImportError" in raised.types:
-        return FailureCode.IMPORT_FAILED, _import_advice(raised, text, context)
+        return FailureCode.IMPORT_FAILED, import_advice(raised, text, context)
     diagnosis = hub_model_problem(
         raised, text, context.hub_problems, context.hub_folders
     ) or config_problem(raised.types, text, context.config)
@@ -229,7 +152,7 @@ def _diagnose_exception(raised: Raised, context: FailureContext) -> _Diagnosis:
         return _diagnose_model(raised, text, context)
     if _BAD_MODEL.search(raised.text):
         return _diagnose_model(raised, text, context)
-    return FailureCode.SCRIPT_FAILED, f"The script failed: {_shorten(text)}"
+    return FailureCode.SCRIPT_FAILED, f"The script failed: {shorten(text)}"
 
 
 def _diagnose_model(raised: Raised, text: str, context: FailureContext) -> _Diagnosis:
@@ -247,47 +170,8 @@ def _diagnose_model(raised: Raised, text: str, context: FailureContext) -> _Diag
     )
 
 
-def _import_advice(raised: Raised, text: str, context: FailureContext) -> str:
-    if lacks_execution(str(raised), noexec=context.noexec):
-        return (
-            "The file system of the repository's Python forbids execution. Mount it without "
-            f"noexec, or make the virtual environment elsewhere. ({_shorten(text)})"
-        )
-    library = _NO_LIBRARY.search(raised.text)
-    if library:
-        return (
-            f"The repository's Python lacks the library {library[1] or library[2]}. Install it "
-            "with the system's package manager, or install the Python package that needs it again, "
-            f"with {context.pip} --force-reinstall. ({_shorten(text)})"
-        )
-    module = (raised.module or "").partition(".")[0]
-    if not module or "ModuleNotFoundError" not in raised.types:
-        return (
-            f"The repository's Python cannot import what the script needs: {_shorten(text)} "
-            f"Install it again there, with {context.pip}."
-        )
-    if module in _OWN_MODULES:
-        return (
-            f"The repository lacks its own module {raised.module}. Check it out again, and "
-            "start the server with --repository followed by its folder."
-        )
-    return (
-        f"The repository's Python has no module {module}. Install it there: "
-        f"{context.pip} {module_package(module)}"
-    )
-
-
-def module_package(module: str) -> str:
-    """Return the name of the package that brings a module."""
-    return _PACKAGES.get(module, module.replace("_", "-"))
-
-
 def _is_out_of_memory(ending: Ending) -> bool:
     return ending.raised is None and ending.code == -signal.SIGKILL and ending.oom_killed is True
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
 
 
 def _details(ending: Ending, context: FailureContext) -> dict[str, Any]:

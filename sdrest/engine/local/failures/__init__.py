@@ -1,0 +1,1 @@
+"""Why a script failed, in words that a person can act on."""

@@ -63,8 +63,8 @@ class QueueContext:
 
     The timeouts are in seconds, 0 for no limit: of a whole run, and of a script that writes
     nothing. With `metadata`, images say how they were made. `progress` is how far each running job
-    is, `deleting` the jobs that are being deleted. `work` is set while a job may be claimed. `waits`
-    says why a running job cannot go on, and under None why no job is started. While
+    is, `deleting` the jobs that are being deleted. `work` is set while a job may be claimed.
+    `waits` says why a running job cannot go on, and under None why no job is started. While
     `stops_expected` is not 0, a signal that a stop may have sent has ended a script, and no job is
     claimed.
     """

@@ -1,9 +1,7 @@
 """The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
 
-await service.start()
 job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
 snapshot = await service.wait(job.key, 60)
-await service.stop()
 """
 
 import asyncio

@@ -94,6 +94,8 @@ async def _bounded(
                 queue.put_nowait(event)
                 await go_on.wait()
                 go_on.clear()
+                if isinstance(event, Finished):
+                    return  # its generator is closed, whatever it would do next
 
     consuming = asyncio.create_task(consume())
     consuming.add_done_callback(lambda _: queue.put_nowait(None))

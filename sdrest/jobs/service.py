@@ -1,13 +1,13 @@
 """The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
 
 job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
-snapshot = await service.wait(job.key, 60)
+await service.wait(job.key, 60)
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,6 +87,7 @@ class JobService:
         self._serving: list[asyncio.Task[None]] = []
         self._changing: set[asyncio.Task[Any]] = set()
         self._waits = Waits(bus)
+        self._watching = ExitStack()
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover the jobs of the previous run, then run jobs; later if the disk is full."""
@@ -106,7 +107,7 @@ class JobService:
             serve = start_later
         else:
             serve = self._dispatcher.serve
-        self._unwatch = self._context.executor.watch_capacity(self._context.work.set)
+        self._watching.callback(self._context.executor.watch_capacity(self._context.work.set))
         self._serving = [asyncio.create_task(each()) for each in (serve, self._retention.serve)]
 
     async def stop(self, *, grace: float = 0) -> None:
@@ -126,7 +127,7 @@ class JobService:
             await asyncio.wait([dispatching])
             self._retention.stop()
             await retaining
-            self._unwatch()
+            self._watching.close()
         self._waits.end()
 
     def spool(self) -> Spool:

@@ -48,7 +48,7 @@ _GREY_ALPHA = 4  # PNG's colour type
 
 
 class PictureError(SdrestError):
-    """The file cannot be used as a picture."""
+    """A file is not a picture, or a broken one."""
 
     default_message = "The file cannot be used as a picture."
 

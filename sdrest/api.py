@@ -179,7 +179,7 @@ def _value(flag: Flag, value: Any) -> Any:
 
 
 def _check_files(uploads: Mapping[str, Path]) -> None:
-    """Raise `InvalidRequestError` for what is no file that can be read."""
+    """Raise `InvalidRequestError` for a path that is not a readable file."""
     wrong = {name: _problem_of_file(path) for name, path in uploads.items()}
     errors = [FieldError(name, message) for name, message in wrong.items() if message]
     if errors:

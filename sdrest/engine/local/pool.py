@@ -92,7 +92,7 @@ class Pool:
         await self._finish(self._give_back(runner, keep_alive, reusable=reusable))
 
     def let_go(self, runner: Runner, *, keep_alive: float, reusable: bool) -> None:
-        """Do what `give_back` does, while the caller goes on; whoever needs a host waits for it."""
+        """Do what `give_back` does, while the caller goes on; the next `take` waits for it."""
         self._in_background(self._give_back(runner, keep_alive, reusable=reusable))
 
     async def replace(self, runner: Runner) -> Runner:

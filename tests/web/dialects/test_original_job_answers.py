@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from sdrest.jobs.bus import Change
-from tests.support.status import ID, answer
+from tests.support.status import answer, served_with_images
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
@@ -19,11 +18,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Served]:
-    folder = tmp_path / "output" / "text-to-image" / ID
-    folder.mkdir(parents=True)
-    for number in (1, 2):
-        Image.effect_noise((300, 300), 90).save(folder / f"{number}.png", "PNG")
-    async with served(tmp_path) as site:
+    async with served_with_images(tmp_path) as site:
         yield site
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from PIL import Image
 
 from sdrest.web.responses.conditional import http_date
 from tests.support.contract import group
-from tests.support.status import ID, answer
-from tests.support.web import Served, served
+from tests.support.status import ID, answer, served_with_images
+from tests.support.web import Served
 
 pytestmark = pytest.mark.integration
 
@@ -25,11 +24,7 @@ RECORDED = {case["case"]: case for case in group("get")}
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Served]:
-    folder = tmp_path / "output" / "text-to-image" / ID
-    folder.mkdir(parents=True)
-    for number in (1, 2):
-        Image.effect_noise((300, 300), 90).save(folder / f"{number}.png", "PNG")
-    async with served(tmp_path) as site:
+    async with served_with_images(tmp_path) as site:
         yield site
 
 

@@ -16,7 +16,8 @@ from sdrest.engine.base import Task
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import Invocation, environment, plan
 from sdrest.engine.runner import main
-from sdrest.params import JobType, validate
+from sdrest.job_types import JobType
+from sdrest.params import validate
 
 _SECONDS = 1800
 

@@ -16,7 +16,7 @@ from benchmarks.bare import Bare
 from benchmarks.client import Connection, LoadError, Request
 from benchmarks.engine import FIELDS, JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 _PAUSE = 0.05
 _SEED = 7

@@ -16,7 +16,7 @@ from benchmarks.bare import Bare
 from benchmarks.rows import Row
 from benchmarks.servers import SDREST, Server, running, sdrest_program
 from benchmarks.stats import Better, Goal
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 BARE = "bare script"
 KINDS = {"cold": ("--no-metadata", "--keep-alive", "0"), "warm": ("--no-metadata",)}

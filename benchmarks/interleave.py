@@ -19,7 +19,7 @@ from benchmarks.client import Connection, LoadError, Request
 from benchmarks.engine import JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
 from sdrest.engine.local.repository import Repository
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 _PAUSE = 0.05
 _ORDER = 1  # the seed of the order of the jobs

@@ -9,7 +9,7 @@ from benchmarks.client import LoadError
 from benchmarks.engine import FIELDS, JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
 from benchmarks.stats import Better, Goal
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 JOBS = 200
 WARM = 20

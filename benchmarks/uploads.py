@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.client import Request
 from sdrest import pictures
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 Size = tuple[int, int]
 """Width and height in pixels."""

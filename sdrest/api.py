@@ -32,8 +32,9 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import locate
 from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.execution import execute
+from sdrest.job_types import JobType, Sampler
 from sdrest.jobs.durable import sync_path
-from sdrest.params import JobType, Params, Sampler, draw_seed, picture_fields, validate
+from sdrest.params import Params, draw_seed, picture_fields, validate
 from sdrest.paths import expand
 from sdrest.settings import FLAGS, Flag, Kind, Settings
 

@@ -8,7 +8,6 @@ can do; a value that makes them fail or produce another picture than requested i
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
+from sdrest.job_types import JobType, Sampler
 from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
 
 MAX_PROMPT_BYTES = 100_000
@@ -23,38 +23,6 @@ MAX_PROMPT_BYTES = 100_000
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
-
-
-@unique
-class JobType(StrEnum):
-    """The types of jobs; the value is the route."""
-
-    TEXT_TO_IMAGE = "text-to-image"
-    IMAGE_TO_IMAGE = "image-to-image"
-    INPAINT_IMAGE = "inpaint-image"
-
-    @property
-    def uploads(self) -> tuple[str, ...]:
-        """Names of the files that a request must contain."""
-        return _UPLOADS[self]
-
-
-_UPLOADS = {
-    JobType.TEXT_TO_IMAGE: (),
-    JobType.IMAGE_TO_IMAGE: ("image",),
-    JobType.INPAINT_IMAGE: ("image", "mask"),
-}
-
-
-@unique
-class Sampler(StrEnum):
-    """How noise becomes a picture."""
-
-    DDIM = "ddim"
-    PLMS = "plms"
-
-
-Sampler.__doc__ = "How noise becomes a picture."  # pydantic puts it into schemas; -OO strips it
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from PIL import Image
 
 import sdrest
 from sdrest import api
-from sdrest.params import JobType, picture_fields
+from sdrest.job_types import JobType
+from sdrest.params import picture_fields
 from sdrest.settings import Settings
 from tests.fakes.running import FORK, PATIENCE, collect, failure, images
 

@@ -12,8 +12,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sdrest import __version__, metadata, png
+from sdrest.job_types import JobType
 from sdrest.metadata import GenerationInfo
-from sdrest.params import MAX_PROMPT_BYTES, JobType, Params, TextToImage, picture_fields, validate
+from sdrest.params import MAX_PROMPT_BYTES, Params, TextToImage, picture_fields, validate
 from tests.support.pngs import TEXTS, bare, chunk, chunks, infotext, is_ours
 
 MODEL = Path("/home/somebody/secret/sd-v1-4.ckpt")

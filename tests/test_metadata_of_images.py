@@ -14,7 +14,7 @@ from PIL import Image
 import sdrest
 from sdrest.engine.base import Finished, ImageReady
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from tests.fakes.running import FORK, collect, fake_repository, finished_events, task
 from tests.support.pngs import bare, infotext
 from tests.support.server import PATIENCE, Serve

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
+from sdrest.job_types import JobType, Sampler
 from sdrest.params import (
     MAX_PROMPT_BYTES,
     PARAMS_BY_TYPE,
     ImageToImage,
     InpaintImage,
-    JobType,
-    Sampler,
     TextToImage,
     validate,
 )

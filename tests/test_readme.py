@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from sdrest.cli import COMMANDS
 from sdrest.commands.options import settings
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from tests.support.paths import ROOT
 from tests.support.server import PATIENCE, Server, environment, running
 

@@ -18,7 +18,8 @@ from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
 from sdrest.engine.base import Finished, ImageReady, Output, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
-from sdrest.params import JobType, Params, picture_fields, validate
+from sdrest.job_types import JobType
+from sdrest.params import Params, picture_fields, validate
 from sdrest.paths import expand
 from sdrest.settings import FLAGS, Settings
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from sdrest.commands.log_lines import Colour, Level, LogLine, Span
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Status
-from sdrest.params import JobType
 
 _TYPE_WIDTH = 15
 _PATHS = {job_type: Span(f"/{job_type}".ljust(_TYPE_WIDTH), Colour.YELLOW) for job_type in JobType}

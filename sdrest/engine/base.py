@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from sdrest.errors import Failure
-from sdrest.params import JobType, Params
-
-NO_OWNER = "-"
-"""The owner of processes that no server sweeps: those of `generate` and of Python programs."""
+from sdrest.job_types import JobType
+from sdrest.params import Params
 
 STOP_SECONDS = 2.0
 """Seconds from the first process that a stop signals to the last one, the server or a script."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdrest.errors import NotFoundError, UsageError
+from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey
-from sdrest.params import JobType
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _TRIED = 4096

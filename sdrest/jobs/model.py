@@ -6,7 +6,7 @@ from enum import StrEnum, unique
 from typing import Any
 
 from sdrest.errors import Failure
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 
 @unique

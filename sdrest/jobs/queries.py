@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sdrest.job_types import JobType
 from sdrest.jobs import rows, sql
 from sdrest.jobs.database import Database
 from sdrest.jobs.model import Job, JobKey, Status
-from sdrest.params import JobType
 
 MAX_INTEGER = 2**63 - 1
 """SQLite's largest: no job has a higher number, or more attempts."""

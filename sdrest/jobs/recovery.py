@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
+from sdrest.job_types import JobType
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
@@ -13,7 +14,6 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.removal import discard
 from sdrest.jobs.store import Store
-from sdrest.params import JobType
 
 MAX_ATTEMPTS = 3
 """Starts of a job, each ended by a crash of the server, after which it is FAILED."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sdrest.errors import Failure, FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs import sql
 from sdrest.jobs.model import Job, JobKey, Status, sources
-from sdrest.params import JobType
 
 
 def names(key: JobKey) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sdrest.errors import (
     NotFoundError,
     StorageUnavailableError,
 )
+from sdrest.job_types import JobType
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.changes import Changes
@@ -36,7 +37,7 @@ from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
 from sdrest.jobs.submission import Redraw, Submission, Submissions, require_uploads
 from sdrest.jobs.waits import Waits
-from sdrest.params import JobType, Params
+from sdrest.params import Params
 
 MAX_DECODERS = 2
 """Pictures that are decoded at once; an open one of 16 million pixels takes 48 MB."""

@@ -3,8 +3,8 @@
 Every change of a status names the statuses from which it may come: `model.sources`.
 """
 
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 
 FIND = "SELECT * FROM jobs WHERE type = :type AND id = :id"
 

@@ -1,6 +1,6 @@
 """What a route is: its address, its handler, its access policy and its description.
 
-`routes.py` has the one list of routes. The router, access control, CORS, metrics, the OpenAPI
+`routes` has the one list of routes. The router, access control, CORS, metrics, the OpenAPI
 document and the tables of the documentation derive from it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sdrest.errors import ErrorCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine, serving
 from sdrest.errors import Failure, FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
-from sdrest.params import JobType
 from tests.support.paths import DATA
 
 LOGS = {

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from tests.support.server import PATIENCE
 
 _LONG = {"iterations": "20"}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from tests.description.jobs import Made, make
 from tests.support.server import Server, environment
 from tests.support.web import FORK

@@ -16,7 +16,8 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.repository import Repository
 from sdrest.errors import Failure
 from sdrest.execution import execute
-from sdrest.params import JobType, validate
+from sdrest.job_types import JobType
+from sdrest.params import validate
 
 FORK = Path(__file__).parent / "fork"
 PATIENCE = 30.0

@@ -18,9 +18,10 @@ from sdrest.errors import (
     StoppingError,
     StorageUnavailableError,
 )
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import JobKey, Position, Status
-from sdrest.params import ImageToImage, JobType
+from sdrest.params import ImageToImage
 from tests.support.jobs import (
     SECONDS,
     Gate,

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from sdrest.errors import GoneError, InvalidRequestError, NotFoundError
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import JobKey, Snapshot, Status
-from sdrest.params import ImageToImage, JobType, TextToImage
+from sdrest.params import ImageToImage, TextToImage
 from tests.support.jobs import (
     SECONDS,
     Gate,

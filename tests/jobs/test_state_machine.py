@@ -30,9 +30,10 @@ from sdrest.errors import (
     NotFoundError,
     QueueFullError,
 )
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change, JobEvent
 from sdrest.jobs.model import JobKey, Status
-from sdrest.params import ImageToImage, JobType
+from sdrest.params import ImageToImage
 from tests.support.jobs import (
     SECONDS,
     House,

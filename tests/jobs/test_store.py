@@ -19,12 +19,12 @@ from sdrest.errors import (
     StorageUnavailableError,
     UsageError,
 )
+from sdrest.job_types import JobType
 from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import Inserted
 from sdrest.jobs.model import TRANSITIONS, Job, Status
 from sdrest.jobs.store import Store
-from sdrest.params import JobType
 from tests.support.jobs import SECONDS, addition, text_key
 
 FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said ä.", {"exitCode": 1, "stderr": ["a", "b"]})

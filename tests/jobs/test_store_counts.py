@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sdrest.job_types import JobType
 from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Status
 from sdrest.jobs.store import Store
-from sdrest.params import JobType
 
 MIGRATIONS = sorted((Path(sql.__file__).parent / "migrations").glob("*.sql"))
 ROW = """

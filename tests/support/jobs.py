@@ -22,13 +22,14 @@ from sdrest.engine.base import (
     Task,
 )
 from sdrest.errors import NotFoundError
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import NewJob
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.service import JobService
 from sdrest.jobs.store import Store
-from sdrest.params import InpaintImage, JobType, Params, TextToImage
+from sdrest.params import InpaintImage, Params, TextToImage
 
 SECONDS = 10.0
 """No wait of a test takes longer."""

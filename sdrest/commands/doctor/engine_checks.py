@@ -27,7 +27,7 @@ from sdrest.engine.local.scripts import environment
 from sdrest.engine.runner import weights
 from sdrest.engine.runner.weights import Need
 from sdrest.errors import FailureCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 MODULES = (
     *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),

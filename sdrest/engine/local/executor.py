@@ -20,7 +20,7 @@ from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.engine.local.task_run import TaskRun
 from sdrest.errors import Failure, FailureCode, picture_failure
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from sdrest.engine.local.failures.verdict import failure_of, was_signalled
 from sdrest.engine.local.pool import Pool
 from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.scripts import plan
-from sdrest.params import JobType, TextToImage
+from sdrest.job_types import JobType
+from sdrest.params import TextToImage
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import sdrest
 from sdrest.engine.local import checkpoints
 from sdrest.errors import Failure, FailureCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.paths import expand, expand_home
 from sdrest.settings import Settings
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from sdrest.engine.base import Task
 from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
-from sdrest.params import ImageToImage, InpaintImage, Option, Params, Sampler, TextToImage
+from sdrest.job_types import Sampler
+from sdrest.params import ImageToImage, InpaintImage, Option, Params, TextToImage
 from sdrest.pictures import SCRIPT_IMAGE_NAME
 from sdrest.sampling_steps import sampled_steps
 

@@ -13,8 +13,8 @@ from sdrest.errors import (
     QueueFullError,
     TooLargeError,
 )
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
-from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind

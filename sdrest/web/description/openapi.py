@@ -12,7 +12,7 @@ from typing import Any
 
 from sdrest import __version__
 from sdrest.errors import ErrorCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.web.description import bodies, schemas
 from sdrest.web.description.examples import (
     EXAMPLES,

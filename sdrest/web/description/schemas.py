@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdrest.errors import ErrorCode, FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from sdrest.web.live.messages import EventKind
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 

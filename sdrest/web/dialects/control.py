@@ -7,8 +7,8 @@ from typing import TypeVar
 from aiohttp import hdrs, web
 
 from sdrest.errors import FieldError, InvalidRequestError
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.dialects.original import redirect_to_job
 from sdrest.web.requests.job_path import job_key

@@ -7,8 +7,9 @@ from aiohttp import hdrs, web
 from cachetools import LRUCache
 
 from sdrest.errors import FieldError, InvalidRequestError, RequestError
+from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey, Snapshot
-from sdrest.params import JobType, asks_random_seed, validate
+from sdrest.params import asks_random_seed, validate
 from sdrest.web import keys
 from sdrest.web.dialects.negotiation import preferred
 from sdrest.web.dialects.original_ids import server_values

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, assert_never
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.settings import Settings
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey
-from sdrest.params import JobType, asks_random_seed, draw_seed
+from sdrest.params import asks_random_seed, draw_seed
 from sdrest.web.dialects.original_ids import job_id
 
 

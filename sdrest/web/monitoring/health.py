@@ -11,7 +11,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from sdrest.errors import ErrorCode, FailureCode, RequestError
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, json_body
 

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 from prometheus_client.metrics_core import Metric
 
 from sdrest.errors import FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from sdrest.web.monitoring.phases import Phase, PhaseTimer
 
 PLAIN = "text/plain"

@@ -14,8 +14,8 @@ from prometheus_client.metrics_core import Metric
 from sdrest import __version__
 from sdrest.engine.base import PoolStats
 from sdrest.errors import StorageUnavailableError
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from sdrest.web import keys
 from sdrest.web.monitoring.metrics import METRICS, Metrics
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 
 from sdrest.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from sdrest.job_types import JobType
 from sdrest.jobs.spool import Spool
-from sdrest.params import JobType
 from sdrest.web.requests.fields import Fields, parse_json, parse_urlencoded
 from sdrest.web.requests.multipart import Form, max_body, read_multipart
 

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
+from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey
-from sdrest.params import JobType
 
 
 def given_type(request: web.Request) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.settings import BasePath, Settings
 
 RequestFactory = Callable[..., web.BaseRequest]

@@ -17,7 +17,8 @@ from sdrest.engine.local.outdir import is_complete_png
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import plan
 from sdrest.errors import FailureCode
-from sdrest.params import MAX_PROMPT_BYTES, JobType
+from sdrest.job_types import JobType
+from sdrest.params import MAX_PROMPT_BYTES
 from tests.fakes.running import (
     FORK,
     PATIENCE,

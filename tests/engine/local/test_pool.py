@@ -15,7 +15,7 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from tests.fakes.running import (
     FORK,
     PATIENCE,

@@ -8,7 +8,7 @@ import pytest
 from sdrest.engine.local import checkpoints
 from sdrest.engine.local.repository import Repository, bundled_root, locate, problem, problems
 from sdrest.errors import FailureCode
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.settings import Settings
 
 INPAINTING = "models/ldm/inpainting_big"

@@ -13,7 +13,8 @@ from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.repository import Repository, locate
 from sdrest.engine.local.scripts import plan
-from sdrest.params import JobType, validate
+from sdrest.job_types import JobType
+from sdrest.params import validate
 from sdrest.settings import Settings
 from tests.fakes.running import collect
 from tests.support import tiny

@@ -12,8 +12,8 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import ErrorCode
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
-from sdrest.params import JobType
 from sdrest.web.description.openapi import document
 from sdrest.web.monitoring.metrics import OPENMETRICS
 from sdrest.web.responses.errors import STATUS

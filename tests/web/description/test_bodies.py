@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
 from sdrest.errors import RequestError
-from sdrest.params import PARAMS_BY_TYPE, JobType, validate
+from sdrest.job_types import JobType
+from sdrest.params import PARAMS_BY_TYPE, validate
 from sdrest.web.description.bodies import schemas
 
 SCHEMAS = {name: OAS31Validator(schema) for name, schema in schemas().items()}

@@ -11,8 +11,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from sdrest.errors import ErrorCode, FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
 from sdrest.web.description.examples import curl

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
-from sdrest.params import JobType
 from tests.fakes.running import PATIENCE, Lifeline
 from tests.support.web import Served, served
 

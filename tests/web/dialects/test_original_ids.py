@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values, stringify
 from tests.support.paths import DATA

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sdrest.params import JobType
+from sdrest.job_types import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
 from tests.support.forms import form, png

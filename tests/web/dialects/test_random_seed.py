@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import sdrest
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
-from sdrest.params import JobType
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
 from tests.support.forms import form, png

@@ -1,8 +1,8 @@
 """What a client of event streams has yet to receive: bounded, the latest message of each job."""
 
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
-from sdrest.params import JobType
 from sdrest.web.live.hub import EventHub, Subscription
 
 

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from sdrest import __version__
 from sdrest.errors import FailureCode
+from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
-from sdrest.params import JobType
 from tests.fakes.running import Lifeline
 from tests.support.metrics import SIZE, TEXT, Page, scrape
 from tests.support.server import Serve

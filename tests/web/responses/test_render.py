@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sdrest.errors import ErrorCode, Failure, FailureCode, QueueFullError
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
-from sdrest.params import JobType
 from sdrest.web.responses.conditional import body_etag
 from sdrest.web.responses.errors import STATUS, request_error_response
 from sdrest.web.responses.render import error_body, job_body

@@ -1,0 +1,35 @@
+"""The types of jobs and the names that requests choose from."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class JobType(StrEnum):
+    """The types of jobs; the value is the route."""
+
+    TEXT_TO_IMAGE = "text-to-image"
+    IMAGE_TO_IMAGE = "image-to-image"
+    INPAINT_IMAGE = "inpaint-image"
+
+    @property
+    def uploads(self) -> tuple[str, ...]:
+        """Names of the files that a request must contain."""
+        return _UPLOADS[self]
+
+
+_UPLOADS = {
+    JobType.TEXT_TO_IMAGE: (),
+    JobType.IMAGE_TO_IMAGE: ("image",),
+    JobType.INPAINT_IMAGE: ("image", "mask"),
+}
+
+
+@unique
+class Sampler(StrEnum):
+    """How noise becomes a picture."""
+
+    DDIM = "ddim"
+    PLMS = "plms"
+
+
+Sampler.__doc__ = "How noise becomes a picture."  # pydantic puts it into schemas; -OO strips it

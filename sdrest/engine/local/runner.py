@@ -120,6 +120,7 @@ class Runner:
                 "seed": invocation.seed,
                 "takes_precision": invocation.takes_precision,
                 "preload": preload,
+                "sampling": invocation.sampling,
             }
         )
 

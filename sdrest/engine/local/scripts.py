@@ -42,8 +42,8 @@ class Invocation:
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
     before the start, place to target. `images` are the files that the script shall write, in
     order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`. `temporary` says that `cwd` is a folder of this run
-    outside the task's work folder.
+    whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
+    says that `cwd` is a folder of this run outside the task's work folder.
     """
 
     script: Path
@@ -57,6 +57,7 @@ class Invocation:
     links: Mapping[Path, Path] = field(default_factory=dict)
     seed: int | None = None
     takes_precision: bool = True
+    sampling: Mapping[str, object] = field(default_factory=dict)
     temporary: bool = False
 
 

@@ -4,7 +4,8 @@ Started as `PYTHON -u main.py JOBS EVENTS MODELS`, where JOBS and EVENTS are des
 jobs come in, events go out, each a JSON object on a line. The standard streams belong to the
 script. Imported modules and up to MODELS models stay in memory between jobs.
 
-    in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload"},
+    in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload",
+          "sampling"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
          {"event": "finished", "id", "code", "exception", "clean"}
@@ -45,6 +46,7 @@ if TYPE_CHECKING or __package__:
         model_cache,
         process_state,
         safety,
+        sampling,
         sources,
     )
 else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
@@ -60,6 +62,7 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
         model_cache,
         process_state,
         safety,
+        sampling,
         sources,
     )
 
@@ -75,6 +78,7 @@ class RunnerState:
         self.model_cache = model_cache.ModelCache(models, has_accelerator)
         self.sources = sources.SourceFiles()
         self.safety = safety.SafetyCheckerWatch()
+        self.sampling = sampling.Sampling()
 
     @contextlib.contextmanager
     def watch_imports(self) -> Iterator[None]:
@@ -82,6 +86,7 @@ class RunnerState:
         self.imports.install()
         self.model_cache.watch(self.imports)
         self.safety.watch(self.imports)
+        self.sampling.watch(self.imports)
         try:
             yield
         finally:
@@ -130,7 +135,9 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> No
             return
         process_state.reap_children()
         send(events, {"event": "started", "id": job["id"]})
-        state.safety.begin(functools.partial(send_flagged, events, job["id"]))
+        report = functools.partial(send_report, events, job["id"])
+        state.safety.begin(lambda image: report("flagged", {"image": image}))  # noqa: B023 (of this job)
+        state.sampling.begin(job["sampling"], report)
         code, exception, clean = run(job, state)
         if os.getpid() != own:  # a child that the script forked, at the script's end
             os._exit(code)
@@ -143,10 +150,10 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> No
         gc.collect()
 
 
-def send_flagged(events: int, job: str, image: int) -> None:
-    """Report that the safety checker replaces an image, before the image is written."""
+def send_report(events: int, job: str, event: str, content: dict[str, Any]) -> None:
+    """Send an event of a running job."""
     with contextlib.suppress(OSError):  # the script closed descriptors that are not its own
-        send(events, {"event": "flagged", "id": job, "image": image})
+        send(events, {"event": event, "id": job, **content})
 
 
 def send(events: int, message: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
         "seed": None,
         "takes_precision": False,
         "preload": False,
+        "sampling": {},
         **changes,
     }
 

@@ -47,6 +47,7 @@ class Process:
             "seed": None,
             "takes_precision": False,
             "preload": False,
+            "sampling": {},
         }
         os.write(self._jobs, json.dumps(job).encode() + b"\n")
 

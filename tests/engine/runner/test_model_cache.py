@@ -50,7 +50,7 @@ class Scripts:
         """Return the exit code of a script, what it raised, and whether the host is clean."""
         out = self.folder / "out.json"
         options = {"seed": 1, "size": 9, "ckpt": str(self.folder / "one.ckpt"), **options}
-        job = {
+        job: dict[str, object] = {
             "id": "1",
             "script": str(REPOSITORY / "scripts" / "txt2img.py"),
             "arguments": [json.dumps({**options, "out": str(out)})],
@@ -59,6 +59,7 @@ class Scripts:
             "seed": None,
             "takes_precision": False,
             "preload": preload,
+            "sampling": {},
         }
         return main.run(job, state)
 

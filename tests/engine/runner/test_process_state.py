@@ -82,7 +82,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def run(state: main.RunnerState, folder: Path, text: str, **changes: Any) -> tuple[int, Any, bool]:
     script = folder / "scripts" / "script.py"
     script.write_text(text)
-    job = {
+    job: dict[str, object] = {
         "id": "1",
         "script": str(script),
         "arguments": [],
@@ -91,6 +91,7 @@ def run(state: main.RunnerState, folder: Path, text: str, **changes: Any) -> tup
         "seed": None,
         "takes_precision": False,
         "preload": False,
+        "sampling": {},
     }
     return main.run({**job, **changes}, state)
 

@@ -83,7 +83,7 @@ class Bare:
         if done.returncode:
             words = done.stderr.decode(errors="replace")[-2000:]
             raise ScriptFailedError(f"{invocation.script.name} failed: {words}")
-        return seconds, [_answered(path, task) for path in invocation.images]
+        return seconds, [answered(path, task) for path in invocation.images]
 
     def _task(self, job_type: JobType, values: Mapping[str, Any], size: uploads.Size) -> Task:
         workdir = Path(tempfile.mkdtemp(dir=self.folder))
@@ -117,7 +117,7 @@ def _lay_out(task: Task, invocation: Invocation) -> None:
         place.symlink_to(target)
 
 
-def _answered(path: Path, task: Task) -> bytes:
+def answered(path: Path, task: Task) -> bytes:
     """Return the PNG that a job answers with: what is outside of a mask stays as it was sent."""
     if task.image and task.mask:
         pictures.restore_inpainted(path, task.image, task.mask, path)

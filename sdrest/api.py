@@ -49,6 +49,7 @@ class Options(TypedDict, total=False):
     python: _StrPath
     text_to_image_model: _StrPath
     inpaint_image_model: _StrPath
+    attention: Literal["auto", "exact", "fast"]
     metadata: bool
 
 
@@ -120,7 +121,7 @@ async def generate(
     await asyncio.to_thread(_check_files, uploads)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
-    executor = LocalExecutor(locate(settings))
+    executor = LocalExecutor(locate(settings), attention=settings.attention)
     try:
         if uploads:
             await asyncio.to_thread(
@@ -176,6 +177,8 @@ def _value(flag: Flag, value: Any) -> Any:
     text = os.fsdecode(value)
     if flag.default and not text:
         raise ValueError(f"{flag.name} should not be empty")
+    if flag.choices and text not in flag.choices:
+        raise ValueError(f"{flag.name} should be one of {', '.join(flag.choices)}")
     return text
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from sdrest import metadata, pictures
@@ -51,12 +52,14 @@ async def execute(
             if not isinstance(event, ImageReady):
                 yield event
                 continue
-            info = metadata.GenerationInfo(task.params, task.seed, event.index, model, task.id)
+            info = metadata.GenerationInfo(
+                task.params, task.seed, event.index, model, task.id, event.attention
+            )
             path = await _finish_image(task, event, folder, info if with_metadata else None)
             if isinstance(path, Failure):
                 yield Finished(path)
                 return
-            yield ImageReady(event.index, path, event.flagged)
+            yield replace(event, path=path)
             done = Progress(event.index, 1.0)
             if order.passes(done):
                 yield done

@@ -25,7 +25,7 @@ from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
     *("repository", "python", "text_to_image_model", "inpaint_image_model"),
-    *("max_pixels", "job_timeout", "metadata"),
+    *("attention", "max_pixels", "job_timeout", "metadata"),
 )
 _TYPES = {job_type.uploads: job_type for job_type in JobType}
 

@@ -162,12 +162,18 @@ class Store(Queries):
         moved = rows.moved(values, Status.IN_PROGRESS)
         return await self._change(sql.CLAIM, moved, reserved=False)
 
-    async def list_image(self, key: JobKey, number: int, *, is_flagged: bool = False) -> Job | None:
+    async def list_image(
+        self, key: JobKey, number: int, *, is_flagged: bool = False, attention: str = ""
+    ) -> Job | None:
         """Count the images of a running job up to `number`, never down.
 
-        `is_flagged` where the safety checker replaced that image.
+        `is_flagged` where the safety checker replaced that image; `attention` as in `ImageReady`.
         """
-        values = rows.names(key) | {"number": number, "is_flagged": is_flagged}
+        values = rows.names(key) | {
+            "number": number,
+            "is_flagged": is_flagged,
+            "attention": attention or None,
+        }
         return await self._change(sql.LIST_IMAGE, values)
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:

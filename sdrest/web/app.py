@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.memory import max_models
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import locate
@@ -82,7 +83,8 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             locate(settings),
-            config=_pool_config(settings, store.folder_id),
+            config=await asyncio.to_thread(_pool_config, settings, store.folder_id),
+            attention=settings.attention,
             grace=_SCRIPT_GRACE,
         )
         app[keys.EXECUTOR] = executor
@@ -123,7 +125,7 @@ def _pool_config(settings: Settings, owner: str) -> PoolConfig:
     return PoolConfig(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
-        max_models=settings.max_models,
+        max_models=max_models(settings, locate(settings)),
         max_memory=settings.max_host_memory * 2**20,
         owner=owner,
     )

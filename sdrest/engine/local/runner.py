@@ -46,6 +46,7 @@ class Runner:
         self._job = ""
         self._reported: Result | None = None
         self._flagged: set[int] = set()
+        self._attention = ""
         self._accepted = False
         self._clean = False
         self._protocol_ok = True
@@ -109,6 +110,7 @@ class Runner:
         self._settled = False
         self._oom = OomCounter(self.pid)
         self._flagged = set()
+        self._attention = ""
         self.submitted += 1
         self._send(
             {
@@ -171,6 +173,11 @@ class Runner:
     def flagged(self) -> frozenset[int]:
         """The images of the job, counted from 1, that the script's safety checker replaced."""
         return frozenset(self._flagged)
+
+    @property
+    def attention(self) -> str:
+        """How the job's script computes attention, `exact` or `fast`; empty if that is unknown."""
+        return self._attention
 
     @property
     def reusable(self) -> bool:
@@ -255,6 +262,8 @@ class Runner:
             self._accepted = True
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
+        elif event["event"] == "attention":
+            self._attention = str(event["attention"])
         elif event["event"] == "finished":
             self._reported = Result(int(event["code"]), _raised(event["exception"]))
             self._clean = event["clean"] is True

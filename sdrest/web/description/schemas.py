@@ -133,8 +133,9 @@ def _job(status: Status) -> Schema:
         case _:
             fields["imageUrls"] = _IMAGES
     if status is not Status.QUEUED:
-        fields["flagged"] = _FLAGGED
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "waiting")
+        fields |= {"attention": _ATTENTION, "flagged": _FLAGGED}
+    optional = ("attention", "seed", "position", "flagged", "waiting")
+    return _object(fields | {"seed": _CHOSEN}, *optional)
 
 
 _RESULT: Schema = {
@@ -151,6 +152,13 @@ _IMAGES: Schema = {
     "items": {"type": "string", "pattern": rf"^{JOB_PATH}/[1-9][0-9]*\.png$"},
     "description": "The paths of the images that are complete. A listed image stays, unless "
     "somebody deletes its file.",
+}
+_ATTENTION: Schema = {
+    "type": "string",
+    "enum": ["exact", "fast"],
+    "description": "How the script computed attention: as it stands there, or with PyTorch's own, "
+    "which gives slightly different pixels. Missing before the first image, and for an engine "
+    "without attention.",
 }
 _FLAGGED: Schema = {
     "type": "array",

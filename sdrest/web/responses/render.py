@@ -20,8 +20,9 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `flagged` is there where the safety checker replaced images, `seed` where the
-    request asked for a random one, `waiting` while the server cannot write.
+    its `error`. `attention` is there once it is known how the script computes that, `flagged` where
+    the safety checker replaced images, `seed` where the request asked for a random one, `waiting`
+    while the server cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -48,6 +49,8 @@ def job_entry(snapshot: Snapshot, *, params: bool = True, prefix: str = "") -> d
 def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     job = snapshot.job
     answer: dict[str, Any] = {}
+    if job.attention and job.status is not Status.QUEUED:
+        answer["attention"] = job.attention
     if job.status is Status.FAILED and job.failure is not None:
         failure = job.failure
         answer["error"] = _error(failure.code, failure.message, failure.details)

@@ -4,6 +4,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,10 @@ class _Cuda:
 
 cuda = _Cuda()
 backends = object()  # without mps
+
+
+functional = SimpleNamespace(scaled_dot_product_attention=lambda query, *_: query)
+nn = SimpleNamespace(functional=functional)
 
 
 class Bytes:

@@ -167,7 +167,9 @@ def _require_uploads(kind: JobType, form: Form) -> None:
 
 def _seconds(request: web.Request) -> float:
     """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
-    text, *others = request.query.getall("wait", ["0"])
+    if "wait" not in request.query:
+        return 0
+    text, *others = request.query.getall("wait")
     if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)

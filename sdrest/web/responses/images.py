@@ -58,7 +58,7 @@ class _Image:
     identity: tuple[int, ...]
     """What differs for another file, and for other bytes in the same one."""
 
-    content: bytes | None = None
+    content: bytes | bytearray | None = None
     """What is sent in place of the file."""
 
     @property
@@ -72,6 +72,18 @@ class _Image:
 
     def read(self, start: int, size: int) -> bytes:
         return os.pread(self.descriptor, size, start)
+
+    def cached(self) -> bytearray | None:
+        """Return the whole file if the system has it in memory; None where reading may block.
+
+        A thread costs a quarter of the time of a 400 kB image. macOS cannot say what it has.
+        """
+        content = bytearray(self.size)
+        try:
+            size = os.preadv(self.descriptor, [content], 0, os.RWF_NOWAIT)
+        except (AttributeError, OSError):
+            return None
+        return content if size == self.size else None
 
     def fits(self, side: int) -> bool:
         """Whether no side has more than `side` pixels; False for a file that is no PNG."""
@@ -134,7 +146,7 @@ async def _send(
     if image.content is not None or image.size <= _WHOLE:
         content = image.content
         if content is None:
-            content = await asyncio.to_thread(image.read, 0, image.size)
+            content = image.cached() or await asyncio.to_thread(image.read, 0, image.size)
         await response.prepare(request)
         with suppress(ConnectionError):  # a client may leave in mid-image
             await _write(response, memoryview(content)[part.start : part.end + 1])

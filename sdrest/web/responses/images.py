@@ -144,9 +144,9 @@ async def _send(
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = length
     if image.content is not None or image.size <= _WHOLE:
-        content = image.content
+        content = image.content or image.cached()
         if content is None:
-            content = image.cached() or await asyncio.to_thread(image.read, 0, image.size)
+            content = await asyncio.to_thread(image.read, 0, image.size)
         await response.prepare(request)
         with suppress(ConnectionError):  # a client may leave in mid-image
             await _write(response, memoryview(content)[part.start : part.end + 1])

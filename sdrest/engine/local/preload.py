@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> None:
-    """Let a host import what the script imports, and load its model, but draw nothing.
+    """Let a runner import what the script imports, and load its model, but draw nothing.
 
     Without torch there is no model that could stay: then it is the imports alone.
     """

@@ -28,7 +28,7 @@ BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 """What the bundled engine has besides, unless the server's environment says otherwise.
 
 Its matrix products are many and small: threads for each cost more than they save (inpainting took
-1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
+1.3 times as long). Its scripts cannot see to it, since the runner may have imported NumPy before.
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")

@@ -1,4 +1,4 @@
-"""Hosts that stay: which job gets which, what ends them, what a job leaves in them."""
+"""Runners that stay: which job gets which, what ends them, what a job leaves in them."""
 
 import asyncio
 import os
@@ -13,6 +13,7 @@ import pytest
 from sdrest.engine.base import Event, Finished, Health, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
+from sdrest.engine.local.process import MARK
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
@@ -347,6 +348,16 @@ async def test_a_job_goes_where_its_model_is(tmp_path: Path, lifeline: Lifeline)
         runner.submit(_plan(tmp_path / f"{runner.pid}-{runner.submitted}"), fake_repository())
         await runner.wait(PATIENCE)
         await pool.give_back(taken, keep_alive=-1, reusable=True)
+    await executor.close()
+
+
+async def test_a_runner_that_replaces_another_is_an_orphan_of_the_same_owner(
+    tmp_path: Path, lifeline: Lifeline
+) -> None:
+    executor = LocalExecutor(fake_repository(), config=PoolConfig(owner="1:2"))
+    pool = executor._pool
+    runner = await pool.replace(await pool.take(tmp_path / "model"))
+    assert psutil.Process(runner.pid).environ()[MARK].startswith("1:2/")
     await executor.close()
 
 

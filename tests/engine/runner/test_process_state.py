@@ -203,7 +203,7 @@ torch.backends.cudnn.benchmark = True
         sys.modules.pop("torch", None)
 
 
-# A script that is interrupted while it waits; `sys.state` is the host's, for the script to find.
+# A script that is interrupted while it waits; `sys.state` is the runner's, for the script to find.
 WAIT = "import sys, time\nsys.state.steps.append('went on')\ntime.sleep(600)\n"
 REQUEST = "import sys\nsys.state.interrupts.request('1')\n"
 

@@ -38,7 +38,7 @@ class Ending:
     code: int
     stderr: str
     raised: Raised | None = None
-    ready: bool = True  # whether the host in the repository's Python came up
+    ready: bool = True  # whether the runner in the repository's Python came up
     loaded: bool = True
     images: int = 0
     total_images: int = 1

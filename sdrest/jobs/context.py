@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from sdrest.engine.base import STOP_SECONDS, Executor
+from sdrest.engine.base import STOP_SECONDS, Executor, Progress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
 
-BEGINNING = Position(1, 0.0)
+BEGINNING = Progress(1, 0.0)
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries to change the table."""
@@ -78,7 +78,7 @@ class QueueContext:
     metadata: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
-    progress: dict[JobKey, Position] = field(default_factory=dict)
+    progress: dict[JobKey, Progress] = field(default_factory=dict)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,7 +95,7 @@ class QueueContext:
         return self.executor.capacity
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
-        """Publish an event with the job's position, and without images that are gone."""
+        """Publish an event with the job's progress, and without images that are gone."""
         deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):
@@ -110,8 +110,8 @@ class QueueContext:
                     job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
                 )
             case Status.IN_PROGRESS:
-                position = self.progress.get(job.key, BEGINNING)
-                return Snapshot(job, position, waiting=self.waits.get(job.key))
+                progress = self.progress.get(job.key, BEGINNING)
+                return Snapshot(job, progress, waiting=self.waits.get(job.key))
             case _:
                 return Snapshot(job)
 

@@ -20,7 +20,7 @@ from sdrest.errors import (
 )
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change
-from sdrest.jobs.model import JobKey, Position, Status
+from sdrest.jobs.model import JobKey, Status
 from sdrest.params import ImageToImage
 from tests.support.jobs import (
     SECONDS,
@@ -46,16 +46,16 @@ async def test_a_job_runs_from_queued_to_complete(tmp_path: Path) -> None:
         await home.ended(submission.key)
 
         seen = [
-            (event.change, event.snapshot.job.images, event.snapshot.position)
+            (event.change, event.snapshot.job.images, event.snapshot.progress)
             for event in home.events
         ]
         assert seen == [
             (Change.QUEUED, 0, None),
-            (Change.STARTED, 0, Position(1, 0.0)),
-            (Change.PROGRESS, 0, Position(1, 0.5)),
-            (Change.IMAGE, 1, Position(2, 0.0)),
-            (Change.PROGRESS, 1, Position(2, 0.5)),
-            (Change.IMAGE, 2, Position(2, 1.0)),
+            (Change.STARTED, 0, Progress(1, 0.0)),
+            (Change.PROGRESS, 0, Progress(1, 0.5)),
+            (Change.IMAGE, 1, Progress(2, 0.0)),
+            (Change.PROGRESS, 1, Progress(2, 0.5)),
+            (Change.IMAGE, 2, Progress(2, 1.0)),
             (Change.FINISHED, 2, None),
         ]
         snapshot = await home.find(submission.key)
@@ -88,7 +88,7 @@ async def test_find_shows_a_running_job(tmp_path: Path) -> None:
         snapshot = await home.find(text_key("a"))
         assert snapshot is not None
         assert snapshot.job.status is Status.IN_PROGRESS
-        assert snapshot.position == Position(1, 0.25)
+        assert snapshot.progress == Progress(1, 0.25)
         go_on.set()
         await home.ended(text_key("a"))
 
@@ -446,7 +446,7 @@ async def test_a_stop_requeues_running_jobs_in_their_order(tmp_path: Path) -> No
         assert home.changes(text_key("a"))[-1] is Change.REQUEUED
         stopped = await home.find(text_key("a"))
         assert stopped is not None
-        assert (stopped.job.status, stopped.position) == (Status.QUEUED, None)
+        assert (stopped.job.status, stopped.progress) == (Status.QUEUED, None)
         assert (stopped.job.attempts, stopped.job.images) == (0, 2)
         assert list(home.folders.work.iterdir()) == []
         upload = home.inpaint()

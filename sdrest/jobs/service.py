@@ -31,7 +31,7 @@ from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.queries import Page
 from sdrest.jobs.reconcile import current, reconcile_all
 from sdrest.jobs.recovery import recover
-from sdrest.jobs.removal import Retention
+from sdrest.jobs.retention import Retention
 from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store

@@ -104,7 +104,7 @@ def image_to_image(
 def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
-    """Paint the white parts of `mask` in `image` anew."""
+    """Repaint the white parts of `mask` in `image`."""
     files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
@@ -228,7 +228,7 @@ def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
 
 
 def _publish(source: Path, output: Path) -> Path:
-    """Give a complete image the next free name, whoever else writes there; replace nothing."""
+    """Give a complete image the next free name, also beside other writers; replace nothing."""
     sync_path(source)
     number = 1
     while True:

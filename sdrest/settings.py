@@ -172,7 +172,8 @@ class Settings:
         kind=Kind.PATH,
     )
     auth: bool = _flag(
-        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+        True,
+        "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
     cors_origin: tuple[str, ...] = _flag(
         (),

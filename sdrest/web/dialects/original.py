@@ -143,7 +143,7 @@ async def _snapshot(request: web.Request, key: JobKey) -> Snapshot:
 
 
 async def send_job_image(request: web.Request) -> web.StreamResponse:
-    """Send an image of a job; with `?size=PIXELS` one that is no larger."""
+    """Send an image of a job; with `?size=PIXELS` a copy of at most that size."""
     number = int(request.match_info["number"])
     path = await request.app[keys.JOBS].image(job_key(request), number)
     return await send_image(request, path, requested_side(request))

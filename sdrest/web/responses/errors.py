@@ -99,7 +99,7 @@ _MESSAGES = {
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a machine without free files or disk space, which are no bugs of the server."""
+"""Errors of a machine without free files or disk space: not bugs of the server."""
 
 
 class PreconditionFailedError(RequestError):

@@ -1,6 +1,6 @@
 """Published images over HTTP: whole, in part, smaller, or not at all if the client has them.
 
-aiohttp's FileResponse is not used: it is no faster, its validators are not the original's, and
+aiohttp's FileResponse is not used: it is not faster, its validators are not the original's, and
 its refusals (412, 416) have no body. Images are written in slices, so that TLS holds a slice for
 each connection and not the image.
 """
@@ -86,7 +86,7 @@ class _Image:
         return content if size == self.size else None
 
     def fits(self, side: int) -> bool:
-        """Whether no side has more than `side` pixels; False for a file that is no PNG."""
+        """Whether no side has more than `side` pixels; False for a file that is not a PNG."""
         try:
             return max(png.size(self.read)) <= side
         except png.BrokenPngError:

@@ -14,7 +14,7 @@ from sdrest.jobs.context import QueueContext
 from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.reconcile import lacks_images, reconcile
-from sdrest.jobs.space import storage_error
+from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.params import Params, draw_seed
 
 Redraw = Callable[[], tuple[JobKey, int]]
@@ -55,6 +55,17 @@ class Submissions:
         """Raise `StoppingError` at a stop."""
         if self._context.stopping.is_set():
             raise StoppingError
+
+    async def check_writable(self) -> None:
+        """Raise what any request would raise now, except for a full queue."""
+        self.require_open()
+        await self._context.store.check_writable()
+        folders = self._context.folders
+        try:
+            await asyncio.to_thread(folders.check_writable)
+            await asyncio.to_thread(require_job_room, folders.private)
+        except OSError as error:
+            raise storage_error(error) from error
 
     def settled(self, key: JobKey) -> Job | None:
         """Return a job in memory that its request would not change; None: it has to be looked up.

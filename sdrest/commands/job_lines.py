@@ -14,6 +14,7 @@ _TYPE_WIDTH = 15
 _PATHS = {job_type: Span(f"/{job_type}".ljust(_TYPE_WIDTH), Colour.YELLOW) for job_type in JobType}
 _SPACE = Span(" ")
 _BAR_WIDTH = 10
+_BEGINNINGS = {Change.QUEUED: "Queued...", Change.STARTED: "Starting..."}
 
 
 class JobLines:
@@ -26,15 +27,15 @@ class JobLines:
         """Yield the lines for an event, if it has news."""
         job, progress = event.snapshot.job, event.snapshot.progress
         match event.change:
-            case Change.QUEUED:
-                yield _line(job, "Queued...")
-            case Change.STARTED:
-                yield _line(job, "Starting...")
+            case Change.QUEUED | Change.STARTED:
+                yield _line(job, _BEGINNINGS[event.change])
             case Change.PROGRESS:
                 if progress is not None:
                     yield from self._steps(job, progress)
             case Change.IMAGE:
                 yield from self._image(job)
+            case Change.PREVIEW:
+                pass
             case Change.WAITING:
                 yield _line(job, f"Waiting: {event.snapshot.waiting}")
             case Change.REQUEUED:

@@ -13,6 +13,7 @@ from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
@@ -62,11 +63,11 @@ class QueueContext:
     """The tools and the state that the parts of a queue share.
 
     The timeouts are in seconds, 0 for no limit: of a whole run, and of a script that writes
-    nothing. With `metadata`, images say how they were made. `progress` is how far each running job
-    is, `deleting` the jobs that are being deleted. `work` is set while a job may be claimed.
-    `waits` says why a running job cannot go on, and under None why no job is started. While
-    `stops_expected` is not 0, a signal that a stop may have sent has ended a script, and no job is
-    claimed.
+    nothing. With `metadata`, images say how they were made; with `with_previews`, tasks ask for
+    previews. `progress` is how far each running job is, `deleting` the jobs that are being deleted.
+    `work` is set while a job may be claimed. `waits` says why a running job cannot go on, and under
+    None why no job is started. While `stops_expected` is not 0, a signal that a stop may have sent
+    has ended a script, and no job is claimed.
     """
 
     store: Store
@@ -76,9 +77,11 @@ class QueueContext:
     job_timeout: float = 0
     stall_timeout: float = 0
     metadata: bool = False
+    with_previews: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
     progress: dict[JobKey, Progress] = field(default_factory=dict)
+    previews: Previews = field(default_factory=Previews)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,8 +113,12 @@ class QueueContext:
                     job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
                 )
             case Status.IN_PROGRESS:
-                progress = self.progress.get(job.key, BEGINNING)
-                return Snapshot(job, progress, waiting=self.waits.get(job.key))
+                return Snapshot(
+                    job,
+                    self.progress.get(job.key, BEGINNING),
+                    waiting=self.waits.get(job.key),
+                    preview=self.previews.number(job.key),
+                )
             case _:
                 return Snapshot(job)
 

@@ -99,7 +99,8 @@ class Snapshot:
 
     `progress` is there while it runs, `queue_position` (1 for the next to run) while it waits.
     `waiting` says what keeps the server from going on with the job. `missing` are the numbers of
-    listed images whose files are gone.
+    listed images whose files are gone. `preview` is the number of the running job's latest preview,
+    if there is one.
     """
 
     job: Job
@@ -107,3 +108,4 @@ class Snapshot:
     queue_position: int | None = None
     waiting: str | None = None
     missing: Sequence[int] = ()
+    preview: int | None = None

@@ -5,6 +5,7 @@ which). The end of the pipe of jobs kills it.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdrest.engine.base import NO_OWNER
+from sdrest.engine.base import NO_OWNER, Preview
 from sdrest.engine.local.failures.ending import Raised
 from sdrest.engine.local.failures.oom import OomCounter
 from sdrest.engine.local.process import GRACE, Pipe, ProcessTree, Tail
@@ -23,6 +24,7 @@ from sdrest.engine.local.scripts import Invocation, environment
 from sdrest.engine.runner import main as runner_program
 
 _LONGEST_EVENT = 1 << 20
+_PREVIEW_TYPES = {"image/jpeg", "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Runner:
         self._tail = Tail(stderr_tail)
         self._on_stderr: Callable[[bytes], object] = _nothing
         self._on_change: Callable[[], object] = _nothing
+        self._on_preview: Callable[[Preview], object] = _nothing
         self._line = b""
         self._job = ""
         self._reported: Result | None = None
@@ -92,16 +95,19 @@ class Runner:
         *,
         on_stderr: Callable[[bytes], object] | None = None,
         on_change: Callable[[], object] | None = None,
+        on_preview: Callable[[Preview], object] | None = None,
         preload: bool = False,
     ) -> None:
         """Send a job; all that follows is about it.
 
-        `on_stderr` gets the bytes of the script's stderr; `on_change` is called when `result` or
-        `accepted` may have changed. A job to `preload` ends when the script's model is loaded.
+        `on_stderr` gets the bytes of the script's stderr, `on_preview` its previews; `on_change` is
+        called when `result` or `accepted` may have changed. A job to `preload` ends when the
+        script's model is loaded.
         """
         if self._jobs is None:
             raise RuntimeError("The runner is not started.")
         self._on_stderr, self._on_change = on_stderr or _nothing, on_change or _nothing
+        self._on_preview = on_preview or _nothing
         self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
         if self.submitted:  # else it may hold why the runner does not start
             self._tail = Tail(self._stderr_tail)
@@ -199,7 +205,7 @@ class Runner:
     async def wait(self, seconds: float) -> None:
         """Wait up to `seconds` for the job's end; the callbacks of `submit` are dropped."""
         changed = asyncio.Event()
-        self._on_stderr, self._on_change = _nothing, changed.set
+        self._on_stderr, self._on_change, self._on_preview = _nothing, changed.set, _nothing
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.result is None:
@@ -255,14 +261,23 @@ class Runner:
             self._accepted = True
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
+        elif event["event"] == "preview":
+            self._on_preview(_preview(event))
         elif event["event"] == "finished":
-            self._reported = Result(int(event["code"]), _raised(event["exception"]))
+            raised = event["exception"]
+            self._reported = Result(int(event["code"]), raised and Raised.of(raised))
             self._clean = event["clean"] is True
         self._on_change()
 
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _preview(event: dict[str, Any]) -> Preview:
+    if event["type"] not in _PREVIEW_TYPES:
+        raise ValueError("This is not the media type of a preview.")
+    return Preview(int(event["image"]), base64.b64decode(event["data"]), event["type"])
 
 
 def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
@@ -276,16 +291,3 @@ def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
             pipes.append(pipe)
         stack.pop_all()
     return tuple(pipes)
-
-
-def _raised(exception: dict[str, Any] | None) -> Raised | None:
-    if exception is None:
-        return None
-    return Raised(
-        types=tuple(exception["types"]),
-        text=exception["text"],
-        errno=exception["errno"],
-        module=exception["module"],
-        files=frozenset(exception["files"]),
-        causes=tuple(exception["causes"]),
-    )

@@ -6,7 +6,7 @@ Facts on the scripts: their options and file names as in `scripts/*.py` of the f
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdrest.engine.base import Task
@@ -28,7 +28,7 @@ BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 """What the bundled engine has besides, unless the server's environment says otherwise.
 
 Its matrix products are many and small: threads for each cost more than they save (inpainting took
-1.3 times as long). Its scripts cannot see to it, since the runner may have imported NumPy before.
+1.3 times as long). Its scripts cannot set it, since the runner may have imported NumPy before.
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
@@ -40,10 +40,10 @@ class Invocation:
     """One run of a script.
 
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
-    before the start, place to target. `images` are the files that the script shall write, in
-    order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
-    says that `cwd` is a folder of this run outside the task's work folder.
+    before the start, place to target. `images` are the files that the script writes, in order.
+    `seed` is what to seed from outside, where the script cannot. `takes_precision` says whether the
+    script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary` says that
+    `cwd` is a folder of this run outside the task's work folder.
     """
 
     script: Path
@@ -66,9 +66,10 @@ def plan(task: Task, repository: Repository) -> Invocation:
     params = task.params
     match params:
         case TextToImage() | ImageToImage():
-            return _plan_sampling(task, params, repository)
+            invocation = _plan_sampling(task, params, repository)
         case InpaintImage():
-            return _plan_inpainting(task, params, repository)
+            invocation = _plan_inpainting(task, params, repository)
+    return replace(invocation, sampling={**invocation.sampling, "previews": task.previews})
 
 
 def _plan_sampling(

@@ -113,7 +113,8 @@ def _snapshot(status: Status) -> Snapshot:
         finished_at=1_760_000_012.5 if status.final else None,
         failure=_FAILURE if status is Status.FAILED else None,
     )
-    return Snapshot(job, Progress(2, 0.25), None if started else 1)
+    preview = 7 if status is Status.IN_PROGRESS else None
+    return Snapshot(job, Progress(2, 0.25), None if started else 1, preview=preview)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

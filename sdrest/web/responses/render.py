@@ -21,8 +21,9 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `flagged` is there where the safety checker replaced images, `seed` where the
-    request asked for a random one, `waiting` while the server cannot write.
+    its `error`. `flagged` is there where the safety checker replaced images, `preview` while a
+    running job has one, `seed` where the request asked for a random one, `waiting` while the server
+    cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -59,6 +60,8 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
+    if snapshot.preview is not None:
+        answer["preview"] = f"{prefix}{job.key.url}/preview?number={snapshot.preview}"
     if job.status is Status.IN_PROGRESS:
         answer["progress"] = _progress(job, snapshot.progress or _START)
     answer["resultUrl"] = prefix + job.key.url

@@ -35,7 +35,7 @@ RETURNING *
 """
 
 LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number), attention = :attention, flagged = (
+UPDATE jobs SET images = max(images, :number), attention = nullif(:attention, ''), flagged = (
     SELECT json_group_array(value) FROM (
         SELECT value FROM json_each(flagged) WHERE value <> :number
         UNION ALL SELECT :number WHERE :is_flagged ORDER BY value

@@ -13,7 +13,7 @@ from sdrest.jobs import rows, sql, transactions
 from sdrest.jobs.database import Database
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Inserted, NewJob, insert
+from sdrest.jobs.insert import Inserted, NewJob, insert, insert_all
 from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status
@@ -152,29 +152,35 @@ class Store(Queries):
             raise QueueFullError(limit=new.limit, retry_after=retry_after)
         return inserted
 
+    async def add_all(
+        self, news: Sequence[NewJob], *, retry_after: int, on_insert: Callable[[Job], None]
+    ) -> Sequence[Job]:
+        """Queue jobs under keys that no job has or had, all or none; otherwise as `add`."""
+
+        def note(jobs: Sequence[Job]) -> None:
+            self._note(*jobs)
+            for job in jobs:
+                on_insert(job)
+
+        return await self._database.write(
+            lambda connection: insert_all(connection, news, retry_after=retry_after), then=note
+        )
+
     async def claim(self, *, most_attempts: int | None = None) -> Job | None:
         """Start the job that has waited longest: it is IN_PROGRESS, with one attempt more.
 
         If it has had more than `most_attempts`, no job is started.
         """
         most = MAX_INTEGER if most_attempts is None else most_attempts
-        values = {"now": time.time(), "most_attempts": most}
-        moved = rows.moved(values, Status.IN_PROGRESS)
+        moved = rows.moved({"now": time.time(), "most_attempts": most}, Status.IN_PROGRESS)
         return await self._change(sql.CLAIM, moved, reserved=False)
 
     async def list_image(
         self, key: JobKey, number: int, *, is_flagged: bool = False, attention: str = ""
     ) -> Job | None:
-        """Count the images of a running job up to `number`, never down.
-
-        `is_flagged` where the safety checker replaced that image; `attention` as in `ImageReady`.
-        """
-        values = rows.names(key) | {
-            "number": number,
-            "is_flagged": is_flagged,
-            "attention": attention or None,
-        }
-        return await self._change(sql.LIST_IMAGE, values)
+        """Count the images of a running job up to `number`, never down; see `ImageReady`."""
+        values = {"number": number, "is_flagged": is_flagged, "attention": attention}
+        return await self._change(sql.LIST_IMAGE, rows.names(key) | values)
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
         """Make a running job COMPLETE. Its files take `size` bytes.

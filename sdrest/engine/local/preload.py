@@ -41,9 +41,9 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
             if runner.result.code:
                 await runner.settle()
                 level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
-                told = await asyncio.to_thread(
+                failure = await asyncio.to_thread(
                     failure_of, runner, runner.result, task, repository, pool.config
                 )
-                _log.log(level, "Nothing was loaded: %s", told.local_message)
+                _log.log(level, "Nothing was loaded: %s", failure.local_message)
         finally:
             await pool.dismiss(runner, keep_alive=keep_alive)

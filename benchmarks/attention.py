@@ -112,14 +112,22 @@ async def _figures(place: Chosen, sizes: Sequence[int], steps: int) -> str:
             try:
                 made = await direct.run(executor, _task(place, PROMPTS[0], size, steps, seed=1))
             except LoadError as error:
-                rows.append((f"{size}x{size}", kind, "", "", "", str(error).split(".")[0]))
+                rows.append((f"{size}x{size}", kind, "", "", "", "", str(error).split(".")[0]))
             else:
                 rows.append(tuple(_cells(size, kind, made)))
             finally:
                 await executor.close()
             document.log(" | ".join(rows[-1]))
     return report.table(
-        ("Picture", "attention", "a step", "after the last step", "whole, cold", "most memory"),
+        (
+            "Picture",
+            "attention",
+            "a step",
+            "its processor time",
+            "after the last step",
+            "whole, cold",
+            "most memory",
+        ),
         rows,
     )
 
@@ -127,7 +135,7 @@ async def _figures(place: Chosen, sizes: Sequence[int], steps: int) -> str:
 def _cells(size: int, kind: str, made: direct.Made) -> Iterator[str]:
     yield f"{size}x{size}"
     yield kind
-    for seconds in (made.step, made.decoding, made.total):
+    for seconds in (made.step, made.step_cpu, made.decoding, made.total):
         yield f"{report.number(seconds)} s"
     yield f"{made.peak / _MIB:,.0f} MiB"
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks import uploads
 from benchmarks.bare import answered
 from benchmarks.client import LoadError
@@ -21,7 +23,7 @@ from sdrest.sampling_steps import sampled_steps
 class Made:
     """A task's PNGs, how its attention was computed, and its figures in seconds and bytes.
 
-    `step` is one step of sampling; `decoding` goes from the last step to the first image; `peak` is
+    `step` is one step of sampling, `step_cpu` the processor time of all its threads; `decoding` goes from the last step to the first image; `peak` is
     the most memory (RSS) of the process so far.
     """
 
@@ -29,6 +31,7 @@ class Made:
     attention: str
     total: float
     step: float
+    step_cpu: float
     decoding: float
     peak: int
     pid: int
@@ -50,7 +53,7 @@ async def run(executor: Executor, wanted: Task) -> Made:
     """Run a task to its end. Raises `LoadError` where it fails."""
     images: list[bytes] = []
     attention, pid, peak, decoded = "", 0, 0, 0.0
-    bars: list[tuple[float, float]] = []
+    bars: list[tuple[float, float, float]] = []
     start = time.monotonic()
     async with aclosing(executor.run(wanted)) as events:
         async for event in events:
@@ -59,7 +62,7 @@ async def run(executor: Executor, wanted: Task) -> Made:
                 case Started(runner=runner):
                     pid = int(runner)
                 case Progress(index=1, fraction=fraction):
-                    bars.append((now, fraction))
+                    bars.append((now, fraction, _processor_time(pid)))
                 case ImageReady(path=path):
                     decoded = decoded or now
                     attention, peak = event.attention, most_memory(pid)
@@ -68,15 +71,18 @@ async def run(executor: Executor, wanted: Task) -> Made:
                     if failure:
                         raise LoadError(failure.local_message)
                     peak = max(peak, seen or 0)
-    drawn = [bar for bar in bars if bar[1] < 1] or [(start, 0.0)]
-    (first, begun), (last, done) = drawn[0], drawn[-1]
-    seconds = (last - first) / (done - begun) if done > begun else 0.0
+    drawn = [bar for bar in bars if bar[1] < 1] or [(start, 0.0, 0.0)]
+    (first, begun, cpu_before), (last, done, cpu_after) = drawn[0], drawn[-1]
+    share = done - begun
+    seconds, cpu = (last - first, cpu_after - cpu_before) if share else (0.0, 0.0)
+    steps = sampled_steps(wanted.params.steps) * (share or 1)
     return Made(
         images=images,
         attention=attention,
         total=time.monotonic() - start,
-        step=seconds / sampled_steps(wanted.params.steps),
-        decoding=decoded - last - seconds * (1 - done),
+        step=seconds / steps,
+        step_cpu=cpu / steps,
+        decoding=decoded - last - seconds / (share or 1) * (1 - done),
         peak=peak,
         pid=pid,
     )
@@ -88,6 +94,11 @@ async def until_sampling(events: AsyncGenerator[Event, None]) -> None:
         if isinstance(event, Progress) and event.fraction > 0:
             return
     raise LoadError("The script ended before it made a step.")
+
+
+def _processor_time(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def most_memory(pid: int) -> int:

@@ -22,10 +22,14 @@ from sdrest.job_types import JobType
 from sdrest.settings import ATTENTIONS
 
 _AUTO, *_KINDS = ATTENTIONS
-_PROMPT_SIZE = 256
+_PROMPT_SIZE, _PROMPT_STEPS = 256, 8
 _SUBJECTS = ("a lighthouse", "a red house", "an astronaut", "two cats", "a bowl of fruit", "")
 _STYLES = ("", ", oil painting", " at night, in the rain", ", a photograph, 35 mm")
 PROMPTS = [f"{subject}{style}" for subject in _SUBJECTS for style in _STYLES]
+_HEAD = (
+    *("Picture", "attention", "a step", "its processor time", "after the last step"),
+    *("whole, cold", "most memory"),
+)
 _MIB = 2**20
 
 
@@ -55,7 +59,7 @@ def main() -> int:
     parser = chosen.parser("benchmarks.attention", __doc__)
     parser.add_argument("--prompts", type=int, default=len(PROMPTS), help=f"default {len(PROMPTS)}")
     parser.add_argument("--sizes", type=int, nargs="*", default=[512, 1024], help="of the figures")
-    parser.add_argument("--steps", type=int, default=8, help="of every picture, default 8")
+    parser.add_argument("--steps", type=int, default=4, help="of the figures, default 4")
     parser.add_argument("--section", default="attention", help="of docs/benchmarks.md")
     options = parser.parse_args()
     if options.repository is None:
@@ -64,7 +68,7 @@ def main() -> int:
         text = asyncio.run(
             _measure(place, PROMPTS[: options.prompts], options.sizes, options.steps)
         )
-    head = document.heading(options.name, f"{options.steps} steps")
+    head = document.heading(options.name, f"figures with {options.steps} steps")
     document.publish(options.section, f"{head}\n\n{text}", dry=options.dry)
     return 0
 
@@ -72,13 +76,13 @@ def main() -> int:
 async def _measure(place: Chosen, prompts: Sequence[str], sizes: Sequence[int], steps: int) -> str:
     tables = []
     if prompts:
-        tables.append(await _differences(place, prompts, steps))
+        tables.append(await _differences(place, prompts))
     if sizes:
         tables.append(await _figures(place, sizes, steps))
     return "\n".join(tables)
 
 
-async def _differences(place: Chosen, prompts: Sequence[str], steps: int) -> str:
+async def _differences(place: Chosen, prompts: Sequence[str]) -> str:
     """Return a table of the pixels of `auto` against those of `exact`."""
     pictures: dict[str, list[bytes]] = {}
     for kind in ("exact", _AUTO):
@@ -86,14 +90,16 @@ async def _differences(place: Chosen, prompts: Sequence[str], steps: int) -> str
         try:
             pictures[kind] = []
             for seed, prompt in enumerate(prompts):
-                made = await direct.run(executor, _task(place, prompt, _PROMPT_SIZE, steps, seed))
+                made = await direct.run(
+                    executor, _task(place, prompt, _PROMPT_SIZE, _PROMPT_STEPS, seed)
+                )
                 pictures[kind] += made.images
                 document.log(f"{kind} ({made.attention}), {prompt!r}: {made.total:.1f} s")
         finally:
             await executor.close()
     found = [difference(*pair) for pair in zip(*pictures.values(), strict=True)]
     rows = [
-        ("Pictures", f"{len(found)}, {_PROMPT_SIZE}x{_PROMPT_SIZE}"),
+        ("Pictures", f"{len(found)}, {_PROMPT_SIZE}x{_PROMPT_SIZE}, {_PROMPT_STEPS} steps"),
         ("`auto` was", made.attention),
         ("Largest difference of any pixel", f"{max(one.largest for one in found)} of 255"),
         ("Mean difference", f"{np.mean([one.mean for one in found]):.5f}"),
@@ -118,18 +124,7 @@ async def _figures(place: Chosen, sizes: Sequence[int], steps: int) -> str:
             finally:
                 await executor.close()
             document.log(" | ".join(rows[-1]))
-    return report.table(
-        (
-            "Picture",
-            "attention",
-            "a step",
-            "its processor time",
-            "after the last step",
-            "whole, cold",
-            "most memory",
-        ),
-        rows,
-    )
+    return report.table(_HEAD, rows)
 
 
 def _cells(size: int, kind: str, made: direct.Made) -> Iterator[str]:

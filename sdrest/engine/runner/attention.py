@@ -74,7 +74,7 @@ def _cross_attention(self: Any, x: Any, context: Any = None, mask: Any = None) -
     """Do what `CrossAttention` does, for `x` and `context` of the shape (batch, length, channels).
 
     Return None where there is a mask: the fork gives a row that is masked as a whole the mean of
-    all values, PyTorch gives it NaN.
+    all values, PyTorch gives it NaN or 0.
     """
     if mask is not None:
         return None

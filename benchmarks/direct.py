@@ -23,8 +23,8 @@ from sdrest.sampling_steps import sampled_steps
 class Made:
     """A task's PNGs, how its attention was computed, and its figures in seconds and bytes.
 
-    `step` is one step of sampling, `step_cpu` the processor time of all its threads; `decoding` goes
-    from the last step to the first image; `peak` is the most memory (RSS) of the process so far.
+    `step` is one step of sampling, `step_cpu` the processor time of all its threads, `decoding` the
+    time from the last step to the first image, `peak` the most memory (RSS) of the process so far.
     """
 
     images: list[bytes]

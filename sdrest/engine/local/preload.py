@@ -41,7 +41,14 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
             if runner.result.code:
                 await runner.settle()
                 level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
-                told = await asyncio.to_thread(failure_of, runner, runner.result, task, repository)
+                told = await asyncio.to_thread(
+                    failure_of,
+                    runner,
+                    runner.result,
+                    task,
+                    repository,
+                    repository.text_to_image_model,
+                )
                 _log.log(level, "Nothing was loaded: %s", told.local_message)
         finally:
             await pool.dismiss(runner, keep_alive=keep_alive)

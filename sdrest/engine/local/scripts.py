@@ -6,9 +6,10 @@ Facts on the scripts: their options and file names as in `scripts/*.py` of the f
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.engine.base import Task
 from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
@@ -43,10 +44,12 @@ class Invocation:
     before the start, place to target. `images` are the files that the script shall write, in
     order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
     whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
-    says that `cwd` is a folder of this run outside the task's work folder.
+    says that `cwd` is a folder of this run outside the task's work folder. `trusted` says that the
+    pickle of the checkpoint is loaded as the script does, whatever it calls.
     """
 
     script: Path
+    checkpoint: Path
     arguments: tuple[str, ...]
     cwd: Path
     images: tuple[Path, ...]
@@ -59,29 +62,34 @@ class Invocation:
     takes_precision: bool = True
     sampling: Mapping[str, object] = field(default_factory=dict)
     temporary: bool = False
+    trusted: bool = True
 
 
-def plan(task: Task, repository: Repository) -> Invocation:
-    """Return how to run `task` with the scripts of `repository`."""
+def plan(task: Task, repository: Repository, chosen: Checkpoint | None = None) -> Invocation:
+    """Return how to run `task` with the scripts of `repository`, and the checkpoint it names."""
     params = task.params
+    checkpoint = chosen.path if chosen else repository.model(params.type)
     match params:
         case TextToImage() | ImageToImage():
-            return _plan_sampling(task, params, repository)
+            planned = _plan_sampling(task, params, repository, checkpoint)
         case InpaintImage():
-            return _plan_inpainting(task, params, repository)
+            planned = _plan_inpainting(task, params, repository, checkpoint)
+    trusted = chosen is None or chosen.trusted or repository.allow_pickle
+    return replace(planned, trusted=trusted)
 
 
 def _plan_sampling(
-    task: Task, params: TextToImage | ImageToImage, repository: Repository
+    task: Task, params: TextToImage | ImageToImage, repository: Repository, checkpoint: Path
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(
             *_options(params, seed=task.seed),
             *([f"--init-img={inputs / SCRIPT_IMAGE_NAME}"] if inputs else []),
-            f"--ckpt={repository.model(params.type)}",
+            f"--ckpt={checkpoint}",
             f"--outdir={output}",
             "--skip_grid",
         ),
@@ -93,7 +101,9 @@ def _plan_sampling(
     )
 
 
-def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -> Invocation:
+def _plan_inpainting(
+    task: Task, params: InpaintImage, repository: Repository, checkpoint: Path
+) -> Invocation:
     """Give inpaint.py a working directory of its own, the only way to choose its checkpoint.
 
     Its pair of pictures is named relative to that: the script takes the path for a glob pattern,
@@ -103,6 +113,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
     output = task.workdir / "output"
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(*_options(params), "--indir=inputs", f"--outdir={output}"),
         cwd=cwd,
         images=(output / SCRIPT_IMAGE_NAME,),
@@ -110,7 +121,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
         inputs=cwd / "inputs",
         links={
             cwd / INPAINT_CONFIG: repository.root / INPAINT_CONFIG,
-            cwd / INPAINT_CHECKPOINT: repository.model(params.type),
+            cwd / INPAINT_CHECKPOINT: checkpoint,
         },
         seed=task.seed,
         takes_precision=False,

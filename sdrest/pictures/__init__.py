@@ -92,7 +92,7 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
 
     An image alone (img2img.py) is resampled to the nearest multiples of 64. With a mask
     (inpaint.py) both are padded to the next ones, so that every pixel keeps its value.
-    Returns the written image's path; a mask lies beside it, as inpaint.py expects.
+    Returns the written image's path; a mask is beside it, as inpaint.py expects.
     """
     path = folder / SCRIPT_IMAGE_NAME
     picture = _open_prepared(image)

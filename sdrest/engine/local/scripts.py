@@ -29,7 +29,7 @@ BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 """What the bundled engine has besides, unless the server's environment says otherwise.
 
 Its matrix products are many and small: threads for each cost more than they save (inpainting took
-1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
+1.3 times as long). Its scripts cannot set it, since the runner may have imported NumPy before.
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
@@ -41,11 +41,11 @@ class Invocation:
     """One run of a script.
 
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
-    before the start, place to target. `images` are the files that the script shall write, in
-    order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
-    says that `cwd` is a folder of this run outside the task's work folder. `trusted` says that the
-    pickle of the checkpoint is loaded as the script does, whatever it calls.
+    before the start, place to target. `images` are the files that the script writes, in order.
+    `seed` is what to seed from outside, where the script cannot. `takes_precision` says whether the
+    script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary` says that
+    `cwd` is a folder of this run outside the task's work folder. `trusted` says that the pickle of
+    the checkpoint is loaded as the script does, whatever it calls.
     """
 
     script: Path
@@ -71,11 +71,14 @@ def plan(task: Task, repository: Repository, chosen: Checkpoint | None = None) -
     checkpoint = chosen.path if chosen else repository.model(params.type)
     match params:
         case TextToImage() | ImageToImage():
-            planned = _plan_sampling(task, params, repository, checkpoint)
+            invocation = _plan_sampling(task, params, repository, checkpoint)
         case InpaintImage():
-            planned = _plan_inpainting(task, params, repository, checkpoint)
-    trusted = chosen is None or chosen.trusted or repository.allow_pickle
-    return replace(planned, trusted=trusted)
+            invocation = _plan_inpainting(task, params, repository, checkpoint)
+    return replace(
+        invocation,
+        sampling={**invocation.sampling, "previews": task.previews},
+        trusted=chosen is None or chosen.trusted or repository.allow_pickle,
+    )
 
 
 def _plan_sampling(

@@ -130,6 +130,7 @@ def _job(status: Status) -> Schema:
             fields |= {"position": _POSITION, "waiting": _WAITING}
         case Status.IN_PROGRESS:
             fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES, "waiting": _WAITING}
+            fields["preview"] = _PREVIEW
         case Status.FAILED:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
@@ -137,7 +138,7 @@ def _job(status: Status) -> Schema:
     if status is not Status.QUEUED:
         fields["flagged"] = _FLAGGED
     optional = {"model": _MODEL, "seed": _CHOSEN}
-    return _object(fields | optional, *optional, "position", "flagged", "waiting")
+    return _object(fields | optional, *optional, "position", "flagged", "preview", "waiting")
 
 
 _RESULT: Schema = {
@@ -166,6 +167,12 @@ _FLAGGED: Schema = {
 _MODEL: Schema = {
     "type": "string",
     "description": "The file of the checkpoint, where the request names one.",
+}
+_PREVIEW: Schema = {
+    "type": "string",
+    "pattern": rf"^{JOB_PATH}/preview\?number=[1-9][0-9]*$",
+    "description": "The path of a small picture: what the image in progress looks like so far. "
+    "Another one for each preview; missing while there is none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(

@@ -103,7 +103,7 @@ TABLE: tuple[tuple[str, Write, str, str], ...] = (
     ),
     ("VAE", safetensors({"decoder.conv_in.weight": (512, 4, 3, 3)}), "vae", "A VAE, which turns"),
     ("text encoder", safetensors({"text_model.x": (1,)}), "text-encoder", "Choose the whole"),
-    ("network alone", safetensors({UNET + "out.0.bias": (1,)} | {}), "unknown", "is not known"),
+    ("one weight", safetensors({UNET + "out.0.bias": (1,)}), "unknown", "is not known"),
     (
         "network without VAE",
         safetensors({name: shape for name, shape in model().items() if VAE not in name}),

@@ -179,6 +179,10 @@ class Settings:
         original=True,
         kind=Kind.PATH,
     )
+    allow_pickle: bool = _flag(
+        False,
+        "Load .ckpt files of --models as the scripts do, though such a file can run any program",
+    )
     attention: str = _flag(
         AUTO,
         "How attention is computed: fast (PyTorch's own), exact (as the scripts do, byte for "
@@ -231,6 +235,11 @@ class Settings:
         "memory)",
         kind=Kind.COUNT,
         minimum=1,
+    )
+    models: str = _flag(
+        "./models",
+        "Folder of the checkpoints that requests may name (.ckpt and .safetensors)",
+        kind=Kind.PATH,
     )
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
     max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)

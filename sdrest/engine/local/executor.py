@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sdrest import pictures
+from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.problems import missing_model, named
 from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Started, Task
 from sdrest.engine.local import links
 from sdrest.engine.local.failures.classify import not_started
@@ -22,6 +24,7 @@ from sdrest.engine.local.task_run import TaskRun
 from sdrest.engine.runner.attention import EXACT, FAST
 from sdrest.errors import Failure, FailureCode, picture_failure
 from sdrest.job_types import JobType
+from sdrest.params import Params
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +87,7 @@ class LocalExecutor:
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""
-        prepared = await asyncio.to_thread(self._prepare, task)
+        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
@@ -133,9 +136,10 @@ class LocalExecutor:
             yield Finished(not_started(error))
             return
         lease = _Lease(runner)
-        model = self._repository.model(task.params.type).name
         try:
-            yield Started(model, runner=str(runner.pid), warm=runner.submitted > 1)
+            yield Started(
+                prepared.checkpoint.name, runner=str(runner.pid), warm=runner.submitted > 1
+            )
             async with aclosing(self._watch(run, lease)) as events:
                 async for event in events:
                     yield event
@@ -179,13 +183,15 @@ class LocalExecutor:
             return
         if was_signalled(runner, result):
             lease.requeue = Requeue.IF_STOPPING
-        judge = partial(failure_of, runner, result, run.task, self._repository, self._pool_config)
-        lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
+        judge = partial(failure_of, runner, result, run.task, self._repository, run.checkpoint)
+        lease.failure = await asyncio.to_thread(
+            judge, config=self._pool_config, images=run.images_ready, loaded=run.loaded
+        )
 
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
         """Submit a task to a fresh runner in place of its own; return why that cannot be done."""
         task = replace(run.task, workdir=run.task.workdir / _AGAIN)
-        prepared = await asyncio.to_thread(self._prepare, task)
+        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             return prepared
         try:
@@ -203,28 +209,13 @@ class LocalExecutor:
         if self._attention == FAST and runner.attention == EXACT:
             _log.warning(_NO_FAST_ATTENTION)
 
-    def _prepare(self, task: Task) -> Invocation | Failure:
-        """Look for what is missing, and lay out the workdir: pictures for the script, links."""
-        failure = problem(self._repository, task.params.type)
-        if failure:
-            return failure
-        invocation = plan(task, self._repository)
-        sampling = {**invocation.sampling, "attention": self._attention}
-        try:
-            if invocation.inputs and task.image:
-                invocation.inputs.mkdir(parents=True)
-                pictures.script_input(task.image, task.mask, invocation.inputs)
-            return links.lay_out(replace(invocation, sampling=sampling))
-        except OSError as error:
-            return picture_failure(error)
-
     async def _take_runner(self, run: TaskRun, invocation: Invocation) -> Runner:
         """Submit the task to a runner; to the next one where that has died, or has old code.
 
         Raises OSError where no runner can be started.
         """
         while True:
-            runner = await self._pool.take(self._repository.model(run.task.params.type))
+            runner = await self._pool.take(invocation.checkpoint)
             first = runner.submitted == 0
             try:
                 self._submit(run, invocation, runner)
@@ -269,3 +260,36 @@ def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
     if runner.submitted == 1 or failure.code in _EXTERNAL:
         return False
     return not runner.returned
+
+
+def _prepare(task: Task, repository: Repository, attention: str) -> Invocation | Failure:
+    """Look for what is missing, and lay out the workdir: pictures that fit the script, links."""
+    chosen = _chosen(task.params, repository)
+    if isinstance(chosen, Failure):
+        return chosen
+    failure = problem(repository, task.params.type, chosen)
+    if failure:
+        return failure
+    invocation = plan(task, repository, chosen)
+    sampling = {**invocation.sampling, "attention": attention}
+    try:
+        if invocation.inputs and task.image:
+            invocation.inputs.mkdir(parents=True)
+            pictures.script_input(task.image, task.mask, invocation.inputs)
+        return links.lay_out(replace(invocation, sampling=sampling))
+    except OSError as error:
+        return picture_failure(error)
+
+
+def _chosen(params: Params, repository: Repository) -> Checkpoint | Failure | None:
+    """Return the checkpoint that a job names, or why it cannot use it; None where it names none."""
+    if params.model is None:
+        return None
+    found = repository.models.find(params.model)
+    if found is None:
+        return Failure(FailureCode.MODEL_MISSING, missing_model(named(params.model)))
+    if params.type not in found.types:
+        reason = found.reason or f"It is a model for {' and '.join(found.types)}."
+        text = f"The model {found.name} cannot be used. {reason}"
+        return Failure(FailureCode.MODEL_INVALID, text, path=found.path)
+    return found

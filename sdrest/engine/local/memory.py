@@ -6,6 +6,7 @@ has no effect.
 
 import functools
 import math
+import os
 import resource
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from sdrest.engine.local.checkpoint_file import read
+from sdrest.checkpoints.contents import read
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.runner.weights import EMA
 from sdrest.job_types import JobType
@@ -32,8 +33,8 @@ Measured on a CPU, with float32.
 GPU_PROCESS = round(1.5 * GIB)
 """The same on a GPU. Estimated: no GPU was at hand."""
 
-RESERVE = GIB
-"""What `auto` leaves to the system and the server."""
+SHARE = 0.8
+"""How much of the memory `auto` takes; the rest is for the system and the server."""
 
 PUBLISHED = {JobType.TEXT_TO_IMAGE: 4_265_380_512, JobType.INPAINT_IMAGE: 33 * 10**8}
 """Bytes of the published models, for checkpoints that are not there yet."""
@@ -82,7 +83,7 @@ def max_models(settings: Settings, repository: Repository) -> int:
     return fitting(
         [model.size for model in _models_to_keep(repository)],
         concurrency=settings.concurrency,
-        memory=usable_memory().total - RESERVE,
+        memory=round(usable_memory().total * SHARE),
         gpu=gpu_memory(),
     )
 
@@ -104,11 +105,14 @@ def fitting(sizes: Sequence[int], *, concurrency: int, memory: int, gpu: int | N
 
 
 def models(repository: Repository) -> list[Model]:
-    """Return the model of each checkpoint, whether it is there or not."""
-    return [
-        _model(repository.text_to_image_model, JobType.TEXT_TO_IMAGE),
-        _model(repository.inpaint_image_model, JobType.INPAINT_IMAGE),
+    """Return the models of the flags, whether they are there or not, and those of `--models`."""
+    found = [
+        (repository.text_to_image_model, JobType.TEXT_TO_IMAGE),
+        (repository.inpaint_image_model, JobType.INPAINT_IMAGE),
+        *((one.path, one.types[0]) for one in repository.models.entries() if one.types),
     ]
+    by_file = {os.path.realpath(path): (path, job_type) for path, job_type in reversed(found)}
+    return [_model(*each) for each in reversed(by_file.values())]
 
 
 def usable_memory(listing: Path = _PROC, cgroups: Path = _CGROUPS) -> Memory:

@@ -42,7 +42,13 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                 await runner.settle()
                 level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
                 failure = await asyncio.to_thread(
-                    failure_of, runner, runner.result, task, repository, pool.config
+                    failure_of,
+                    runner,
+                    runner.result,
+                    task,
+                    repository,
+                    repository.text_to_image_model,
+                    config=pool.config,
                 )
                 _log.log(level, "Nothing was loaded: %s", failure.local_message)
         finally:

@@ -38,7 +38,7 @@ class Result:
 class Runner:
     """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case.
 
-    `attention` is how the job's script computes it, `exact` or `fast`; empty if that is unknown.
+    `attention` is `exact` or `fast`, as the job's script computes it, or empty.
     """
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
@@ -53,8 +53,7 @@ class Runner:
         self._reported: Result | None = None
         self._flagged: set[int] = set()
         self.attention = ""
-        self._accepted = False
-        self._clean = False
+        self._accepted = self._clean = False
         self._protocol_ok = True
         self._settled = False
         self._ready = False
@@ -132,6 +131,7 @@ class Runner:
                 "takes_precision": invocation.takes_precision,
                 "preload": preload,
                 "sampling": invocation.sampling,
+                "trusted": invocation.trusted,
             }
         )
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sdrest.checkpoints.catalog import Catalog
+from sdrest.checkpoints.contents import read
 from sdrest.commands import sizes
 from sdrest.commands.doctor.memory import memory_findings
-from sdrest.engine.local.checkpoint_file import read
 from sdrest.engine.local.memory import (
     fitting,
     gpu_memory,
@@ -36,7 +37,7 @@ def repository(folder: Path, *, text: int | None, inpaint: int | None) -> Reposi
         if count is not None:
             with paths[-1].open("wb") as file:
                 file.truncate(count)
-    return Repository(folder, None, paths[0], paths[1])
+    return Repository(folder, None, paths[0], paths[1], models=Catalog(folder / "models", {}))
 
 
 PUBLISHED = {"text": sizes.TEXT_TO_IMAGE.disk, "inpaint": sizes.INPAINT.disk}
@@ -110,14 +111,17 @@ def test_no_control_group_limits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["bfloat16.ckpt", "ema.ckpt", "whole.ckpt"])
 def test_a_model_is_in_float32_and_averaged_weights_count_for_inpainting(name: str) -> None:
     path = DATA / "checkpoints" / name
-    text, inpaint = models(Repository(DATA, None, path, path))
     contents = read(path)
     assert contents is not None
     counts = {key: math.prod(weight.shape) for key, weight in contents.weights.items()}
+    trained = [count for key, count in counts.items() if not key.startswith("model_ema.")]
+    none = path.with_name("none")
+    no_more = Catalog(none, {})
+    text, _ = models(Repository(DATA, None, path, none, models=no_more))
+    assert text.size == 4 * sum(trained)
+    missing, inpaint = models(Repository(DATA, None, none, path, models=no_more))
     assert inpaint.size == 4 * sum(counts.values())
-    assert text.size == 4 * sum(
-        count for key, count in counts.items() if not key.startswith("model_ema.")
-    )
+    assert not missing.exists
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,7 @@ def test_the_remedy_names_what_would_help(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
-@pytest.mark.parametrize(("gib", "kept", "fits"), [(8, 1, True), (11, 2, True), (4, 1, False)])
+@pytest.mark.parametrize(("gib", "kept", "fits"), [(9, 1, True), (12, 2, True), (4, 1, False)])
 def test_auto_and_what_each_checkpoint_takes_under_a_limit(
     tmp_path: Path, gib: int, kept: int, fits: bool
 ) -> None:

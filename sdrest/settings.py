@@ -172,7 +172,8 @@ class Settings:
         kind=Kind.PATH,
     )
     auth: bool = _flag(
-        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+        True,
+        "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
     cors_origin: tuple[str, ...] = _flag(
         (),
@@ -230,6 +231,10 @@ class Settings:
     )
     keep_days: float = _flag(
         0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+    )
+    keep_abandoned: bool = _flag(
+        False,
+        "Whether a job goes on when the last client that waits for its picture has disconnected",
     )
     stall_timeout: float = _flag(
         0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0

@@ -7,18 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from sdrest.engine.base import STOP_SECONDS, Executor
+from sdrest.engine.base import STOP_SECONDS, Executor, Progress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
 
-BEGINNING = Position(1, 0.0)
+BEGINNING = Progress(1, 0.0)
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries to change the table."""
@@ -80,7 +80,7 @@ class QueueContext:
     with_previews: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
-    progress: dict[JobKey, Position] = field(default_factory=dict)
+    progress: dict[JobKey, Progress] = field(default_factory=dict)
     previews: Previews = field(default_factory=Previews)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class QueueContext:
         return self.executor.capacity
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
-        """Publish an event with the job's position, and without images that are gone."""
+        """Publish an event with the job's progress, and without images that are gone."""
         deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):
@@ -113,10 +113,9 @@ class QueueContext:
                     job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
                 )
             case Status.IN_PROGRESS:
-                position = self.progress.get(job.key, BEGINNING)
                 return Snapshot(
                     job,
-                    position,
+                    self.progress.get(job.key, BEGINNING),
                     waiting=self.waits.get(job.key),
                     preview=self.previews.number(job.key),
                 )

@@ -33,10 +33,10 @@ from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
 from sdrest.jobs.reconcile import current, reconcile_page
 from sdrest.jobs.recovery import recover
-from sdrest.jobs.removal import Retention
+from sdrest.jobs.retention import Retention
 from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
-from sdrest.jobs.submission import Redraw, Submission, Submissions, require_uploads
+from sdrest.jobs.submission import JobRequest, Redraw, Submission, Submissions, require_uploads
 from sdrest.jobs.waits import Waits
 from sdrest.params import Params
 
@@ -172,6 +172,10 @@ class JobService:
             submission = Submission(key, params, seed, redraw, folder)
         return await self._finish(self._submissions.submit(submission))
 
+    async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:
+        """Queue a new job under a random id for each request, all or none; raises as `submit`."""
+        return await self._finish(self._submissions.submit_all(requests))
+
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
         try:
@@ -195,13 +199,13 @@ class JobService:
     async def wait(
         self,
         key: JobKey,
-        seconds: float,
+        seconds: float | None,
         *,
         until: Callable[[Snapshot], bool] = lambda snapshot: snapshot.job.status.final,
     ) -> Snapshot:
         """Return a job once `until` is true, by default at its end, or after `seconds` as it is.
 
-        Returns early when the service stops. Raises what `get` raises.
+        None is no limit. Returns early when the service stops. Raises what `get` raises.
         """
         return await self._waits.wait(key, self.get, until, seconds)
 

@@ -1,7 +1,7 @@
-"""The server's side of `engine.runner`: starts the process, sends it jobs, receives its events.
+"""The server's side of a runner: starts the process, sends it jobs, receives its events.
 
-A runner lives in the repository's Python and takes one job after the other (`pool.py` says which).
-The end of the jobs pipe kills it.
+A runner (`engine.runner`) runs in the repository's Python, one job after the other (`pool.py` says
+which). The end of the pipe of jobs kills it.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Result:
 
 
 class Runner:
-    """A runner's process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
+    """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
         self._stderr_tail = stderr_tail
@@ -98,7 +98,7 @@ class Runner:
         on_preview: Callable[[Preview], object] | None = None,
         preload: bool = False,
     ) -> None:
-        """Send a job; everything is about it from now on.
+        """Send a job; all that follows is about it.
 
         `on_stderr` gets the bytes of the script's stderr, `on_preview` its previews; `on_change` is
         called when `result` or `accepted` may have changed. A job to `preload` ends when the
@@ -109,7 +109,7 @@ class Runner:
         self._on_stderr, self._on_change = on_stderr or _nothing, on_change or _nothing
         self._on_preview = on_preview or _nothing
         self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
-        if self.submitted:  # else it may hold why the runner does not come up
+        if self.submitted:  # else it may hold why the runner does not start
             self._tail = Tail(self._stderr_tail)
         self._reported, self._accepted, self._clean = None, False, False
         self._settled = False
@@ -151,7 +151,7 @@ class Runner:
 
     @property
     def result(self) -> Result | None:
-        """How the job ended, by the runner's event or its process's end; None while it runs."""
+        """How the job ended, by the runner's report or its exit code; None while the job runs."""
         if self._reported:
             return self._reported
         if self._tree is None or self._tree.returncode is None:
@@ -180,30 +180,30 @@ class Runner:
 
     @property
     def reusable(self) -> bool:
-        """Whether the job has ended, and another one would find the runner as this one did."""
+        """Whether the job has ended and left the runner as it found it."""
         return self.alive and self._reported is not None and self._clean and self._protocol_ok
 
     @property
     def ready(self) -> bool:
-        """Whether the runner came up."""
+        """Whether the runner has started."""
         return self._ready
 
     @property
     def stderr(self) -> str:
-        """The end of the job's stderr; whole once the runner is settled or ended."""
+        """The end of the job's stderr; complete once the runner is settled or ended."""
         return str(self._tail)
 
     def memory(self) -> int | None:
-        """Return the runner's memory (RSS) in bytes; None if it is gone."""
+        """Return the runner's memory (RSS) in bytes; None if it has ended."""
         return self._tree.memory() if self._tree else None
 
     def listen(self) -> None:
-        """Read what is in the pipes now."""
+        """Receive what is in the pipes now."""
         for pipe in self._pipes:
             pipe.drain()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until the job has ended, at most `seconds`; from now on nothing else is called."""
+        """Wait up to `seconds` for the job's end; the callbacks of `submit` are dropped."""
         changed = asyncio.Event()
         self._on_stderr, self._on_change, self._on_preview = _nothing, changed.set, _nothing
         with contextlib.suppress(TimeoutError):
@@ -213,7 +213,7 @@ class Runner:
                     await changed.wait()
 
     async def settle(self) -> None:
-        """End what the job has left running, and read what it wrote; once is enough."""
+        """End what the job has left running, and receive the rest of its output; once is enough."""
         if self._settled:
             return
         if self._tree:

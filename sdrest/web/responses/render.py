@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
-from sdrest.jobs.model import Job, Position, Snapshot, Status
+from sdrest.jobs.model import Job, Snapshot, Status
 
 JSON = "application/json; charset=utf-8"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_START = Position(index=1, fraction=0.0)
+_START = Progress(index=1, fraction=0.0)
 
 
 def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
@@ -62,7 +63,7 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if snapshot.preview is not None:
         answer["preview"] = f"{prefix}{job.key.url}/preview?number={snapshot.preview}"
     if job.status is Status.IN_PROGRESS:
-        answer["progress"] = _progress(job, snapshot.position or _START)
+        answer["progress"] = _progress(job, snapshot.progress or _START)
     answer["resultUrl"] = prefix + job.key.url
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
@@ -91,10 +92,10 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, position: Position) -> dict[str, float]:
-    fraction = position.fraction
+def _progress(job: Job, progress: Progress) -> dict[str, float]:
+    fraction = progress.fraction
     return {
-        "currentImageIndex": position.index,
+        "currentImageIndex": progress.index,
         "currentImageProgress": int(fraction) if fraction.is_integer() else fraction,
         "totalImages": job.total_images,
     }

@@ -43,8 +43,8 @@ _FOUND = {
 _STREAM = {
     OK: ResponseSpec(
         "Events `status`, `progress`, `preview` and `image`, each with the job as its data; "
-        "`status` has its `params` too. `deleted` is the last of a job; `reset` says that what was "
-        "missed is no longer known. A comment comes at least every 15 seconds.",
+        "`status` has its `params` too. `deleted` is the last of a job; `reset` says that missed "
+        "events are no longer known. A comment comes at least every 15 seconds.",
         "text/event-stream",
         "Event",
     )

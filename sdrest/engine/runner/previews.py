@@ -111,10 +111,11 @@ class Previews:
             return
 
         @functools.wraps(original)
-        def step(*args: Any, **options: Any) -> Any:
-            result = original(*args, **options)
-            if "index" in options and isinstance(result, tuple) and len(result) > 1:
-                self.offer(lambda: _from_latents(result[1]), options["index"])
+        def step(
+            sampler: Any, x: Any, c: Any, t: Any, index: int, *args: Any, **options: Any
+        ) -> Any:
+            result = original(sampler, x, c, t, index, *args, **options)
+            self.offer(lambda: _from_latents(result[1]), index)
             return result
 
         setattr(owner, method, step)

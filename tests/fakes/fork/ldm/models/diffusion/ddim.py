@@ -40,6 +40,9 @@ def latents(shape: tuple[int, ...], value: float) -> Tensor:
 
 
 class DDIMSampler:
-    def p_sample_ddim(self, x: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def stochastic_encode(self, x0: Tensor, *_: Any, **__: Any) -> Tensor:
+        return x0
+
+    def p_sample_ddim(self, x: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
         """Take a step; the estimate is `x` itself."""
         return x, x

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import rng
+from . import checkpoint_formats, rng
 from .checkpoint import (
     CachedCheckpoint,
     CachedWeights,
@@ -52,12 +52,13 @@ class ModelCache:
 
     `accelerated` returns whether scripts compute on something other than the CPU: then their noise
     comes from another generator, which building a model does not use. `script` is the name of the
-    running file.
+    running file, `trusted` says that its checkpoint may call any function while it is loaded.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
         self.stop_when_loaded = False
         self.script = ""
+        self.trusted = True
         self._limit = max(1, limit)
         self._accelerated = accelerated
         self._models: list[_Model] = []
@@ -82,7 +83,9 @@ class ModelCache:
             found = None if self._building else file_identity(file)
             if found is None:
                 return original(file, *args, **options)
-            read = functools.partial(original, file, *args, **options)
+            read = functools.partial(
+                checkpoint_formats.read, original, file, *args, trusted=self.trusted, **options
+            )
             for model in self._models:
                 if model.source and model.source.identity == found:
                     return CachedCheckpoint(model.source, read)
@@ -128,6 +131,7 @@ class ModelCache:
             source = getattr(state, "source", None)
             if source is None or source != model.source:
                 tensors = dict(state) if isinstance(state, CachedWeights) else state
+                tensors = checkpoint_formats.fit(module, tensors)
                 if source is not None:
                     check(module, tensors, pretrained_ids=model.pretrained_ids, script=self.script)
                 self._retain([other for other in self._models if other is not model])

@@ -15,7 +15,7 @@ from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
 from sdrest.job_types import Sampler
 from sdrest.params import ImageToImage, InpaintImage, Option, Params, TextToImage
-from sdrest.pictures import SCRIPT_IMAGE_NAME
+from sdrest.pictures import SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME
 from sdrest.sampling_steps import sampled_steps
 
 ENVIRONMENT = {
@@ -86,12 +86,15 @@ def _plan_sampling(
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
+    wishes = dict(_wishes(params, inputs / SCRIPT_MASK_NAME if inputs and task.mask else None))
+    own = wishes if repository.bundled else {}
     return Invocation(
         script=repository.script(params.type),
         checkpoint=checkpoint,
         arguments=(
             *_options(params, seed=task.seed),
             *([f"--init-img={inputs / SCRIPT_IMAGE_NAME}"] if inputs else []),
+            *(f"--{name}={value}" for name, value in own.items()),
             f"--ckpt={checkpoint}",
             f"--outdir={output}",
             "--skip_grid",
@@ -101,7 +104,19 @@ def _plan_sampling(
         batches=params.iterations,
         batch_size=params.batch_size,
         inputs=inputs,
+        sampling={} if repository.bundled else wishes,
     )
+
+
+def _wishes(params: TextToImage | ImageToImage, mask: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield what the fork's scripts have no option for, by name.
+
+    The runner changes how they sample; the bundled engine's scripts have options of these names.
+    """
+    if params.negative_prompt and params.guidance_scale != 1:  # 1: they ask for no other prompt
+        yield "negative_prompt", _argument(params.negative_prompt)
+    if mask:
+        yield "mask", str(mask)
 
 
 def _plan_inpainting(
@@ -144,11 +159,16 @@ def _options(params: Params, *, seed: int | None = None) -> Iterator[str]:
             value = seed
         elif name == "strength":
             value = usable_strength(value, params.steps)
-        elif value == "--":  # argparse of Python 3.11 drops it even behind =; CLIP strips spaces
-            value = "-- "
+        elif name == "prompt":
+            value = _argument(value)
         yield f"{option.name}={value}"
     if isinstance(params, TextToImage) and params.sampler is Sampler.PLMS:
         yield "--plms"
+
+
+def _argument(prompt: str) -> str:
+    """Return a prompt as a script gets it: argparse of Python 3.11 drops `--` even behind =."""
+    return "-- " if prompt == "--" else prompt  # CLIP strips spaces
 
 
 def usable_strength(strength: float, steps: int) -> float:

@@ -54,7 +54,13 @@ async def execute(
                 yield event
                 continue
             info = metadata.GenerationInfo(
-                task.params, task.seed, event.index, model, task.id, event.attention
+                task.params,
+                task.seed,
+                event.index,
+                model,
+                task.id,
+                flagged=event.flagged,
+                attention=event.attention,
             )
             path = await _finish_image(task, event, folder, info if with_metadata else None)
             if isinstance(path, Failure):

@@ -31,8 +31,8 @@ _DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
 class GenerationInfo:
     """How an image was made: it is image `number` (from 1) of a job with `params`.
 
-    `seed` is the job's, for all of its images. `job_id` is empty without a server, `attention` for
-    an engine without attention.
+    `seed` is the job's, for all of its images. `job_id` is empty without a server. `flagged` says
+    that the safety checker replaced the image. `attention` is empty for an engine without it.
     """
 
     params: Params
@@ -40,6 +40,7 @@ class GenerationInfo:
     number: int
     model: Path
     job_id: str = ""
+    flagged: bool = False
     attention: str = ""
 
 
@@ -62,7 +63,7 @@ def record(info: GenerationInfo) -> str:
     """Return the text of the chunk `sdrest`: JSON in ASCII, with the unchanged prompt."""
     names = {info.alias or name for name, info in picture_fields(info.params.type).items()}
     params = {name: value for name, value in info.params.dump().items() if name in names}
-    known = {
+    values = {
         "version": __version__,
         "type": info.params.type,
         "id": info.job_id or None,
@@ -71,7 +72,8 @@ def record(info: GenerationInfo) -> str:
         "image": info.number,
         "model": info.model.name,
     }
-    return json.dumps(known | ({"attention": info.attention} if info.attention else {}))
+    more = {"flagged": info.flagged, "attention": info.attention}
+    return json.dumps(values | {name: value for name, value in more.items() if value})
 
 
 def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:

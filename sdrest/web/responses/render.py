@@ -8,6 +8,7 @@ from typing import Any
 from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.jobs.model import Job, Snapshot, Status
+from sdrest.web.responses import models
 
 JSON = "application/json; charset=utf-8"
 
@@ -51,7 +52,7 @@ def job_entry(snapshot: Snapshot, *, params: bool = True, prefix: str = "") -> d
 def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     job = snapshot.job
     answer = {} if job.status is Status.QUEUED else _result(snapshot, prefix)
-    if job.params.get("model") is not None:
+    if job.params.get("model"):
         answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
@@ -103,7 +104,7 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, progress: Progress) -> dict[str, float]:
+def _progress(job: Job, progress: Progress) -> models.Progress:
     fraction = progress.fraction
     return {
         "currentImageIndex": progress.index,

@@ -191,7 +191,7 @@ def test_both_compute_the_same(jobs: Jobs, name: str, shapes: list[tuple[int, ..
     jobs.begin("exact")
     kind, exact = block.forward(*inputs)
     assert (kind, jobs.reported) == ("exact", ["exact"])
-    for _ in range(2):  # as a warm process does, to and fro
+    for _ in range(2):  # as a warm process does, one after the other
         jobs.begin("fast")
         fast = block.forward(*inputs)
         assert jobs.reported == ["fast"]

@@ -206,6 +206,11 @@ class JobService:
         """
         return await self._waits.wait(key, self.get, until, seconds)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether waits have ended before what they wait for."""
+        return self._waits.ended
+
     def end_waits(self) -> None:
         """Let every `wait` return now, and those to come at once."""
         self._waits.end()

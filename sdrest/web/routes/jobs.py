@@ -178,6 +178,7 @@ ROUTES: tuple[Route, ...] = (
                 "An answer's `nextCursor`.",
             ),
         ),
+        tag="jobs",
     ),
     Route(
         "GET",
@@ -186,5 +187,6 @@ ROUTES: tuple[Route, ...] = (
         "Follow all jobs (Server-Sent Events)",
         _STREAM,
         parameters=(_LAST_EVENT_ID,),
+        tag="jobs",
     ),
 )

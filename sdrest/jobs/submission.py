@@ -116,12 +116,13 @@ class Submissions:
             raise StoppingError
 
     async def check_writable(self) -> None:
-        """Raise what a submission would raise now, except for a full queue."""
+        """Raise what any request would raise now, except for a full queue."""
         self.require_open()
         await self._context.store.check_writable()
+        folders = self._context.folders
         try:
-            await asyncio.to_thread(self._context.folders.check_writable)
-            await asyncio.to_thread(require_job_room, self._context.folders.private)
+            await asyncio.to_thread(folders.check_writable)
+            await asyncio.to_thread(require_job_room, folders.private)
         except OSError as error:
             raise storage_error(error) from error
 

@@ -104,6 +104,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             metadata=settings.metadata,
+            previews=settings.previews,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )

@@ -40,7 +40,7 @@ class Text:
 
     @property
     def is_unmarked_json(self) -> bool:
-        """Whether the body looks like JSON and is sent as a form, as curl does unless told."""
+        """Whether the body looks like JSON and is sent as a form, curl's default."""
         start = self.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         return self.kind == _URLENCODED and start in {b"{", b"["}
 
@@ -71,7 +71,7 @@ async def read_text(request: web.Request) -> Text | None:
 async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
-    """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
+    """Read a body that is not a `Text`; files of at most `max_upload` MiB go to the spool."""
     _require_plain(request)
     async with _patience():
         return await _read(request, job_type, spool, max_upload=max_upload)
@@ -108,7 +108,7 @@ async def read_json(
 
 
 async def discard(request: web.Request, *, limit: int) -> None:
-    """Read a body of at most `limit` bytes that nobody needs, so that the client can send it."""
+    """Discard a body of at most `limit` bytes, so that the client can finish sending."""
     _check_length(request, limit)
     received = 0
     async with _patience():

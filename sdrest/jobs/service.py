@@ -16,12 +16,11 @@ from sdrest.engine.base import Executor
 from sdrest.errors import (
     FieldError,
     GoneError,
-    InvalidRequestError,
     NotFoundError,
     StorageUnavailableError,
 )
 from sdrest.job_types import JobType
-from sdrest.jobs import inputs, results
+from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
@@ -94,9 +93,7 @@ class JobService:
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover the jobs of the previous run, then run jobs; later if the disk is full."""
-
-        async def start() -> None:
-            await recover(self._context, delete_incomplete=delete_incomplete)
+        start = partial(recover, self._context, delete_incomplete=delete_incomplete)
 
         async def start_later() -> None:
             with suppress(Stopped):
@@ -178,12 +175,7 @@ class JobService:
 
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
-        try:
-            folder = await self._submissions.prepare(uploads)
-        except InvalidRequestError as error:
-            return error.fields
-        await asyncio.to_thread(inputs.remove, folder)
-        return ()
+        return await self._submissions.check_pictures(uploads)
 
     def is_settled(self, key: JobKey) -> bool:
         """Whether submitting a job's request changes nothing; False: it has to be submitted."""

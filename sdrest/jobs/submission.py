@@ -156,6 +156,15 @@ class Submissions:
             raise
         return folder
 
+    async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
+        """Return what is wrong with uploads."""
+        try:
+            folder = await self.prepare(uploads)
+        except InvalidRequestError as error:
+            return error.fields
+        await asyncio.to_thread(inputs.remove, folder)
+        return ()
+
     def _decode(self, uploads: Mapping[str, Path], folder: Path) -> None:
         for path in uploads.values():
             path.stat()  # one that is gone from the spool is not a damaged picture

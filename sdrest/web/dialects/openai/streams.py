@@ -1,5 +1,6 @@
 """Answers as Server-Sent Events: pictures in progress, then the pictures."""
 
+import asyncio
 import time
 from contextlib import suppress
 
@@ -7,13 +8,9 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.errors import RequestError
 from sdrest.jobs.model import JobKey, Snapshot, Status
-from sdrest.web.dialects.openai.answers import (
-    REQUEST_ID,
-    Answer,
-    as_base64,
-    picture,
-    size_text,
-)
+from sdrest.pictures.answers import enlarge
+from sdrest.web import keys
+from sdrest.web.dialects.openai.answers import REQUEST_ID, Answer, as_base64, picture, size_text
 from sdrest.web.dialects.openai.errors import content_of, failure_content
 from sdrest.web.dialects.openai.schemas import NO_USAGE, ErrorBody, ErrorContent, ImageEvent
 from sdrest.web.dialects.waiting import WAITING, Group
@@ -91,12 +88,40 @@ class _Picture:
         )
 
     async def _last_snapshot(self) -> Snapshot:
-        heartbeat = self._app[HUB].heartbeat
+        """Wait for the job's end; meanwhile send previews and comments."""
+        seen: int | None = None
+        sent, most = 0, self._answer.wanted.partial_images
+
+        def is_news(snapshot: Snapshot) -> bool:
+            is_other = snapshot.preview not in {None, seen}
+            return snapshot.job.status.final or (sent < most and is_other)
+
         while True:
-            snapshot = await self._app[WAITING].wait(self._key, heartbeat)
+            heartbeat = self._app[HUB].heartbeat
+            snapshot = await self._app[WAITING].wait(self._key, heartbeat, until=is_news)
             if snapshot.job.status.final:
                 return snapshot
-            await self._response.write(HEARTBEAT)
+            if not is_news(snapshot):
+                await self._response.write(HEARTBEAT)
+                continue
+            seen = snapshot.preview
+            done = snapshot.progress.fraction if snapshot.progress else 0
+            if done * (most + 1) >= sent + 1:  # spread over the job's time
+                sent += await self._send_preview(sent)
+
+    async def _send_preview(self, index: int) -> bool:
+        """Send the picture in progress, if there is one, in the size and format of the answer."""
+        preview = self._app[keys.JOBS].preview(self._key)
+        if preview is None:
+            return False
+        shown = self._answer.shown(self._key)
+        async with self._app[keys.DECODERS]:
+            data = await asyncio.to_thread(
+                enlarge, preview.data, shown.kind, size=shown.size, quality=shown.quality
+            )
+        text = await as_base64(data)
+        await self._send_event("partial_image", text, partial_image_index=index)
+        return True
 
     async def _send_event(self, name: str, b64_json: str, **more: object) -> None:
         wanted = self._answer.wanted

@@ -74,7 +74,7 @@ def test_without_a_mask_the_hole_of_the_picture_is_repainted(tmp_path: Path) -> 
 
 def test_without_a_mask_the_picture_is_padded_for_the_script(tmp_path: Path) -> None:
     edit = prepared(tmp_path, gradient((96, 64)), size=(300, 200))
-    assert (edit.size, edit.uploads.keys()) == ((300, 200), {"image"})
+    assert (edit.size, list(edit.uploads)) == ((300, 200), ["image"])
     assert opened(edit, "image").size == (320, 256)
     assert not edit.is_cropped
     with Image.open(edit.uploads["image"]) as result:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.checkpoints.kinds import REASONS, TYPES
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.web.dialects.openai.schemas import json_schemas as openai_schemas
 from sdrest.web.live.messages import EventKind
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 
@@ -77,43 +77,40 @@ def schemas() -> dict[str, Schema]:
     states = {state(status): _job(status) for status in Status}
     anything = {"oneOf": [ref(name) for name in states]}
     mapping = {status: ref(state(status))["$ref"] for status in Status}
-    return (
-        states
-        | openai_schemas()
-        | {
-            "Job": anything | {"discriminator": {"propertyName": "status", "mapping": mapping}},
-            "Entry": {**_object(_MORE), "allOf": [ref("Job")]},
-            "Jobs": _object(
-                {
-                    "counts": _object(dict.fromkeys(Status, _COUNT)),
-                    "jobs": {"type": "array", "items": ref("Entry")},
-                    "nextCursor": {
-                        "type": ["string", "null"],
-                        "description": "The `cursor` of the next page; null on the last.",
-                    },
-                }
-            ),
-            "Error": _object({"error": _object(_ERROR)}),
-            "FailureCode": codes(FAILURES),
-            "ErrorCode": codes(MEANINGS),
-            "Event": _object(
-                {
-                    "event": {"enum": [*EventKind]},
-                    "id": {"type": "string", "description": "For `Last-Event-ID`."},
-                    "data": {
-                        "type": "string",
-                        "contentMediaType": "application/json",
-                        "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion"), _NOTHING]},
-                    },
-                }
-            ),
-            "EventData": {**_object(_MORE | {"params": _TOLD}, "params"), "allOf": [ref("Job")]},
-            "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
-            "Health": _object({"status": {"const": "ok"}}),
-            "Readiness": _object(_READINESS),
-            "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
-        }
-    )
+    return states | {
+        "Job": anything | {"discriminator": {"propertyName": "status", "mapping": mapping}},
+        "Entry": {**_object(_MORE), "allOf": [ref("Job")]},
+        "Jobs": _object(
+            {
+                "counts": _object(dict.fromkeys(Status, _COUNT)),
+                "jobs": {"type": "array", "items": ref("Entry")},
+                "nextCursor": {
+                    "type": ["string", "null"],
+                    "description": "The `cursor` of the next page; null on the last.",
+                },
+            }
+        ),
+        "Error": _object({"error": _object(_ERROR)}),
+        "FailureCode": codes(FAILURES),
+        "ErrorCode": codes(MEANINGS),
+        "Event": _object(
+            {
+                "event": {"enum": [*EventKind]},
+                "id": {"type": "string", "description": "For `Last-Event-ID`."},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion"), _NOTHING]},
+                },
+            }
+        ),
+        "EventData": {**_object(_MORE | {"params": _TOLD}, "params"), "allOf": [ref("Job")]},
+        "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
+        "Health": _object({"status": {"const": "ok"}}),
+        "Readiness": _object(_READINESS),
+        "Models": _object({"models": {"type": "array", "items": _object(_LISTED_MODEL)}}),
+        "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
+    }
 
 
 def codes(meanings: Mapping[Any, str]) -> Schema:
@@ -141,7 +138,8 @@ def _job(status: Status) -> Schema:
             fields["imageUrls"] = _IMAGES
     if status is not Status.QUEUED:
         fields["flagged"] = _FLAGGED
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "preview", "waiting")
+    optional = {"model": _MODEL, "seed": _CHOSEN}
+    return _object(fields | optional, *optional, "position", "flagged", "preview", "waiting")
 
 
 _RESULT: Schema = {
@@ -166,6 +164,10 @@ _FLAGGED: Schema = {
     "uniqueItems": True,
     "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
     "where it replaced none.",
+}
+_MODEL: Schema = {
+    "type": "string",
+    "description": "The file of the checkpoint, where the request names one.",
 }
 _PREVIEW: Schema = {
     "type": "string",
@@ -245,6 +247,29 @@ _MORE: Schema = {
 }
 _TOLD = _MORE["params"] | {
     "description": "In `status` events: the request's fields, with their defaults."
+}
+_TYPES: Schema = {"type": "array", "items": {"enum": [*JobType]}}
+_LISTED_MODEL: Schema = {
+    "name": {"type": "string", "description": "What `model` in a request may be."},
+    "file": {"type": "string", "description": "Its path in the folder of `--models`."},
+    "size": _COUNT | {"description": "In bytes."},
+    "kind": {
+        "enum": [*TYPES, *REASONS],
+        "description": "What it is by its content; see `reason` for kinds that cannot be used.",
+    },
+    "usable": {"type": "boolean"},
+    "reason": {
+        "type": ["string", "null"],
+        "description": "Why it cannot be used and what to do; null if it can.",
+    },
+    "types": _TYPES | {"description": "The types of jobs that can use it."},
+    "default": _TYPES | {"description": "The types of jobs that use it if they name no model."},
+    "loaded": {"type": "boolean", "description": "Whether it is in memory, or being loaded."},
+    "hash": {
+        "type": ["string", "null"],
+        "pattern": "^[0-9a-f]{10}$",
+        "description": "The first digits of the file's SHA-256; null until they are known.",
+    },
 }
 _NOTHING: Schema = {"type": "object", "maxProperties": 0, "description": "That of `reset`."}
 _REFUSALS = (ErrorCode.STOPPING, ErrorCode.STORAGE_UNAVAILABLE)

@@ -14,12 +14,7 @@ from typing import Any, TypeVar
 
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
-from sdrest.errors import (
-    FieldError,
-    GoneError,
-    NotFoundError,
-    StorageUnavailableError,
-)
+from sdrest.errors import FieldError, NotFoundError, StorageUnavailableError
 from sdrest.job_types import JobType
 from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
@@ -27,7 +22,6 @@ from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
 from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
@@ -76,7 +70,6 @@ class JobService:
     ) -> None:
         self.events = bus
         self._store = store
-        self._models = models
         self._folders = folders
         self._context = QueueContext(
             store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
@@ -85,6 +78,7 @@ class JobService:
             self._context,
             max_waiting=max_waiting,
             max_pixels=max_pixels,
+            models=models,
             decoders=decoders or asyncio.Semaphore(MAX_DECODERS),
         )
         self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
@@ -161,11 +155,11 @@ class JobService:
         uploads = uploads or {}
         require_uploads(params, uploads)
         if redraw is None:
-            known = await self._known(key) if uploads else self._submissions.settled(key)
+            settled = self._submissions.settled(key)
+            known = await self._submissions.known(key) if uploads else settled
             if known is not None:
                 return known
-        if params.model is not None:
-            params = await self._with_model(params, params.model)
+        params = await self._submissions.with_model(params)
         submission = Submission(key, params, seed, redraw)
         if redraw is None and not uploads and not self._context.locks.is_held(key):
             self._submissions.require_open()
@@ -289,21 +283,6 @@ class JobService:
         Raises what `get` raises.
         """
         await self._finish(self._changes.delete(key))
-
-    async def _known(self, key: JobKey) -> Job | None:
-        """Return a job that its request would not change, whose pictures need no decoding."""
-        try:
-            job = (await self.get(key)).job
-        except (GoneError, NotFoundError):
-            return None
-        return None if can_requeue(job.status) else job
-
-    async def _with_model(self, params: Params, model: str) -> Params:
-        """Return parameters with the file of the checkpoint that they name."""
-        if self._models is None:
-            return params
-        found = await asyncio.to_thread(self._models.choose, model, params.type)
-        return params.model_copy(update={"model": found.file})
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

@@ -172,7 +172,8 @@ class Settings:
         kind=Kind.PATH,
     )
     auth: bool = _flag(
-        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+        True,
+        "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
     cors_origin: tuple[str, ...] = _flag(
         (),
@@ -218,6 +219,7 @@ class Settings:
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
+    previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",
         "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",
@@ -229,6 +231,10 @@ class Settings:
     )
     keep_days: float = _flag(
         0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+    )
+    keep_abandoned: bool = _flag(
+        False,
+        "Whether a job goes on when the last client that waits for its picture has disconnected",
     )
     stall_timeout: float = _flag(
         0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0

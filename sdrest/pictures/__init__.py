@@ -91,7 +91,7 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
     """Write the prepared pictures into `folder` in a size that the scripts take.
 
     An image alone is resampled to the nearest multiples of 64. With a mask both are padded to the
-    next ones, so that every pixel keeps its value. Returns the written image's path; a mask lies
+    next ones, so that every pixel keeps its value. Returns the written image's path; a mask is
     beside it, as inpaint.py expects.
     """
     path = folder / SCRIPT_IMAGE_NAME

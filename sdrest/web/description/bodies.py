@@ -109,7 +109,7 @@ def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema
 
 
 def _plain(declared: Schema) -> Schema:
-    """Return what pydantic tells of a field, without "or null"."""
+    """Return pydantic's schema of a field, without "or null"."""
     options = declared.get("anyOf", (declared,))
     return next(option for option in options if option.get("type") != "null")
 

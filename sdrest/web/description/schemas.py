@@ -128,13 +128,14 @@ def _job(status: Status) -> Schema:
             fields |= {"position": _POSITION, "waiting": _WAITING}
         case Status.IN_PROGRESS:
             fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES, "waiting": _WAITING}
+            fields["preview"] = _PREVIEW
         case Status.FAILED:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
             fields["imageUrls"] = _IMAGES
     if status is not Status.QUEUED:
         fields["flagged"] = _FLAGGED
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "waiting")
+    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "preview", "waiting")
 
 
 _RESULT: Schema = {
@@ -159,6 +160,12 @@ _FLAGGED: Schema = {
     "uniqueItems": True,
     "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
     "where it replaced none.",
+}
+_PREVIEW: Schema = {
+    "type": "string",
+    "pattern": rf"^{JOB_PATH}/preview\?number=[1-9][0-9]*$",
+    "description": "The path of a small picture: what the image in progress looks like so far. "
+    "Another one for each preview; missing while there is none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(

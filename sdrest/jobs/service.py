@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -159,7 +160,7 @@ class JobService:
         """
         uploads = uploads or {}
         require_uploads(params, uploads)
-        submission = Submission(key, params, seed, redraw)
+        submission = Submission(key, params, seed, redraw, tuple(uploads))
         if redraw is None:
             known = await self._known(key) if uploads else self._submissions.settled(key)
             if known is not None:
@@ -168,8 +169,7 @@ class JobService:
                 self._submissions.require_open()
                 return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
-            folder = await self._submissions.prepare(uploads)
-            submission = Submission(key, params, seed, redraw, folder)
+            submission = replace(submission, folder=await self._submissions.prepare(uploads))
         return await self._finish(self._submissions.submit(submission))
 
     async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:

@@ -235,7 +235,11 @@ _MORE: Schema = {
     "createdAt": _TIME,
     "startedAt": _TIME,
     "finishedAt": _TIME,
-    "params": {"type": "object", "description": "The request's fields, with their defaults."},
+    "params": {
+        "type": "object",
+        "description": "The request's fields, with their defaults, and `mask`: true where an image "
+        "to image job has one.",
+    },
 }
 _TOLD = _MORE["params"] | {
     "description": "In `status` events: the request's fields, with their defaults."

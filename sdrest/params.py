@@ -16,7 +16,17 @@ from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.job_types import JobType, Sampler
-from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
+from sdrest.parameter_values import (
+    Decimal,
+    Model,
+    Prompt,
+    Seconds,
+    Seed,
+    Side,
+    Steps,
+    Whole,
+    read_seed,
+)
 
 MAX_PROMPT_BYTES = 100_000
 """Longest prompt in UTF-8, negative or not; Linux limits an argument of a program to 128 KiB."""
@@ -63,6 +73,15 @@ _KeepAlive = Annotated[
 ]
 
 
+_Model = Annotated[
+    Model,
+    Field(
+        description="Which checkpoint to use: a name that GET /models lists (default: that of the "
+        "server's flags).",
+    ),
+]
+
+
 class _Params(BaseModel):
     """What the three types share: camelCase names, unknown fields ignored, immutable values."""
 
@@ -91,8 +110,14 @@ class _Params(BaseModel):
         return 1
 
     def dump(self) -> dict[str, Any]:
-        """Return the parameters as JSON values under their names in the API."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the parameters as JSON values under their names in the API.
+
+        `model` is left out where a request names none.
+        """
+        dumped = self.model_dump(mode="json", by_alias=True)
+        if dumped["model"] is None:
+            del dumped["model"]
+        return dumped
 
 
 class _PromptParams(_Params):
@@ -167,6 +192,7 @@ class TextToImage(_PromptParams):
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
     @model_validator(mode="after")
@@ -203,6 +229,7 @@ class ImageToImage(_PromptParams):
         Decimal,
         Option("--strength"),
     ] = 0.75
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
 
@@ -221,6 +248,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: _Seed = 42
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
 

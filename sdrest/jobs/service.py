@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
 from sdrest.errors import (
     FieldError,
@@ -53,7 +54,8 @@ class JobService:
     """Jobs in the order in which they came; as many run at once as `executor` has capacity for.
 
     The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
-    changes. See `QueueContext`, `Submissions` and `Retention` for the other options.
+    changes. `models` are the checkpoints that jobs may name. See `QueueContext`, `Submissions` and
+    `Retention` for the other options.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class JobService:
         bus: Bus,
         max_waiting: int,
         max_pixels: int,
+        models: Catalog | None = None,
         decoders: asyncio.Semaphore | None = None,
         job_timeout: float = 0,
         stall_timeout: float = 0,
@@ -75,6 +78,7 @@ class JobService:
     ) -> None:
         self.events = bus
         self._store = store
+        self._models = models
         self._folders = folders
         self._context = QueueContext(
             store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
@@ -154,20 +158,22 @@ class JobService:
         without a seed. With `redraw` the request is always a new job: where a job has or had
         `key`, `redraw` returns another key and seed.
 
-        Raises `InvalidRequestError` for a wrong picture, `QueueFullError`, `StoppingError` or
-        `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
+        Raises `InvalidRequestError` for a wrong picture or model, `QueueFullError`, `StoppingError`
+        or `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
         uploads = uploads or {}
         require_uploads(params, uploads)
-        submission = Submission(key, params, seed, redraw, tuple(uploads))
         if redraw is None:
             known = await self._known(key) if uploads else self._submissions.settled(key)
             if known is not None:
                 return known
-            if not uploads and not self._context.locks.is_held(key):
-                self._submissions.require_open()
-                return (await self._submissions.add(submission)).job  # one change of the table
+        if params.model is not None:
+            params = await self._with_model(params, params.model)
+        submission = Submission(key, params, seed, redraw, tuple(uploads))
+        if redraw is None and not uploads and not self._context.locks.is_held(key):
+            self._submissions.require_open()
+            return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
             submission = replace(submission, folder=await self._submissions.prepare(uploads))
         return await self._finish(self._submissions.submit(submission))
@@ -294,6 +300,13 @@ class JobService:
         except (GoneError, NotFoundError):
             return None
         return None if can_requeue(job.status) else job
+
+    async def _with_model(self, params: Params, model: str) -> Params:
+        """Return parameters with the file of the checkpoint that they name."""
+        if self._models is None:
+            return params
+        found = await asyncio.to_thread(self._models.choose, model, params.type)
+        return params.model_copy(update={"model": found.file})
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

@@ -94,7 +94,7 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
         await opened.hears("Done: 1 picture")
         await opened.enter(Prompt="something else", Steps=50)
         await opened.gallery.get_by_role("button", name="Use these again").click()
-        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value(
+        await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(
             "a green tree"
         )
         await expect(opened.page.get_by_role("spinbutton", name="Steps")).to_have_value("10")
@@ -237,7 +237,7 @@ async def test_a_picture_finds_its_form(browser: Browser, serve: Serve, tmp_path
     picture = drawn(tmp_path).read_bytes()
     async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
-        await opened.page.get_by_role("textbox", name="Prompt").focus()
+        await opened.page.get_by_role("textbox", name="Prompt", exact=True).focus()
         await opened.paste("text.png", picture, text="a boat")  # as word processors do
         await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Text to image")
         await opened.paste("start.png", picture)

@@ -167,8 +167,8 @@ class JobService:
             known = await self._known(key) if uploads else self._submissions.settled(key)
             if known is not None:
                 return known
-        if params.model is not None:
-            params = await self._with_model(params, params.model)
+        if params.model and self._models:
+            params = await asyncio.to_thread(self._models.resolve, params)
         submission = Submission(key, params, seed, redraw)
         if redraw is None and not uploads and not self._context.locks.is_held(key):
             self._submissions.require_open()
@@ -300,13 +300,6 @@ class JobService:
         except (GoneError, NotFoundError):
             return None
         return None if can_requeue(job.status) else job
-
-    async def _with_model(self, params: Params, model: str) -> Params:
-        """Return parameters with the file of the checkpoint that they name."""
-        if self._models is None:
-            return params
-        found = await asyncio.to_thread(self._models.choose, model, params.type)
-        return params.model_copy(update={"model": found.file})
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

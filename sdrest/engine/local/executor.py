@@ -264,7 +264,7 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
 
 def _chosen(params: Params, repository: Repository) -> Checkpoint | Failure | None:
     """Return the checkpoint that a job names, or why it cannot use it; None where it names none."""
-    if params.model is None:
+    if not params.model:
         return None
     found = repository.models.find(params.model)
     if found is None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sdrest import number_format
 from sdrest.job_types import JobType
-from sdrest.parameter_values import MAX_MODEL, RANDOM_SEED
-from sdrest.params import MIN_AREA, PARAMS_BY_TYPE
+from sdrest.parameter_values import RANDOM_SEED
+from sdrest.params import MAX_MODEL, MIN_AREA, PARAMS_BY_TYPE
 from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
 
 JSON_TYPE = "application/json"

@@ -58,7 +58,7 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is not Status.QUEUED:
         shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
-    if job.params.get("model") is not None:
+    if job.params.get("model"):
         answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position

@@ -20,6 +20,12 @@ def is_usable(steps: int) -> bool:
     return (DIFFUSION_STEPS - 1) % (DIFFUSION_STEPS // steps) != 0
 
 
+def nearest_usable(steps: int) -> int:
+    """Return the usable number nearest to `steps`, the lower of two."""
+    usable = filter(is_usable, range(1, DIFFUSION_STEPS + 1))
+    return min(usable, key=lambda number: abs(number - steps))
+
+
 def check_steps(steps: int) -> int:
     """Return `steps`; raises ValueError with the nearest usable values below and above."""
     if is_usable(steps):

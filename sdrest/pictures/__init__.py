@@ -31,6 +31,7 @@ __all__ = [
     "SCRIPT_MASK_NAME",
     "PictureError",
     "fit",
+    "flatten",
     "prepare",
     "restore_inpainted",
     "script_input",
@@ -59,7 +60,7 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
             if name == "mask":
                 mask = _mask(uploads[name], image, max_pixels)
             else:
-                image = _flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
+                image = flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
         except PictureError as error:
             errors.append(FieldError(name, error.message))
     if mask and image:
@@ -125,7 +126,7 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
         with PngImageFile(source) as picture:
             check_size(picture.size, most)
             picture.load()
-            small = to_8_bits(picture) if picture.mode.startswith("I") else _flatten(picture)
+            small = to_8_bits(picture) if picture.mode.startswith("I") else flatten(picture)
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
@@ -159,7 +160,7 @@ def _pad(picture: Image.Image) -> Image.Image:
     return padded
 
 
-def _flatten(picture: Image.Image) -> Image.Image:
+def flatten(picture: Image.Image) -> Image.Image:
     """Return the picture on a white background."""
     if not picture.has_transparency_data:
         return picture

@@ -230,6 +230,10 @@ class Settings:
     keep_days: float = _flag(
         0.0, "Days after which finished tasks are removed (0: never)", minimum=0
     )
+    keep_abandoned: bool = _flag(
+        False,
+        "Whether a job goes on when the last client that waits for its picture has disconnected",
+    )
     stall_timeout: float = _flag(
         0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0
     )

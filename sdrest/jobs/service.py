@@ -32,10 +32,9 @@ from sdrest.jobs.queries import Page
 from sdrest.jobs.reconcile import current, reconcile_all
 from sdrest.jobs.recovery import recover
 from sdrest.jobs.removal import Retention
-from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
-from sdrest.jobs.submission import Redraw, Submission, Submissions, require_uploads
+from sdrest.jobs.submission import JobRequest, Redraw, Submission, Submissions, require_uploads
 from sdrest.jobs.waits import Waits
 from sdrest.params import Params
 
@@ -170,6 +169,10 @@ class JobService:
             submission = Submission(key, params, seed, redraw, folder)
         return await self._finish(self._submissions.submit(submission))
 
+    async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:
+        """Queue a new job under a random id for each request, all or none; raises as `submit`."""
+        return await self._finish(self._submissions.submit_all(requests))
+
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
         try:
@@ -193,13 +196,13 @@ class JobService:
     async def wait(
         self,
         key: JobKey,
-        seconds: float,
+        seconds: float | None,
         *,
         until: Callable[[Snapshot], bool] = lambda snapshot: snapshot.job.status.final,
     ) -> Snapshot:
         """Return a job once `until` is true, by default at its end, or after `seconds` as it is.
 
-        Returns early when the service stops. Raises what `get` raises.
+        None is no limit. Returns early when the service stops. Raises what `get` raises.
         """
         return await self._waits.wait(key, self.get, until, seconds)
 
@@ -231,13 +234,7 @@ class JobService:
 
     async def check_writable(self) -> None:
         """Raise what `submit` would raise of any request now, except for a full queue."""
-        self._submissions.require_open()
-        await self._store.check_writable()
-        try:
-            await asyncio.to_thread(self._folders.check_writable)
-            await asyncio.to_thread(require_job_room, self._folders.private)
-        except OSError as error:
-            raise storage_error(error) from error
+        await self._submissions.check_writable()
 
     async def image(self, key: JobKey, number: int) -> Path:
         """Return the path of image `number` of a job; every listed image is there.

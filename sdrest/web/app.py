@@ -19,6 +19,7 @@ from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
+from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
 from sdrest.web.live.hub import HEARTBEAT_SECONDS, HUB, EventHub
 from sdrest.web.monitoring.health import READINESS, Readiness
@@ -28,7 +29,7 @@ from sdrest.web.requests import cors
 from sdrest.web.requests.access import ACCESS, AccessPolicy
 from sdrest.web.requests.proxy import PROXIES, Proxies
 from sdrest.web.responses import security
-from sdrest.web.responses.errors import error_middleware
+from sdrest.web.responses.errors import ERROR_SHAPES, error_middleware
 from sdrest.web.responses.thumbnails import THUMBNAILS, Thumbnails
 from sdrest.web.route import add_routes
 from sdrest.web.routes import ROUTES
@@ -60,6 +61,8 @@ def create_app(
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
+    app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
+    app[ERROR_SHAPES] = {}
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[METRICS] = Metrics(app[keys.BUS])
     app[TRAFFIC] = Traffic(app[METRICS].registry, routes)
@@ -107,6 +110,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await service.start(delete_incomplete=settings.delete_incomplete)
         app[keys.JOBS] = service
         yield
+        await app[WAITING].close()
 
 
 async def _end_waits(app: web.Application) -> None:

@@ -3,6 +3,7 @@
 Each route of `routes.py` declares its own `Access`.
 """
 
+import base64
 import hmac
 import ipaddress
 import socket
@@ -17,6 +18,7 @@ from sdrest.web.requests.proxy import address
 from sdrest.web.route import TOKEN_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_API_KEY = "api-key"
 _OWN_SITES = {"same-origin", "none"}
 
 
@@ -82,7 +84,7 @@ class AccessPolicy:
         access = self.access_of(request)
         if not access.foreign and self._is_foreign(request):
             raise ForeignOriginError
-        if access.token and self._token and not self._is_authorized(request):
+        if access.token and self._token and not self._is_authorized(request, basic=access.basic):
             raise UnauthorizedError
         return await handler(request)
 
@@ -121,15 +123,28 @@ class AccessPolicy:
             return False
         return not _is_own(origin, request)
 
-    def _is_authorized(self, request: web.Request) -> bool:
+    def _is_authorized(self, request: web.Request, *, basic: bool) -> bool:
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
             scheme, _, token = header.partition(" ")
+            if basic and scheme.lower() == "basic":
+                return self.knows(_password(token.strip()))
             return scheme.lower() == "bearer" and self.knows(token.strip())
+        if _API_KEY in request.headers:  # clients with settings for Azure
+            return self.knows(request.headers[_API_KEY])
         if hdrs.COOKIE not in request.headers:
             return False
         value = request.cookies.get(self.cookie_name, "").encode()
         return hmac.compare_digest(value, self.cookie_value.encode())
+
+
+def _password(credentials: str) -> str:
+    """Return the password of Basic credentials; empty if they are malformed."""
+    try:
+        text = base64.b64decode(credentials, validate=True).decode(errors="surrogateescape")
+    except ValueError:
+        return ""
+    return text.partition(":")[2]
 
 
 def _is_own(origin: str, request: web.Request) -> bool:

@@ -76,13 +76,22 @@ async def read_form(
         return await _read(request, job_type, spool, max_upload=max_upload)
 
 
-async def read_json(request: web.Request) -> Fields:
-    """Read a body that is to be a JSON object."""
+async def read_json(
+    request: web.Request, *, limit: int = MAX_BODY, any_type: bool = False
+) -> Fields:
+    """Read a body that is to be a JSON object of at most `limit` bytes.
+
+    With `any_type` its Content-Type does not matter; some clients send none.
+    """
     _require_plain(request)
+    if request.content_type != _JSON and not any_type:
+        raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
     async with _patience():
-        if request.content_type != _JSON:
-            raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
-        return parse_json(await _body(request), request.charset or "utf-8")
+        body = await _body(request, limit)
+    charset = request.charset or "utf-8"
+    if len(body) <= MAX_BODY:
+        return parse_json(body, charset)
+    return await asyncio.to_thread(parse_json, body, charset)
 
 
 async def discard(request: web.Request, *, limit: int) -> None:
@@ -127,13 +136,13 @@ async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_up
             )
 
 
-async def _body(request: web.Request) -> bytes:
-    _check_length(request, MAX_BODY)
+async def _body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    _check_length(request, limit)
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise _too_large(MAX_BODY)
+        if len(body) > limit:
+            raise _too_large(limit)
     return bytes(body)
 
 

@@ -55,6 +55,7 @@ class Options(TypedDict, total=False):
 class PromptOptions(Options, total=False):
     """What jobs with a prompt share; None, False, -1 and "random" are a random seed."""
 
+    negative_prompt: str
     iterations: int
     batch_size: int
     seed: int | Literal["random"] | None
@@ -94,17 +95,24 @@ def text_to_image(
 
 
 def image_to_image(
-    prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
+    prompt: str,
+    image: _StrPath,
+    mask: _StrPath | None = None,
+    **options: Unpack[ImageToImageOptions],
 ) -> AsyncGenerator[Event, None]:
-    """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
-    files = {"image": expand(os.fspath(image))}
-    return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
+    """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt.
+
+    With a `mask` only its white parts change.
+    """
+    files = {"image": image} if mask is None else {"image": image, "mask": mask}
+    paths = {name: expand(os.fspath(path)) for name, path in files.items()}
+    return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, paths)
 
 
 def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
-    """Paint the white parts of `mask` in `image` anew."""
+    """Repaint the white parts of `mask` in `image`."""
     files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
@@ -114,8 +122,8 @@ async def generate(
 ) -> AsyncGenerator[Event, None]:
     """Run one job and yield its events; images get the next free names `N.png` in the output.
 
-    `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
-    picture, and `UsageError` where the output folder cannot be used.
+    `uploads` are the files that `params.type` needs or may have. Raises `InvalidRequestError` for a
+    wrong picture, and `UsageError` where the output folder cannot be used.
     """
     await asyncio.to_thread(_check_files, uploads)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))

@@ -1,7 +1,8 @@
 """Embeds generation parameters in PNGs as text chunks; the pixels stay the same. Pure.
 
 The chunk `parameters` has the format of AUTOMATIC1111's web UI, which many programs read: the
-prompt, then one line of `Name: value` pairs. The chunk `sdrest` holds all parameters as JSON.
+prompt, then `Negative prompt:` and the negative one, if there is one, then one line of
+`Name: value` pairs. The chunk `sdrest` holds all parameters as JSON.
 """
 
 import io
@@ -47,8 +48,10 @@ def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     Programs read pairs only from the last line, so a prompt cannot forge them. Newlines stay; what
     a text chunk cannot hold (NUL, halves of surrogate pairs) becomes U+FFFD.
     """
-    prompt = "" if isinstance(info.params, InpaintImage) else info.params.prompt
-    return _replace_unencodable(write_infotext(prompt, "", _pairs(info, size)))
+    prompts = ("", "")
+    if not isinstance(info.params, InpaintImage):
+        prompts = info.params.prompt, info.params.negative_prompt
+    return _replace_unencodable(write_infotext(*prompts, _pairs(info, size)))
 
 
 def record(info: GenerationInfo) -> str:

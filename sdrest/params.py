@@ -19,7 +19,7 @@ from sdrest.job_types import JobType, Sampler
 from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
 
 MAX_PROMPT_BYTES = 100_000
-"""Longest prompt in UTF-8; Linux limits one argument of a program to 128 KiB."""
+"""Longest prompt in UTF-8, negative or not; Linux limits an argument of a program to 128 KiB."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -97,6 +97,13 @@ class _Params(BaseModel):
 
 class _PromptParams(_Params):
     prompt: Annotated[Prompt, Option("--prompt"), Field(description="What the picture shows.")]
+    negative_prompt: Annotated[
+        Prompt,
+        Field(
+            description="What the picture should not show. It has no effect with a guidanceScale "
+            "of 1."
+        ),
+    ] = ""
     iterations: Annotated[
         int,
         Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
@@ -238,11 +245,12 @@ def validate(
     `others` are errors found before, for example in uploads; all are raised together as one
     `InvalidRequestError`. A prompt over `MAX_PROMPT_BYTES` raises `TooLargeError`.
     """
-    prompt = fields.get("prompt")
-    if isinstance(prompt, str) and len(prompt.encode(errors="replace")) > MAX_PROMPT_BYTES:
-        raise TooLargeError(
-            f"The prompt is longer than {MAX_PROMPT_BYTES} bytes.", limit=MAX_PROMPT_BYTES
-        )
+    for name, words in (("prompt", "prompt"), ("negativePrompt", "negative prompt")):
+        prompt = fields.get(name)
+        if isinstance(prompt, str) and len(prompt.encode(errors="replace")) > MAX_PROMPT_BYTES:
+            raise TooLargeError(
+                f"The {words} is longer than {MAX_PROMPT_BYTES} bytes.", limit=MAX_PROMPT_BYTES
+            )
     errors = list(others)
     try:
         params = PARAMS_BY_TYPE[job_type].model_validate(fields)

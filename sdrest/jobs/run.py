@@ -173,20 +173,18 @@ class JobRun:
         inputs.remove(self._workdir)
         for name in (_SCRIPT, _PICTURES):
             (self._workdir / name).mkdir(parents=True)
-        kept = self._pictures(folders.inputs(job.key)).values()
         try:
-            inputs.lend(kept, self._workdir / _PICTURES)
+            kept = inputs.pictures(folders.inputs(job.key), job.key.type)
+            inputs.lend(kept.values(), self._workdir / _PICTURES)
         except FileNotFoundError:
             return failures.INPUTS_GONE
         if not job.images:
             results.discard(folders, job.key, empty_folders=True)
         return None
 
-    def _pictures(self, folder: Path) -> dict[str, Path]:
-        return {name: folder / f"{name}.png" for name in self._job.key.type.uploads}
-
     def _task(self) -> Task:
-        job, pictures = self._job, self._pictures(self._workdir / _PICTURES)
+        job = self._job
+        pictures = inputs.pictures(self._workdir / _PICTURES, job.key.type)
         return Task(
             id=job.key.id,
             params=PARAMS_BY_TYPE[job.key.type].model_validate(job.params),

@@ -245,8 +245,8 @@ class Submissions:
 
 def require_uploads(params: Params, uploads: Mapping[str, Path]) -> None:
     """Raise `InvalidRequestError` for a picture that is missing or that the job does not take."""
-    wanted = params.type.uploads
-    missing = [FieldError(name, "Is required.") for name in wanted if name not in uploads]
-    others = [FieldError(name, "Is not a picture here.") for name in uploads if name not in wanted]
+    required, known = params.type.uploads, params.type.all_uploads
+    missing = [FieldError(name, "Is required.") for name in required if name not in uploads]
+    others = [FieldError(name, "Is not a picture here.") for name in uploads if name not in known]
     if missing or others:
         raise InvalidRequestError([*missing, *others])

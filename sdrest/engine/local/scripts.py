@@ -14,7 +14,7 @@ from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
 from sdrest.job_types import Sampler
 from sdrest.params import ImageToImage, InpaintImage, Option, Params, TextToImage
-from sdrest.pictures import SCRIPT_IMAGE_NAME
+from sdrest.pictures import SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME
 from sdrest.sampling_steps import sampled_steps
 
 ENVIRONMENT = {
@@ -28,7 +28,7 @@ BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 """What the bundled engine has besides, unless the server's environment says otherwise.
 
 Its matrix products are many and small: threads for each cost more than they save (inpainting took
-1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
+1.3 times as long). Its scripts cannot set it, since the runner may have imported NumPy before.
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
@@ -40,7 +40,7 @@ class Invocation:
     """One run of a script.
 
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
-    before the start, place to target. `images` are the files that the script shall write, in
+    before the start, place to target. `images` are the files that the script writes, in
     order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
     whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
     says that `cwd` is a folder of this run outside the task's work folder.
@@ -76,11 +76,14 @@ def _plan_sampling(
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
+    wishes = dict(_wishes(params, inputs / SCRIPT_MASK_NAME if inputs and task.mask else None))
+    own = wishes if repository.bundled else {}
     return Invocation(
         script=repository.script(params.type),
         arguments=(
             *_options(params, seed=task.seed),
             *([f"--init-img={inputs / SCRIPT_IMAGE_NAME}"] if inputs else []),
+            *(f"--{name}={value}" for name, value in own.items()),
             f"--ckpt={repository.model(params.type)}",
             f"--outdir={output}",
             "--skip_grid",
@@ -90,7 +93,19 @@ def _plan_sampling(
         batches=params.iterations,
         batch_size=params.batch_size,
         inputs=inputs,
+        sampling={} if repository.bundled else wishes,
     )
+
+
+def _wishes(params: TextToImage | ImageToImage, mask: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield what the fork's scripts have no option for, by name.
+
+    The runner changes how they sample; the bundled engine's scripts have options of these names.
+    """
+    if params.negative_prompt and params.guidance_scale != 1:  # 1: they ask for no other prompt
+        yield "negative_prompt", _argument(params.negative_prompt)
+    if mask:
+        yield "mask", str(mask)
 
 
 def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -> Invocation:
@@ -130,11 +145,16 @@ def _options(params: Params, *, seed: int | None = None) -> Iterator[str]:
             value = seed
         elif name == "strength":
             value = usable_strength(value, params.steps)
-        elif value == "--":  # argparse of Python 3.11 drops it even behind =; CLIP strips spaces
-            value = "-- "
+        elif name == "prompt":
+            value = _argument(value)
         yield f"{option.name}={value}"
     if isinstance(params, TextToImage) and params.sampler is Sampler.PLMS:
         yield "--plms"
+
+
+def _argument(prompt: str) -> str:
+    """Return a prompt as a script gets it: argparse of Python 3.11 drops `--` even behind =."""
+    return "-- " if prompt == "--" else prompt  # CLIP strips spaces
 
 
 def usable_strength(strength: float, steps: int) -> float:

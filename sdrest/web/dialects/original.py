@@ -120,7 +120,7 @@ async def send_job(request: web.Request) -> web.Response:
 async def send_job_again(request: web.Request) -> web.Response:
     """Answer a job's status, for clients that repeat their POST after the redirect."""
     max_upload = request.app[keys.SETTINGS].max_upload
-    await discard(request, limit=max_body(job_type(request).uploads, max_upload))
+    await discard(request, limit=max_body(job_type(request).all_uploads, max_upload))
     body, etag = await _answer(request)
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
@@ -161,8 +161,13 @@ def _require_uploads(kind: JobType, form: Form) -> None:
         for name in kind.uploads
         if name not in form.uploads
     ]
-    if missing or form.errors:
-        validate(kind, form.fields, others=[*missing, *form.errors])
+    texts = [
+        FieldError(name, "Should be a file in a multipart form.")
+        for name in kind.optional_uploads
+        if form.fields.get(name) and name not in form.uploads
+    ]
+    if missing or texts or form.errors:
+        validate(kind, form.fields, others=[*missing, *texts, *form.errors])
 
 
 def _seconds(request: web.Request) -> float:

@@ -140,8 +140,9 @@ async def _patience() -> AsyncIterator[None]:
 async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int) -> Form:
     match request.content_type:
         case "multipart/form-data":
-            _check_length(request, max_body(job_type.uploads, max_upload))
-            return await read_multipart(request, job_type.uploads, spool, max_upload=max_upload)
+            uploads = job_type.all_uploads
+            _check_length(request, max_body(uploads, max_upload))
+            return await read_multipart(request, uploads, spool, max_upload=max_upload)
         case _ if not request.can_read_body:
             return Form()
         case _:

@@ -1,13 +1,18 @@
-"""Pictures as base64 in JSON, with or without `data:image/…;base64,` before it."""
+"""Pictures as base64 in JSON, with or without `data:image/…;base64,` before it. Blocks."""
 
 import base64
 import binascii
 from pathlib import Path
 
+from PIL import Image
+
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
+from sdrest.pictures import PictureError
+from sdrest.pictures.decoding import decode as decode_file
 
 _LINKS = ("http://", "https://")
-_NOT_BASE64 = "Invalid encoded image"
+
+NOT_PICTURE = "Invalid encoded image."
 
 
 def decode(text: str, field: str, *, max_bytes: int) -> bytes:
@@ -28,9 +33,21 @@ def decode(text: str, field: str, *, max_bytes: int) -> bytes:
     try:
         return base64.b64decode(text.encode("ascii"))
     except (binascii.Error, UnicodeEncodeError):
-        raise InvalidRequestError([FieldError(field, _NOT_BASE64 + ".")]) from None
+        raise InvalidRequestError([FieldError(field, NOT_PICTURE)]) from None
 
 
-def encode(path: Path) -> str:
-    """Return a file's bytes as base64."""
-    return base64.b64encode(path.read_bytes()).decode("ascii")
+def open_picture(
+    path: str | Path, field: str, *, max_pixels: int, colours: bool = True
+) -> Image.Image:
+    """Decode the file of a picture; raises `InvalidRequestError`."""
+    try:
+        return decode_file(Path(path), max_pixels=max_pixels, colours=colours)
+    except (PictureError, OSError) as error:
+        message = error.message if isinstance(error, PictureError) else ""
+        text = f"{NOT_PICTURE} {message}".strip()
+        raise InvalidRequestError([FieldError(field, text)]) from None
+
+
+def encode(data: bytes) -> str:
+    """Return bytes as base64."""
+    return base64.b64encode(data).decode("ascii")

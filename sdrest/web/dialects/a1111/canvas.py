@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageFilter, ImageOps
 
 from sdrest.pictures import flatten
-from sdrest.pictures.decoding import decode
+from sdrest.web.dialects.a1111.base64_pictures import open_picture
 from sdrest.web.dialects.a1111.fields import Img2Img
 from sdrest.web.dialects.a1111.mapping import Plan
 
@@ -55,9 +55,9 @@ def prepare(
 ) -> Canvas:
     """Write the pictures of a job beside `image`, in multiples of 64.
 
-    Raises `PictureError` for files that are no pictures.
+    Raises `InvalidRequestError` for files that are no pictures.
     """
-    picture = flatten(decode(image, max_pixels=max_pixels)).convert("RGB")
+    picture = flatten(open_picture(image, "init_images", max_pixels=max_pixels)).convert("RGB")
     painted = _mask(mask, picture.size, wanted, max_pixels) if mask else None
     box = painted.getbbox() if painted else None
     if painted is None or box is None:  # a blank mask: the web UI goes on without it
@@ -86,8 +86,8 @@ def prepare(
 
 
 def finish(canvas: Canvas | None, result: Image.Image, size: Size) -> Image.Image:
-    """Return the answer to a job's `result`, whose middle has `size`."""
-    picture = _middle(result.convert("RGB"), size)
+    """Return the answer to a job's `result`, whose middle has `size`; it may be the result."""
+    picture = _middle(result, size)
     if canvas is None or canvas.base is None or canvas.overlay is None:
         return picture
     base, overlay = _open(canvas.base), _open(canvas.overlay)
@@ -96,12 +96,12 @@ def finish(canvas: Canvas | None, result: Image.Image, size: Size) -> Image.Imag
         over = base.copy()
         over.paste(_resize(picture, (right - left, bottom - top), _COVER), (left, top))
         picture = over
-    return Image.composite(picture, base, overlay)
+    return Image.composite(picture.convert("RGB"), base, overlay)
 
 
 def _mask(path: Path, size: Size, wanted: Img2Img, max_pixels: int) -> Image.Image:
     """Return a mask in the picture's size, blurred: 255 is repainted."""
-    mask = decode(path, max_pixels=max_pixels, colours=False)
+    mask = open_picture(path, "mask", max_pixels=max_pixels, colours=False)
     if mask.has_transparency_data:
         mask = mask.convert("RGBA")
     if mask.mode == "RGBA" and mask.getchannel("A").getextrema() != _OPAQUE:

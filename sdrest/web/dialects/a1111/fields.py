@@ -23,7 +23,7 @@ def _truncated(value: Any) -> Any:
             value = float(value) if "." in value else int(value)
         except ValueError:
             return value
-    return int(value) if isinstance(value, float) and abs(value) < 2**53 else value  # noqa: PLR2004
+    return int(value) if isinstance(value, float) and abs(value) < 2**53 else value
 
 
 _Whole = Annotated[int, BeforeValidator(_truncated)]

@@ -15,20 +15,24 @@ from sdrest.web.dialects.a1111.mapping import Plan
 
 @dataclass(slots=True)
 class Generation:
-    """A request with its jobs, one for each picture; the first `done` have ended."""
+    """A request with its jobs, one for each picture; the first `done` are known to have ended."""
 
     plan: Plan
     jobs: Sequence[JobKey]
     done: int = 0
 
     async def snapshot(self, service: JobService) -> Snapshot | None:
-        """Return the job that runs or is the next to run; None at the end."""
-        if self.done >= len(self.jobs):
-            return None
-        try:
-            return await service.get(self.jobs[self.done])
-        except (GoneError, NotFoundError):
-            return None
+        """Return the first job that has not ended, and count those before it; None: all have."""
+        while self.done < len(self.jobs):
+            try:
+                snapshot = await service.get(self.jobs[self.done])
+            except (GoneError, NotFoundError):
+                pass
+            else:
+                if not snapshot.job.status.final:
+                    return snapshot
+            self.done += 1
+        return None
 
     async def cancel(self, service: JobService, *, batch: bool = False) -> None:
         """Cancel the jobs that have not ended, or those of the current batch alone.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sdrest import __version__, infotext
+from sdrest.web.dialects.a1111.checkpoints import Model
 from sdrest.web.dialects.a1111.fields import Img2Img, Txt2Img
 from sdrest.web.dialects.a1111.mapping import Plan
 
@@ -24,12 +25,12 @@ class Made:
     text: str
 
 
-def answer(wanted: Txt2Img, plan: Plan, made: Sequence[Made], *, hash_: str) -> dict[str, Any]:
-    """Return the answer's JSON; `hash_` is the short hash of the checkpoint."""
+def answer(wanted: Txt2Img, plan: Plan, made: Sequence[Made], *, model: Model) -> dict[str, Any]:
+    """Return the answer's JSON; `model` is the checkpoint that the request chose."""
     return {
         "images": [each.image for each in made] if wanted.send_images else [],
         "parameters": _parameters(wanted),
-        "info": json.dumps(_info(plan, made, hash_), ensure_ascii=False),
+        "info": json.dumps(_info(plan, made, model), ensure_ascii=False),
     }
 
 
@@ -48,7 +49,7 @@ def _parameters(wanted: Txt2Img) -> dict[str, Any]:
     return echo
 
 
-def _info(plan: Plan, made: Sequence[Made], hash_: str) -> Mapping[str, Any]:
+def _info(plan: Plan, made: Sequence[Made], model: Model) -> Mapping[str, Any]:
     fields = plan.fields
     seeds = [plan.seed + each.number for each in made]
     prompt, negative = fields["prompt"], fields.get("negativePrompt", "")
@@ -73,8 +74,8 @@ def _info(plan: Plan, made: Sequence[Made], hash_: str) -> Mapping[str, Any]:
         "batch_size": plan.per_batch,
         "restore_faces": False,
         "face_restoration_model": None,
-        "sd_model_name": infotext.read(texts[0]).pairs.get("Model", "") if texts else "",
-        "sd_model_hash": hash_,
+        "sd_model_name": model.name,
+        "sd_model_hash": model.hash,
         "sd_vae_name": None,
         "sd_vae_hash": None,
         "seed_resize_from_w": -1,

@@ -161,24 +161,23 @@ def _sampler(wanted: Txt2Img, warnings: list[str]) -> Sampler:
 
 def _ignored(wanted: Txt2Img) -> Iterator[str]:
     """Yield a sentence for each wish that has no effect."""
-    if any(str(style).strip().lower() not in {"", "none"} for style in wanted.styles):
-        yield "There are no styles; they were ignored."
-    if wanted.subseed_strength:
-        yield "subseed and subseed_strength were ignored."
-    scheduler = (wanted.scheduler or "").strip().lower()
-    if scheduler not in _SAME_SCHEDULE and not scheduler.startswith("ddim"):
-        yield f"The scheduler {wanted.scheduler} is not available; the steps were uniform."
-    if wanted.restore_faces:
-        yield "restore_faces was ignored."
-    if wanted.tiling:
-        yield "tiling was ignored."
-    if wanted.refiner_checkpoint:
-        yield "The refiner was ignored."
     settings = wanted.override_settings
-    if settings.get("CLIP_stop_at_last_layers") not in (None, 0, 1, "0", "1"):
-        yield "CLIP_stop_at_last_layers was ignored."
-    if str(settings.get("sd_vae") or "").lower() not in _NO_VAE:
-        yield "sd_vae was ignored."
+    scheduler = (wanted.scheduler or "").strip().lower()
+    ignored = {
+        "styles": any(str(style).strip().lower() not in {"", "none"} for style in wanted.styles),
+        "subseed": bool(wanted.subseed_strength),
+        "scheduler": scheduler not in _SAME_SCHEDULE and not scheduler.startswith("ddim"),
+        "restore_faces": wanted.restore_faces,
+        "tiling": wanted.tiling,
+        "refiner_checkpoint": bool(wanted.refiner_checkpoint),
+        "CLIP_stop_at_last_layers": (
+            settings.get("CLIP_stop_at_last_layers") not in (None, 0, 1, "0", "1")
+        ),
+        "sd_vae": str(settings.get("sd_vae") or "").lower() not in _NO_VAE,
+    }
+    for name, is_given in ignored.items():
+        if is_given:
+            yield f"{name} was ignored."
     if any(map(_EXTRA_NETWORK.search, (wanted.prompt, wanted.negative_prompt))):
         yield "There are no extra networks; <lora:…> and <hypernet:…> were left out of the prompt."
     if isinstance(wanted, Img2Img) and wanted.mask and wanted.inpainting_fill == 0:

@@ -171,6 +171,12 @@ class Settings:
         original=True,
         kind=Kind.PATH,
     )
+    a1111_port: int = _flag(
+        0,
+        "Port on which AUTOMATIC1111's API is served besides, over plain HTTP, e.g. 7860 (0: none)",
+        minimum=0,
+        maximum=65535,
+    )
     auth: bool = _flag(
         True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
     )

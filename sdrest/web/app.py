@@ -21,6 +21,7 @@ from sdrest.web import keys
 from sdrest.web.dialects.a1111 import errors as a1111_errors
 from sdrest.web.dialects.a1111.checkpoints import CURRENT, CurrentModel
 from sdrest.web.dialects.a1111.generations import GENERATIONS, Generations
+from sdrest.web.dialects.a1111.second_address import second_address
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
@@ -74,6 +75,7 @@ def create_app(
     app[READINESS] = Readiness()
     app[THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     app.middlewares.append(app[ACCESS].middleware)
+    app.middlewares.append(second_address)
     cors.enable(app, settings, routes)
     app.on_response_prepare.append(security.secure)
     app.on_response_prepare.append(a1111_errors.challenge)

@@ -2,7 +2,14 @@
 
 from sdrest.web.dialects.a1111 import extras, generate, options, progress
 from sdrest.web.dialects.a1111.constants import ANSWERS, REFRESHES
-from sdrest.web.route import BASIC_ANY_ORIGIN, BASIC_SAME_ORIGIN, Access, Handler, Route
+from sdrest.web.route import (
+    BASIC_ANY_ORIGIN,
+    BASIC_SAME_ORIGIN,
+    PUBLIC_ANY_ORIGIN,
+    Access,
+    Handler,
+    Route,
+)
 
 _API = "/sdapi/v1/"
 
@@ -33,6 +40,6 @@ ROUTES: tuple[Route, ...] = (
     _post("extra-single-image", extras.send_upscaled, BASIC_ANY_ORIGIN),
     _post("extra-batch-images", extras.send_all_upscaled, BASIC_ANY_ORIGIN),
     _post("interrogate", extras.interrogate, BASIC_ANY_ORIGIN),
-    Route("GET", "/internal/ping", extras.constant({}), access=BASIC_ANY_ORIGIN),
-    Route("GET", "/config", extras.constant({}), access=BASIC_ANY_ORIGIN),
+    Route("GET", "/internal/ping", extras.constant({}), access=PUBLIC_ANY_ORIGIN),
+    Route("GET", "/config", extras.constant({}), access=PUBLIC_ANY_ORIGIN),
 )

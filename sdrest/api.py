@@ -3,9 +3,10 @@
     async for event in sdrest.text_to_image("a lighthouse", iterations=3, output="lighthouses"):
         ...
 
-The events are the engine's: `Started`, `Progress`, an `ImageReady` for each image, with its path
-in the output folder, and exactly one `Finished`, which holds a `Failure` if the job failed. Ending
-the iteration early (`aclose`, or cancelling the task) ends the script.
+The events are the engine's: `Started`, `Progress`, `Preview` (what an image looks like so far), an
+`ImageReady` for each image, with its path in the output folder, and exactly one `Finished`, which
+holds a `Failure` if the job failed. Ending the iteration early (`aclose`, or cancelling the task)
+ends the script.
 
 Names and meanings of the options are those of the REST API, in Python's spelling; so are their
 defaults (see `sdrest.params`). Wrong values raise `InvalidRequestError` at the call, a wrong
@@ -50,6 +51,7 @@ class Options(TypedDict, total=False):
     text_to_image_model: _StrPath
     inpaint_image_model: _StrPath
     metadata: bool
+    previews: bool
 
 
 class PromptOptions(Options, total=False):
@@ -134,7 +136,7 @@ async def generate(
             await asyncio.to_thread(
                 pictures.prepare, uploads, workspace, max_pixels=settings.max_pixels
             )
-        task = _task(with_seed(params), workspace, uploads)
+        task = _task(with_seed(params), workspace, uploads, previews=settings.previews)
         run = execute(executor, task, folder=workspace, with_metadata=settings.metadata)
         async with aclosing(run) as events:
             async for event in events:
@@ -224,7 +226,7 @@ def _make_workspace(output: Path) -> Path:
     return workspace
 
 
-def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
+def _task(params: Params, workspace: Path, uploads: Mapping[str, Path], *, previews: bool) -> Task:
     return Task(
         id="",
         params=params,
@@ -232,11 +234,12 @@ def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
         workdir=workspace / "run",
         image=workspace / pictures.IMAGE_NAME if "image" in uploads else None,
         mask=workspace / pictures.MASK_NAME if "mask" in uploads else None,
+        previews=previews,
     )
 
 
 def _publish(source: Path, output: Path) -> Path:
-    """Give a complete image the next free name, whoever else writes there; replace nothing."""
+    """Give a complete image the next free name, also beside other writers; replace nothing."""
     sync_path(source)
     number = 1
     while True:

@@ -21,9 +21,9 @@ def is_usable(steps: int) -> bool:
 
 
 def nearest_usable(steps: int) -> int:
-    """Return the usable number nearest to `steps`, the lower of two."""
-    usable = filter(is_usable, range(1, DIFFUSION_STEPS + 1))
-    return min(usable, key=lambda number: abs(number - steps))
+    """Return the usable number of steps that is nearest to `steps`, the larger one of two."""
+    usable = (number for number in range(1, DIFFUSION_STEPS + 1) if is_usable(number))
+    return min(usable, key=lambda number: (abs(number - steps), -number))
 
 
 def check_steps(steps: int) -> int:

@@ -178,7 +178,8 @@ class Settings:
         maximum=65535,
     )
     auth: bool = _flag(
-        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+        True,
+        "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
     cors_origin: tuple[str, ...] = _flag(
         (),
@@ -224,6 +225,7 @@ class Settings:
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
+    previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",
         "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -16,7 +17,7 @@ from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, FlagOption, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
-from sdrest.engine.base import Finished, ImageReady, Output, Progress, Started
+from sdrest.engine.base import Finished, ImageReady, Output, Preview, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
 from sdrest.job_types import JobType
 from sdrest.params import Params, picture_fields, validate
@@ -157,11 +158,13 @@ async def _show(
 ) -> int:
     """Run the job and show its progress; print its paths and add them to `finished`."""
     with Bar(terminal, "Pictures") as bar:
-        async with aclosing(generate(params, given, files)) as events:
+        async with aclosing(generate(params, replace(given, previews=False), files)) as events:
             async for event in events:
                 match event:
                     case Started() | Output():
                         bar.show(0.0, "loading the model")
+                    case Preview():
+                        pass
                     case Progress(index=index, fraction=fraction):
                         done = (index - 1 + fraction) / params.total_images
                         bar.show(done, f"{index}/{params.total_images}")

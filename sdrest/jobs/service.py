@@ -1,4 +1,4 @@
-"""The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
+"""The single door to jobs: submit, get, wait, images, preview, cancel, retry, delete, page, events.
 
 job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
 await service.wait(job.key, 60)
@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +16,11 @@ from sdrest.engine.base import Executor
 from sdrest.errors import (
     FieldError,
     GoneError,
-    InvalidRequestError,
     NotFoundError,
     StorageUnavailableError,
 )
 from sdrest.job_types import JobType
-from sdrest.jobs import inputs, results
+from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
@@ -28,10 +28,11 @@ from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
-from sdrest.jobs.reconcile import current, reconcile_all
+from sdrest.jobs.reconcile import current, reconcile_page
 from sdrest.jobs.recovery import recover
-from sdrest.jobs.removal import Retention
+from sdrest.jobs.retention import Retention
 from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
 from sdrest.jobs.submission import JobRequest, Redraw, Submission, Submissions, require_uploads
@@ -66,6 +67,7 @@ class JobService:
         job_timeout: float = 0,
         stall_timeout: float = 0,
         metadata: bool = False,
+        previews: bool = False,
         keep_days: float = 0,
         keep_bytes: int = 0,
     ) -> None:
@@ -73,7 +75,7 @@ class JobService:
         self._store = store
         self._folders = folders
         self._context = QueueContext(
-            store, executor, folders, bus, job_timeout, stall_timeout, metadata
+            store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
         )
         self._submissions = Submissions(
             self._context,
@@ -91,9 +93,7 @@ class JobService:
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover the jobs of the previous run, then run jobs; later if the disk is full."""
-
-        async def start() -> None:
-            await recover(self._context, delete_incomplete=delete_incomplete)
+        start = partial(recover, self._context, delete_incomplete=delete_incomplete)
 
         async def start_later() -> None:
             with suppress(Stopped):
@@ -175,12 +175,7 @@ class JobService:
 
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
-        try:
-            folder = await self._submissions.prepare(uploads)
-        except InvalidRequestError as error:
-            return error.fields
-        await asyncio.to_thread(inputs.remove, folder)
-        return ()
+        return await self._submissions.check_pictures(uploads)
 
     def is_settled(self, key: JobKey) -> bool:
         """Whether submitting a job's request changes nothing; False: it has to be submitted."""
@@ -206,6 +201,11 @@ class JobService:
         """
         return await self._waits.wait(key, self.get, until, seconds)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether waits have ended before what they wait for."""
+        return self._waits.ended
+
     def end_waits(self) -> None:
         """Let every `wait` return now, and those to come at once."""
         self._waits.end()
@@ -219,14 +219,8 @@ class JobService:
         limit: int,
     ) -> tuple[Sequence[Snapshot], Page]:
         """Return some jobs, newest first; `before` is the `following` of another page."""
-        page = await self._store.page(status, job_type, before=before, limit=limit)
-        snapshots = await reconcile_all(self._context, page.jobs)
-        if any(
-            seen.job.status != job.status for seen, job in zip(snapshots, page.jobs, strict=True)
-        ):
-            page = await self._store.page(status, job_type, before=before, limit=limit)
-            snapshots = await reconcile_all(self._context, page.jobs)
-        return snapshots, page
+        load = partial(self._store.page, status, job_type, before=before, limit=limit)
+        return await reconcile_page(self._context, load)
 
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, all of them named."""
@@ -260,6 +254,13 @@ class JobService:
         """Return the paths of all listed images of a job; raises what `image` raises."""
         job = (await self.get(key)).job
         return [await self.image(key, number) for number in range(1, job.images + 1)]
+
+    def preview(self, key: JobKey) -> JobPreview | None:
+        """Return what the image that a running job makes looks like so far, if that is known.
+
+        The event PREVIEW says that there is another one; `wait` with `until` waits for it.
+        """
+        return self._context.previews.get(key)
 
     async def cancel(self, key: JobKey) -> Snapshot:
         """End a job that waits or runs: it is CANCELLED, and nothing of its script is left.

@@ -116,12 +116,13 @@ class Submissions:
             raise StoppingError
 
     async def check_writable(self) -> None:
-        """Raise what a submission would raise now, except for a full queue."""
+        """Raise what any request would raise now, except for a full queue."""
         self.require_open()
         await self._context.store.check_writable()
+        folders = self._context.folders
         try:
-            await asyncio.to_thread(self._context.folders.check_writable)
-            await asyncio.to_thread(require_job_room, self._context.folders.private)
+            await asyncio.to_thread(folders.check_writable)
+            await asyncio.to_thread(require_job_room, folders.private)
         except OSError as error:
             raise storage_error(error) from error
 
@@ -154,6 +155,15 @@ class Submissions:
                 raise storage_error(error) from error
             raise
         return folder
+
+    async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
+        """Return what is wrong with uploads."""
+        try:
+            folder = await self.prepare(uploads)
+        except InvalidRequestError as error:
+            return error.fields
+        await asyncio.to_thread(inputs.remove, folder)
+        return ()
 
     def _decode(self, uploads: Mapping[str, Path], folder: Path) -> None:
         for path in uploads.values():

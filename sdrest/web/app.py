@@ -22,6 +22,7 @@ from sdrest.web.dialects.a1111 import errors as a1111_errors
 from sdrest.web.dialects.a1111.checkpoints import CURRENT, CurrentModel
 from sdrest.web.dialects.a1111.generations import GENERATIONS, Generations
 from sdrest.web.dialects.a1111.second_address import second_address
+from sdrest.web.dialects.openai.errors import OPENAI_PATHS, error_response
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
@@ -66,7 +67,10 @@ def create_app(
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
     app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
-    app[ERROR_SHAPES] = {a1111_errors.PREFIX: a1111_errors.shape}
+    app[ERROR_SHAPES] = {
+        **dict.fromkeys(OPENAI_PATHS, error_response),
+        a1111_errors.PREFIX: a1111_errors.shape,
+    }
     app[GENERATIONS] = Generations()
     app[CURRENT] = CurrentModel()
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
@@ -111,6 +115,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             metadata=settings.metadata,
+            previews=settings.previews,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )

@@ -48,7 +48,8 @@ class ResponseSpec:
     """What a route answers with a status.
 
     `schema` names the schema of a JSON body, `example` its examples where they have another name;
-    `headers` are names of `schemas.HEADERS`; `links` are routes that take the same job.
+    `headers` are names of `schemas.HEADERS`; `links` are routes that take the same job. `stream`
+    names the schema of the events where the answer may be a stream instead.
     """
 
     text: str
@@ -57,6 +58,15 @@ class ResponseSpec:
     headers: tuple[str, ...] = ()
     example: str = ""
     links: tuple[str, ...] = ()
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorShape:
+    """How a dialect writes errors: the schema of the body, and the statuses that it replaces."""
+
+    schema: str
+    statuses: Mapping[HTTPStatus, HTTPStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,9 @@ class Route:
 
     In `path`, `/TYPE` stands for the job type, `{id}` and `{number}` for a job and an image. GET
     also stands for HEAD. `errors` leaves out the codes that every route may answer with and those
-    that follow from `access`. `body` names the schema of the request; `TYPE`: that of the job type.
-    `label` names the route in the metrics where method and path do not.
+    that follow from `access`; a dialect has an `error_shape` of its own. `body` names the schema of
+    the request, which comes as `body_type`; `TYPE`: that of the job type. `tag` is the heading in
+    the document. `label` names the route in the metrics where method and path do not.
     """
 
     method: str
@@ -88,6 +99,9 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     access: Access = TOKEN_SAME_ORIGIN
     body: str = ""
+    body_type: str = "application/json"
+    error_shape: ErrorShape | None = None
+    tag: str = ""
     text: str = ""
     label: str = ""
 

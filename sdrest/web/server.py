@@ -1,4 +1,4 @@
-"""The server under the application: what is no valid HTTP is answered as every other error is."""
+"""The server under the application: invalid HTTP gets an answer like every other error."""
 
 import asyncio
 from http import HTTPStatus
@@ -81,7 +81,7 @@ class _Connection(web.RequestHandler):
         self._departures = Departures()
 
     def account_to(self, traffic: AbstractAccessLogger) -> None:
-        """Tell `traffic` of each answer; aiohttp would make one of a class for each connection."""
+        """Count each answer in `traffic`; aiohttp would create an instance for each connection."""
         self.access_logger, self._logging_enabled = traffic, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -102,7 +102,7 @@ class _Connection(web.RequestHandler):
         return self._departures
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes until some are no HTTP: nothing that follows those has a meaning.
+        """Take bytes until some are not HTTP: those that follow have no meaning.
 
         aiohttp (3.14.5) parses on, also with each read of a body that came before them, and queues
         an error each time, whose traceback holds what was read: 220 kB of parts took 206 MB.

@@ -189,9 +189,7 @@ class LocalExecutor:
             return not_started(error)
         lease.again = prepared
         run.restart(task, prepared)
-        lease.runner.submit(
-            prepared, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
-        )
+        self._submit(run, prepared, lease.runner)
         return None
 
     async def _take_runner(self, run: TaskRun, invocation: Invocation) -> Runner:
@@ -203,9 +201,7 @@ class LocalExecutor:
             runner = await self._pool.take(self._repository.model(run.task.params.type))
             first = runner.submitted == 0
             try:
-                runner.submit(
-                    invocation, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
-                )
+                self._submit(run, invocation, runner)
                 while not (first or runner.accepted) and runner.result is None:
                     await run.wait()
             except BaseException:
@@ -214,6 +210,15 @@ class LocalExecutor:
             if first or runner.accepted:
                 return runner
             await self._pool.give_back(runner, keep_alive=0, reusable=False)
+
+    def _submit(self, run: TaskRun, invocation: Invocation, runner: Runner) -> None:
+        runner.submit(
+            invocation,
+            self._repository,
+            on_stderr=run.receive_stderr,
+            on_change=run.wake,
+            on_preview=run.receive_preview,
+        )
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ def snapshots(model: str, environment: Mapping[str, str] = os.environ) -> list[P
 
 
 def complete(model: str, folder: Path) -> bool:
-    """Whether a folder holds what the fork loads, undamaged as far as can be told in a second."""
+    """Whether a folder holds what the fork loads, undamaged as far as a second can show."""
     return not _missing(model, folder) and _damage(folder) is None
 
 
@@ -115,7 +115,7 @@ def _damage_of(path: Path) -> str | None:
     if path.stat().st_size == 0:
         return "is empty"
     if path.suffix == ".json":
-        return None if _is_json(path) else "is no valid JSON"
+        return None if _is_json(path) else "is not valid JSON"
     if path.name not in _WEIGHTS:
         return None
     wrong = checkpoints.mistake(path, reads_safetensors=True) or ""

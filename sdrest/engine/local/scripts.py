@@ -6,7 +6,7 @@ Facts on the scripts: their options and file names as in `scripts/*.py` of the f
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdrest.engine.base import Task
@@ -40,10 +40,10 @@ class Invocation:
     """One run of a script.
 
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
-    before the start, place to target. `images` are the files that the script writes, in
-    order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
-    says that `cwd` is a folder of this run outside the task's work folder.
+    before the start, place to target. `images` are the files that the script writes, in order.
+    `seed` is what to seed from outside, where the script cannot. `takes_precision` says whether the
+    script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary` says that
+    `cwd` is a folder of this run outside the task's work folder.
     """
 
     script: Path
@@ -66,9 +66,10 @@ def plan(task: Task, repository: Repository) -> Invocation:
     params = task.params
     match params:
         case TextToImage() | ImageToImage():
-            return _plan_sampling(task, params, repository)
+            invocation = _plan_sampling(task, params, repository)
         case InpaintImage():
-            return _plan_inpainting(task, params, repository)
+            invocation = _plan_inpainting(task, params, repository)
+    return replace(invocation, sampling={**invocation.sampling, "previews": task.previews})
 
 
 def _plan_sampling(

@@ -8,6 +8,7 @@ script. Imported modules and up to MODELS models stay in memory between jobs.
           "sampling"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
+         {"event": "preview", "id", "image", "type", "data"} (`data`: a picture in base64),
          {"event": "finished", "id", "code", "exception", "clean"}
 
 `finished` is sent when the script has returned, before the interpreter's teardown; `clean` says

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .guidance import NegativePrompt
 from .known_region import KnownRegion
+from .previews import Previews
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,13 +23,16 @@ class Sampling:
     def __init__(self) -> None:
         self._negative_prompt = NegativePrompt()
         self._known_region = KnownRegion()
+        self._previews = Previews()
 
     def watch(self, imports: ImportHooks) -> None:
         """Wrap the fork's modules when they are imported."""
         self._negative_prompt.watch(imports)
         self._known_region.watch(imports)
+        self._previews.watch(imports)
 
-    def begin(self, wanted: Mapping[str, Any], report: Report) -> None:  # noqa: ARG002 (neither change reports anything)
+    def begin(self, wanted: Mapping[str, Any], report: Report) -> None:
         """Start a job, with the values of its message's `sampling`."""
         self._negative_prompt.begin(wanted.get("negative_prompt", ""))
         self._known_region.begin(wanted.get("mask"))
+        self._previews.begin(report if wanted.get("previews") else None)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.engine.base import Progress
 from sdrest.errors import (
     ErrorCode,
     Failure,
@@ -14,8 +15,9 @@ from sdrest.errors import (
     TooLargeError,
 )
 from sdrest.job_types import JobType
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.settings import Settings
+from sdrest.web.description.openai_examples import OPENAI_EXAMPLES
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind
 from sdrest.web.responses.errors import MEANINGS
@@ -112,7 +114,8 @@ def _snapshot(status: Status) -> Snapshot:
         finished_at=1_760_000_012.5 if status.final else None,
         failure=_FAILURE if status is Status.FAILED else None,
     )
-    return Snapshot(job, Position(2, 0.25), None if started else 1)
+    preview = 7 if status is Status.IN_PROGRESS else None
+    return Snapshot(job, Progress(2, 0.25), None if started else 1, preview=preview)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -165,6 +168,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "usable": [],
         },
     },
+    **OPENAI_EXAMPLES,
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
 """Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""

@@ -6,6 +6,7 @@ from typing import Any
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
+from sdrest.web.dialects.openai.schemas import json_schemas as openai_schemas
 from sdrest.web.live.messages import EventKind
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 
@@ -41,6 +42,7 @@ HEADERS: Mapping[str, Schema] = {
         "description": "The cookie; there is none where the server has no token.",
         "schema": _TEXT,
     },
+    "x-request-id": {"description": "The id of the first picture's job.", "schema": ID},
     "WWW-Authenticate": {
         "description": "How to send the token.",
         "schema": {"const": 'Bearer realm="sdrest"'},
@@ -75,39 +77,43 @@ def schemas() -> dict[str, Schema]:
     states = {state(status): _job(status) for status in Status}
     anything = {"oneOf": [ref(name) for name in states]}
     mapping = {status: ref(state(status))["$ref"] for status in Status}
-    return states | {
-        "Job": anything | {"discriminator": {"propertyName": "status", "mapping": mapping}},
-        "Entry": {**_object(_MORE), "allOf": [ref("Job")]},
-        "Jobs": _object(
-            {
-                "counts": _object(dict.fromkeys(Status, _COUNT)),
-                "jobs": {"type": "array", "items": ref("Entry")},
-                "nextCursor": {
-                    "type": ["string", "null"],
-                    "description": "The `cursor` of the next page; null on the last.",
-                },
-            }
-        ),
-        "Error": _object({"error": _object(_ERROR)}),
-        "FailureCode": codes(FAILURES),
-        "ErrorCode": codes(MEANINGS),
-        "Event": _object(
-            {
-                "event": {"enum": [*EventKind]},
-                "id": {"type": "string", "description": "For `Last-Event-ID`."},
-                "data": {
-                    "type": "string",
-                    "contentMediaType": "application/json",
-                    "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion"), _NOTHING]},
-                },
-            }
-        ),
-        "EventData": {**_object(_MORE | {"params": _TOLD}, "params"), "allOf": [ref("Job")]},
-        "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
-        "Health": _object({"status": {"const": "ok"}}),
-        "Readiness": _object(_READINESS),
-        "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
-    }
+    return (
+        states
+        | openai_schemas()
+        | {
+            "Job": anything | {"discriminator": {"propertyName": "status", "mapping": mapping}},
+            "Entry": {**_object(_MORE), "allOf": [ref("Job")]},
+            "Jobs": _object(
+                {
+                    "counts": _object(dict.fromkeys(Status, _COUNT)),
+                    "jobs": {"type": "array", "items": ref("Entry")},
+                    "nextCursor": {
+                        "type": ["string", "null"],
+                        "description": "The `cursor` of the next page; null on the last.",
+                    },
+                }
+            ),
+            "Error": _object({"error": _object(_ERROR)}),
+            "FailureCode": codes(FAILURES),
+            "ErrorCode": codes(MEANINGS),
+            "Event": _object(
+                {
+                    "event": {"enum": [*EventKind]},
+                    "id": {"type": "string", "description": "For `Last-Event-ID`."},
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": {"anyOf": [ref("EventData"), ref("Deletion"), _NOTHING]},
+                    },
+                }
+            ),
+            "EventData": {**_object(_MORE | {"params": _TOLD}, "params"), "allOf": [ref("Job")]},
+            "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
+            "Health": _object({"status": {"const": "ok"}}),
+            "Readiness": _object(_READINESS),
+            "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
+        }
+    )
 
 
 def codes(meanings: Mapping[Any, str]) -> Schema:
@@ -128,13 +134,14 @@ def _job(status: Status) -> Schema:
             fields |= {"position": _POSITION, "waiting": _WAITING}
         case Status.IN_PROGRESS:
             fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES, "waiting": _WAITING}
+            fields["preview"] = _PREVIEW
         case Status.FAILED:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
             fields["imageUrls"] = _IMAGES
     if status is not Status.QUEUED:
         fields["flagged"] = _FLAGGED
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "waiting")
+    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "preview", "waiting")
 
 
 _RESULT: Schema = {
@@ -159,6 +166,12 @@ _FLAGGED: Schema = {
     "uniqueItems": True,
     "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
     "where it replaced none.",
+}
+_PREVIEW: Schema = {
+    "type": "string",
+    "pattern": rf"^{JOB_PATH}/preview\?number=[1-9][0-9]*$",
+    "description": "The path of a small picture: what the image in progress looks like so far. "
+    "Another one for each preview; missing while there is none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(

@@ -143,7 +143,7 @@ async def _snapshot(request: web.Request, key: JobKey) -> Snapshot:
 
 
 async def send_job_image(request: web.Request) -> web.StreamResponse:
-    """Send an image of a job; with `?size=PIXELS` one that is no larger."""
+    """Send an image of a job; with `?size=PIXELS` a copy of at most that size."""
     number = int(request.match_info["number"])
     path = await request.app[keys.JOBS].image(job_key(request), number)
     return await send_image(request, path, requested_side(request))
@@ -172,7 +172,9 @@ def _require_uploads(kind: JobType, form: Form) -> None:
 
 def _seconds(request: web.Request) -> float:
     """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
-    text, *others = request.query.getall("wait", ["0"])
+    if "wait" not in request.query:
+        return 0
+    text, *others = request.query.getall("wait")
     if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)

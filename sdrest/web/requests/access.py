@@ -1,6 +1,6 @@
 """Who may use the server: its Host names, its token, pages of other origins.
 
-Each route of `routes.py` declares its own `Access`.
+Each route of `routes` declares its own `Access`.
 """
 
 import base64
@@ -25,11 +25,11 @@ _OWN_SITES = {"same-origin", "none"}
 def require_lock(settings: Settings) -> None:
     """Raise `UsageError` where the server would be open to a network by mistake."""
     if settings.token and not settings.auth:
-        raise UsageError("--token and --no-auth contradict each other; leave one of them away.")
+        raise UsageError("--token and --no-auth contradict each other; leave one of them out.")
     if settings.auth and not settings.token and not is_loopback(settings.host):
         raise UsageError(
             f"Others can reach {settings.host}. Give them a token (SDREST_TOKEN or --token), or "
-            "say --no-auth to let in whoever comes."
+            "use --no-auth to answer everybody."
         )
 
 
@@ -89,7 +89,7 @@ class AccessPolicy:
         return await handler(request)
 
     def knows(self, token: str) -> bool:
-        """Whether this is the token, in a time that tells nothing of it."""
+        """Whether this is the token, in constant time."""
         given = token.encode("utf-8", "surrogateescape")
         return hmac.compare_digest(
             hmac.digest(self._token, given, "sha256"),

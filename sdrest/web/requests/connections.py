@@ -1,4 +1,4 @@
-"""Connections that would cost the others: too many of them, or with answers that nobody reads.
+"""Limits connections: their number, and how long a client may leave an answer unread.
 
 Slow requests are bounded elsewhere: headers by the keep-alive timeout, bodies by
 `sdrest.web.requests.forms.PATIENCE`.

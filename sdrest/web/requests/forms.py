@@ -2,7 +2,7 @@
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ _QUICK = 4096
 JSON_HINT = "The body looks like JSON: add --header 'Content-Type: application/json'."
 
 _JSON = "application/json"
+_MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
 
 PATIENCE = 300.0
@@ -40,7 +41,7 @@ class Text:
 
     @property
     def is_unmarked_json(self) -> bool:
-        """Whether the body looks like JSON and is sent as a form, as curl does unless told."""
+        """Whether the body looks like JSON and is sent as a form, curl's default."""
         start = self.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         return self.kind == _URLENCODED and start in {b"{", b"["}
 
@@ -71,10 +72,22 @@ async def read_text(request: web.Request) -> Text | None:
 async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
-    """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
+    """Read a body that is not a `Text`; files of at most `max_upload` MiB go to the spool."""
     _require_plain(request)
     async with _patience():
         return await _read(request, job_type, spool, max_upload=max_upload)
+
+
+async def read_files(
+    request: web.Request, names: Collection[str], spool: Spool, *, max_upload: int
+) -> Form:
+    """Read a multipart form; the files called `names`, of at most `max_upload` MiB, are spooled."""
+    _require_plain(request)
+    if request.content_type != _MULTIPART:
+        raise UnsupportedMediaTypeError("The body's Content-Type should be multipart/form-data.")
+    async with _patience():
+        _check_length(request, max_body(names, max_upload))
+        return await read_multipart(request, names, spool, max_upload=max_upload)
 
 
 async def read_json(
@@ -104,7 +117,7 @@ async def receive_body(request: web.Request, spool: Spool, *, limit: int) -> Pat
 
 
 async def discard(request: web.Request, *, limit: int) -> None:
-    """Read a body of at most `limit` bytes that nobody needs, so that the client can send it."""
+    """Discard a body of at most `limit` bytes, so that the client can finish sending."""
     _check_length(request, limit)
     async with _patience():
         async for _ in _chunks(request, limit):

@@ -31,6 +31,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.FOREIGN_ORIGIN: HTTPStatus.FORBIDDEN,
     ErrorCode.UNKNOWN_HOST: HTTPStatus.MISDIRECTED_REQUEST,
+    ErrorCode.NO_PREVIEW: HTTPStatus.NOT_FOUND,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.GONE: HTTPStatus.GONE,
     ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
@@ -52,6 +53,7 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAUTHORIZED: "The request does not send the server's token.",
     ErrorCode.FOREIGN_ORIGIN: "The page's origin is not allowed; `--cors-origin` allows one.",
     ErrorCode.UNKNOWN_HOST: "Unrecognised `Host` header; `--cors-origin` adds one.",
+    ErrorCode.NO_PREVIEW: "The job has no preview now.",
     ErrorCode.NOT_FOUND: "The job, image or address does not exist.",
     ErrorCode.GONE: "The job was deleted; its request can be submitted again.",
     ErrorCode.CONFLICT: "The job's status does not allow this.",
@@ -92,6 +94,7 @@ FAILURES: Mapping[FailureCode, str] = {
 """What the codes of failed jobs mean."""
 
 _CODES = {status: code for code, status in STATUS.items()}
+"""The code of a bare status: the last one of `STATUS` that has it."""
 
 _MESSAGES = {
     ErrorCode.EXPECTATION_FAILED: "Unsupported Expect header. Send 100-continue or none.",
@@ -101,7 +104,7 @@ _MESSAGES = {
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a machine without free files or disk space, which are no bugs of the server."""
+"""Errors of a machine without free files or disk space: not bugs of the server."""
 
 
 class PreconditionFailedError(RequestError):

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
-from sdrest.jobs.model import Job, Position, Snapshot, Status
+from sdrest.jobs.model import Job, Snapshot, Status
 
 JSON = "application/json; charset=utf-8"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_START = Position(index=1, fraction=0.0)
+_START = Progress(index=1, fraction=0.0)
 
 
 def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
@@ -20,8 +21,9 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `flagged` is there where the safety checker replaced images, `seed` where the
-    request asked for a random one, `waiting` while the server cannot write.
+    its `error`. `flagged` is there where the safety checker replaced images, `preview` while a
+    running job has one, `seed` where the request asked for a random one, `waiting` while the server
+    cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -58,8 +60,10 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
+    if snapshot.preview is not None:
+        answer["preview"] = f"{prefix}{job.key.url}/preview?number={snapshot.preview}"
     if job.status is Status.IN_PROGRESS:
-        answer["progress"] = _progress(job, snapshot.position or _START)
+        answer["progress"] = _progress(job, snapshot.progress or _START)
     answer["resultUrl"] = prefix + job.key.url
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
@@ -88,10 +92,10 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, position: Position) -> dict[str, float]:
-    fraction = position.fraction
+def _progress(job: Job, progress: Progress) -> dict[str, float]:
+    fraction = progress.fraction
     return {
-        "currentImageIndex": position.index,
+        "currentImageIndex": progress.index,
         "currentImageProgress": int(fraction) if fraction.is_integer() else fraction,
         "totalImages": job.total_images,
     }

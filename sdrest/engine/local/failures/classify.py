@@ -55,7 +55,7 @@ _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
 
 _UNUSABLE = UnusableCheckpointError.__name__
-"""What a host raises for a checkpoint that would give noise; its text follows the name."""
+"""What a runner raises for a checkpoint that would give noise; its text follows the name."""
 
 
 _Diagnosis = tuple[FailureCode, str]

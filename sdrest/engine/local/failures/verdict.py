@@ -1,4 +1,4 @@
-"""Why a task failed: what its host saw, in the words of its repository."""
+"""Why a task failed: what its runner saw, in the words of its repository."""
 
 import contextlib
 import os
@@ -48,9 +48,9 @@ def failure_of(
 
 
 def was_signalled(runner: Runner, result: Result) -> bool:
-    """Return whether a signal of a stop may have ended the script of a host, or its children.
+    """Return whether a signal of a stop may have ended the script of a runner, or its children.
 
-    Also True where the host dies of one just after the script, which may have lost a child to it.
+    Also True where the runner dies of one just after the script, which may have lost a child to it.
     False where the kernel has killed a process for lack of memory.
     """
     if runner.oom_killed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter, ImageOps
 
-from sdrest.pictures import flatten
+from sdrest.pictures.prepared import flatten
 from sdrest.web.dialects.a1111.base64_pictures import open_picture
 from sdrest.web.dialects.a1111.fields import Img2Img
 from sdrest.web.dialects.a1111.mapping import Plan

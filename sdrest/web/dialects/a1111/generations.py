@@ -89,7 +89,7 @@ class Position:
 def position(generation: Generation, snapshot: Snapshot | None) -> Position:
     """Return how far a generation is, in the web UI's numbers: 0.01 is the beginning, 1 the end."""
     count = len(generation.jobs)
-    at = snapshot.position if snapshot else None
+    at = snapshot.progress if snapshot else None
     fraction = at.fraction if at else 0.0
     done = generation.done + fraction
     remaining = 0.0

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sdrest.web import keys
 from sdrest.web.dialects.a1111.answers import respond
+from sdrest.web.dialects.a1111.base64_pictures import encode
 from sdrest.web.dialects.a1111.generations import GENERATIONS, position
 from sdrest.web.requests.forms import discard
 
@@ -39,6 +40,9 @@ async def send_progress(request: web.Request) -> web.Response:
         at = position(generation, snapshot)
         steps = generation.plan.steps
         answer |= {"progress": at.progress, "eta_relative": at.remaining}
+        if snapshot is not None and not _skips_image(request):
+            preview = service.preview(snapshot.job.key)
+            answer["current_image"] = encode(preview.data) if preview else None
         answer["state"] |= {
             "job": "scripts_txt2img",
             "job_count": len(generation.jobs),
@@ -47,6 +51,10 @@ async def send_progress(request: web.Request) -> web.Response:
             "sampling_steps": steps,
         }
     return respond(answer)
+
+
+def _skips_image(request: web.Request) -> bool:
+    return request.query.get("skip_current_image", "").lower() in {"true", "1"}
 
 
 async def interrupt(request: web.Request) -> web.Response:

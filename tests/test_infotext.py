@@ -43,8 +43,8 @@ READ: dict[str, Any] = {
     },
     "only words": {"Prompt": "only words", "Negative prompt": ""},
     "a: 1, b: 2": {"Prompt": "a: 1, b: 2", "Negative prompt": ""},  # too few to be pairs
-    "x\nA: 1, junk, B: 2, , C: \"3, 4": {
-        "Prompt": "x", "Negative prompt": "", "A": "1", "B": "2", "C": "\"3",
+    'x\nA: 1, junk, B: 2, , C: "3, 4': {
+        "Prompt": "x", "Negative prompt": "", "A": "1", "B": "2", "C": '"3',
     },
     "": {"Prompt": "", "Negative prompt": ""},
 }  # fmt: skip

@@ -16,7 +16,12 @@ from sdrest.job_types import JobType
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_PATTERNS = {"{id}": "{id:[0-9a-f]{32}}", "{number}": "{number:[1-9][0-9]{0,5}}"}
+_PATTERNS = {
+    "{id}": "{id:[0-9a-f]{32}}",
+    "{number}": "{number:[1-9][0-9]{0,5}}",
+    "{model}": "{model:[^/]+}",
+    "{name}": "{name:[^/]+}",
+}
 """What a path's variables match, in the syntax of aiohttp's router."""
 
 TYPE: Final = "/TYPE"
@@ -131,11 +136,11 @@ def _patterns(path: str) -> Iterator[str]:
     As in the original, the case of the type and a slash at the end do not matter. The plain
     spelling has patterns of its own, which come first: aiohttp finds them in an index.
     """
+    for name, pattern in _PATTERNS.items():
+        path = path.replace(name, pattern)
     if not path.startswith(TYPE):
         yield path
         return
     rest = path.removeprefix(TYPE) + ("" if path.endswith(".png") else "{slash:/?}")
-    for name, pattern in _PATTERNS.items():
-        rest = rest.replace(name, pattern)
     for start in (*JobType, f"{{type:(?i:{'|'.join(JobType)})}}"):
         yield f"/{start}{rest}"

@@ -28,6 +28,7 @@ FOREIGN = {
     "GET /v1/models/{model}",
     "GET /TYPE/{id}",
     "GET /TYPE/{id}/events",
+    "GET /TYPE/{id}/preview",
     "GET /TYPE/{id}/{number}.png",
     "POST /TYPE",
     "POST /TYPE/{id}",

@@ -17,6 +17,7 @@ from sdrest.errors import (
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.settings import Settings
+from sdrest.web.description.a1111_examples import A1111_EXAMPLES
 from sdrest.web.description.openai_examples import OPENAI_EXAMPLES
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind
@@ -169,6 +170,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         },
     },
     **OPENAI_EXAMPLES,
+    **A1111_EXAMPLES,
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
 """Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""

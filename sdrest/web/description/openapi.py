@@ -13,7 +13,7 @@ from typing import Any
 from sdrest import __version__
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
-from sdrest.web.description import bodies, openai_bodies, schemas
+from sdrest.web.description import a1111_schemas, bodies, openai_bodies, schemas
 from sdrest.web.description.examples import (
     EXAMPLES,
     ID,
@@ -52,6 +52,7 @@ _TAGS: Mapping[str, str] = {
     **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
     "jobs": "All jobs together.",
     "openai": "Pictures for clients of OpenAI's images API; docs/openai.md says what is exact.",
+    "a1111": "For clients of AUTOMATIC1111's web UI; docs/a1111.md says what is exact.",
     "server": "The server itself.",
 }
 
@@ -129,7 +130,13 @@ def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "")
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": bodies.schemas() | openai_bodies.schemas() | schemas.schemas(),
+            "schemas": {
+                **bodies.schemas(),
+                **openai_bodies.schemas(),
+                **a1111_schemas.bodies(),
+                **a1111_schemas.answers(),
+                **schemas.schemas(),
+            },
             "responses": errors,
             "headers": dict(schemas.HEADERS),
             "securitySchemes": _SCHEMES,

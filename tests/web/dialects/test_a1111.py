@@ -407,13 +407,6 @@ async def test_models_are_unloaded_and_loaded(site: Served) -> None:
         assert await asked(site, path, "") == {}
 
 
-async def test_programs_that_accept_anything_get_json_at_the_root(site: Served) -> None:
-    head = await site.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert head.endswith(b"\r\n\r\n{}")
-    async with site.client.get("/", headers={"Accept": "text/html"}) as response:
-        assert response.content_type == "text/html"
-
-
 async def test_memory(site: Served) -> None:
     memory = await asked(site, "memory")
     assert memory["ram"]["total"] > memory["ram"]["free"] > 0

@@ -7,9 +7,12 @@ from aiohttp import hdrs, web
 from sdrest.errors import ErrorCode, Failure, NotFoundError, RequestError
 from sdrest.web.responses.errors import ErrorResponse
 from sdrest.web.responses.render import json_body
+from sdrest.web.route import ErrorShape
 
 PREFIX = "/sdapi/"
 """What the paths of this dialect begin with."""
+
+SHAPE = ErrorShape("A1111Error", {})
 
 _BROWSERS = "Mozilla/"
 """What the User-Agent of every browser begins with."""

@@ -17,14 +17,13 @@ _PATHS = {"/config", "/healthz"}
 async def second_address(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer on the second address what belongs to this dialect, and the health of the server.
 
-    `/` is JSON there. It also is on the first address for a client that names no type that it
-    accepts, which is no browser.
+    `/` is JSON there, as some clients expect.
     """
-    is_second = _is_second(request)
-    is_plain = is_second or hdrs.ACCEPT not in request.headers
-    if request.path == "/" and request.method in _READS and is_plain:
+    if not _is_second(request):
+        return await handler(request)
+    if request.path == "/" and request.method in _READS:
         return respond({})
-    if not is_second or request.path.startswith(_STARTS) or request.path in _PATHS:
+    if request.path.startswith(_STARTS) or request.path in _PATHS:
         return await handler(request)
     return respond({"detail": "Not Found"}, HTTPStatus.NOT_FOUND)
 

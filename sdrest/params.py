@@ -16,10 +16,22 @@ from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.job_types import JobType, Sampler
-from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
+from sdrest.parameter_values import (
+    Decimal,
+    Prompt,
+    Seconds,
+    Seed,
+    Side,
+    Steps,
+    Whole,
+    read_seed,
+)
 
 MAX_PROMPT_BYTES = 100_000
 """Longest prompt in UTF-8, negative or not; Linux limits an argument of a program to 128 KiB."""
+
+MAX_MODEL = 1000
+"""Longest name of a model in characters."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -59,6 +71,16 @@ _KeepAlive = Annotated[
     Field(
         description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
         "at all, -1: for ever; default: as the server's --keep-alive says).",
+    ),
+]
+
+
+_Model = Annotated[
+    str,
+    Field(
+        max_length=MAX_MODEL,
+        description="Which checkpoint to use: a name that GET /models lists (empty: the one of the "
+        "server's flags).",
     ),
 ]
 
@@ -167,6 +189,7 @@ class TextToImage(_PromptParams):
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
     @model_validator(mode="after")
@@ -203,6 +226,7 @@ class ImageToImage(_PromptParams):
         Decimal,
         Option("--strength"),
     ] = 0.75
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
 
@@ -221,6 +245,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: _Seed = 42
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
 

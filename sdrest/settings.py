@@ -177,6 +177,10 @@ class Settings:
         minimum=0,
         maximum=65535,
     )
+    allow_pickle: bool = _flag(
+        False,
+        "Load .ckpt files of --models as the scripts do, though such a file can run any program",
+    )
     auth: bool = _flag(
         True,
         "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
@@ -219,6 +223,11 @@ class Settings:
     )
     max_models: int = _flag(
         2, "Number of models that stay loaded for each concurrent task", minimum=1
+    )
+    models: str = _flag(
+        "./models",
+        "Folder of the checkpoints that requests may name (.ckpt and .safetensors)",
+        kind=Kind.PATH,
     )
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
     max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)

@@ -135,11 +135,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS)."""
+    """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS).
+
+    `models` are the real paths of the checkpoints that they have loaded, or are loading.
+    """
 
     busy: int
     idle: int
     memory: int
+    models: frozenset[str] = frozenset()
 
 
 class Executor(Protocol):

@@ -12,13 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
-from sdrest.errors import (
-    FieldError,
-    GoneError,
-    NotFoundError,
-    StorageUnavailableError,
-)
+from sdrest.errors import FieldError, NotFoundError, StorageUnavailableError
 from sdrest.job_types import JobType
 from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
@@ -26,7 +22,6 @@ from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
 from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
@@ -51,7 +46,8 @@ class JobService:
     """Jobs in the order in which they came; as many run at once as `executor` has capacity for.
 
     The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
-    changes. See `QueueContext`, `Submissions` and `Retention` for the other options.
+    changes. `models` are the checkpoints that jobs may name. See `QueueContext`, `Submissions` and
+    `Retention` for the other options.
     """
 
     def __init__(
@@ -63,6 +59,7 @@ class JobService:
         bus: Bus,
         max_waiting: int,
         max_pixels: int,
+        models: Catalog | None = None,
         decoders: asyncio.Semaphore | None = None,
         job_timeout: float = 0,
         stall_timeout: float = 0,
@@ -81,6 +78,7 @@ class JobService:
             self._context,
             max_waiting=max_waiting,
             max_pixels=max_pixels,
+            models=models,
             decoders=decoders or asyncio.Semaphore(MAX_DECODERS),
         )
         self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
@@ -150,20 +148,22 @@ class JobService:
         without a seed. With `redraw` the request is always a new job: where a job has or had
         `key`, `redraw` returns another key and seed.
 
-        Raises `InvalidRequestError` for a wrong picture, `QueueFullError`, `StoppingError` or
-        `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
+        Raises `InvalidRequestError` for a wrong picture or model, `QueueFullError`, `StoppingError`
+        or `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
         uploads = uploads or {}
         require_uploads(params, uploads)
-        submission = Submission(key, params, seed, redraw)
         if redraw is None:
-            known = await self._known(key) if uploads else self._submissions.settled(key)
+            settled = self._submissions.settled(key)
+            known = await self._submissions.known(key) if uploads else settled
             if known is not None:
                 return known
-            if not uploads and not self._context.locks.is_held(key):
-                self._submissions.require_open()
-                return (await self._submissions.add(submission)).job  # one change of the table
+        params = await self._submissions.with_model(params)
+        submission = Submission(key, params, seed, redraw)
+        if redraw is None and not uploads and not self._context.locks.is_held(key):
+            self._submissions.require_open()
+            return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
             folder = await self._submissions.prepare(uploads)
             submission = Submission(key, params, seed, redraw, folder)
@@ -283,14 +283,6 @@ class JobService:
         Raises what `get` raises.
         """
         await self._finish(self._changes.delete(key))
-
-    async def _known(self, key: JobKey) -> Job | None:
-        """Return a job that its request would not change, whose pictures need no decoding."""
-        try:
-            job = (await self.get(key)).job
-        except (GoneError, NotFoundError):
-            return None
-        return None if can_requeue(job.status) else job
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

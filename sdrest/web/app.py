@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
-from sdrest.engine.local.repository import locate
+from sdrest.engine.local.repository import Repository, locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.service import MAX_DECODERS, JobService
@@ -42,6 +43,8 @@ from sdrest.web.routes import ROUTES
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it has 1 second."""
 
+_REPOSITORY = web.AppKey("repository", Repository)
+
 _HANDLER_ARGS = {
     "auto_decompress": False,  # compressed bodies are refused; nothing may inflate them
     "keepalive_timeout": 75.0,
@@ -62,6 +65,9 @@ def create_app(
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
     app[keys.BUS] = bus or Bus()
+    app[_REPOSITORY] = locate(settings)
+    app[keys.MODELS] = app[_REPOSITORY].models
+    app[keys.HASHES] = Hashes()
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)
@@ -90,17 +96,18 @@ def create_app(
 
 
 async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
-    settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
+    settings, folders, repository = app[keys.SETTINGS], app[keys.FOLDERS], app[_REPOSITORY]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
-            locate(settings),
+            repository,
             config=_pool_config(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
         )
         app[keys.EXECUTOR] = executor
+        stack.callback(app[keys.HASHES].close)
         stack.push_async_callback(executor.close)
         if settings.preload:
             executor.preload()
@@ -111,6 +118,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             bus=app[keys.BUS],
             max_waiting=settings.max_queue,
             max_pixels=settings.max_pixels,
+            models=repository.models,
             decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,

@@ -120,11 +120,14 @@ class Pool:
     async def stats(self) -> PoolStats:
         """Look at the runners, off the event loop."""
         busy, idle = [*self._busy], [pooled.runner for pooled in self._idle]
+        pooled = (*self._busy.values(), *self._idle)
+        models = frozenset(model for one in pooled for model in one.models)
 
         def weigh() -> int:
             return sum(runner.memory() or 0 for runner in (*busy, *idle))
 
-        return PoolStats(len(busy), len(idle), await asyncio.to_thread(weigh))
+        memory = await asyncio.to_thread(weigh)
+        return PoolStats(len(busy), len(idle), memory, models)
 
     async def unload(self) -> None:
         """End the idle runners."""

@@ -42,7 +42,12 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                 await runner.settle()
                 level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
                 failure = await asyncio.to_thread(
-                    failure_of, runner, runner.result, task, repository
+                    failure_of,
+                    runner,
+                    runner.result,
+                    task,
+                    repository,
+                    repository.text_to_image_model,
                 )
                 _log.log(level, "Nothing was loaded: %s", failure.local_message)
         finally:

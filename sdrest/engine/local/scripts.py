@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.engine.base import Task
 from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
@@ -43,10 +44,12 @@ class Invocation:
     before the start, place to target. `images` are the files that the script writes, in order.
     `seed` is what to seed from outside, where the script cannot. `takes_precision` says whether the
     script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary` says that
-    `cwd` is a folder of this run outside the task's work folder.
+    `cwd` is a folder of this run outside the task's work folder. `trusted` says that the pickle of
+    the checkpoint is loaded as the script does, whatever it calls.
     """
 
     script: Path
+    checkpoint: Path
     arguments: tuple[str, ...]
     cwd: Path
     images: tuple[Path, ...]
@@ -59,21 +62,27 @@ class Invocation:
     takes_precision: bool = True
     sampling: Mapping[str, object] = field(default_factory=dict)
     temporary: bool = False
+    trusted: bool = True
 
 
-def plan(task: Task, repository: Repository) -> Invocation:
-    """Return how to run `task` with the scripts of `repository`."""
+def plan(task: Task, repository: Repository, chosen: Checkpoint | None = None) -> Invocation:
+    """Return how to run `task` with the scripts of `repository`, and the checkpoint it names."""
     params = task.params
+    checkpoint = chosen.path if chosen else repository.model(params.type)
     match params:
         case TextToImage() | ImageToImage():
-            invocation = _plan_sampling(task, params, repository)
+            invocation = _plan_sampling(task, params, repository, checkpoint)
         case InpaintImage():
-            invocation = _plan_inpainting(task, params, repository)
-    return replace(invocation, sampling={**invocation.sampling, "previews": task.previews})
+            invocation = _plan_inpainting(task, params, repository, checkpoint)
+    return replace(
+        invocation,
+        sampling={**invocation.sampling, "previews": task.previews},
+        trusted=chosen is None or chosen.trusted or repository.allow_pickle,
+    )
 
 
 def _plan_sampling(
-    task: Task, params: TextToImage | ImageToImage, repository: Repository
+    task: Task, params: TextToImage | ImageToImage, repository: Repository, checkpoint: Path
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
@@ -81,11 +90,12 @@ def _plan_sampling(
     own = wishes if repository.bundled else {}
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(
             *_options(params, seed=task.seed),
             *([f"--init-img={inputs / SCRIPT_IMAGE_NAME}"] if inputs else []),
             *(f"--{name}={value}" for name, value in own.items()),
-            f"--ckpt={repository.model(params.type)}",
+            f"--ckpt={checkpoint}",
             f"--outdir={output}",
             "--skip_grid",
         ),
@@ -109,7 +119,9 @@ def _wishes(params: TextToImage | ImageToImage, mask: Path | None) -> Iterator[t
         yield "mask", str(mask)
 
 
-def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -> Invocation:
+def _plan_inpainting(
+    task: Task, params: InpaintImage, repository: Repository, checkpoint: Path
+) -> Invocation:
     """Give inpaint.py a working directory of its own, the only way to choose its checkpoint.
 
     Its pair of pictures is named relative to that: the script takes the path for a glob pattern,
@@ -119,6 +131,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
     output = task.workdir / "output"
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(*_options(params), "--indir=inputs", f"--outdir={output}"),
         cwd=cwd,
         images=(output / SCRIPT_IMAGE_NAME,),
@@ -126,7 +139,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
         inputs=cwd / "inputs",
         links={
             cwd / INPAINT_CONFIG: repository.root / INPAINT_CONFIG,
-            cwd / INPAINT_CHECKPOINT: repository.model(params.type),
+            cwd / INPAINT_CHECKPOINT: checkpoint,
         },
         seed=task.seed,
         takes_precision=False,

@@ -41,6 +41,7 @@ class TaskRun:
             batch_size=invocation.batch_size,
             outer=invocation.outer_bar,
         )
+        self.checkpoint = invocation.checkpoint
         self._images = OutDir(invocation.images)
         self._progress: list[Progress] = []
         self._preview: Preview | None = None

@@ -29,7 +29,7 @@ class Sampling:
         """Wrap the fork's modules when they are imported."""
         self._negative_prompt.watch(imports)
         self._known_region.watch(imports)
-        self._previews.watch(imports)
+        self._previews.watch(imports)  # last: it sees what the others have changed
 
     def begin(self, wanted: Mapping[str, Any], report: Report) -> None:
         """Start a job, with the values of its message's `sampling`."""

@@ -96,7 +96,12 @@ _ONLY: Mapping[str, Schema] = {
 """What is narrower here, or wider, than the declared fields say."""
 
 
-def bodies() -> dict[str, Schema]:
+def schemas() -> dict[str, Schema]:
+    """Return the schemas of requests and answers by their names."""
+    return _bodies() | _answers()
+
+
+def _bodies() -> dict[str, Schema]:
     """Return the schemas of requests by their names."""
     kinds = (Txt2Img, Img2Img, PngInfo, UpscaleOne, UpscaleMany)
     return {PREFIX + kind.__name__: _body(kind) for kind in kinds} | {
@@ -113,7 +118,7 @@ def bodies() -> dict[str, Schema]:
     }
 
 
-def answers() -> dict[str, Schema]:
+def _answers() -> dict[str, Schema]:
     """Return the schemas of answers by their names."""
     text, number, flag = {"type": "string"}, {"type": "number"}, {"type": "boolean"}
     whole = {"type": "integer", "minimum": 0}

@@ -12,7 +12,7 @@ from typing import Any
 from sdrest import number_format
 from sdrest.job_types import JobType
 from sdrest.parameter_values import RANDOM_SEED
-from sdrest.params import MIN_AREA, PARAMS_BY_TYPE
+from sdrest.params import MAX_MODEL, MIN_AREA, PARAMS_BY_TYPE
 from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
 
 JSON_TYPE = "application/json"
@@ -118,6 +118,8 @@ def ways(name: str, declared: Schema) -> list[Schema]:
     """Return the ways to write a value, the plain one first."""
     low, high = declared.get("minimum", 0), declared.get("maximum", 0)
     match name:
+        case "model":
+            return [{"type": ["string", "number"], "maxLength": MAX_MODEL}]
         case "prompt" | "negativePrompt":
             return [{"type": ["string", "number"], "pattern": NO_NUL}]
         case "sampler":

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.checkpoints.kinds import REASONS
 from sdrest.engine.base import Progress
 from sdrest.errors import (
     ErrorCode,
@@ -171,6 +172,36 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     **OPENAI_EXAMPLES,
     **A1111_EXAMPLES,
+    "Models": {
+        "two models": {
+            "models": [
+                {
+                    "name": "dreamshaper_8",
+                    "file": "dreamshaper_8.safetensors",
+                    "size": 2_132_625_894,
+                    "kind": "text-to-image",
+                    "usable": True,
+                    "reason": None,
+                    "types": [JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE],
+                    "default": [],
+                    "loaded": False,
+                    "hash": "879db523c3",
+                },
+                {
+                    "name": "sd_xl_base_1.0",
+                    "file": "sd_xl_base_1.0.safetensors",
+                    "size": 6_938_078_334,
+                    "kind": "sdxl",
+                    "usable": False,
+                    "reason": REASONS["sdxl"],
+                    "types": [],
+                    "default": [],
+                    "loaded": False,
+                    "hash": None,
+                },
+            ]
+        }
+    },
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
 """Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""

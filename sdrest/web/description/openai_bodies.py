@@ -4,11 +4,11 @@ from typing import Any
 
 from sdrest.web.description.bodies import NO_NUL, Schema, plain, plms, random_seeds, ways
 from sdrest.web.dialects.openai.requests import ImageRequest
+from sdrest.web.dialects.openai.schemas import json_schemas
 
 _SIDE = r"(25[6-9]|2[6-9][0-9]|[3-9][0-9]{2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])"
 _TEXT: Schema = {"type": "string", "pattern": NO_NUL}
 _SIZE: Schema = {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"}
-_NOTHING: Schema = {"enum": [None, ""], "description": "The same as nothing."}
 _FILE: Schema = {"type": "string", "format": "binary"}
 
 _TEXTS = {
@@ -44,11 +44,11 @@ _EDIT_ONLY = {"input_fidelity", "strength"}
 
 
 def schemas() -> dict[str, Schema]:
-    """Return the schemas of the three bodies by their names."""
+    """Return the schemas of the three bodies and of the answers by their names."""
     edit = _body("A picture from a picture and a prompt.", {"image", "mask"}, {"sampler"})
     vary = _body("Variations of a picture.", {"image"}, {"sampler", "prompt", "input_fidelity"})
     generate = _body("Pictures from a prompt.", set(), _EDIT_ONLY)
-    return {
+    return json_schemas() | {
         "OpenAIGeneration": generate | plms(form=False),
         "OpenAIEdit": edit,
         "OpenAIVariation": vary,
@@ -59,7 +59,8 @@ def _body(text: str, files: set[str], without: set[str]) -> Schema:
     fields: dict[str, Any] = {name: _FILE | {"description": _FILES[name]} for name in sorted(files)}
     for name, declared in ImageRequest.model_json_schema()["properties"].items():
         if name not in without:
-            fields[name] = {"description": _TEXTS[name], **_field(name, declared)}
+            field = _field(name, declared, form=bool(files))
+            fields[name] = {"description": _TEXTS[name], **field}
     return {
         "type": "object",
         "description": f"{text} Fields that are not named here are ignored.",
@@ -68,7 +69,7 @@ def _body(text: str, files: set[str], without: set[str]) -> Schema:
     }
 
 
-def _field(name: str, declared: Schema) -> Schema:
+def _field(name: str, declared: Schema, *, form: bool) -> Schema:
     match name:
         case "prompt":
             return _TEXT | {"minLength": 1}
@@ -86,4 +87,5 @@ def _field(name: str, declared: Schema) -> Schema:
             found = [{"type": "string", "enum": only["enum"]}]
         case _:
             found = ways(name, plain(declared))
-    return {"anyOf": [*found, _NOTHING]}
+    nothing = {"enum": [""] if form else [None, ""], "description": "The same as nothing."}
+    return {"anyOf": [*found, nothing]}

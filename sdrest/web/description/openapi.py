@@ -13,7 +13,8 @@ from typing import Any
 from sdrest import __version__
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
-from sdrest.web.description import a1111_schemas, bodies, openai_bodies, schemas
+from sdrest.web.description import bodies, schemas
+from sdrest.web.description.a1111_schemas import schemas as a1111_schemas
 from sdrest.web.description.examples import (
     EXAMPLES,
     ID,
@@ -22,6 +23,7 @@ from sdrest.web.description.examples import (
     curl,
     error_example,
 )
+from sdrest.web.description.openai_bodies import schemas as openai_schemas
 from sdrest.web.description.openapi_prefix import under_prefix
 from sdrest.web.description.preflight import preflight
 from sdrest.web.description.schemas import ref
@@ -130,13 +132,7 @@ def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "")
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {
-                **bodies.schemas(),
-                **openai_bodies.schemas(),
-                **a1111_schemas.bodies(),
-                **a1111_schemas.answers(),
-                **schemas.schemas(),
-            },
+            "schemas": bodies.schemas() | openai_schemas() | a1111_schemas() | schemas.schemas(),
             "responses": errors,
             "headers": dict(schemas.HEADERS),
             "securitySchemes": _SCHEMES,

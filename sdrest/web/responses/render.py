@@ -8,6 +8,7 @@ from typing import Any
 from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.jobs.model import Job, Snapshot, Status
+from sdrest.web.responses import models
 
 JSON = "application/json; charset=utf-8"
 
@@ -22,8 +23,8 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
     its `error`. `flagged` is there where the safety checker replaced images, `preview` while a
-    running job has one, `seed` where the request asked for a random one, `waiting` while the server
-    cannot write.
+    running job has one, `model` where the request names one, `seed` where it asked for a random
+    one, `waiting` while the server cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -58,6 +59,8 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is not Status.QUEUED:
         shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
+    if job.params.get("model"):
+        answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
     if snapshot.preview is not None:
@@ -92,7 +95,7 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, progress: Progress) -> dict[str, float]:
+def _progress(job: Job, progress: Progress) -> models.Progress:
     fraction = progress.fraction
     return {
         "currentImageIndex": progress.index,

@@ -1,5 +1,7 @@
 """Checkpoints in the web UI's words: `sd-models`, and which one a request means."""
 
+import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -7,42 +9,39 @@ from typing import Any
 
 from aiohttp import web
 
+from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.errors import NotFoundError
+from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.dialects.a1111.fields import Txt2Img
 
 _UNKNOWN_HASH = "0" * 10
+_TITLE_HASH = re.compile(r" ?\[[0-9a-f]+\]$")
+"""What the web UI's titles have behind the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint; `parameter` is the value of the jobs' parameter `model`, empty: the default."""
+    """A checkpoint; `parameter` is the value of the jobs' parameter `model`, empty: the default.
+
+    `hash` are the first digits of the file's SHA-256, zeros while it is not known.
+    """
 
     name: str
     filename: str
     hash: str = _UNKNOWN_HASH
-    sha256: str | None = None
     parameter: str = ""
-
-    @property
-    def title(self) -> str:
-        """The name by which clients choose it."""
-        return self.name
 
     def entry(self) -> dict[str, Any]:
         """Return the entry of `sd-models`; it names no folder."""
         return {
-            "title": self.title,
+            "title": self.name,  # without the hash, which would change once it is known
             "model_name": self.name,
             "hash": self.hash,
-            "sha256": self.sha256,
+            "sha256": None,
             "filename": self.filename,
             "config": None,
         }
-
-    def is_meant(self, name: str) -> bool:
-        """Whether a client means this one: by title, name, file name or hash."""
-        return name in {self.title, self.name, self.filename, self.hash, self.sha256}
 
 
 class CurrentModel:
@@ -56,9 +55,8 @@ CURRENT = web.AppKey("a1111_current_model", CurrentModel)
 
 
 async def models(request: web.Request) -> Sequence[Model]:
-    """Return all checkpoints; the first is the default one."""
-    path = PurePath(request.app[keys.SETTINGS].text_to_image_model)
-    return [Model(path.stem, path.name)]
+    """Return the checkpoints that make pictures from a prompt, the default one first."""
+    return await asyncio.to_thread(_models, request.app)
 
 
 async def current(request: web.Request) -> Model:
@@ -69,11 +67,13 @@ async def current(request: web.Request) -> Model:
 
 
 async def find(request: web.Request, name: str) -> Model:
-    """Return the checkpoint that a client names; raises `NotFoundError`."""
+    """Return the checkpoint of a title, a name, a file name or a hash; raises `NotFoundError`."""
+    found = await asyncio.to_thread(request.app[keys.MODELS].find, _TITLE_HASH.sub("", name))
+    wanted = found.name if found else name
     for model in await models(request):
-        if model.is_meant(name):
+        if wanted in {model.name, model.filename, model.hash} - {_UNKNOWN_HASH}:
             return model
-    raise NotFoundError(f"model {name!r} not found")
+    raise NotFoundError(f"model {name[:200]!r} not found")
 
 
 async def chosen(request: web.Request, wanted: Txt2Img) -> Model:
@@ -85,3 +85,26 @@ async def chosen(request: web.Request, wanted: Txt2Img) -> Model:
     if not wanted.override_settings_restore_afterwards:
         request.app[CURRENT].name = model.name
     return model
+
+
+def _models(app: web.Application) -> Sequence[Model]:
+    hashes = app[keys.HASHES]
+    usable = [one for one in app[keys.MODELS].entries() if JobType.TEXT_TO_IMAGE in one.types]
+    hashes.request(one.path for one in usable)
+    usable.sort(key=lambda one: not _is_default(one))
+    found = [_model(one, hashes.short(one.path) or _UNKNOWN_HASH) for one in usable]
+    if not (
+        usable and _is_default(usable[0])
+    ):  # clients need a current one; jobs say what is wrong
+        path = PurePath(app[keys.SETTINGS].text_to_image_model)
+        found.insert(0, Model(path.stem, path.name))
+    return found
+
+
+def _model(found: Checkpoint, short: str) -> Model:
+    parameter = "" if _is_default(found) else found.file
+    return Model(found.name, PurePath(found.file).name, short, parameter)
+
+
+def _is_default(found: Checkpoint) -> bool:
+    return JobType.TEXT_TO_IMAGE in found.defaults

@@ -18,8 +18,8 @@ async def send_options(request: web.Request) -> web.Response:
     return respond(
         {
             "samples_format": "png",
-            _MODEL: model.title,
-            "sd_checkpoint_hash": model.sha256 or "",
+            _MODEL: model.name,
+            "sd_checkpoint_hash": "",
             "sd_vae": "Automatic",
             "CLIP_stop_at_last_layers": 1,
             "eta_ddim": 0.0,

@@ -37,7 +37,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     fields = await read_json(request, limit=MAX_JSON, any_type=True)
     wanted = read(fields, needs_prompt=True)
     size = wanted.requested_size() or DEFAULT_SIZE
-    params = generation_params(wanted, size, _model(request, wanted))
+    params = generation_params(wanted, size, await _model(request, wanted))
     jobs = picture_requests(params, wanted.first_seed(), wanted.n)
     group = await _group(request, jobs, identify(request, fields, {}))
     return await _send(request, group, Answer(wanted, size, wanted.warnings(fields)))
@@ -59,7 +59,7 @@ async def _change(request: web.Request, *, is_variation: bool) -> web.StreamResp
     async with request.app[keys.JOBS].spool() as spool:
         form = await read_files(request, names, spool, max_upload=max_upload)
         wanted = read(form.fields, needs_prompt=not is_variation, others=_missing(form))
-        model = _model(request, wanted)
+        model = await _model(request, wanted)
         edited = await _prepare(request, wanted, form)
         if is_variation:
             params = variation_params(wanted, model)
@@ -72,12 +72,10 @@ async def _change(request: web.Request, *, is_variation: bool) -> web.StreamResp
     return await _send(request, group, Answer(wanted, edited.size, said, is_edit=True))
 
 
-def _model(request: web.Request, wanted: ImageRequest) -> Mapping[str, Any]:
+async def _model(request: web.Request, wanted: ImageRequest) -> Mapping[str, Any]:
     """Return the parameter that names the checkpoint; raises `ModelNotFoundError`."""
     name = wanted.model_name()
-    if name is not None:
-        models.require(request.app, name)
-    return {}
+    return {} if name is None else {"model": (await models.find(request.app, name)).file}
 
 
 def _missing(form: Form) -> Iterable[FieldError]:

@@ -31,7 +31,8 @@ _DDIM = "DDIM"  # what img2img.py and inpaint.py sample with
 class GenerationInfo:
     """How an image was made: it is image `number` (from 1) of a job with `params`.
 
-    `seed` is the job's, for all of its images. `job_id` is empty without a server.
+    `seed` is the job's, for all of its images. `job_id` is empty without a server. `flagged` says
+    that the safety checker replaced the image.
     """
 
     params: Params
@@ -39,6 +40,7 @@ class GenerationInfo:
     number: int
     model: Path
     job_id: str = ""
+    flagged: bool = False
 
 
 def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
@@ -60,17 +62,16 @@ def record(info: GenerationInfo) -> str:
     """Return the text of the chunk `sdrest`: JSON in ASCII, with the unchanged prompt."""
     names = {info.alias or name for name, info in picture_fields(info.params.type).items()}
     params = {name: value for name, value in info.params.dump().items() if name in names}
-    return json.dumps(
-        {
-            "version": __version__,
-            "type": info.params.type,
-            "id": info.job_id or None,
-            "params": params,
-            "seed": info.seed,
-            "image": info.number,
-            "model": info.model.name,
-        }
-    )
+    values = {
+        "version": __version__,
+        "type": info.params.type,
+        "id": info.job_id or None,
+        "params": params,
+        "seed": info.seed,
+        "image": info.number,
+        "model": info.model.name,
+    }
+    return json.dumps(values | {"flagged": True} if info.flagged else values)
 
 
 def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:

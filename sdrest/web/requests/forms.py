@@ -44,7 +44,7 @@ class Text:
         return self.kind == _URLENCODED and start in {b"{", b"["}
 
     async def parse(self) -> Form:
-        """Return what it says."""
+        """Return its fields."""
         if self.kind == _JSON:
             return Form(parse_json(self.body, self.charset))
         if len(self.body) <= _QUICK:

@@ -19,6 +19,7 @@ from sdrest.jobs.store import Store
 from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
+from sdrest.web.dialects.openai.errors import OPENAI_PATHS, error_response
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
@@ -68,7 +69,7 @@ def create_app(
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
     app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
-    app[ERROR_SHAPES] = {}
+    app[ERROR_SHAPES] = dict.fromkeys(OPENAI_PATHS, error_response)
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[METRICS] = Metrics(app[keys.BUS])
     app[TRAFFIC] = Traffic(app[METRICS].registry, routes)

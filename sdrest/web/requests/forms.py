@@ -2,7 +2,7 @@
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ _QUICK = 4096
 JSON_HINT = "The body looks like JSON: add --header 'Content-Type: application/json'."
 
 _JSON = "application/json"
+_MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
 
 PATIENCE = 300.0
@@ -74,6 +75,18 @@ async def read_form(
     _require_plain(request)
     async with _patience():
         return await _read(request, job_type, spool, max_upload=max_upload)
+
+
+async def read_files(
+    request: web.Request, names: Collection[str], spool: Spool, *, max_upload: int
+) -> Form:
+    """Read a multipart form; the files called `names`, of at most `max_upload` MiB, are spooled."""
+    _require_plain(request)
+    if request.content_type != _MULTIPART:
+        raise UnsupportedMediaTypeError("The body's Content-Type should be multipart/form-data.")
+    async with _patience():
+        _check_length(request, max_body(names, max_upload))
+        return await read_multipart(request, names, spool, max_upload=max_upload)
 
 
 async def read_json(

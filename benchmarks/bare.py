@@ -139,5 +139,5 @@ def _lay_out(task: Task, invocation: Invocation) -> None:
 def _answered(path: Path, task: Task) -> bytes:
     """Return the PNG that a job answers with: what is outside of a mask stays as it was sent."""
     if task.image and task.mask:
-        pictures.restore_inpainted(path, task.image, task.mask, path)
+        pictures.restore_outside(path, task.image, task.mask, path)
     return path.read_bytes()

@@ -1,5 +1,6 @@
 """Measures sdrest and the original in alternation."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ from benchmarks.stats import percentile
 
 NEW_REQUESTS = {16: 10_000, 64: 10_000, 1: 2_000}
 """Requests for each number of connections, in the order of measuring."""
+
+_SYNCS = 200
 
 _SETTLE = 2.0
 """Seconds before memory is measured, until garbage collection has returned memory."""
@@ -80,7 +83,12 @@ class Comparison:
         for connections, number in NEW_REQUESTS.items():
             for server in servers:
                 requests = islice(fresh[server.name], number)
-                self._load(rows.NEW, connections, server, partial(load.each, server.port, requests))
+                send = partial(load.each, server.port, requests)
+                p50 = self._load(rows.NEW, connections, server, send).p50
+                if connections == 1:
+                    sync = sync_milliseconds(server.output)
+                    self._record(rows.SYNC, server, sync)
+                    self._record(rows.BEYOND_SYNC, server, p50 - sync)
                 if server.name in before:
                     time.sleep(_SETTLE)
                     grown = server.memory() - before.pop(server.name)
@@ -88,7 +96,7 @@ class Comparison:
 
     def _load(
         self, kind: LoadRows, connections: int, server: Server, send: Callable[..., load.Load]
-    ) -> None:
+    ) -> load.Load:
         before = server.cpu
         sample = send(connections=connections)
         used = server.cpu - before
@@ -96,11 +104,26 @@ class Comparison:
         self._record(kind.latency(50, connections), server, sample.p50)
         self._record(kind.latency(99, connections), server, sample.p99)
         self._record(kind.cpu(connections), server, used / sample.answers * 1000)
+        return sample
 
     def _record(self, row: Row, server: Server, figure: float) -> None:
         self.figures[row][server.name].append(figure)
         at = f" at {row.connections}" if row.connections else ""
         self.log(f"{row.what}{at}: {server.name} {figure:.4g} {row.unit}")
+
+
+def sync_milliseconds(folder: Path) -> float:
+    """Return the median time to append 4 KiB to a file in `folder` and sync it."""
+    seconds = []
+    path = folder / "sync"
+    with path.open("ab", buffering=0) as file:
+        for _ in range(_SYNCS):
+            start = time.perf_counter()
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+            seconds.append(time.perf_counter() - start)
+    path.unlink()
+    return percentile(seconds, 50) * 1000
 
 
 def hold(server: Server) -> None:

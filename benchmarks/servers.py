@@ -79,7 +79,7 @@ class Server:
 
     def runners(self) -> list[psutil.Process]:
         """Return the processes that run the scripts."""
-        return [child for child in self._below() if _is_host(child)]
+        return [child for child in self._below() if _is_runner(child)]
 
     def stop(self) -> None:
         """End the server and what it started, whatever it does."""
@@ -126,7 +126,7 @@ def running(name: str, scene: Scene, program: list[str], *, output: Path) -> Ite
         server.stop()
 
 
-def _is_host(process: psutil.Process) -> bool:
+def _is_runner(process: psutil.Process) -> bool:
     try:
         return main.__file__ in process.cmdline()
     except psutil.Error:  # it has just ended

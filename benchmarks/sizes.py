@@ -24,7 +24,10 @@ from sdrest.jobs.store import Store
 
 SIZES = (0, 100, 10_000, 100_000, 1_000_000)
 WITH_FOLDERS = 100_000
-"""Up to this size each finished job has its folder with a picture, as in real life."""
+"""Up to this size each finished job has its folder with a picture, as in real life.
+
+Of larger tables, the jobs that are looked at have one: without it they would be FAILED.
+"""
 
 _PICTURE = b"\x89PNG"
 """The content of the stand-in pictures, which are never read."""
@@ -62,13 +65,13 @@ HEAD = (
     f"status of any job at {_CONNECTIONS}, /s", f"new POST at {_CONNECTIONS}, /s",
 )  # fmt: skip
 
-GOALS: Sequence[tuple[str, str, int, int, Goal]] = (
-    ("start", "start", 100_000, 0, Goal(Better.LOWER, 1.2)),
-    ("start", "start", 1_000_000, 100, Goal(Better.LOWER, 1.2)),
-    ("status of the last, p50", "last_p50", 1_000_000, 100, Goal(Better.LOWER, 1.5)),
-    ("status of any, p50", "look_p50", 1_000_000, 100, Goal(Better.LOWER, 1.5)),
-    ("status of any, p99", "look_p99", 1_000_000, 100, Goal(Better.LOWER, 1.5)),
-    ("POST rate", "posts", 1_000_000, 100, Goal(Better.HIGHER, 0.67)),
+GOALS: Sequence[tuple[str, str, int, int, Goal | None]] = (
+    ("start", "start", 1_000_000, 0, Goal(Better.LOWER, 1.2)),
+    ("start", "start", 100_000, 0, None),
+    ("status of the last, p50", "last_p50", 1_000_000, 100, None),
+    ("status of any, p50", "look_p50", 1_000_000, 100, None),
+    ("status of any, p99", "look_p99", 1_000_000, 100, None),
+    ("POST rate", "posts", 1_000_000, 100, None),
 )
 """What, its figure, at how many jobs, against how many, and the ratio's goal."""
 
@@ -93,15 +96,13 @@ def measure(
 def _measure_one(scene: Scene, folder: Path, size: int) -> Cost:
     """Measure one size; the jobs that this adds are removed afterwards."""
     starts = [_start_seconds(scene, folder) for _ in range(_STARTS)]
-    ids = random.Random(size)  # noqa: S311 (no secret)
+    looks, followed = _jobs_to_look_at(size)
     with running(SDREST, scene, sdrest_program(), output=folder) as server:
         time.sleep(1)
         idle = server.memory() / 1e6
-        looks = [_look(ids.randrange(size)) for _ in range(_LOOKS)] if size else []
-        followed = [_look(size - 1 - ids.randrange(_LAST)) for _ in range(_LOOKS)] if size else []
-        last = load.each(server.port, iter(followed), connections=1) if size else None
-        slow = load.each(server.port, iter(looks), connections=1) if size else None
-        fast = load.each(server.port, iter(looks), connections=_CONNECTIONS) if size else None
+        last = load.each(server.port, map(_look, followed), connections=1) if size else None
+        slow = load.each(server.port, map(_look, looks), connections=1) if size else None
+        fast = load.each(server.port, map(_look, looks), connections=_CONNECTIONS) if size else None
         hold(server)
         posts = load.each(
             server.port, islice(new_requests(), _POSTS), connections=_CONNECTIONS
@@ -119,6 +120,15 @@ def _measure_one(scene: Scene, folder: Path, size: int) -> Cost:
     )
 
 
+def _jobs_to_look_at(size: int) -> tuple[list[int], list[int]]:
+    """Return numbers of jobs: any, and of the last ones."""
+    if not size:
+        return [], []
+    numbers = random.Random(size)  # noqa: S311 (no secret)
+    looks = [numbers.randrange(size) for _ in range(_LOOKS)]
+    return looks, [size - 1 - numbers.randrange(_LAST) for _ in range(_LOOKS)]
+
+
 def _start_seconds(scene: Scene, folder: Path) -> float:
     with running(SDREST, scene, sdrest_program(), output=folder) as server:
         return server.start_seconds
@@ -129,7 +139,8 @@ def fill(folder: Path, size: int) -> None:
     asyncio.run(_create(Folders(folder)))
     with _writing(folder) as connection:
         connection.executemany(_FILL, _finished(size))
-    for number in range(size if size <= WITH_FOLDERS else 0):
+    looks, followed = _jobs_to_look_at(size)
+    for number in range(size) if size <= WITH_FOLDERS else {*looks, *followed}:
         published = folder / TEXT_TO_IMAGE[1:] / _id(number)
         published.mkdir()
         (published / "1.png").write_bytes(_PICTURE)
@@ -178,7 +189,8 @@ def render(costs: Mapping[int, Sequence[Cost]]) -> str:
     for what, figure, many, few, goal in GOALS:
         value = _median(costs[many], figure) / _median(costs[few], figure)
         against = f"{many:,} jobs against {few:,}"
-        goals.append((what, against, f"{value:.2f} x", str(goal), report.verdict(goal, value)))
+        verdict = (str(goal), report.verdict(goal, value)) if goal else ("", "")
+        goals.append((what, against, f"{value:.2f} x", *verdict))
     return report.table(HEAD, lines) + "\n" + report.table(("What", "", "ratio", "goal", ""), goals)
 
 

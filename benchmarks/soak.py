@@ -13,7 +13,7 @@ from sdrest.job_types import JobType
 
 JOBS = 200
 WARM = 20
-"""After so many jobs nothing should be new to the host."""
+"""After so many jobs nothing should be new to the runner."""
 
 GROWTH = Goal(Better.LOWER, 1.05)
 
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _soak(server: Server, count: int) -> list[int]:
-    """Return the host's memory in bytes after each job. Raises `LoadError` if it is replaced."""
+    """Return the runner's memory in bytes after each job. Raises `LoadError` if it is replaced."""
     sizes: list[int] = []
     first: list[int] = []
     for number, job_type in enumerate(islice(cycle(JobType), count), start=1):
@@ -57,7 +57,7 @@ def _soak(server: Server, count: int) -> list[int]:
 
 
 def render(sizes: Sequence[int]) -> str:
-    """Return the table of the host's memory, in bytes after each of at least `WARM` jobs."""
+    """Return the table of the runner's memory, in bytes after each of at least `WARM` jobs."""
     count = len(sizes)
     warm = sizes[WARM - 1]
     marks = sorted({1, WARM, *range(50, count, 50), count})

@@ -74,7 +74,7 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name]["default"]
-    if default is None:
+    if default is None or default == "":
         return "none"
     return str(default) if isinstance(default, str) else f"{default:g}"
 

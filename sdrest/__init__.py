@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sdrest.api import image_to_image, inpaint_image, text_to_image
-    from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started
+    from sdrest.engine.base import Event, Finished, ImageReady, Preview, Progress, Started
     from sdrest.errors import Failure, FailureCode, InvalidRequestError, SdrestError
 
 __version__ = "0.1.0"
@@ -26,6 +26,7 @@ __all__ = [
     "Finished",
     "ImageReady",
     "InvalidRequestError",
+    "Preview",
     "Progress",
     "SdrestError",
     "Started",
@@ -36,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "sdrest.api": {"image_to_image", "inpaint_image", "text_to_image"},
-    "sdrest.engine.base": {"Event", "Finished", "ImageReady", "Progress", "Started"},
+    "sdrest.engine.base": {"Event", "Finished", "ImageReady", "Preview", "Progress", "Started"},
     "sdrest.errors": {"Failure", "FailureCode", "InvalidRequestError", "SdrestError"},
 }
 

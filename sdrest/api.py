@@ -3,9 +3,10 @@
     async for event in sdrest.text_to_image("a lighthouse", iterations=3, output="lighthouses"):
         ...
 
-The events are the engine's: `Started`, `Progress`, an `ImageReady` for each image, with its path
-in the output folder, and exactly one `Finished`, which holds a `Failure` if the job failed. Ending
-the iteration early (`aclose`, or cancelling the task) ends the script.
+The events are the engine's: `Started`, `Progress`, `Preview` (what an image looks like so far), an
+`ImageReady` for each image, with its path in the output folder, and exactly one `Finished`, which
+holds a `Failure` if the job failed. Ending the iteration early (`aclose`, or cancelling the task)
+ends the script.
 
 Names and meanings of the options are those of the REST API, in Python's spelling; so are their
 defaults (see `sdrest.params`). Wrong values raise `InvalidRequestError` at the call, a wrong
@@ -50,11 +51,13 @@ class Options(TypedDict, total=False):
     text_to_image_model: _StrPath
     inpaint_image_model: _StrPath
     metadata: bool
+    previews: bool
 
 
 class PromptOptions(Options, total=False):
     """What jobs with a prompt share; None, False, -1 and "random" are a random seed."""
 
+    negative_prompt: str
     iterations: int
     batch_size: int
     seed: int | Literal["random"] | None
@@ -94,17 +97,24 @@ def text_to_image(
 
 
 def image_to_image(
-    prompt: str, image: _StrPath, **options: Unpack[ImageToImageOptions]
+    prompt: str,
+    image: _StrPath,
+    mask: _StrPath | None = None,
+    **options: Unpack[ImageToImageOptions],
 ) -> AsyncGenerator[Event, None]:
-    """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt."""
-    files = {"image": expand(os.fspath(image))}
-    return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, files)
+    """Make pictures of a picture (a PNG, JPEG, WebP, GIF or BMP file) and a prompt.
+
+    With a `mask` only its white parts change.
+    """
+    files = {"image": image} if mask is None else {"image": image, "mask": mask}
+    paths = {name: expand(os.fspath(path)) for name, path in files.items()}
+    return _start(JobType.IMAGE_TO_IMAGE, {"prompt": prompt, **options}, paths)
 
 
 def inpaint_image(
     image: _StrPath, mask: _StrPath, **options: Unpack[InpaintImageOptions]
 ) -> AsyncGenerator[Event, None]:
-    """Paint the white parts of `mask` in `image` anew."""
+    """Repaint the white parts of `mask` in `image`."""
     files = {"image": expand(os.fspath(image)), "mask": expand(os.fspath(mask))}
     return _start(JobType.INPAINT_IMAGE, dict(options), files)
 
@@ -114,8 +124,8 @@ async def generate(
 ) -> AsyncGenerator[Event, None]:
     """Run one job and yield its events; images get the next free names `N.png` in the output.
 
-    `uploads` are the files that `params.type` asks for. Raises `InvalidRequestError` for a wrong
-    picture, and `UsageError` where the output folder cannot be used.
+    `uploads` are the files that `params.type` needs or may have. Raises `InvalidRequestError` for a
+    wrong picture, and `UsageError` where the output folder cannot be used.
     """
     await asyncio.to_thread(_check_files, uploads)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
@@ -126,7 +136,7 @@ async def generate(
             await asyncio.to_thread(
                 pictures.prepare, uploads, workspace, max_pixels=settings.max_pixels
             )
-        task = _task(with_seed(params), workspace, uploads)
+        task = _task(with_seed(params), workspace, uploads, previews=settings.previews)
         run = execute(executor, task, folder=workspace, with_metadata=settings.metadata)
         async with aclosing(run) as events:
             async for event in events:
@@ -216,7 +226,7 @@ def _make_workspace(output: Path) -> Path:
     return workspace
 
 
-def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
+def _task(params: Params, workspace: Path, uploads: Mapping[str, Path], *, previews: bool) -> Task:
     return Task(
         id="",
         params=params,
@@ -224,11 +234,12 @@ def _task(params: Params, workspace: Path, uploads: Mapping[str, Path]) -> Task:
         workdir=workspace / "run",
         image=workspace / pictures.IMAGE_NAME if "image" in uploads else None,
         mask=workspace / pictures.MASK_NAME if "mask" in uploads else None,
+        previews=previews,
     )
 
 
 def _publish(source: Path, output: Path) -> Path:
-    """Give a complete image the next free name, whoever else writes there; replace nothing."""
+    """Give a complete image the next free name, also beside other writers; replace nothing."""
     sync_path(source)
     number = 1
     while True:

@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FOREIGN_ORIGIN = "foreign_origin"
     UNKNOWN_HOST = "unknown_host"
+    NO_PREVIEW = "no_preview"
     NOT_FOUND = "not_found"
     GONE = "gone"
     CONFLICT = "conflict"
@@ -127,6 +128,15 @@ class NotFoundError(RequestError):
 
     code = ErrorCode.NOT_FOUND
     default_message = "There is nothing at this address."
+
+
+class NoPreviewError(RequestError):
+    """The job has no preview now."""
+
+    code = ErrorCode.NO_PREVIEW
+    default_message = (
+        "The job has no preview. Only a running job has one, from the first step of each image on."
+    )
 
 
 class GoneError(RequestError):

@@ -16,12 +16,23 @@ class JobType(StrEnum):
         """Names of the files that a request must contain."""
         return _UPLOADS[self]
 
+    @property
+    def optional_uploads(self) -> tuple[str, ...]:
+        """Names of the files that a request may contain besides."""
+        return _OPTIONAL_UPLOADS.get(self, ())
+
+    @property
+    def all_uploads(self) -> tuple[str, ...]:
+        """Names of the files that a request must or may contain."""
+        return self.uploads + self.optional_uploads
+
 
 _UPLOADS = {
     JobType.TEXT_TO_IMAGE: (),
     JobType.IMAGE_TO_IMAGE: ("image",),
     JobType.INPAINT_IMAGE: ("image", "mask"),
 }
+_OPTIONAL_UPLOADS = {JobType.IMAGE_TO_IMAGE: ("mask",)}
 
 
 @unique

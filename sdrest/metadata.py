@@ -1,7 +1,8 @@
 """Embeds generation parameters in PNGs as text chunks; the pixels stay the same. Pure.
 
 The chunk `parameters` has the format of AUTOMATIC1111's web UI, which many programs read: the
-prompt, then one line of `Name: value` pairs. The chunk `sdrest` holds all parameters as JSON.
+prompt, then `Negative prompt:` and the negative one, if there is one, then one line of
+`Name: value` pairs. The chunk `sdrest` holds all parameters as JSON.
 """
 
 import io
@@ -47,8 +48,12 @@ def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     a text chunk cannot hold (NUL, halves of surrogate pairs) becomes U+FFFD.
     """
     pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(info, size))
-    prompt = "" if isinstance(info.params, InpaintImage) else info.params.prompt
-    return _replace_unencodable(f"{prompt}\n{pairs}".strip())
+    prompts = ""
+    if not isinstance(info.params, InpaintImage):
+        prompts = f"{info.params.prompt}\n"
+        if info.params.negative_prompt:
+            prompts += f"Negative prompt: {info.params.negative_prompt}\n"
+    return _replace_unencodable(f"{prompts}{pairs}".strip())
 
 
 def record(info: GenerationInfo) -> str:

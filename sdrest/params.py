@@ -16,10 +16,20 @@ from pydantic.fields import FieldInfo
 
 from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.job_types import JobType, Sampler
-from sdrest.parameter_values import Decimal, Prompt, Seconds, Seed, Side, Steps, Whole, read_seed
+from sdrest.parameter_values import (
+    Decimal,
+    Model,
+    Prompt,
+    Seconds,
+    Seed,
+    Side,
+    Steps,
+    Whole,
+    read_seed,
+)
 
 MAX_PROMPT_BYTES = 100_000
-"""Longest prompt in UTF-8; Linux limits one argument of a program to 128 KiB."""
+"""Longest prompt in UTF-8, negative or not; Linux limits an argument of a program to 128 KiB."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -63,6 +73,15 @@ _KeepAlive = Annotated[
 ]
 
 
+_Model = Annotated[
+    Model,
+    Field(
+        description="Which checkpoint to use: a name that GET /models lists (default: that of the "
+        "server's flags).",
+    ),
+]
+
+
 class _Params(BaseModel):
     """What the three types share: camelCase names, unknown fields ignored, immutable values."""
 
@@ -91,12 +110,25 @@ class _Params(BaseModel):
         return 1
 
     def dump(self) -> dict[str, Any]:
-        """Return the parameters as JSON values under their names in the API."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the parameters as JSON values under their names in the API.
+
+        `model` is left out where a request names none.
+        """
+        dumped = self.model_dump(mode="json", by_alias=True)
+        if dumped["model"] is None:
+            del dumped["model"]
+        return dumped
 
 
 class _PromptParams(_Params):
     prompt: Annotated[Prompt, Option("--prompt"), Field(description="What the picture shows.")]
+    negative_prompt: Annotated[
+        Prompt,
+        Field(
+            description="What the picture should not show. It has no effect with a guidanceScale "
+            "of 1."
+        ),
+    ] = ""
     iterations: Annotated[
         int,
         Field(ge=1, le=100, description="How many batches of images to make, one after the other."),
@@ -160,6 +192,7 @@ class TextToImage(_PromptParams):
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
     @model_validator(mode="after")
@@ -196,6 +229,7 @@ class ImageToImage(_PromptParams):
         Decimal,
         Option("--strength"),
     ] = 0.75
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
 
@@ -214,6 +248,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: _Seed = 42
+    model: _Model = None
     keep_alive: _KeepAlive = None
 
 
@@ -238,11 +273,12 @@ def validate(
     `others` are errors found before, for example in uploads; all are raised together as one
     `InvalidRequestError`. A prompt over `MAX_PROMPT_BYTES` raises `TooLargeError`.
     """
-    prompt = fields.get("prompt")
-    if isinstance(prompt, str) and len(prompt.encode(errors="replace")) > MAX_PROMPT_BYTES:
-        raise TooLargeError(
-            f"The prompt is longer than {MAX_PROMPT_BYTES} bytes.", limit=MAX_PROMPT_BYTES
-        )
+    for name, words in (("prompt", "prompt"), ("negativePrompt", "negative prompt")):
+        prompt = fields.get(name)
+        if isinstance(prompt, str) and len(prompt.encode(errors="replace")) > MAX_PROMPT_BYTES:
+            raise TooLargeError(
+                f"The {words} is longer than {MAX_PROMPT_BYTES} bytes.", limit=MAX_PROMPT_BYTES
+            )
     errors = list(others)
     try:
         params = PARAMS_BY_TYPE[job_type].model_validate(fields)

@@ -171,8 +171,13 @@ class Settings:
         original=True,
         kind=Kind.PATH,
     )
+    allow_pickle: bool = _flag(
+        False,
+        "Load .ckpt files of --models as the scripts do, though such a file can run any program",
+    )
     auth: bool = _flag(
-        True, "Whether an address other than loopback needs a token (--no-auth: anyone may come in)"
+        True,
+        "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
     cors_origin: tuple[str, ...] = _flag(
         (),
@@ -213,11 +218,17 @@ class Settings:
     max_models: int = _flag(
         2, "Number of models that stay loaded for each concurrent task", minimum=1
     )
+    models: str = _flag(
+        "./models",
+        "Folder of the checkpoints that requests may name (.ckpt and .safetensors)",
+        kind=Kind.PATH,
+    )
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
     max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
+    previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",
         "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",
@@ -229,6 +240,10 @@ class Settings:
     )
     keep_days: float = _flag(
         0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+    )
+    keep_abandoned: bool = _flag(
+        False,
+        "Whether a job goes on when the last client that waits for its picture has disconnected",
     )
     stall_timeout: float = _flag(
         0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0

@@ -94,6 +94,22 @@ def record(content: bytes) -> dict[str, Any]:
             ),
         ),
         (
+            params(negativePrompt="fog,\nrain"),
+            1,
+            (
+                "a fox\nNegative prompt: fog,\nrain\nSteps: 8, Sampler: DDIM, CFG scale: 7.5, "
+                f"Seed: 42, Size: 300x200, Model: sd-v1-4, Version: sdrest {__version__}"
+            ),
+        ),
+        (
+            params(prompt="", negativePrompt="fog"),
+            1,
+            (
+                "Negative prompt: fog\nSteps: 8, Sampler: DDIM, CFG scale: 7.5, Seed: 42, "
+                f"Size: 300x200, Model: sd-v1-4, Version: sdrest {__version__}"
+            ),
+        ),
+        (
             params(JobType.INPAINT_IMAGE),
             1,
             (

@@ -38,6 +38,7 @@ def wrong(job_type: JobType = JobType.TEXT_TO_IMAGE, **fields: Any) -> dict[str,
 def test_defaults_are_the_originals() -> None:
     assert text().dump() == {
         "prompt": "x",
+        "negativePrompt": "",
         "iterations": 1,
         "batchSize": 1,
         "seed": 42,
@@ -174,6 +175,28 @@ def test_the_prompt_is_limited_in_bytes(character: str) -> None:
     assert text(prompt=most).prompt == most
     with pytest.raises(TooLargeError):
         text(prompt=most + "x")
+    assert text(negativePrompt=most).negative_prompt == most
+    with pytest.raises(TooLargeError, match="The negative prompt is longer"):
+        text(negativePrompt=most + "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [({}, ""), ({"negativePrompt": None}, ""), ({"negativePrompt": False}, ""),
+     ({"negativePrompt": 5}, "5"), ({"negativePrompt": " fog, rain\n"}, " fog, rain\n")],
+)  # fmt: skip
+@pytest.mark.parametrize("job_type", [JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE])
+def test_a_negative_prompt_is_empty_unless_given(
+    job_type: JobType, given: dict[str, Any], read: str
+) -> None:
+    params = validate(job_type, {"prompt": "x", **given})
+    assert not isinstance(params, InpaintImage)
+    assert params.negative_prompt == read
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud83d", ["fog"]])
+def test_a_negative_prompt_follows_the_prompts_rules(value: Any) -> None:
+    assert wrong(negativePrompt=value).keys() == {"negativePrompt"}
 
 
 def test_a_number_may_be_a_prompt() -> None:

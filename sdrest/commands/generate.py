@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -16,7 +17,7 @@ from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, FlagOption, options, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.commands.utf8 import decoded
-from sdrest.engine.base import Finished, ImageReady, Output, Progress, Started
+from sdrest.engine.base import Finished, ImageReady, Output, Preview, Progress, Started
 from sdrest.errors import InvalidRequestError, UsageError
 from sdrest.job_types import JobType
 from sdrest.params import Params, picture_fields, validate
@@ -27,7 +28,6 @@ _FLAGS = (
     *("repository", "python", "text_to_image_model", "inpaint_image_model"),
     *("max_pixels", "job_timeout", "metadata"),
 )
-_TYPES = {job_type.uploads: job_type for job_type in JobType}
 
 
 def command() -> click.Command:
@@ -44,8 +44,8 @@ def command() -> click.Command:
             *options(_FLAGS),
         ],
         callback=_run,
-        help="Make pictures of a PROMPT, of a prompt and an --image, or of an --image and a "
-        "--mask, and print their paths.",
+        help="Make pictures of a PROMPT, of a prompt and an --image, with or without a --mask, or "
+        "of an --image and a --mask, and print their paths.",
     )
 
 
@@ -56,7 +56,7 @@ def _parameters() -> list[click.Parameter]:
         for name, info in picture_fields(job_type).items():
             if name != "prompt":
                 texts = described.setdefault(name, [info.description or ""])
-                texts.append(f"{job_type}: {info.default}")
+                texts.append(f"{job_type}: {info.default if info.default != '' else 'none'}")
     return [
         click.Option([_option(name), name], metavar="VALUE", help=f"{text} [{', '.join(defaults)}]")
         for name, (text, *defaults) in described.items()
@@ -72,11 +72,20 @@ def _run(context: click.Context, /, **_: Any) -> int:
     terminal = context.ensure_object(Terminal)
     given = {name: context.params[name] for name in ("image", "mask")}
     files = {name: expand(text) for name, text in given.items() if text is not None}
-    if tuple(files) not in _TYPES:
-        raise UsageError("--mask goes with --image, the picture that it belongs to.")
-    job_type = _TYPES[tuple(files)]
+    job_type = _job_type(files, has_prompt=context.params["prompt"] is not None)
     params = _validated(job_type, _given(context, job_type))
     return asyncio.run(_generate(terminal, params, settings(context), files))
+
+
+def _job_type(files: Mapping[str, Path], *, has_prompt: bool) -> JobType:
+    """Return the type that takes the given files, and a prompt only if there is one."""
+    if "image" in files:
+        return (
+            JobType.INPAINT_IMAGE if "mask" in files and not has_prompt else JobType.IMAGE_TO_IMAGE
+        )
+    if files:
+        raise UsageError("--mask goes with --image, the picture that it belongs to.")
+    return JobType.TEXT_TO_IMAGE
 
 
 def _given(context: click.Context, job_type: JobType) -> dict[str, Any]:
@@ -149,11 +158,13 @@ async def _show(
 ) -> int:
     """Run the job and show its progress; print its paths and add them to `finished`."""
     with Bar(terminal, "Pictures") as bar:
-        async with aclosing(generate(params, given, files)) as events:
+        async with aclosing(generate(params, replace(given, previews=False), files)) as events:
             async for event in events:
                 match event:
                     case Started() | Output():
                         bar.show(0.0, "loading the model")
+                    case Preview():
+                        pass
                     case Progress(index=index, fraction=fraction):
                         done = (index - 1 + fraction) / params.total_images
                         bar.show(done, f"{index}/{params.total_images}")

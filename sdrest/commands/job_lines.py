@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from sdrest.commands.log_lines import Colour, Level, LogLine, Span
+from sdrest.engine.base import Progress
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change, JobEvent
-from sdrest.jobs.model import Job, JobKey, Position, Status
+from sdrest.jobs.model import Job, JobKey, Status
 
 _TYPE_WIDTH = 15
 _PATHS = {job_type: Span(f"/{job_type}".ljust(_TYPE_WIDTH), Colour.YELLOW) for job_type in JobType}
 _SPACE = Span(" ")
 _BAR_WIDTH = 10
+_BEGINNINGS = {Change.QUEUED: "Queued...", Change.STARTED: "Starting..."}
 
 
 class JobLines:
@@ -23,17 +25,17 @@ class JobLines:
 
     def of(self, event: JobEvent) -> Iterator[LogLine]:
         """Yield the lines for an event, if it has news."""
-        job, position = event.snapshot.job, event.snapshot.position
+        job, progress = event.snapshot.job, event.snapshot.progress
         match event.change:
-            case Change.QUEUED:
-                yield _line(job, "Queued...")
-            case Change.STARTED:
-                yield _line(job, "Starting...")
+            case Change.QUEUED | Change.STARTED:
+                yield _line(job, _BEGINNINGS[event.change])
             case Change.PROGRESS:
-                if position is not None:
-                    yield from self._steps(job, position)
+                if progress is not None:
+                    yield from self._steps(job, progress)
             case Change.IMAGE:
                 yield from self._image(job)
+            case Change.PREVIEW:
+                pass
             case Change.WAITING:
                 yield _line(job, f"Waiting: {event.snapshot.waiting}")
             case Change.REQUEUED:
@@ -48,26 +50,26 @@ class JobLines:
                 assert_never(event.change)
 
     def _image(self, job: Job) -> Iterator[LogLine]:
-        following = [Position(job.images + 1, 0.0)] * (job.images < job.total_images)
-        yield from self._steps(job, Position(job.images, 1.0), *following)
+        following = [Progress(job.images + 1, 0.0)] * (job.images < job.total_images)
+        yield from self._steps(job, Progress(job.images, 1.0), *following)
         if job.images in job.flagged:
             text = f"The safety checker replaced image {job.images}."
             yield _line(job, text, Level.WARNING)
 
-    def _steps(self, job: Job, *positions: Position) -> Iterator[LogLine]:
-        first = [] if job.key in self._last_steps else [Position(1, 0.0)]
-        for position in (*first, *positions):
-            step = progress(position, job.total_images)
+    def _steps(self, job: Job, *reached: Progress) -> Iterator[LogLine]:
+        first = [] if job.key in self._last_steps else [Progress(1, 0.0)]
+        for progress in (*first, *reached):
+            step = progress_text(progress, job.total_images)
             if self._last_steps.get(job.key) != step:
                 self._last_steps[job.key] = step
                 yield _line(job, step)
 
 
-def progress(position: Position, total: int) -> str:
-    """Return a position as text, e.g. `2/3  50% █████`."""
-    percent = math.floor(position.fraction * 100 + 1e-9)  # 0.29 * 100 is 28.999999999999996
-    bar = "█" * math.floor(position.fraction * _BAR_WIDTH + 0.5)
-    return f"{position.index}/{total} {percent:3}% {bar}"
+def progress_text(progress: Progress, total: int) -> str:
+    """Return progress as text, e.g. `2/3  50% █████`."""
+    percent = math.floor(progress.fraction * 100 + 1e-9)  # 0.29 * 100 is 28.999999999999996
+    bar = "█" * math.floor(progress.fraction * _BAR_WIDTH + 0.5)
+    return f"{progress.index}/{total} {percent:3}% {bar}"
 
 
 def _deletion(job: Job, change: Change) -> LogLine:

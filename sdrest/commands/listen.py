@@ -17,7 +17,9 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"Cannot listen on {host}: it is no address of this machine.") from error
+        raise UsageError(
+            f"Cannot listen on {host}: it is not an address of this machine."
+        ) from error
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, address in dict.fromkeys(addresses):

@@ -29,6 +29,7 @@ class Task:
     `keep_alive`. `seed` is always a number. `image` and `mask` are files with RGB and L pictures of
     equal size, as `sdrest.pictures` prepared them. `workdir` is an empty folder of this run alone;
     the executor puts the images there, may leave anything in it, and its owner removes it.
+    `previews` says whether `Preview` events are wanted.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Task:
     workdir: Path
     image: Path | None = None
     mask: Path | None = None
+    previews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,18 @@ class Progress:
 
     index: int
     fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What image `index` (from 1) looks like so far: a small picture, as the bytes of a file.
+
+    At most two a second. Of images that are made in one batch only the first has previews.
+    """
+
+    index: int
+    data: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,7 @@ class Finished:
     requeue: Requeue = field(default=Requeue.NO, compare=False)
 
 
-Event = Started | Output | Progress | ImageReady | Finished
+Event = Started | Output | Progress | Preview | ImageReady | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +135,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS)."""
+    """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS).
+
+    `models` are the real paths of the checkpoints that they have loaded, or are loading.
+    """
 
     busy: int
     idle: int
     memory: int
+    models: frozenset[str] = frozenset()
 
 
 class Executor(Protocol):

@@ -18,6 +18,8 @@ class Change(StrEnum):
     STARTED = auto()
     PROGRESS = auto()
     """The first one, at 0, says that the script has loaded its model."""
+    PREVIEW = auto()
+    """Has another preview; see the snapshot's `preview`."""
     IMAGE = auto()
     FINISHED = auto()
     """Reached its end; see the snapshot's status."""

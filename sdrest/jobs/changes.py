@@ -10,7 +10,7 @@ from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.reconcile import current
-from sdrest.jobs.removal import free, remove
+from sdrest.jobs.retention import free, remove
 from sdrest.jobs.space import may_be_full
 from sdrest.jobs.submission import Submission, Submissions
 from sdrest.params import PARAMS_BY_TYPE

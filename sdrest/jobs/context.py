@@ -7,17 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from sdrest.engine.base import STOP_SECONDS, Executor
+from sdrest.engine.base import STOP_SECONDS, Executor, Progress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.keys import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
 from sdrest.jobs.store import Store
 
-BEGINNING = Position(1, 0.0)
+BEGINNING = Progress(1, 0.0)
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries to change the table."""
@@ -62,11 +63,11 @@ class QueueContext:
     """The tools and the state that the parts of a queue share.
 
     The timeouts are in seconds, 0 for no limit: of a whole run, and of a script that writes
-    nothing. With `metadata`, images say how they were made. `progress` is how far each running job
-    is, `deleting` the jobs that are being deleted. `work` is set while a job may be claimed.
-    `waits` says why a running job cannot go on, and under None why no job is started. While
-    `stops_expected` is not 0, a signal that a stop may have sent has ended a script, and no job is
-    claimed.
+    nothing. With `metadata`, images say how they were made; with `with_previews`, tasks ask for
+    previews. `progress` is how far each running job is, `deleting` the jobs that are being deleted.
+    `work` is set while a job may be claimed. `waits` says why a running job cannot go on, and under
+    None why no job is started. While `stops_expected` is not 0, a signal that a stop may have sent
+    has ended a script, and no job is claimed.
     """
 
     store: Store
@@ -76,9 +77,11 @@ class QueueContext:
     job_timeout: float = 0
     stall_timeout: float = 0
     metadata: bool = False
+    with_previews: bool = False
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
-    progress: dict[JobKey, Position] = field(default_factory=dict)
+    progress: dict[JobKey, Progress] = field(default_factory=dict)
+    previews: Previews = field(default_factory=Previews)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,7 +98,7 @@ class QueueContext:
         return self.executor.capacity
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
-        """Publish an event with the job's position, and without images that are gone."""
+        """Publish an event with the job's progress, and without images that are gone."""
         deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):
@@ -110,8 +113,12 @@ class QueueContext:
                     job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
                 )
             case Status.IN_PROGRESS:
-                position = self.progress.get(job.key, BEGINNING)
-                return Snapshot(job, position, waiting=self.waits.get(job.key))
+                return Snapshot(
+                    job,
+                    self.progress.get(job.key, BEGINNING),
+                    waiting=self.waits.get(job.key),
+                    preview=self.previews.number(job.key),
+                )
             case _:
                 return Snapshot(job)
 

@@ -129,6 +129,7 @@ class Dispatcher:
         """Wait for the end of a job's script and record it."""
         try:
             await asyncio.wait([running.script])
+            self._context.previews.drop(running.job.key)
             await self._conclude(running)
         except Stopped:
             pass  # the next start finds the job interrupted

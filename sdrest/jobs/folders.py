@@ -1,4 +1,4 @@
-"""Where everything lies below the output folder."""
+"""The paths below the output folder."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ class Folders:
 
     @property
     def private(self) -> Path:
-        """The folder of what is no image of a job."""
+        """The folder of the server's own files."""
         return self.output / ".sdrest"
 
     @property
@@ -71,7 +71,7 @@ class Folders:
         return self.output / key.type / _checked_id(key)
 
     def is_taken(self, key: JobKey) -> bool:
-        """Whether something lies at `published`; asked for each new request, so without a Path."""
+        """Whether `published` exists; called for each new request, so without a Path."""
         return os.path.lexists(f"{self.output}/{key.type}/{_checked_id(key)}")
 
     def workdir(self, key: JobKey, attempt: int) -> Path:
@@ -123,7 +123,7 @@ class Folders:
         with tempfile.TemporaryFile(dir=self.spool) as file:
             file.write(bytes(_TRIED))
         for folder in (self.all_inputs, self.work, *map(self.output.joinpath, JobType)):
-            # What is no folder has no "." in it, which a `Path` would leave away.
+            # A file has no "." in it; a `Path` would drop that.
             if not os.access(os.path.join(folder, "."), os.W_OK | os.X_OK):  # noqa: PTH118
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from sdrest.job_types import JobType
 from sdrest.jobs.durable import move_folder, sync_path
 
 
@@ -15,6 +16,15 @@ def adopt(source: Path, target: Path) -> None:
     remove(target)
     move_folder(source, target)
     sync_path(target.parent)
+
+
+def pictures(folder: Path, job_type: JobType) -> dict[str, Path]:
+    """Return the pictures in a job's folder by name: the required ones, there or not, and others.
+
+    May block.
+    """
+    paths = {name: folder / f"{name}.png" for name in job_type.all_uploads}
+    return {n: path for n, path in paths.items() if n in job_type.uploads or path.is_file()}
 
 
 def lend(pictures: Iterable[Path], target: Path) -> None:

@@ -3,10 +3,11 @@
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdrest.errors import QueueFullError
 from sdrest.jobs import rows, sql
 from sdrest.jobs.model import Job, JobKey, Status, sources
 
@@ -65,3 +66,16 @@ def insert(connection: sqlite3.Connection, new: NewJob) -> Inserted | None:
     if known is None or can_requeue(known.status):
         return None
     return Inserted(known, fresh=False)
+
+
+def insert_all(
+    connection: sqlite3.Connection, news: Sequence[NewJob], *, retry_after: int
+) -> Sequence[Job]:
+    """Queue jobs under new keys; raises `QueueFullError` where there is no room for all of them."""
+    jobs = []
+    for new in news:
+        inserted = insert(connection, new)
+        if inserted is None:
+            raise QueueFullError(limit=new.limit, retry_after=retry_after)
+        jobs.append(inserted.job)
+    return jobs

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any
 
+from sdrest.engine.base import Progress
 from sdrest.errors import Failure
 from sdrest.job_types import JobType
 
@@ -66,14 +67,6 @@ class JobKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """The progress of a running job: image `index` (from 1) is done to `fraction`."""
-
-    index: int
-    fraction: float
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """A row of the job table. Times are seconds since the epoch.
 
@@ -104,13 +97,15 @@ class Job:
 class Snapshot:
     """What a client sees of a job.
 
-    `position` is there while it runs, `queue_position` (1 for the next to run) while it waits.
+    `progress` is there while it runs, `queue_position` (1 for the next to run) while it waits.
     `waiting` says what keeps the server from going on with the job. `missing` are the numbers of
-    listed images whose files are gone.
+    listed images whose files are gone. `preview` is the number of the running job's latest preview,
+    if there is one.
     """
 
     job: Job
-    position: Position | None = None
+    progress: Progress | None = None
     queue_position: int | None = None
     waiting: str | None = None
     missing: Sequence[int] = ()
+    preview: int | None = None

@@ -1,7 +1,7 @@
 """Jobs as their files show them: a user may delete images, or put them back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from sdrest.errors import (
@@ -15,6 +15,7 @@ from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
 from sdrest.jobs.model import FILE_TRANSITIONS, Job, JobKey, Snapshot, Status
+from sdrest.jobs.queries import Page
 
 _MISSING = "missingImages"
 
@@ -44,8 +45,20 @@ async def current(context: QueueContext, key: JobKey) -> Snapshot:
     return await reconcile(context, job)
 
 
-async def reconcile_all(context: QueueContext, jobs: Sequence[Job]) -> Sequence[Snapshot]:
-    """Return jobs as their files show them, after one look at all the files."""
+async def reconcile_page(
+    context: QueueContext, load: Callable[[], Awaitable[Page]]
+) -> tuple[Sequence[Snapshot], Page]:
+    """Return a page of jobs as their files show them; loads it again if that changes a status."""
+    page = await load()
+    snapshots = await _reconcile_all(context, page.jobs)
+    if any(seen.job.status != job.status for seen, job in zip(snapshots, page.jobs, strict=True)):
+        page = await load()
+        snapshots = await _reconcile_all(context, page.jobs)
+    return snapshots, page
+
+
+async def _reconcile_all(context: QueueContext, jobs: Sequence[Job]) -> Sequence[Snapshot]:
+    """Return jobs as their files show them, after one check of all the files."""
     found = await asyncio.to_thread(
         lambda: [bool(results.missing(context.folders, job)) for job in jobs]
     )

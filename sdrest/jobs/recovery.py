@@ -12,7 +12,7 @@ from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Status
-from sdrest.jobs.removal import discard
+from sdrest.jobs.retention import discard
 from sdrest.jobs.store import Store
 
 MAX_ATTEMPTS = 3

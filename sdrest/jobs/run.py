@@ -8,8 +8,17 @@ from enum import Enum, auto, unique
 from pathlib import Path
 from typing import TypeVar, assert_never
 
-from sdrest.cancellation import until_done
-from sdrest.engine.base import Event, Finished, ImageReady, Output, Progress, Requeue, Started, Task
+from sdrest.engine.base import (
+    Event,
+    Finished,
+    ImageReady,
+    Output,
+    Preview,
+    Progress,
+    Requeue,
+    Started,
+    Task,
+)
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError
 from sdrest.execution import execute
 from sdrest.jobs import failures, inputs, results
@@ -17,7 +26,7 @@ from sdrest.jobs.bus import Change
 from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stopped
 from sdrest.jobs.model import Job
 from sdrest.jobs.progress import advance
-from sdrest.jobs.space import is_full, storage_error
+from sdrest.jobs.space import finish_or_full
 from sdrest.params import PARAMS_BY_TYPE
 
 _MORE_RUNS = 2
@@ -122,6 +131,7 @@ class JobRun:
                 "Job %s: files were removed while it ran; it starts over.", self._job.key.id
             )
             self._context.progress[self._job.key] = BEGINNING
+            self._context.previews.drop(self._job.key)
         return await self._attempt()
 
     async def _attempt(self) -> Outcome:
@@ -145,7 +155,7 @@ class JobRun:
     async def _run_script(self) -> Outcome:
         self._images = 0
         self._requeue = Requeue.NO
-        failure = await self._retry_until_stored(lambda: _finish(self._prepare))
+        failure = await self._retry_until_stored(lambda: finish_or_full(self._prepare))
         if failure is not None:
             return failure
         events = execute(
@@ -173,20 +183,18 @@ class JobRun:
         inputs.remove(self._workdir)
         for name in (_SCRIPT, _PICTURES):
             (self._workdir / name).mkdir(parents=True)
-        kept = self._pictures(folders.inputs(job.key)).values()
         try:
-            inputs.lend(kept, self._workdir / _PICTURES)
+            kept = inputs.pictures(folders.inputs(job.key), job.key.type)
+            inputs.lend(kept.values(), self._workdir / _PICTURES)
         except FileNotFoundError:
             return failures.INPUTS_GONE
         if not job.images:
             results.discard(folders, job.key, empty_folders=True)
         return None
 
-    def _pictures(self, folder: Path) -> dict[str, Path]:
-        return {name: folder / f"{name}.png" for name in self._job.key.type.uploads}
-
     def _task(self) -> Task:
-        job, pictures = self._job, self._pictures(self._workdir / _PICTURES)
+        job = self._job
+        pictures = inputs.pictures(self._workdir / _PICTURES, job.key.type)
         return Task(
             id=job.key.id,
             params=PARAMS_BY_TYPE[job.key.type].model_validate(job.params),
@@ -194,6 +202,7 @@ class JobRun:
             workdir=self._workdir / _SCRIPT,
             image=pictures.get("image"),
             mask=pictures.get("mask"),
+            previews=self._context.with_previews,
         )
 
     def _start_timeouts(self) -> None:
@@ -221,6 +230,10 @@ class JobRun:
                     self._has_progress = True
                     self._context.publish(Change.PROGRESS, self._job, warm=self.warm)
                 return None
+            case Preview():
+                self._context.previews.put(self._job.key, event)
+                self._context.publish(Change.PREVIEW, self._job, warm=self.warm)
+                return None
             case ImageReady():
                 return await self._list(event)
             case Finished():
@@ -243,7 +256,7 @@ class JobRun:
         """Publish an image, then list it."""
         context, key, index = self._context, self._job.key, event.index
         await self._retry_until_stored(
-            lambda: _finish(lambda: results.publish(context.folders, key, index, event.path))
+            lambda: finish_or_full(lambda: results.publish(context.folders, key, index, event.path))
         )
         job = await self._retry_until_stored(
             lambda: context.store.list_image(key, index, is_flagged=event.flagged)
@@ -253,6 +266,7 @@ class JobRun:
         self._job = job
         self._images = index
         self._has_progress = True
+        context.previews.drop(key, up_to=index)
         self._advance(event)
         context.publish(Change.IMAGE, job, warm=self.warm)
         return None
@@ -275,19 +289,6 @@ class JobRun:
         before = progress[key]
         progress[key] = advance(before, event, self._job.total_images)
         return progress[key] != before
-
-
-async def _finish(work: Callable[[], T]) -> T:
-    """Do blocking work to its end, even if the run is cancelled meanwhile.
-
-    Raises `StorageUnavailableError` where the disk is full.
-    """
-    try:
-        return await until_done(asyncio.create_task(asyncio.to_thread(work)))
-    except OSError as error:
-        if is_full(error):
-            raise storage_error(error) from error
-        raise
 
 
 def _reschedule(timeout: asyncio.Timeout, seconds: float) -> None:

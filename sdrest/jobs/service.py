@@ -1,4 +1,4 @@
-"""The single door to jobs: submit, get, wait, images, cancel, retry, delete, page, events.
+"""The single door to jobs: submit, get, wait, images, preview, cancel, retry, delete, page, events.
 
 job = await service.submit(params, {"image": path}, key=JobKey(params.type, uuid4().hex))
 await service.wait(job.key, 60)
@@ -8,9 +8,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
 from sdrest.errors import (
     FieldError,
@@ -28,14 +30,14 @@ from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
-from sdrest.jobs.reconcile import current, reconcile_all
+from sdrest.jobs.reconcile import current, reconcile_page
 from sdrest.jobs.recovery import recover
-from sdrest.jobs.removal import Retention
-from sdrest.jobs.space import require_job_room, storage_error
+from sdrest.jobs.retention import Retention
 from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
-from sdrest.jobs.submission import Redraw, Submission, Submissions, require_uploads
+from sdrest.jobs.submission import JobRequest, Redraw, Submission, Submissions, require_uploads
 from sdrest.jobs.waits import Waits
 from sdrest.params import Params
 
@@ -51,7 +53,8 @@ class JobService:
     """Jobs in the order in which they came; as many run at once as `executor` has capacity for.
 
     The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
-    changes. See `QueueContext`, `Submissions` and `Retention` for the other options.
+    changes. `models` are the checkpoints that jobs may name. See `QueueContext`, `Submissions` and
+    `Retention` for the other options.
     """
 
     def __init__(
@@ -63,18 +66,21 @@ class JobService:
         bus: Bus,
         max_waiting: int,
         max_pixels: int,
+        models: Catalog | None = None,
         decoders: asyncio.Semaphore | None = None,
         job_timeout: float = 0,
         stall_timeout: float = 0,
         metadata: bool = False,
+        previews: bool = False,
         keep_days: float = 0,
         keep_bytes: int = 0,
     ) -> None:
         self.events = bus
         self._store = store
+        self._models = models
         self._folders = folders
         self._context = QueueContext(
-            store, executor, folders, bus, job_timeout, stall_timeout, metadata
+            store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
         )
         self._submissions = Submissions(
             self._context,
@@ -151,24 +157,30 @@ class JobService:
         without a seed. With `redraw` the request is always a new job: where a job has or had
         `key`, `redraw` returns another key and seed.
 
-        Raises `InvalidRequestError` for a wrong picture, `QueueFullError`, `StoppingError` or
-        `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
+        Raises `InvalidRequestError` for a wrong picture or model, `QueueFullError`, `StoppingError`
+        or `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
         meanwhile changes nothing.
         """
         uploads = uploads or {}
         require_uploads(params, uploads)
-        submission = Submission(key, params, seed, redraw)
         if redraw is None:
             known = await self._known(key) if uploads else self._submissions.settled(key)
             if known is not None:
                 return known
-            if not uploads and not self._context.locks.is_held(key):
-                self._submissions.require_open()
-                return (await self._submissions.add(submission)).job  # one change of the table
+        if params.model is not None:
+            params = await self._with_model(params, params.model)
+        submission = Submission(key, params, seed, redraw)
+        if redraw is None and not uploads and not self._context.locks.is_held(key):
+            self._submissions.require_open()
+            return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
             folder = await self._submissions.prepare(uploads)
             submission = Submission(key, params, seed, redraw, folder)
         return await self._finish(self._submissions.submit(submission))
+
+    async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:
+        """Queue a new job under a random id for each request, all or none; raises as `submit`."""
+        return await self._finish(self._submissions.submit_all(requests))
 
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
@@ -193,13 +205,13 @@ class JobService:
     async def wait(
         self,
         key: JobKey,
-        seconds: float,
+        seconds: float | None,
         *,
         until: Callable[[Snapshot], bool] = lambda snapshot: snapshot.job.status.final,
     ) -> Snapshot:
         """Return a job once `until` is true, by default at its end, or after `seconds` as it is.
 
-        Returns early when the service stops. Raises what `get` raises.
+        None is no limit. Returns early when the service stops. Raises what `get` raises.
         """
         return await self._waits.wait(key, self.get, until, seconds)
 
@@ -216,14 +228,8 @@ class JobService:
         limit: int,
     ) -> tuple[Sequence[Snapshot], Page]:
         """Return some jobs, newest first; `before` is the `following` of another page."""
-        page = await self._store.page(status, job_type, before=before, limit=limit)
-        snapshots = await reconcile_all(self._context, page.jobs)
-        if any(
-            seen.job.status != job.status for seen, job in zip(snapshots, page.jobs, strict=True)
-        ):
-            page = await self._store.page(status, job_type, before=before, limit=limit)
-            snapshots = await reconcile_all(self._context, page.jobs)
-        return snapshots, page
+        load = partial(self._store.page, status, job_type, before=before, limit=limit)
+        return await reconcile_page(self._context, load)
 
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, all of them named."""
@@ -231,13 +237,7 @@ class JobService:
 
     async def check_writable(self) -> None:
         """Raise what `submit` would raise of any request now, except for a full queue."""
-        self._submissions.require_open()
-        await self._store.check_writable()
-        try:
-            await asyncio.to_thread(self._folders.check_writable)
-            await asyncio.to_thread(require_job_room, self._folders.private)
-        except OSError as error:
-            raise storage_error(error) from error
+        await self._submissions.check_writable()
 
     async def image(self, key: JobKey, number: int) -> Path:
         """Return the path of image `number` of a job; every listed image is there.
@@ -263,6 +263,13 @@ class JobService:
         """Return the paths of all listed images of a job; raises what `image` raises."""
         job = (await self.get(key)).job
         return [await self.image(key, number) for number in range(1, job.images + 1)]
+
+    def preview(self, key: JobKey) -> JobPreview | None:
+        """Return what the image that a running job makes looks like so far, if that is known.
+
+        The event PREVIEW says that there is another one; `wait` with `until` waits for it.
+        """
+        return self._context.previews.get(key)
 
     async def cancel(self, key: JobKey) -> Snapshot:
         """End a job that waits or runs: it is CANCELLED, and nothing of its script is left.
@@ -293,6 +300,13 @@ class JobService:
         except (GoneError, NotFoundError):
             return None
         return None if can_requeue(job.status) else job
+
+    async def _with_model(self, params: Params, model: str) -> Params:
+        """Return parameters with the file of the checkpoint that they name."""
+        if self._models is None:
+            return params
+        found = await asyncio.to_thread(self._models.choose, model, params.type)
+        return params.model_copy(update={"model": found.file})
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

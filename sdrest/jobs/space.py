@@ -1,12 +1,16 @@
 """Free space on the disk of the output folder: the job table's reserve, errors of a full disk."""
 
+import asyncio
 import errno
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from sdrest.cancellation import until_done
 from sdrest.errors import StorageUnavailableError
 
 RESERVE_BYTES = 4 * 2**20
@@ -24,6 +28,8 @@ _SLICE = 128 * 1024
 _BLOCK = 64 * 1024
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+T = TypeVar("T")
 
 DISK_FULL = "The disk of the output folder is full. Make room on it, or delete jobs."
 
@@ -54,6 +60,19 @@ def storage_error(error: BaseException) -> StorageUnavailableError:
     unavailable = StorageUnavailableError(DISK_FULL if is_full(error) else None)
     unavailable.__cause__ = error
     return unavailable
+
+
+async def finish_or_full(work: Callable[[], T]) -> T:
+    """Do blocking work to its end, even if the caller is cancelled meanwhile.
+
+    Raises `StorageUnavailableError` where the disk is full.
+    """
+    try:
+        return await until_done(asyncio.create_task(asyncio.to_thread(work)))
+    except OSError as error:
+        if is_full(error):
+            raise storage_error(error) from error
+        raise
 
 
 def require_job_room(folder: Path) -> None:

@@ -42,7 +42,7 @@ class Spool:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, self._folder, True))  # noqa: FBT003
 
     async def receive(self, name: str, chunks: AsyncIterable[bytes]) -> Upload:
-        """Write a file as it comes in; raises what `chunks` raises, `StorageUnavailableError`."""
+        """Write a file as it arrives; raises what `chunks` raises, `StorageUnavailableError`."""
         path: Path | None = None
         digest = hashlib.sha256()
         buffer = bytearray()

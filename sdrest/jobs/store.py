@@ -13,7 +13,7 @@ from sdrest.jobs import rows, sql, transactions
 from sdrest.jobs.database import Database
 from sdrest.jobs.durable import UNSYNCED, syncs_folders
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import Inserted, NewJob, insert
+from sdrest.jobs.insert import Inserted, NewJob, insert, insert_all
 from sdrest.jobs.journal import ROLLBACK, Journal
 from sdrest.jobs.lock import UNLOCKED, FolderLock
 from sdrest.jobs.model import Job, JobKey, Status
@@ -151,6 +151,20 @@ class Store(Queries):
         if inserted is None:
             raise QueueFullError(limit=new.limit, retry_after=retry_after)
         return inserted
+
+    async def add_all(
+        self, news: Sequence[NewJob], *, retry_after: int, on_insert: Callable[[Job], None]
+    ) -> Sequence[Job]:
+        """Queue jobs under keys that no job has or had, all or none; otherwise as `add`."""
+
+        def note(jobs: Sequence[Job]) -> None:
+            self._note(*jobs)
+            for job in jobs:
+                on_insert(job)
+
+        return await self._database.write(
+            lambda connection: insert_all(connection, news, retry_after=retry_after), then=note
+        )
 
     async def claim(self, *, most_attempts: int | None = None) -> Job | None:
         """Start the job that has waited longest: it is IN_PROGRESS, with one attempt more.

@@ -1,8 +1,9 @@
 """Requests become rows of the job table, each at most one; their pictures move to their places."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdrest import pictures
@@ -14,7 +15,7 @@ from sdrest.jobs.context import QueueContext
 from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.reconcile import lacks_images, reconcile
-from sdrest.jobs.space import storage_error
+from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.params import Params, draw_seed
 
 Redraw = Callable[[], tuple[JobKey, int]]
@@ -30,6 +31,19 @@ class Submission:
     seed: int | None = None
     redraw: Redraw | None = None
     folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job to be made: its parameters, and the picture files as a client sent them, by name."""
+
+    params: Params
+    uploads: Mapping[str, Path] = field(default_factory=dict)
+
+
+def random_key(params: Params) -> JobKey:
+    """Return a key that no job has or had."""
+    return JobKey(params.type, secrets.token_hex(16))
 
 
 class Submissions:
@@ -51,10 +65,66 @@ class Submissions:
         self._max_pixels = max_pixels
         self._decoders = decoders
 
+    async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:
+        """Queue a new job for each request, all or none; see `JobService.submit_all`."""
+        self.require_open()
+        context = self._context
+        prepared: list[Path | None] = []
+        targets: list[Path] = []
+        jobs: Sequence[Job] = ()
+        try:
+            await self._prepare_all(requests, prepared)
+            additions = []
+            for request, folder in zip(requests, prepared, strict=True):
+                submission = Submission(random_key(request.params), request.params)
+                additions.append(self._addition(submission))
+                if folder is not None:
+                    await asyncio.to_thread(context.folders.create_inside)
+                    targets.append(context.folders.inputs(submission.key))
+                    await asyncio.to_thread(inputs.adopt, folder, targets[-1])
+            jobs = await context.store.add_all(
+                additions,
+                retry_after=context.duration.retry_after(context.capacity),
+                on_insert=self._publish_queued,
+            )
+        except OSError as error:
+            raise storage_error(error) from error
+        finally:
+            for folder in [*filter(None, prepared), *(() if jobs else targets)]:
+                await asyncio.to_thread(inputs.remove, folder)
+        return jobs
+
+    async def _prepare_all(
+        self, requests: Sequence[JobRequest], prepared: list[Path | None]
+    ) -> None:
+        """Append a folder of pictures for each request; equal uploads are decoded once."""
+        for number, request in enumerate(requests):
+            require_uploads(request.params, request.uploads)
+            same = next((n for n in range(number) if requests[n].uploads == request.uploads), None)
+            if not request.uploads:
+                prepared.append(None)
+            elif same is None or (source := prepared[same]) is None:
+                prepared.append(await self.prepare(request.uploads))
+            else:
+                folder = await asyncio.to_thread(self._context.folders.spool_folder)
+                prepared.append(folder)
+                await asyncio.to_thread(inputs.lend, source.iterdir(), folder)
+
     def require_open(self) -> None:
         """Raise `StoppingError` at a stop."""
         if self._context.stopping.is_set():
             raise StoppingError
+
+    async def check_writable(self) -> None:
+        """Raise what any request would raise now, except for a full queue."""
+        self.require_open()
+        await self._context.store.check_writable()
+        folders = self._context.folders
+        try:
+            await asyncio.to_thread(folders.check_writable)
+            await asyncio.to_thread(require_job_room, folders.private)
+        except OSError as error:
+            raise storage_error(error) from error
 
     def settled(self, key: JobKey) -> Job | None:
         """Return a job in memory that its request would not change; None: it has to be looked up.
@@ -147,23 +217,26 @@ class Submissions:
         return added.job
 
     async def _write(self, submission: Submission) -> Inserted:
-        context, key, params = self._context, submission.key, submission.params
-        drawn = draw_seed() if submission.seed is None else submission.seed
-        original = results.original(context.folders, key)
-        if original is not None and original.images < params.total_images:
+        context = self._context
+        original = results.original(context.folders, submission.key)
+        if original is not None and original.images < submission.params.total_images:
             original = None  # it does not answer the request
-        addition = NewJob(
-            key,
+        return await context.store.add(
+            self._addition(submission, original),
+            retry_after=context.duration.retry_after(context.capacity),
+            on_insert=self._publish_queued,
+        )
+
+    def _addition(self, submission: Submission, original: Job | None = None) -> NewJob:
+        params = submission.params
+        drawn = draw_seed() if submission.seed is None else submission.seed
+        return NewJob(
+            submission.key,
             params.dump(),
             params.total_images,
             seed=drawn if params.seed is None else params.seed,
             limit=self._max_waiting,
             instead=original,
-        )
-        return await context.store.add(
-            addition,
-            retry_after=context.duration.retry_after(context.capacity),
-            on_insert=self._publish_queued,
         )
 
     def _publish_queued(self, job: Job) -> None:
@@ -173,8 +246,8 @@ class Submissions:
 
 def require_uploads(params: Params, uploads: Mapping[str, Path]) -> None:
     """Raise `InvalidRequestError` for a picture that is missing or that the job does not take."""
-    wanted = params.type.uploads
-    missing = [FieldError(name, "Is required.") for name in wanted if name not in uploads]
-    others = [FieldError(name, "Is not a picture here.") for name in uploads if name not in wanted]
+    required, known = params.type.uploads, params.type.all_uploads
+    missing = [FieldError(name, "Is required.") for name in required if name not in uploads]
+    others = [FieldError(name, "Is not a picture here.") for name in uploads if name not in known]
     if missing or others:
         raise InvalidRequestError([*missing, *others])

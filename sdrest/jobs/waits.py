@@ -26,7 +26,7 @@ class Waits:
         key: JobKey,
         get: Callable[[JobKey], Awaitable[Snapshot]],
         until: Callable[[Snapshot], bool],
-        seconds: float,
+        seconds: float | None,
     ) -> Snapshot:
         """Return what `get` returns once `until` is true of it, or after `seconds`."""
         changed = asyncio.Event()

@@ -32,7 +32,7 @@ __all__ = [
     "PictureError",
     "fit",
     "prepare",
-    "restore_inpainted",
+    "restore_outside",
     "script_input",
     "thumbnail",
 ]
@@ -90,9 +90,9 @@ def fit(size: Size) -> Size:
 def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
     """Write the prepared pictures into `folder` in a size that the scripts take.
 
-    An image alone (img2img.py) is resampled to the nearest multiples of 64. With a mask
-    (inpaint.py) both are padded to the next ones, so that every pixel keeps its value.
-    Returns the written image's path; a mask lies beside it, as inpaint.py expects.
+    An image alone is resampled to the nearest multiples of 64. With a mask both are padded to the
+    next ones, so that every pixel keeps its value. Returns the written image's path; a mask is
+    beside it, as inpaint.py expects.
     """
     path = folder / SCRIPT_IMAGE_NAME
     picture = _open_prepared(image)
@@ -104,14 +104,20 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
     return path
 
 
-def restore_inpainted(result: Path, image: Path, mask: Path, target: Path) -> None:
-    """Write the result of inpaint.py for a padded picture to `target`, in the upload's size.
+def restore_outside(
+    result: Path, image: Path, mask: Path, target: Path, *, soft: bool = False
+) -> None:
+    """Write a script's result for a padded picture to `target`, in the upload's size.
 
-    Pixels outside the mask are those of `image`, bit for bit. `target` may be `result`.
+    Pixels outside the mask are those of `image`, bit for bit; if `soft`, pixels just inside its
+    edge are mixed (`masks.soften`). `target` may be `result`.
     """
     original = _open_prepared(image)
     painted = _open_prepared(result).convert("RGB").crop((0, 0, *original.size))
-    _write(Image.composite(painted, original, _open_prepared(mask)), target)
+    opacity = _open_prepared(mask)
+    if soft:
+        opacity = masks.soften(opacity)
+    _write(Image.composite(painted, original, opacity), target)
 
 
 def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:

@@ -24,7 +24,7 @@ be recognised, and is taken as it is.
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFilter
 
 from sdrest.pictures.decoding import Size
 
@@ -41,6 +41,9 @@ _FAINTEST = 26
 
 _DARK, _WHITE = 48, 208
 """Black is below the first in all channels, white from the second on."""
+
+_RAMP = 4
+"""Pixels in which a soft mask rises from its edge."""
 
 _BRUSH_THRESHOLD = 64
 """Brightest channel from which on a coloured brush counts: it may be semi-transparent."""
@@ -144,6 +147,23 @@ def resize_to(mask: Image.Image, size: Size) -> Image.Image:
 def is_empty(mask: Image.Image) -> bool:
     """Whether a mask of mode L repaints nothing."""
     return _max_value(mask) < THRESHOLD
+
+
+def soften(mask: Image.Image) -> Image.Image:
+    """Return a mask of 0 and 255 whose white parts rise to 255 within `_RAMP` pixels of their edge.
+
+    Black stays 0. Parts that are too thin for that stay 255.
+    """
+    window = ImageFilter.BoxBlur(_RAMP)
+    average = mask.filter(window)  # at a straight edge (_RAMP + 1) / (2 * _RAMP + 1) of 255
+    lowest = 255 * _RAMP / (2 * _RAMP + 1)
+    least = 255 // (_RAMP + 1)
+    ramp = average.point(
+        [max(least, round((value - lowest) / (255 - lowest) * 255)) for value in range(256)]
+    )
+    inner = average.point([0] * 255 + [255])
+    thick = inner.filter(window).point(lambda value: 255 * (value > 0))
+    return ImageChops.darker(mask, ImageChops.lighter(ramp, ImageChops.invert(thick)))
 
 
 class _Channels:

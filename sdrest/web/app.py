@@ -6,11 +6,12 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
-from sdrest.engine.local.repository import locate
+from sdrest.engine.local.repository import Repository, locate
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.service import MAX_DECODERS, JobService
@@ -19,6 +20,7 @@ from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
+from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
 from sdrest.web.live.hub import HEARTBEAT_SECONDS, HUB, EventHub
 from sdrest.web.monitoring.health import READINESS, Readiness
@@ -28,13 +30,15 @@ from sdrest.web.requests import cors
 from sdrest.web.requests.access import ACCESS, AccessPolicy
 from sdrest.web.requests.proxy import PROXIES, Proxies
 from sdrest.web.responses import security
-from sdrest.web.responses.errors import error_middleware
+from sdrest.web.responses.errors import ERROR_SHAPES, error_middleware
 from sdrest.web.responses.thumbnails import THUMBNAILS, Thumbnails
 from sdrest.web.route import add_routes
 from sdrest.web.routes import ROUTES
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it has 1 second."""
+
+_REPOSITORY = web.AppKey("repository", Repository)
 
 _HANDLER_ARGS = {
     "auto_decompress": False,  # compressed bodies are refused; nothing may inflate them
@@ -56,10 +60,15 @@ def create_app(
     app[keys.SETTINGS] = settings
     app[keys.FOLDERS] = Folders(expand(settings.output).absolute())
     app[keys.BUS] = bus or Bus()
+    app[_REPOSITORY] = locate(settings)
+    app[keys.MODELS] = app[_REPOSITORY].models
+    app[keys.HASHES] = Hashes()
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
+    app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
+    app[ERROR_SHAPES] = {}
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[METRICS] = Metrics(app[keys.BUS])
     app[TRAFFIC] = Traffic(app[METRICS].registry, routes)
@@ -75,17 +84,18 @@ def create_app(
 
 
 async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
-    settings, folders = app[keys.SETTINGS], app[keys.FOLDERS]
+    settings, folders, repository = app[keys.SETTINGS], app[keys.FOLDERS], app[_REPOSITORY]
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(folders))
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
-            locate(settings),
+            repository,
             config=_pool_config(settings, store.folder_id),
             grace=_SCRIPT_GRACE,
         )
         app[keys.EXECUTOR] = executor
+        stack.callback(app[keys.HASHES].close)
         stack.push_async_callback(executor.close)
         if settings.preload:
             executor.preload()
@@ -96,10 +106,12 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             bus=app[keys.BUS],
             max_waiting=settings.max_queue,
             max_pixels=settings.max_pixels,
+            models=repository.models,
             decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             metadata=settings.metadata,
+            previews=settings.previews,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )
@@ -107,6 +119,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await service.start(delete_incomplete=settings.delete_incomplete)
         app[keys.JOBS] = service
         yield
+        await app[WAITING].close()
 
 
 async def _end_waits(app: web.Application) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from sdrest.checkpoints.catalog import Catalog
+from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.base import Executor
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
@@ -20,6 +22,9 @@ ROUTES = web.AppKey[tuple[Route, ...]]("routes", tuple)
 FOLDERS = web.AppKey("folders", Folders)
 BUS = web.AppKey("bus", Bus)
 JOBS = web.AppKey("jobs", JobService)
+MODELS = web.AppKey("models", Catalog)
+"""The checkpoints that requests may name."""
+HASHES = web.AppKey("hashes", Hashes)
 LIMITATIONS = web.AppKey[Sequence[str]]("limitations", Sequence)
 """What the file system of the output folder cannot do, as sentences."""
 EXECUTOR = web.AppKey[Executor]("executor")

@@ -25,13 +25,18 @@ TYPE: Final = "/TYPE"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use a route: `token`, only with the token; `foreign`, pages of any origin too."""
+    """Who may use a route: `token`, only with the token; `foreign`, pages of any origin too.
+
+    `basic`: the token may also come as the password of HTTP's Basic authentication.
+    """
 
     token: bool
     foreign: bool
+    basic: bool = False
 
 
 TOKEN_ANY_ORIGIN: Final = Access(token=True, foreign=True)
+BASIC_ANY_ORIGIN: Final = Access(token=True, foreign=True, basic=True)
 TOKEN_SAME_ORIGIN: Final = Access(token=True, foreign=False)
 PUBLIC_SAME_ORIGIN: Final = Access(token=False, foreign=False)
 PUBLIC_ANY_ORIGIN: Final = Access(token=False, foreign=True)

@@ -1,4 +1,4 @@
-"""The server under the application: what is no valid HTTP is answered as every other error is."""
+"""The server under the application: invalid HTTP gets an answer like every other error."""
 
 import asyncio
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_protocol import _ErrInfo
 
 from sdrest.web.monitoring.traffic import TRAFFIC
-from sdrest.web.requests.connections import Connections
+from sdrest.web.requests.connections import Connections, Departures
 from sdrest.web.requests.proxy import PROXIES
 from sdrest.web.responses.errors import http_error_response, status_response
 from sdrest.web.responses.security import HEADERS
@@ -72,15 +72,16 @@ class _Server(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_broken", "_transport", "_watched")
+    __slots__ = ("_broken", "_departures", "_transport", "_watched")
 
     def __init__(self, server: web.Server, watched: Connections, **options: Any) -> None:
         super().__init__(server, **options)
         self._watched = watched
         self._broken = False
+        self._departures = Departures()
 
     def account_to(self, traffic: AbstractAccessLogger) -> None:
-        """Tell `traffic` of each answer; aiohttp would make one of a class for each connection."""
+        """Count each answer in `traffic`; aiohttp would create an instance for each connection."""
         self.access_logger, self._logging_enabled = traffic, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -90,12 +91,18 @@ class _Connection(web.RequestHandler):
         self._watched.add(self._transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
+        """End, and interrupt the answer to a request of this connection."""
         self._watched.discard(self._transport)
         super().connection_lost(exc)
+        self._departures.announce()
+
+    @property
+    def departures(self) -> Departures:
+        """What is called once the client has gone."""
+        return self._departures
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes until some are no HTTP: nothing that follows those has a meaning.
+        """Take bytes until some are not HTTP: those that follow have no meaning.
 
         aiohttp (3.14.5) parses on, also with each read of a body that came before them, and queues
         an error each time, whose traceback holds what was read: 220 kB of parts took 206 MB.

@@ -136,7 +136,7 @@ def missing_body(head: bytes) -> float:
 
 
 def answer(head: bytes) -> bytes:
-    """Return the answer to a request in plain HTTP, as bytes: a redirect where the host is told."""
+    """Return the answer to plain HTTP, as bytes: a redirect where the request names its host."""
     found = _REQUEST.match(head)
     method, target = found.groups() if found else (b"", b"")
     host = _HOST.search(head)

@@ -215,7 +215,10 @@ def test_a_picture_that_is_no_file_is_named(
     [
         (["--mask", "m.png"], "--mask goes with --image, the picture that it belongs to."),
         (["x", "--strength", "1"], "--strength does not go with text-to-image."),
-        (["x", "--image", "a", "--mask", "b"], "A prompt does not go with inpaint-image."),
+        (
+            ["--negative-prompt", "x", "--image", "a", "--mask", "b"],
+            "--negative-prompt does not go with inpaint-image.",
+        ),
         ([], "PROMPT: Is required."),
         (["x", "--guidance-scale", "300"], "--guidance-scale: Input should be less than"),
         (["x", "--steps", "3"], "--steps: 3 steps do not work with this model."),

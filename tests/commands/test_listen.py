@@ -38,7 +38,7 @@ def test_a_port_in_use_is_an_error() -> None:
 
 
 def test_a_name_that_is_none_is_an_error() -> None:
-    with pytest.raises(UsageError, match="it is no address of this machine"):
+    with pytest.raises(UsageError, match="it is not an address of this machine"):
         listen("x" * 64, 0)
 
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine, serving
+from sdrest.engine.base import Progress
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Change, JobEvent
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from tests.support.paths import DATA
 
 LOGS = {
@@ -31,7 +32,7 @@ def event(
     key: JobKey = KEY,
     total: int = 2,
     images: int = 0,
-    position: Position | None = None,
+    progress: Progress | None = None,
     failure: Failure | None = None,
 ) -> JobEvent:
     job = Job(
@@ -45,7 +46,7 @@ def event(
         created_at=0.0,
         failure=failure,
     )
-    return JobEvent(change, Snapshot(job, position))
+    return JobEvent(change, Snapshot(job, progress))
 
 
 def rebuilt(line: str) -> JobEvent:
@@ -54,8 +55,8 @@ def rebuilt(line: str) -> JobEvent:
     assert found, line
     key = JobKey(JobType(found[1]), found[2])
     if step := STEP.match(found[3]):
-        position = Position(int(step[1]), int(step[3]) / 100)
-        return event(Change.PROGRESS, key=key, total=int(step[2]), position=position)
+        progress = Progress(int(step[1]), int(step[3]) / 100)
+        return event(Change.PROGRESS, key=key, total=int(step[2]), progress=progress)
     match found[3]:
         case "Queued...":
             return event(Change.QUEUED, Status.QUEUED, key=key)
@@ -108,7 +109,7 @@ def test_images_go_from_0_to_100_though_their_steps_were_missed() -> None:
     lines = JobLines()
     told = [
         *shown(lines, event(Change.IMAGE, images=1)),
-        *shown(lines, event(Change.PROGRESS, position=Position(2, 0.5))),
+        *shown(lines, event(Change.PROGRESS, progress=Progress(2, 0.5))),
         *shown(lines, event(Change.IMAGE, images=2)),
     ]
     assert [line.partition(f"{KEY.id} ")[2].rstrip("\n") for line in told] == [
@@ -126,7 +127,7 @@ def test_no_step_is_told_twice(fractions: list[float]) -> None:
     told = [
         line
         for fraction in fractions
-        for line in shown(lines, event(Change.PROGRESS, position=Position(1, fraction)))
+        for line in shown(lines, event(Change.PROGRESS, progress=Progress(1, fraction)))
     ]
     assert told[0].endswith(" 1/2   0% \n")
     assert all(a != b for a, b in pairwise(told))
@@ -135,7 +136,7 @@ def test_no_step_is_told_twice(fractions: list[float]) -> None:
 
 def test_a_job_that_runs_again_tells_its_steps_again() -> None:
     lines = JobLines()
-    step = event(Change.PROGRESS, position=Position(1, 0.5))
+    step = event(Change.PROGRESS, progress=Progress(1, 0.5))
     first = shown(lines, step)
     assert shown(lines, step) == []
     shown(lines, event(Change.REQUEUED, Status.QUEUED))

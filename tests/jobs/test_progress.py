@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Task
 from sdrest.execution import execute
 from sdrest.jobs.context import BEGINNING
-from sdrest.jobs.model import Position
 from sdrest.jobs.progress import advance
 from sdrest.params import TextToImage
 from tests.support.jobs import ScriptedExecutor
@@ -46,33 +45,33 @@ def executed(happened: list[Progress | ImageReady]) -> list[Event]:
 
 
 @given(st.integers(1, 6).flatmap(lambda total: st.tuples(st.just(total), events(total))))
-def test_positions_never_go_back_and_end_at_one(
+def test_progress_never_goes_back_and_ends_at_one(
     case: tuple[int, list[Progress | ImageReady]],
 ) -> None:
     total, happened = case
-    position = BEGINNING
+    progress = BEGINNING
     listed = 0
     for event in executed(happened):
         if not isinstance(event, Progress | ImageReady):
             continue
-        after = advance(position, event, total)
-        assert (after.index, after.fraction) >= (position.index, position.fraction)
+        after = advance(progress, event, total)
+        assert (after.index, after.fraction) >= (progress.index, progress.fraction)
         if isinstance(event, ImageReady):
             listed = event.index
         assert after.fraction < 1 or listed == total
         assert after.index == min(listed + 1, total)
-        position = after
-    assert position == Position(total, 1.0)
+        progress = after
+    assert progress == Progress(total, 1.0)
 
 
 def test_a_full_bar_waits_for_its_image() -> None:
-    almost = Position(1, 0.88)
+    almost = Progress(1, 0.88)
     assert advance(almost, Progress(1, 1.0), 2) == almost
-    assert advance(almost, ImageReady(1, HERE), 2) == Position(2, 0.0)
+    assert advance(almost, ImageReady(1, HERE), 2) == Progress(2, 0.0)
 
 
 def test_images_of_a_batch_come_together() -> None:
-    position = advance(Position(1, 0.9), ImageReady(1, HERE), 4)
-    position = advance(position, ImageReady(2, HERE), 4)
-    assert position == Position(3, 0.0)
-    assert advance(position, Progress(3, 0.1), 4) == Position(3, 0.1)
+    progress = advance(Progress(1, 0.9), ImageReady(1, HERE), 4)
+    progress = advance(progress, ImageReady(2, HERE), 4)
+    assert progress == Progress(3, 0.0)
+    assert advance(progress, Progress(3, 0.1), 4) == Progress(3, 0.1)

@@ -337,7 +337,7 @@ class Machine(RuleBasedStateMachine):
                 assert snapshot is not None
                 job = snapshot.job
                 assert Expected(job.status, job.total_images, job.images, job.attempts) == expected
-                assert (snapshot.position is not None) == (name == self.running)
+                assert (snapshot.progress is not None) == (name == self.running)
                 queue_position = self.waiting.index(name) + 1 if name in self.waiting else None
                 assert snapshot.queue_position == queue_position
                 for number in range(1, job.images + 1):

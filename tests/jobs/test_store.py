@@ -1,14 +1,7 @@
 """The job table in a real file."""
 
 import asyncio
-import itertools
-import re
-import sqlite3
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,35 +9,14 @@ from sdrest.errors import (
     Failure,
     FailureCode,
     QueueFullError,
-    StorageUnavailableError,
-    UsageError,
 )
-from sdrest.job_types import JobType
-from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import Inserted
 from sdrest.jobs.model import TRANSITIONS, Job, Status
 from sdrest.jobs.store import Store
-from tests.support.jobs import SECONDS, addition, text_key
+from tests.support.jobs import add, addition, text_key
 
 FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said ä.", {"exitCode": 1, "stderr": ["a", "b"]})
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path / "output")
-
-
-@pytest.fixture
-async def store(folders: Folders) -> AsyncIterator[Store]:
-    async with Store(folders) as opened:
-        yield opened
-
-
-async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Inserted:
-    return await store.add(
-        addition(name, limit=limit, images=images), retry_after=9, on_insert=lambda _: None
-    )
 
 
 async def bring(store: Store, name: str, status: Status) -> Job:
@@ -278,213 +250,6 @@ async def test_reads_do_not_bring_back_what_was(store: Store) -> None:
         job = await store.find(text_key("a"))
         assert job is not None
         assert job.images == index
-
-
-async def test_an_operation_that_fails_hurts_no_other(store: Store) -> None:
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("UPDATE jobs SET images = 99")
-        raise ZeroDivisionError
-
-    def wrong(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO jobs (number) VALUES ('x')")
-
-    results = await asyncio.gather(
-        add(store, "a"),
-        store._database.write(fail),
-        store._database.write(wrong),
-        add(store, "b"),
-        return_exceptions=True,
-    )
-    assert [type(result) for result in results] == [
-        Inserted, ZeroDivisionError, sqlite3.IntegrityError, Inserted,
-    ]  # fmt: skip
-    store._written.clear()
-    for name in "ab":
-        job = await store.find(text_key(name))
-        assert job is not None
-        assert job.images == 0
-
-
-async def test_a_read_that_fails_hurts_no_other(store: Store) -> None:
-    def fail(_: sqlite3.Connection) -> None:
-        raise ZeroDivisionError
-
-    results = await asyncio.gather(
-        store.count(Status.QUEUED),
-        store._database.read(fail),
-        store.count(Status.QUEUED),
-        return_exceptions=True,
-    )
-    assert [type(result) for result in results] == [int, ZeroDivisionError, int]
-
-
-async def test_a_full_disk_refuses_and_is_survived(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    """`max_page_count` makes SQLite meet its own error of a full disk."""
-
-    async def pages(limit: int) -> None:
-        await store._database.write(
-            lambda connection: connection.execute(f"PRAGMA max_page_count = {limit}").fetchall()
-        )
-
-    await add(store, "kept")
-    await pages(1)
-    results = await asyncio.gather(
-        *(add(store, f"{number}" + "x" * 9000) for number in range(20)), return_exceptions=True
-    )
-    assert all(isinstance(result, StorageUnavailableError) for result in results)
-    assert await store.find(text_key("kept")) is not None
-    await pages(2**30)
-    assert (await add(store, "1" + "x" * 9000)).fresh
-    assert await store.count(Status.QUEUED) == 2
-    assert [record.getMessage() for record in caplog.records] == [
-        "The database cannot be used: database or disk is full",
-        "The database can be used again",
-    ]
-
-
-async def test_a_foreign_lock_is_waited_for(store: Store, folders: Folders) -> None:
-    backup = sqlite3.connect(folders.database, isolation_level=None)
-    backup.execute("BEGIN IMMEDIATE")
-    adding = asyncio.create_task(add(store, "a"))
-    assert await store.find(text_key("b")) is None  # reads go on
-    assert not adding.done()
-    backup.execute("COMMIT")
-    backup.close()
-    assert (await asyncio.wait_for(adding, SECONDS)).fresh
-
-
-async def test_operations_that_wait_share_one_commit(store: Store, folders: Folders) -> None:
-    statements: list[str] = []
-    await store._database.write(lambda connection: connection.set_trace_callback(statements.append))
-    backup = sqlite3.connect(folders.database, isolation_level=None)
-    backup.execute("BEGIN IMMEDIATE")
-    adding = [asyncio.create_task(add(store, f"job {number}")) for number in range(50)]
-    assert await store.count(Status.QUEUED) == 0  # all are called by now
-    statements.clear()
-    backup.execute("COMMIT")
-    backup.close()
-    assert all(inserted.fresh for inserted in await asyncio.gather(*adding))
-    assert 1 <= statements.count("COMMIT") <= 2  # the first one may have come alone
-
-
-async def test_a_closed_store_is_unavailable(folders: Folders) -> None:
-    store = Store(folders)
-    with pytest.raises(StorageUnavailableError):
-        await add(store, "a")
-    await store.open()
-    await add(store, "a")
-    await store.close()
-    await store.close()
-    with pytest.raises(StorageUnavailableError):
-        await store.count(Status.QUEUED)
-
-
-async def test_a_caller_that_goes_away_does_not_undo(store: Store) -> None:
-    adding = asyncio.create_task(add(store, "a"))
-    await asyncio.sleep(0)  # it has begun
-    adding.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await adding
-    assert not (await add(store, "a")).fresh
-
-
-def test_no_statement_reads_the_whole_table(tmp_path: Path) -> None:
-    """Whatever the number of finished jobs, a claim or a submission looks at few rows."""
-    connection = sqlite3.connect(tmp_path / "plan.sqlite3")
-    for script in sorted((Path(sql.__file__).parent / "migrations").glob("*.sql")):
-        connection.executescript(script.read_text())
-    statements = [
-        statement
-        for name, value in vars(sql).items()
-        if name.isupper() and not name.startswith("_") and isinstance(value, str | tuple)
-        for statement in ([value] if isinstance(value, str) else value)
-    ]
-    kinds = itertools.product([None, *Status], [None, *JobType])
-    statements += [sql.page(status, job_type) for status, job_type in kinds]
-    assert len(statements) > 10
-    for statement in statements:
-        names = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", names).fetchall()
-        scans = [detail for *_, detail in plan if detail.startswith("SCAN jobs")]
-        assert all("USING" in scan and "INDEX jobs_" in scan for scan in scans), statement
-    connection.close()
-
-
-async def test_a_second_server_is_refused(store: Store, folders: Folders) -> None:
-    with pytest.raises(UsageError, match="Another server") as caught:
-        await Store(folders).open()
-    assert str(folders.output) in caught.value.message
-    program = (
-        "import asyncio, pathlib, sys; from sdrest.jobs.folders import Folders;"
-        "from sdrest.jobs.store import Store;"
-        "asyncio.run(Store(Folders(pathlib.Path(sys.argv[1]))).open())"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(folders.output), stderr=subprocess.PIPE
-    )
-    _, stderr = await process.communicate()
-    assert process.returncode == 1
-    assert b"UsageError: Another server (process " in stderr
-    await add(store, "a")
-
-
-async def test_a_lock_that_is_a_link_is_refused(folders: Folders, tmp_path: Path) -> None:
-    folders.create()
-    folders.lock.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="Cannot lock"):
-        await Store(folders).open()
-    assert not (tmp_path / "elsewhere").exists()
-
-
-async def refusal(folders: Folders) -> str:
-    with pytest.raises(UsageError) as caught:
-        await Store(folders).open()
-    folders.database.unlink()
-    async with Store(folders):  # the lock was given back
-        pass
-    return caught.value.message
-
-
-async def test_what_is_no_database_is_refused(folders: Folders) -> None:
-    folders.create()
-    folders.database.write_bytes(b"These are the notes of somebody." * 100)
-    assert "file is not a database" in await refusal(folders)
-
-
-async def test_a_database_of_another_program_is_refused(folders: Folders) -> None:
-    folders.create()
-    connection = sqlite3.connect(folders.database)
-    connection.execute("CREATE TABLE jobs (id)")
-    connection.close()
-    assert "another program" in await refusal(folders)
-
-
-async def test_a_later_database_is_refused(folders: Folders) -> None:
-    async with Store(folders):
-        pass
-    connection = sqlite3.connect(folders.database)
-    connection.execute("PRAGMA user_version = 1000")
-    connection.close()
-    assert "later version" in await refusal(folders)
-
-
-async def test_a_broken_database_is_refused(folders: Folders) -> None:
-    async with Store(folders) as store:
-        await asyncio.gather(*(add(store, f"job {number}") for number in range(500)))
-    content = folders.database.read_bytes()
-    folders.database.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
-    message = await refusal(folders)
-    assert "damaged" in message or "malformed" in message
-
-
-async def test_a_truncated_database_is_refused(folders: Folders) -> None:
-    async with Store(folders) as store:
-        await asyncio.gather(*(add(store, f"job {number}") for number in range(500)))
-    folders.database.write_bytes(folders.database.read_bytes()[:-4096])
-    message = await refusal(folders)
-    assert "damaged" in message or "malformed" in message
 
 
 async def test_only_a_job_at_its_end_is_deleted(store: Store) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from sdrest import pictures
 from sdrest.errors import InvalidRequestError
+from sdrest.pictures import masks
 from tests.support.pictures import MAX_PIXELS, encoded, furthest, gradient, png
 
 
@@ -254,7 +255,7 @@ def test_an_inpainted_picture_keeps_size_and_pixels(tmp_path: Path, size: tuple[
         assert sent.getpixel((0, sent.height - 1)) == gradient(size).getpixel((0, size[1] - 1))
         result = ImageChops.invert(sent)
     result.save(folder / "result.png")
-    pictures.restore_inpainted(
+    pictures.restore_outside(
         folder / "result.png", folder / "image.png", folder / "mask.png", folder / "result.png"
     )
 
@@ -265,6 +266,46 @@ def test_an_inpainted_picture_keeps_size_and_pixels(tmp_path: Path, size: tuple[
         assert restored.crop(right).tobytes() == gradient(size).crop(right).tobytes()
         inverted = ImageChops.invert(gradient(size))
         assert restored.crop(left).tobytes() == inverted.crop(left).tobytes()
+
+
+def test_a_softly_restored_picture_is_the_image_outside_the_mask_and_mixed_inside_its_edge(
+    tmp_path: Path,
+) -> None:
+    size = (100, 70)
+    mask = Image.new("L", size, 0)
+    mask.paste(255, (0, 0, 50, 70))
+    mask.paste(255, (70, 20, 72, 60))  # too thin for a ramp
+    folder = prepared(tmp_path, image=encoded(Image.new("RGB", size)), mask=encoded(mask))
+    Image.new("RGB", (128, 128), "white").save(folder / "result.png")
+
+    paths = (folder / name for name in ("result.png", "image.png", "mask.png", "restored.png"))
+    pictures.restore_outside(*paths, soft=True)
+
+    with Image.open(folder / "restored.png") as restored:
+        values = restored.getchannel("R")
+    outside = mask.point(lambda value: 255 - value)
+    assert ImageChops.darker(values, outside).getbbox() is None
+    row = [*values.crop((0, 35, size[0], 36)).tobytes()]
+    ramp = row[45:50]
+    assert row[:46] == [255] * 46
+    assert ramp == sorted(ramp, reverse=True)
+    assert 0 < ramp[-1] < ramp[-2] < 255
+    assert row[70:72] == [255, 255]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 64, 64), (20, 20, 60, 60), (5, 5, 6, 6)])
+def test_a_soft_mask_repaints_something_of_every_white_pixel(
+    box: tuple[int, int, int, int],
+) -> None:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, box)
+
+    soft = masks.soften(mask)
+
+    assert min(soft.crop(box).tobytes()) > 0
+    assert max(soft.crop(box).tobytes()) == 255
+    soft.paste(0, box)
+    assert soft.getbbox() is None
 
 
 def test_written_pictures_carry_no_metadata(tmp_path: Path) -> None:
@@ -286,7 +327,7 @@ def test_padding_may_go_beyond_the_limit_of_uploads(tmp_path: Path) -> None:
     path = pictures.script_input(folder / pictures.IMAGE_NAME, folder / pictures.MASK_NAME, pair)
     with Image.open(path) as padded:
         assert padded.size == (128, 128)
-    pictures.restore_inpainted(
+    pictures.restore_outside(
         path, folder / pictures.IMAGE_NAME, folder / pictures.MASK_NAME, tmp_path / "out.png"
     )
     with Image.open(tmp_path / "out.png") as restored:

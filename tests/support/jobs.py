@@ -25,7 +25,7 @@ from sdrest.errors import NotFoundError
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import NewJob
+from sdrest.jobs.insert import Inserted, NewJob
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.service import JobService
 from sdrest.jobs.store import Store
@@ -80,6 +80,13 @@ def addition(
     submission = text(name, images=images, seed=None)
     params = submission.params.dump()
     return NewJob(submission.key, params, images, seed=seed, limit=limit, instead=instead)
+
+
+async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Inserted:
+    """Queue a job in a table, with the text `name` as its prompt."""
+    return await store.add(
+        addition(name, limit=limit, images=images), retry_after=9, on_insert=lambda _: None
+    )
 
 
 def picture(task: Task, index: int) -> ImageReady:

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sdrest.checkpoints.contents import read
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine.local import hub
-from sdrest.engine.local.checkpoint_file import read
 from sdrest.engine.local.failures.imports import module_package
 from sdrest.engine.local.repository import (
     INPAINT_CONFIG,

@@ -92,7 +92,7 @@ class MachineChecks:
         try:
             yield self._trust()
         except UsageError:
-            yield warning("A certificate that cannot be used is trusted by nobody.", _NEW_ONE)
+            yield warning("The certificate cannot be used, so no client trusts it.", _NEW_ONE)
 
     def _trust(self) -> Finding:
         problem = _distrust(self._pair)

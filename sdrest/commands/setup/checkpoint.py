@@ -5,13 +5,13 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdrest.checkpoints.problems import problem
 from sdrest.commands import sizes
 from sdrest.commands.bar import Bar, size
 from sdrest.commands.setup import download
 from sdrest.commands.setup.step import Footprint, StepError
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine.local import checkpoints
 
 TEXT_TO_IMAGE_URL = (
     "https://www.googleapis.com/storage/v1/b/aai-blog-files/o/sd-v1-4.ckpt?alt=media"
@@ -53,7 +53,7 @@ class Checkpoint:
 
     def done(self) -> bool:
         """Whether `target` looks like a checkpoint."""
-        return checkpoints.problem(self.target, flag=self.flag) is None
+        return problem(self.target, flag=self.flag) is None
 
     def run(self, terminal: Terminal) -> None:
         """Fetch it, unpack it, check it, and rename it to `target`."""
@@ -67,7 +67,7 @@ class Checkpoint:
                 sha256=self.sha256,
             )
         ready = _unpack(part)
-        failure = checkpoints.problem(ready, flag=self.flag)
+        failure = problem(ready, flag=self.flag)
         if failure:
             ready.unlink()
             download.discard(self.target)

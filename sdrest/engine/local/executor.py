@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sdrest import pictures
+from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.problems import missing_model, named
 from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Started, Task
 from sdrest.engine.local import links
 from sdrest.engine.local.failures.classify import not_started
@@ -21,6 +23,7 @@ from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.engine.local.task_run import TaskRun
 from sdrest.errors import Failure, FailureCode, picture_failure
 from sdrest.job_types import JobType
+from sdrest.params import Params
 
 _log = logging.getLogger(__name__)
 
@@ -124,9 +127,10 @@ class LocalExecutor:
             yield Finished(not_started(error))
             return
         lease = _Lease(runner)
-        model = self._repository.model(task.params.type).name
         try:
-            yield Started(model, runner=str(runner.pid), warm=runner.submitted > 1)
+            yield Started(
+                prepared.checkpoint.name, runner=str(runner.pid), warm=runner.submitted > 1
+            )
             async with aclosing(self._watch(run, lease)) as events:
                 async for event in events:
                     yield event
@@ -169,7 +173,7 @@ class LocalExecutor:
             return
         if was_signalled(runner, result):
             lease.requeue = Requeue.IF_STOPPING
-        judge = partial(failure_of, runner, result, run.task, self._repository)
+        judge = partial(failure_of, runner, result, run.task, self._repository, run.checkpoint)
         lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
 
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
@@ -184,9 +188,7 @@ class LocalExecutor:
             return not_started(error)
         lease.again = prepared
         run.restart(task, prepared)
-        lease.runner.submit(
-            prepared, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
-        )
+        self._submit(run, prepared, lease.runner)
         return None
 
     async def _take_runner(self, run: TaskRun, invocation: Invocation) -> Runner:
@@ -195,12 +197,10 @@ class LocalExecutor:
         Raises OSError where no runner can be started.
         """
         while True:
-            runner = await self._pool.take(self._repository.model(run.task.params.type))
+            runner = await self._pool.take(invocation.checkpoint)
             first = runner.submitted == 0
             try:
-                runner.submit(
-                    invocation, self._repository, on_stderr=run.receive_stderr, on_change=run.wake
-                )
+                self._submit(run, invocation, runner)
                 while not (first or runner.accepted) and runner.result is None:
                     await run.wait()
             except BaseException:
@@ -209,6 +209,15 @@ class LocalExecutor:
             if first or runner.accepted:
                 return runner
             await self._pool.give_back(runner, keep_alive=0, reusable=False)
+
+    def _submit(self, run: TaskRun, invocation: Invocation, runner: Runner) -> None:
+        runner.submit(
+            invocation,
+            self._repository,
+            on_stderr=run.receive_stderr,
+            on_change=run.wake,
+            on_preview=run.receive_preview,
+        )
 
 
 @dataclass(slots=True)
@@ -237,10 +246,13 @@ def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
 
 def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
     """Look for what is missing, and lay out the workdir: pictures that fit the script, links."""
-    failure = problem(repository, task.params.type)
+    chosen = _chosen(task.params, repository)
+    if isinstance(chosen, Failure):
+        return chosen
+    failure = problem(repository, task.params.type, chosen)
     if failure:
         return failure
-    invocation = plan(task, repository)
+    invocation = plan(task, repository, chosen)
     try:
         if invocation.inputs and task.image:
             invocation.inputs.mkdir(parents=True)
@@ -248,3 +260,17 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
         return links.lay_out(invocation)
     except OSError as error:
         return picture_failure(error)
+
+
+def _chosen(params: Params, repository: Repository) -> Checkpoint | Failure | None:
+    """Return the checkpoint that a job names, or why it cannot use it; None where it names none."""
+    if params.model is None:
+        return None
+    found = repository.models.find(params.model)
+    if found is None:
+        return Failure(FailureCode.MODEL_MISSING, missing_model(named(params.model)))
+    if params.type not in found.types:
+        reason = found.reason or f"It is a model for {' and '.join(found.types)}."
+        text = f"The model {found.name} cannot be used. {reason}"
+        return Failure(FailureCode.MODEL_INVALID, text, path=found.path)
+    return found

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdrest.engine.local import checkpoints
+from sdrest.checkpoints.problems import mistake
 from sdrest.errors import Failure, FailureCode
 
 TEXT_ENCODER = "openai/clip-vit-large-patch14"
@@ -26,7 +26,6 @@ _FILES = {
     TEXT_ENCODER: ("config.json", "vocab.json", "merges.txt"),
     SAFETY_CHECKER: ("config.json", "preprocessor_config.json"),
 }
-_LONGEST_HEADER = 100 * 2**20
 _REMEDY = "Run `sdrest setup` on the server's machine."
 
 
@@ -51,7 +50,7 @@ def snapshots(model: str, environment: Mapping[str, str] = os.environ) -> list[P
 
 
 def complete(model: str, folder: Path) -> bool:
-    """Whether a folder holds what the fork loads, undamaged as far as can be told in a second."""
+    """Whether a folder holds what the fork loads, undamaged as far as a second can show."""
     return not _missing(model, folder) and _damage(folder) is None
 
 
@@ -115,13 +114,10 @@ def _damage_of(path: Path) -> str | None:
     if path.stat().st_size == 0:
         return "is empty"
     if path.suffix == ".json":
-        return None if _is_json(path) else "is no valid JSON"
+        return None if _is_json(path) else "is not valid JSON"
     if path.name not in _WEIGHTS:
         return None
-    wrong = checkpoints.mistake(path, reads_safetensors=True) or ""
-    reason, _, _ = wrong.partition(". ")  # without its remedy
-    if not reason and path.suffix == ".safetensors" and _is_cut_off(path):
-        reason = "is incomplete: its end is missing"
+    reason, _, _ = (mistake(path) or "").partition(". ")  # without its remedy
     return reason or None
 
 
@@ -131,15 +127,3 @@ def _is_json(path: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _is_cut_off(path: Path) -> bool:
-    """Whether a safetensors file is shorter than its header says."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            header = json.loads(file.read(min(length, _LONGEST_HEADER)))
-            ends = [item["data_offsets"][1] for name, item in header.items() if name[:2] != "__"]
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            return False
-    return path.stat().st_size < 8 + length + max(ends, default=0)

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 def lay_out(invocation: Invocation) -> Invocation:
     """Make the links that a script needs; return the invocation with the folder that has them.
 
-    Raises `OSError`. May block. `clear` removes what lies outside the work folder of the task.
+    Raises `OSError`. May block. `clear` removes what is outside the task's work folder.
     """
     if not invocation.links or _made(invocation.links, os.symlink):
         return invocation

@@ -14,7 +14,7 @@ from sdrest.paths import open_no_follow
 
 
 class OutDir:
-    """The images that a script shall write, in their order; each is reported once."""
+    """The images that a script will write, in their order; each is reported once."""
 
     def __init__(self, images: Sequence[Path]) -> None:
         self._images = images
@@ -39,7 +39,7 @@ class OutDir:
 
 
 def is_complete_png(path: Path) -> bool:
-    """Whether a regular file lies at `path` and is a PNG to its end. Reads 8 bytes a chunk."""
+    """Whether `path` is a regular file and a PNG to its end. Reads 8 bytes a chunk."""
     try:
         descriptor = open_no_follow(path)
     except OSError:

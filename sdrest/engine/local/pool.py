@@ -1,4 +1,4 @@
-"""The hosts of this machine: which one takes a job, how long it stays, when it is replaced."""
+"""The runners of this machine: which one takes a job, how long it stays, when it is replaced."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ from sdrest.engine.local.runner import Runner
 _log = logging.getLogger(__name__)
 
 INTERRUPT_GRACE = 2.0
-"""Seconds that a script has to obey an interrupt before its host is killed."""
+"""Seconds that a script has to obey an interrupt before its runner is killed."""
 
 _MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolConfig:
-    """How many hosts there are and what they keep.
+    """How many runners there are and what they keep.
 
-    An idle host ends after `keep_alive` seconds (0: it takes one job only; negative: never). It
+    An idle runner ends after `keep_alive` seconds (0: it takes one job only; negative: never). It
     keeps at most `max_models` models, and is replaced if it holds more than `max_memory` bytes
     after a job (0: no limit). `owner` is the id of the output folder, for `kill_orphans`.
     """
@@ -40,7 +40,7 @@ class PoolConfig:
 
 @dataclass(slots=True, eq=False)
 class _PooledRunner:
-    """A host, and the models that it should hold, the one used last at the end."""
+    """A runner, and the models that it should hold, the one used last at the end."""
 
     runner: Runner
     models: list[str]
@@ -48,9 +48,9 @@ class _PooledRunner:
 
 
 class Pool:
-    """At most `config.concurrency` hosts. `take` one for a job, then give it back or `dismiss` it.
+    """At most `config.concurrency` runners: `take` one for a job, give it back or `dismiss` it.
 
-    A failing job's host has `grace` seconds after SIGTERM where it does not obey otherwise.
+    A failing job's runner has `grace` seconds after SIGTERM where it does not obey otherwise.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Pool:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def take(self, model: Path) -> Runner:
-        """Return an idle host, best one that has the model, or start one; wait while all are busy.
+        """Return an idle runner, best one with the model, or a new one; wait while all are busy.
 
         Who asks first is first. Raises OSError where none can be started.
         """
@@ -76,7 +76,7 @@ class Pool:
         except BaseException:
             self._permits.release()
             raise
-        pooled = self._choose(name) or _PooledRunner(self._new_host(), [])
+        pooled = self._choose(name) or _PooledRunner(self._new_runner(), [])
         self._busy[pooled.runner] = pooled
         pooled.models = [*(known for known in pooled.models if known != name), name]
         del pooled.models[: -self._pool_config.max_models]
@@ -85,7 +85,7 @@ class Pool:
         return pooled.runner
 
     async def give_back(self, runner: Runner, *, keep_alive: float, reusable: bool) -> None:
-        """Take a host back after its job: it waits for another one, or it ends at once.
+        """Take a runner back after its job: it waits for another one, or it ends at once.
 
         Returns when all that the job started is gone. Its stderr is whole then.
         """
@@ -96,12 +96,12 @@ class Pool:
         self._in_background(self._give_back(runner, keep_alive, reusable=reusable))
 
     async def replace(self, runner: Runner) -> Runner:
-        """End a host after its job and start another one in its place, for the same model.
+        """End a runner after its job and start another one in its place, for the same model.
 
-        Raises OSError where none can be started; then the ended host still has to be given back.
+        Raises OSError where none can be started; then the ended runner still has to be given back.
         """
         await self._finish(runner.end(grace=0))
-        fresh = Runner(stderr_tail=self._stderr_tail)
+        fresh = self._new_runner()
         self._busy[fresh] = _PooledRunner(fresh, self._busy[runner].models[-1:])
         try:
             await fresh.start(self._repository, models=self._pool_config.max_models)
@@ -110,21 +110,24 @@ class Pool:
             del self._busy[fresh]
             raise
         del self._busy[runner]
-        _log.debug("Host %d started.", fresh.pid)
+        _log.debug("Runner %d started.", fresh.pid)
         return fresh
 
     async def dismiss(self, runner: Runner, *, keep_alive: float) -> None:
-        """End the job of a host, and the host too if it does not obey; then take it back."""
+        """End the job of a runner, and the runner too if it does not obey; then take it back."""
         await self._finish(self._dismiss(runner, keep_alive))
 
     async def stats(self) -> PoolStats:
-        """Look at the hosts, off the event loop."""
+        """Look at the runners, off the event loop."""
         busy, idle = [*self._busy], [pooled.runner for pooled in self._idle]
+        pooled = (*self._busy.values(), *self._idle)
+        models = frozenset(model for one in pooled for model in one.models)
 
         def weigh() -> int:
             return sum(runner.memory() or 0 for runner in (*busy, *idle))
 
-        return PoolStats(len(busy), len(idle), await asyncio.to_thread(weigh))
+        memory = await asyncio.to_thread(weigh)
+        return PoolStats(len(busy), len(idle), memory, models)
 
     async def unload(self) -> None:
         """End the idle runners."""
@@ -138,7 +141,7 @@ class Pool:
         ends = (runner.end(grace=self._grace) for runner in self._busy)
         await asyncio.gather(self.unload(), *ends, *self._ending)
 
-    def _new_host(self) -> Runner:
+    def _new_runner(self) -> Runner:
         return Runner(stderr_tail=self._stderr_tail, owner=self._pool_config.owner)
 
     async def _start(self, runner: Runner) -> None:
@@ -147,7 +150,7 @@ class Pool:
         except BaseException:
             await self.give_back(runner, keep_alive=0, reusable=False)
             raise
-        _log.debug("Host %d started.", runner.pid)
+        _log.debug("Runner %d started.", runner.pid)
 
     def _choose(self, model: str) -> _PooledRunner | None:
         for pooled in [pooled for pooled in self._idle if not pooled.runner.alive]:
@@ -168,12 +171,12 @@ class Pool:
             stays = reusable and keep_alive != 0 and not 0 < limit < memory
             if stays:
                 await runner.settle()
-            _log.debug("Host %d holds %d MiB after its job.", runner.pid, memory // _MIB)
+            _log.debug("Runner %d holds %d MiB after its job.", runner.pid, memory // _MIB)
             if stays and runner.reusable:
                 self._rest(self._busy[runner], keep_alive)
             else:
                 await runner.end(grace=0)
-                _log.debug("Host %d ended.", runner.pid)
+                _log.debug("Runner %d ended.", runner.pid)
         finally:
             del self._busy[runner]
             self._permits.release()
@@ -195,7 +198,7 @@ class Pool:
     def _expire(self, pooled: _PooledRunner) -> None:
         if pooled in self._idle:
             self._idle.remove(pooled)
-            _log.debug("Host %d ends.", pooled.runner.pid)
+            _log.debug("Runner %d ends.", pooled.runner.pid)
             self._in_background(pooled.runner.end(grace=0))
 
     async def _finish(self, work: Coroutine[Any, Any, None]) -> None:

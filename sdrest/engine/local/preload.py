@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> None:
-    """Let a host import what the script imports, and load its model, but draw nothing.
+    """Let a runner import what the script imports, and load its model, but draw nothing.
 
     Without torch there is no model that could stay: then it is the imports alone.
     """
@@ -41,7 +41,14 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
             if runner.result.code:
                 await runner.settle()
                 level = logging.DEBUG if was_signalled(runner, runner.result) else logging.WARNING
-                told = await asyncio.to_thread(failure_of, runner, runner.result, task, repository)
-                _log.log(level, "Nothing was loaded: %s", told.local_message)
+                failure = await asyncio.to_thread(
+                    failure_of,
+                    runner,
+                    runner.result,
+                    task,
+                    repository,
+                    repository.text_to_image_model,
+                )
+                _log.log(level, "Nothing was loaded: %s", failure.local_message)
         finally:
             await pool.dismiss(runner, keep_alive=keep_alive)

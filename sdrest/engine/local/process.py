@@ -49,13 +49,13 @@ class Pipe:
         os.close(self.write_end)
 
     def drain(self) -> None:
-        """Pass on what lies in the pipe."""
+        """Pass on what is in the pipe."""
         for _ in range(_LARGEST_PIPE // _READ_SIZE):
             if not self._read():
                 break
 
     def close(self) -> None:
-        """Pass on what still lies in the pipe and close it."""
+        """Pass on what is left in the pipe and close it."""
         self.drain()
         self._stop()
 

@@ -2,8 +2,8 @@ r"""From the bytes of a script's stderr to its progress. Pure.
 
 The scripts draw tqdm bars: `\r`, a name, the percentage, the bar, `n/total [`. A bar is read as
 soon as these bytes are there, however the pipe cuts them, and everything else is passed over:
-warnings, download bars, a prompt that is echoed. Nothing here decides about images: bars tell how
-far a script is, files tell what it made.
+warnings, download bars, a prompt that is echoed. Nothing here decides about images: bars say how
+far a script is, files say what it made.
 """
 
 import re

@@ -4,11 +4,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sdrest
-from sdrest.engine.local import checkpoints
+from sdrest.checkpoints.catalog import Catalog, Checkpoint
+from sdrest.checkpoints.problems import problem as checkpoint_problem
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 from sdrest.paths import expand, expand_home
@@ -40,7 +41,8 @@ _PYTHONS = ("venv/bin/python", ".venv/bin/python")
 class Repository:
     """A checkout in the fork's shape and what runs it. All paths are absolute.
 
-    `python` is None where there is none. Nothing is promised to exist: see `problem`.
+    `python` is None where there is none. Nothing is promised to exist: see `problem`. `models` are
+    the checkpoints that jobs may name; with `allow_pickle` theirs are loaded as the scripts do.
     """
 
     root: Path
@@ -48,6 +50,8 @@ class Repository:
     text_to_image_model: Path
     inpaint_image_model: Path
     bundled: bool = False
+    models: Catalog = field(default_factory=lambda: Catalog(Path(), {}), compare=False)
+    allow_pickle: bool = False
 
     def script(self, job_type: JobType) -> Path:
         """Return the script that serves jobs of this type."""
@@ -82,16 +86,20 @@ def locate(settings: Settings) -> Repository:
     bundled = "repository" not in settings.given and not _there(root)
     if bundled:
         root = bundled_root()
+    text_to_image = _model(settings, "text_to_image_model", default=root / TEXT_TO_IMAGE_CHECKPOINT)
+    inpaint = _model(settings, "inpaint_image_model", default=root / INPAINT_CHECKPOINT)
+    defaults = {
+        job_type: inpaint if job_type is JobType.INPAINT_IMAGE else text_to_image
+        for job_type in JobType
+    }
     return Repository(
         root=root,
         python=_python(settings, root, bundled=bundled),
-        text_to_image_model=_model(
-            settings, "text_to_image_model", default=root / TEXT_TO_IMAGE_CHECKPOINT
-        ),
-        inpaint_image_model=_model(
-            settings, "inpaint_image_model", default=root / INPAINT_CHECKPOINT
-        ),
+        text_to_image_model=text_to_image,
+        inpaint_image_model=inpaint,
         bundled=bundled,
+        models=Catalog(expand(settings.models).absolute(), defaults, loads=not bundled),
+        allow_pickle=settings.allow_pickle,
     )
 
 
@@ -114,12 +122,19 @@ def every_problem(repository: Repository) -> list[Failure]:
     return list({failure.message: failure for failure in found}.values())
 
 
-def problem(repository: Repository, job_type: JobType) -> Failure | None:
-    """Return the first thing that would make jobs of this type fail, if there is one."""
-    return next(_problems(repository, job_type), None)
+def problem(
+    repository: Repository, job_type: JobType, chosen: Checkpoint | None = None
+) -> Failure | None:
+    """Return the first thing that would make jobs of this type fail, if there is one.
+
+    `chosen` is the checkpoint that a job names.
+    """
+    return next(_problems(repository, job_type, chosen), None)
 
 
-def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
+def _problems(
+    repository: Repository, job_type: JobType, chosen: Checkpoint | None = None
+) -> Iterator[Failure]:
     if not _there(repository.root):
         yield Failure(
             FailureCode.REPOSITORY_MISSING,
@@ -146,9 +161,10 @@ def _problems(repository: Repository, job_type: JobType) -> Iterator[Failure]:
             "--python.",
             path=repository.python,
         )
-    failure = checkpoints.problem(repository.model(job_type), flag=model_flag(job_type))
-    if failure:
-        yield failure
+    if chosen is None:
+        failure = checkpoint_problem(repository.model(job_type), flag=model_flag(job_type))
+        if failure:
+            yield failure
 
 
 def _python(settings: Settings, root: Path, *, bundled: bool) -> Path | None:

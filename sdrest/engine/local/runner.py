@@ -1,10 +1,11 @@
-"""The server's side of `runner.py`: starts it, sends it a job, hears its events.
+"""The server's side of a runner: starts the process, sends it jobs, receives its events.
 
-A host lives in the repository's Python and takes one job after the other (`pool.py` says which).
-The pipe of jobs stays open while the host shall live, since its end kills it.
+A runner (`engine.runner`) runs in the repository's Python, one job after the other (`pool.py` says
+which). The end of the pipe of jobs kills it.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdrest.engine.base import NO_OWNER
+from sdrest.engine.base import NO_OWNER, Preview
 from sdrest.engine.local.failures.ending import Raised
 from sdrest.engine.local.failures.oom import OomCounter
 from sdrest.engine.local.process import GRACE, Pipe, ProcessTree, Tail
@@ -23,6 +24,7 @@ from sdrest.engine.local.scripts import Invocation, environment
 from sdrest.engine.runner import main as runner_program
 
 _LONGEST_EVENT = 1 << 20
+_PREVIEW_TYPES = {"image/jpeg", "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Result:
 
 
 class Runner:
-    """A host process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
+    """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
         self._stderr_tail = stderr_tail
@@ -42,6 +44,7 @@ class Runner:
         self._tail = Tail(stderr_tail)
         self._on_stderr: Callable[[bytes], object] = _nothing
         self._on_change: Callable[[], object] = _nothing
+        self._on_preview: Callable[[Preview], object] = _nothing
         self._line = b""
         self._job = ""
         self._reported: Result | None = None
@@ -92,18 +95,21 @@ class Runner:
         *,
         on_stderr: Callable[[bytes], object] | None = None,
         on_change: Callable[[], object] | None = None,
+        on_preview: Callable[[Preview], object] | None = None,
         preload: bool = False,
     ) -> None:
-        """Send a job; everything is about it from now on.
+        """Send a job; all that follows is about it.
 
-        `on_stderr` gets the bytes of the script's stderr; `on_change` is called when `result` or
-        `accepted` may have changed. A job to `preload` ends when the script's model is loaded.
+        `on_stderr` gets the bytes of the script's stderr, `on_preview` its previews; `on_change` is
+        called when `result` or `accepted` may have changed. A job to `preload` ends when the
+        script's model is loaded.
         """
         if self._jobs is None:
-            raise RuntimeError("The host is not started.")
+            raise RuntimeError("The runner is not started.")
         self._on_stderr, self._on_change = on_stderr or _nothing, on_change or _nothing
+        self._on_preview = on_preview or _nothing
         self._job = uuid.uuid4().hex  # what a script writes into the pipe cannot pass for ours
-        if self.submitted:  # else it may hold why the host does not come up
+        if self.submitted:  # else it may hold why the runner does not start
             self._tail = Tail(self._stderr_tail)
         self._reported, self._accepted, self._clean = None, False, False
         self._settled = False
@@ -121,6 +127,7 @@ class Runner:
                 "takes_precision": invocation.takes_precision,
                 "preload": preload,
                 "sampling": invocation.sampling,
+                "trusted": invocation.trusted,
             }
         )
 
@@ -140,12 +147,12 @@ class Runner:
 
     @property
     def accepted(self) -> bool:
-        """Whether the host began with the job."""
+        """Whether the runner has started the job."""
         return self._accepted
 
     @property
     def result(self) -> Result | None:
-        """How the job ended, as the host told or as its death tells; None while it runs."""
+        """How the job ended, by the runner's report or its exit code; None while the job runs."""
         if self._reported:
             return self._reported
         if self._tree is None or self._tree.returncode is None:
@@ -174,32 +181,32 @@ class Runner:
 
     @property
     def reusable(self) -> bool:
-        """Whether the job has ended, and another one would find the host as this one did."""
+        """Whether the job has ended and left the runner as it found it."""
         return self.alive and self._reported is not None and self._clean and self._protocol_ok
 
     @property
     def ready(self) -> bool:
-        """Whether the host came up."""
+        """Whether the runner has started."""
         return self._ready
 
     @property
     def stderr(self) -> str:
-        """The end of the job's stderr; whole once the host is settled or ended."""
+        """The end of the job's stderr; complete once the runner is settled or ended."""
         return str(self._tail)
 
     def memory(self) -> int | None:
-        """Return the host's memory (RSS) in bytes; None if it is gone."""
+        """Return the runner's memory (RSS) in bytes; None if it has ended."""
         return self._tree.memory() if self._tree else None
 
     def listen(self) -> None:
-        """Take what lies in the pipes now."""
+        """Receive what is in the pipes now."""
         for pipe in self._pipes:
             pipe.drain()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until the job has ended, but not longer; nobody else is told of it any more."""
+        """Wait up to `seconds` for the job's end; the callbacks of `submit` are dropped."""
         changed = asyncio.Event()
-        self._on_stderr, self._on_change = _nothing, changed.set
+        self._on_stderr, self._on_change, self._on_preview = _nothing, changed.set, _nothing
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.result is None:
@@ -207,7 +214,7 @@ class Runner:
                     await changed.wait()
 
     async def settle(self) -> None:
-        """End what the job has left running, and hear what it wrote to its end; once is enough."""
+        """End what the job has left running, and receive the rest of its output; once is enough."""
         if self._settled:
             return
         if self._tree:
@@ -250,19 +257,28 @@ class Runner:
             self._ready = True
             return
         if event["id"] != self._job:
-            raise ValueError("Nothing is known of such a job.")
+            raise ValueError("This is not the current job.")
         if event["event"] == "started":
             self._accepted = True
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
+        elif event["event"] == "preview":
+            self._on_preview(_preview(event))
         elif event["event"] == "finished":
-            self._reported = Result(int(event["code"]), _raised(event["exception"]))
+            raised = event["exception"]
+            self._reported = Result(int(event["code"]), raised and Raised.of(raised))
             self._clean = event["clean"] is True
         self._on_change()
 
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _preview(event: dict[str, Any]) -> Preview:
+    if event["type"] not in _PREVIEW_TYPES:
+        raise ValueError("This is not the media type of a preview.")
+    return Preview(int(event["image"]), base64.b64decode(event["data"]), event["type"])
 
 
 def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
@@ -276,16 +292,3 @@ def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
             pipes.append(pipe)
         stack.pop_all()
     return tuple(pipes)
-
-
-def _raised(exception: dict[str, Any] | None) -> Raised | None:
-    if exception is None:
-        return None
-    return Raised(
-        types=tuple(exception["types"]),
-        text=exception["text"],
-        errno=exception["errno"],
-        module=exception["module"],
-        files=frozenset(exception["files"]),
-        causes=tuple(exception["causes"]),
-    )

@@ -6,15 +6,16 @@ Facts on the scripts: their options and file names as in `scripts/*.py` of the f
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.engine.base import Task
 from sdrest.engine.local.progress import SAMPLING, UNNAMED
 from sdrest.engine.local.repository import INPAINT_CHECKPOINT, INPAINT_CONFIG, Repository
 from sdrest.job_types import Sampler
 from sdrest.params import ImageToImage, InpaintImage, Option, Params, TextToImage
-from sdrest.pictures import SCRIPT_IMAGE_NAME
+from sdrest.pictures import SCRIPT_IMAGE_NAME, SCRIPT_MASK_NAME
 from sdrest.sampling_steps import sampled_steps
 
 ENVIRONMENT = {
@@ -28,7 +29,7 @@ BUNDLED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 """What the bundled engine has besides, unless the server's environment says otherwise.
 
 Its matrix products are many and small: threads for each cost more than they save (inpainting took
-1.3 times as long). Its scripts cannot see to it, since the host may have imported NumPy before.
+1.3 times as long). Its scripts cannot set it, since the runner may have imported NumPy before.
 """
 
 _FOREIGN_VARIABLES = ("COLUMNS", "LINES", "PYTHONHOME", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__")
@@ -40,13 +41,15 @@ class Invocation:
     """One run of a script.
 
     `inputs` is the folder for the fitted pictures, or None. `links` are symbolic links to make
-    before the start, place to target. `images` are the files that the script shall write, in
-    order. `seed` is what to seed from outside, where the script cannot. `takes_precision` says
-    whether the script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary`
-    says that `cwd` is a folder of this run outside the task's work folder.
+    before the start, place to target. `images` are the files that the script writes, in order.
+    `seed` is what to seed from outside, where the script cannot. `takes_precision` says whether the
+    script knows `--precision`. `sampling` is for `engine.runner.sampling`. `temporary` says that
+    `cwd` is a folder of this run outside the task's work folder. `trusted` says that the pickle of
+    the checkpoint is loaded as the script does, whatever it calls.
     """
 
     script: Path
+    checkpoint: Path
     arguments: tuple[str, ...]
     cwd: Path
     images: tuple[Path, ...]
@@ -59,29 +62,40 @@ class Invocation:
     takes_precision: bool = True
     sampling: Mapping[str, object] = field(default_factory=dict)
     temporary: bool = False
+    trusted: bool = True
 
 
-def plan(task: Task, repository: Repository) -> Invocation:
-    """Return how to run `task` with the scripts of `repository`."""
+def plan(task: Task, repository: Repository, chosen: Checkpoint | None = None) -> Invocation:
+    """Return how to run `task` with the scripts of `repository`, and the checkpoint it names."""
     params = task.params
+    checkpoint = chosen.path if chosen else repository.model(params.type)
     match params:
         case TextToImage() | ImageToImage():
-            return _plan_sampling(task, params, repository)
+            invocation = _plan_sampling(task, params, repository, checkpoint)
         case InpaintImage():
-            return _plan_inpainting(task, params, repository)
+            invocation = _plan_inpainting(task, params, repository, checkpoint)
+    return replace(
+        invocation,
+        sampling={**invocation.sampling, "previews": task.previews},
+        trusted=chosen is None or chosen.trusted or repository.allow_pickle,
+    )
 
 
 def _plan_sampling(
-    task: Task, params: TextToImage | ImageToImage, repository: Repository
+    task: Task, params: TextToImage | ImageToImage, repository: Repository, checkpoint: Path
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
+    wishes = dict(_wishes(params, inputs / SCRIPT_MASK_NAME if inputs and task.mask else None))
+    own = wishes if repository.bundled else {}
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(
             *_options(params, seed=task.seed),
             *([f"--init-img={inputs / SCRIPT_IMAGE_NAME}"] if inputs else []),
-            f"--ckpt={repository.model(params.type)}",
+            *(f"--{name}={value}" for name, value in own.items()),
+            f"--ckpt={checkpoint}",
             f"--outdir={output}",
             "--skip_grid",
         ),
@@ -90,10 +104,24 @@ def _plan_sampling(
         batches=params.iterations,
         batch_size=params.batch_size,
         inputs=inputs,
+        sampling={} if repository.bundled else wishes,
     )
 
 
-def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -> Invocation:
+def _wishes(params: TextToImage | ImageToImage, mask: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield what the fork's scripts have no option for, by name.
+
+    The runner changes how they sample; the bundled engine's scripts have options of these names.
+    """
+    if params.negative_prompt and params.guidance_scale != 1:  # 1: they ask for no other prompt
+        yield "negative_prompt", _argument(params.negative_prompt)
+    if mask:
+        yield "mask", str(mask)
+
+
+def _plan_inpainting(
+    task: Task, params: InpaintImage, repository: Repository, checkpoint: Path
+) -> Invocation:
     """Give inpaint.py a working directory of its own, the only way to choose its checkpoint.
 
     Its pair of pictures is named relative to that: the script takes the path for a glob pattern,
@@ -103,6 +131,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
     output = task.workdir / "output"
     return Invocation(
         script=repository.script(params.type),
+        checkpoint=checkpoint,
         arguments=(*_options(params), "--indir=inputs", f"--outdir={output}"),
         cwd=cwd,
         images=(output / SCRIPT_IMAGE_NAME,),
@@ -110,7 +139,7 @@ def _plan_inpainting(task: Task, params: InpaintImage, repository: Repository) -
         inputs=cwd / "inputs",
         links={
             cwd / INPAINT_CONFIG: repository.root / INPAINT_CONFIG,
-            cwd / INPAINT_CHECKPOINT: repository.model(params.type),
+            cwd / INPAINT_CHECKPOINT: checkpoint,
         },
         seed=task.seed,
         takes_precision=False,
@@ -130,11 +159,16 @@ def _options(params: Params, *, seed: int | None = None) -> Iterator[str]:
             value = seed
         elif name == "strength":
             value = usable_strength(value, params.steps)
-        elif value == "--":  # argparse of Python 3.11 drops it even behind =; CLIP strips spaces
-            value = "-- "
+        elif name == "prompt":
+            value = _argument(value)
         yield f"{option.name}={value}"
     if isinstance(params, TextToImage) and params.sampler is Sampler.PLMS:
         yield "--plms"
+
+
+def _argument(prompt: str) -> str:
+    """Return a prompt as a script gets it: argparse of Python 3.11 drops `--` even behind =."""
+    return "-- " if prompt == "--" else prompt  # CLIP strips spaces
 
 
 def usable_strength(strength: float, steps: int) -> float:

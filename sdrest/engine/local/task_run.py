@@ -5,20 +5,20 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 
-from sdrest.engine.base import Event, ImageReady, Output, Progress, Task
+from sdrest.engine.base import Event, ImageReady, Output, Preview, Progress, Task
 from sdrest.engine.local.outdir import OutDir
 from sdrest.engine.local.progress import ProgressParser
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation
 
 POLL_SECONDS = 0.05
-"""Seconds between two looks for complete images while a script writes nothing."""
+"""Seconds between checks for complete images while a script writes nothing."""
 
 OUTPUT_SECONDS = 0.1
 """Seconds between two `Output` events, so that a script that writes a lot causes few."""
 
 _MEMORY_SECONDS = 0.5
-"""Seconds between two looks at the memory of a runner."""
+"""Seconds between measurements of a runner's memory."""
 
 
 class TaskRun:
@@ -41,8 +41,10 @@ class TaskRun:
             batch_size=invocation.batch_size,
             outer=invocation.outer_bar,
         )
+        self.checkpoint = invocation.checkpoint
         self._images = OutDir(invocation.images)
         self._progress: list[Progress] = []
+        self._preview: Preview | None = None
         self.loaded = False
 
     @property
@@ -72,6 +74,10 @@ class TaskRun:
         self._has_output = True
         self._progress += self._parser.feed(data)
         self.loaded = self.loaded or bool(self._progress)
+
+    def receive_preview(self, preview: Preview) -> None:
+        """Take a preview; it replaces one that is not reported yet."""
+        self._preview = preview
 
     def wake(self) -> None:
         """End `wait`."""
@@ -111,10 +117,16 @@ class TaskRun:
             events.append(step)
         for image in images:
             events += self._unreported(image)
+        events += self._new_preview()
         if not events:
             return self._output()
         self._has_output = False
         return events
+
+    def _new_preview(self) -> list[Event]:
+        """Return the preview that has come, unless its image is complete."""
+        preview, self._preview = self._preview, None
+        return [preview] if preview and preview.index > self._images.ready else []
 
     def _unreported(self, image: ImageReady) -> list[Event]:
         if image.index <= self._reported:

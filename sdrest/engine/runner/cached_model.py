@@ -82,7 +82,7 @@ class CachedModel:
 
     def drop_copies(self) -> None:
         """Free the copies of the trained weights that sampling with averaged ones leaves (EMA)."""
-        averaged = getattr(self.built.value, "model_ema", None)
+        averaged: Any = getattr(self.built.value, "model_ema", None)
         if getattr(averaged, "collected_params", None):
             averaged.collected_params = []
 
@@ -100,7 +100,7 @@ def _without_copies(module: Any, state: Mapping[str, Any]) -> Mapping[str, Any]:
     fitted.__dict__.update(getattr(state, "__dict__", {}))  # its _metadata
     used: set[int] = set()
     for name, own in module.state_dict(keep_vars=True).items():
-        given = fitted.get(name)
+        given: Any = fitted.get(name)
         if getattr(given, "shape", None) != own.shape:  # missing, or torch reports it
             continue
         if not _is_alike(given, own) or given.data_ptr() in used:

@@ -67,7 +67,7 @@ class Initialization:
             ) -> Any:
                 return handle(function, args, options or {})
 
-        return Mode()  # type: ignore[no-any-return]  # as above
+        return Mode()
 
     def lacking(self, module: Any, given: Collection[str] = ()) -> list[str]:
         """Return the names of tensors that hold random values and are not among those `given`."""

@@ -5,9 +5,10 @@ jobs come in, events go out, each a JSON object on a line. The standard streams 
 script. Imported modules and up to MODELS models stay in memory between jobs.
 
     in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload",
-          "sampling"},
+          "sampling", "trusted"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
+         {"event": "preview", "id", "image", "type", "data"} (`data`: a picture in base64),
          {"event": "finished", "id", "code", "exception", "clean"}
 
 `finished` is sent when the script has returned, before the interpreter's teardown; `clean` says
@@ -234,6 +235,7 @@ def _run_script(job: dict[str, Any], state: RunnerState) -> None:
         job["preload"],
         Path(job["script"]).name,
     )
+    state.model_cache.trusted = job.get("trusted", True)
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

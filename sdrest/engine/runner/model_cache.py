@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import memory
+from . import checkpoint_formats, memory
 from .built import Built
 from .cached_model import CachedModel
 from .checkpoint import (
@@ -53,12 +53,13 @@ class ModelCache:
 
     `accelerated` returns whether scripts compute on something other than the CPU: then their noise
     comes from another generator, which building a model does not use. `script` is the name of the
-    running file.
+    running file, `trusted` says that its checkpoint may call any function while it is loaded.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
         self.stop_when_loaded = False
         self.script = ""
+        self.trusted = True
         self._limit = max(1, limit)
         self._accelerated = accelerated
         self._models: list[CachedModel] = []
@@ -80,10 +81,13 @@ class ModelCache:
 
         @functools.wraps(original)
         def load(file: Any, *args: Any, **options: Any) -> Any:
-            read = functools.partial(self._read, original, file, *args, **options)
+            map_or_read = functools.partial(self._read, original, file)
             found = None if self._building else file_identity(file)
             if found is None:
-                return read()
+                return map_or_read(file, *args, **options)
+            read = functools.partial(
+                checkpoint_formats.read, map_or_read, file, *args, trusted=self.trusted, **options
+            )
             for model in self._models:
                 if model.source and model.source.identity == found:
                     return CachedCheckpoint(model.source, read)
@@ -125,6 +129,7 @@ class ModelCache:
             source = getattr(state, "source", None)
             if source is None or source != model.source:
                 tensors = dict(state) if isinstance(state, CachedWeights) else state
+                tensors = checkpoint_formats.fit(module, tensors)
                 if source is not None:
                     check(module, tensors, pretrained_ids=model.pretrained_ids, script=self.script)
                 self._models = [other for other in self._models if other is not model]
@@ -184,12 +189,16 @@ class ModelCache:
         version = getattr(_torch(), "__version__", "")
         return Built(nested, f"{self.script} {version} {text}")
 
-    def _read(self, original: Callable[..., Any], file: Any, *args: Any, **options: Any) -> Any:
-        """Read a checkpoint, or map it: then its weights are read when they are used."""
-        if "mmap" not in options and _can_be_mapped(original, file):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # a file system without mappings; else it recurs
+    def _read(
+        self, original: Callable[..., Any], named: Any, file: Any, *args: Any, **options: Any
+    ) -> Any:
+        """Read a file, or map it: then its weights are read when they are used.
+
+        `named` is the file that the script names. Another one is temporary: mapped, it would take
+        space on the disk for as long as the model is used.
+        """
+        if file is named and "mmap" not in options and _can_be_mapped(original, file):
+            with contextlib.suppress(RuntimeError):  # of a file system; any other recurs below
                 return original(file, *args, mmap=True, **options)
         if not self._building:
             self._make_room()

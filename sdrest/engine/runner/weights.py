@@ -24,36 +24,58 @@ _TRAINING_PARTS = ("loss", "logvar")
 """Parts that only training uses."""
 
 _KINDS = (
-    ("is a textual inversion, an addition to a model", ("string_to_param",), ""),
-    ("is a LoRA, an addition to a model", ("lora_",), ".lora"),
-    ("is a Stable Diffusion XL model", ("conditioner.", UNET + "label_emb."), ""),
-    ("is a ControlNet, an addition to a model", ("control_model.",), ""),
-    (None, (UNET,), ""),  # see `_unet_kind`
-    ("holds only EMA weights", (EMA,), ""),
-    ("is in the format of diffusers", ("down_blocks.", "unet."), ""),
-    ("is a text encoder", ("text_model.", "cond_stage_model."), ""),
     (
+        "textual-inversion",
+        "is a textual inversion, an addition to a model",
+        ("string_to_param", "emb_params"),
+        "",
+    ),
+    ("lora", "is a LoRA, an addition to a model", ("lora_", "lycoris_"), ".lora"),
+    ("sdxl", "is a Stable Diffusion XL model", ("conditioner.", UNET + "label_emb."), ""),
+    ("sd3", "is a Stable Diffusion 3 model", (UNET + "joint_blocks.", "joint_blocks."), ""),
+    (
+        "flux",
+        "is a Flux model",
+        (UNET + "double_blocks.", "double_blocks.", "transformer.single_transformer_blocks."),
+        "",
+    ),
+    ("controlnet", "is a ControlNet, an addition to a model", ("control_model.",), ""),
+    ("", None, (UNET,), ""),  # see `_unet_kind`
+    ("ema", "holds only EMA weights", (EMA,), ""),
+    (
+        "controlnet",
+        "is a ControlNet, an addition to a model",
+        ("controlnet_cond_embedding.", "controlnet_down_blocks."),
+        "",
+    ),
+    ("diffusers", "is in the format of diffusers", ("down_blocks.", "unet."), ""),
+    ("text-encoder", "is a text encoder", ("text_model.", "cond_stage_model."), ""),
+    (
+        "vae",
         "is a VAE, which turns latents into pictures",
         ("first_stage_model.", "encoder.", "decoder.", "quant_conv.", "post_quant_conv."),
         "",
     ),
 )
-"""What a file is, prefixes of its names, and a part of one; the first match counts."""
+"""Kinds of files: a code, what it is, prefixes of its names, and a part of one; the first match
+counts."""
 
 UNUSABLE_KINDS = {
     "holds no weights",
-    *(what for what, starts, _ in _KINDS if what and EMA not in starts),
+    *(what for _, what, starts, _ in _KINDS if what and EMA not in starts),
 }
 """Kinds of files that no script can make pictures with."""
 
 _BY_INPUTS = {
-    4: "is a text-to-image model",
-    5: "is a depth-to-image model",
-    7: "is a latent-diffusion inpainting model",
-    8: "is an InstructPix2Pix model",
-    9: "is a Stable Diffusion inpainting model",
+    4: ("text-to-image", "is a text-to-image model"),
+    5: ("depth", "is a depth-to-image model"),
+    7: ("inpainting", "is a latent-diffusion inpainting model"),
+    8: ("instruct-pix2pix", "is an InstructPix2Pix model"),
+    9: ("sd-inpainting", "is a Stable Diffusion inpainting model"),
 }
-"""Networks by the number of their input channels."""
+"""Codes and kinds of networks by the number of their input channels."""
+
+_UNKNOWN = ("unknown", None)
 
 _SD2_CONTEXT = 1024
 
@@ -163,20 +185,25 @@ def schedule_problem(values: Iterable[float], dtype: str) -> str | None:
 
 def kind(given: Mapping[str, Weight]) -> str | None:
     """Return what a file with these weights is, as a predicate; None if unknown."""
+    return code_and_kind(given)[1]
+
+
+def code_and_kind(given: Mapping[str, Weight]) -> tuple[str, str | None]:
+    """Return the kind of a file as a code and as a predicate; None if unknown."""
     if not given:
-        return "holds no weights"
-    for what, starts, inside in _KINDS:
+        return "empty", "holds no weights"
+    for code, what, starts, inside in _KINDS:
         if any(name.startswith(starts) or (inside and inside in name) for name in given):
-            return _unet_kind(given) if what is None else what
-    return None
+            return _unet_kind(given) if what is None else (code, what)
+    return _UNKNOWN
 
 
-def _unet_kind(given: Mapping[str, Weight]) -> str | None:
+def _unet_kind(given: Mapping[str, Weight]) -> tuple[str, str | None]:
     contexts = {weight.shape[-1:] for name, weight in given.items() if _CONTEXT_LAYER in name}
     if contexts == {(_SD2_CONTEXT,)} or any(n.startswith("cond_stage_model.model.") for n in given):
-        return "is a Stable Diffusion 2 model"
+        return "sd2", "is a Stable Diffusion 2 model"
     first = given.get(_FIRST_LAYER)
-    return _by_inputs(first.shape) if first else None
+    return _by_inputs(first.shape) if first else _UNKNOWN
 
 
 def _expected(needed: Sequence[Need]) -> str | None:
@@ -184,12 +211,12 @@ def _expected(needed: Sequence[Need]) -> str | None:
     averaged = EMA + _FIRST_LAYER[len("model.") :].replace(".", "")
     for need in needed:
         if need.shape and {_FIRST_LAYER, averaged} & set(need.names):
-            return _by_inputs(need.shape)
+            return _by_inputs(need.shape)[1]
     return None
 
 
-def _by_inputs(shape: Sequence[int]) -> str | None:
-    return _BY_INPUTS.get(shape[1]) if len(shape) > 1 else None
+def _by_inputs(shape: Sequence[int]) -> tuple[str, str | None]:
+    return _BY_INPUTS.get(shape[1], _UNKNOWN) if len(shape) > 1 else _UNKNOWN
 
 
 def _has_other_shape(need: Need, given: Mapping[str, Weight]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sdrest import number_format
 from sdrest.job_types import JobType
-from sdrest.parameter_values import RANDOM_SEED
+from sdrest.parameter_values import MAX_MODEL, RANDOM_SEED
 from sdrest.params import MIN_AREA, PARAMS_BY_TYPE
 from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
 
@@ -29,6 +29,9 @@ _TOGETHER = (
 _UPLOADS = {
     "image": "The picture to start from: PNG, JPEG, WebP, GIF (its first frame) or BMP.",
     "mask": "A picture of the same size. White parts, or a transparent hole, are repainted.",
+}
+_OPTIONAL_UPLOADS = {
+    "mask": "The rest stays as it is, pixel by pixel. Without a mask the whole picture changes."
 }
 
 _EXAMPLES = {"prompt": "a red fox in the snow", "keepAlive": "5m"}
@@ -53,7 +56,8 @@ def content(job_type: JobType) -> Mapping[str, Schema]:
     form = {"$ref": f"#/components/schemas/{model}Form"}
     multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
     if job_type.uploads:
-        multipart["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in job_type.uploads}
+        names = job_type.all_uploads
+        multipart["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in names}
         return {MULTIPART_TYPE: multipart}
     json = {"$ref": f"#/components/schemas/{model}"}
     return {
@@ -67,7 +71,7 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
     declared = PARAMS_BY_TYPE[job_type].model_json_schema()
     required = [*job_type.uploads, *declared.get("required", ())]
     fields = {
-        name: _upload(name) for name in job_type.uploads
+        name: _upload(name, required=name in required) for name in job_type.all_uploads
     } | {
         name: _field(name, schema, form=form, required=name in required)
         for name, schema in declared["properties"].items()
@@ -84,8 +88,9 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
     return body
 
 
-def _upload(name: str) -> Schema:
-    return {"type": "string", "format": "binary", "description": _UPLOADS[name]}
+def _upload(name: str, *, required: bool) -> Schema:
+    description = _UPLOADS[name] if required else f"{_UPLOADS[name]} {_OPTIONAL_UPLOADS[name]}"
+    return {"type": "string", "format": "binary", "description": description}
 
 
 def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema:
@@ -104,7 +109,7 @@ def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema
 
 
 def _plain(declared: Schema) -> Schema:
-    """Return what pydantic tells of a field, without "or null"."""
+    """Return pydantic's schema of a field, without "or null"."""
     options = declared.get("anyOf", (declared,))
     return next(option for option in options if option.get("type") != "null")
 
@@ -113,7 +118,9 @@ def _ways(name: str, declared: Schema) -> list[Schema]:
     """Return the ways to write a value, the plain one first."""
     low, high = declared.get("minimum", 0), declared.get("maximum", 0)
     match name:
-        case "prompt":
+        case "model":
+            return [{"type": ["string", "number"], "maxLength": MAX_MODEL}]
+        case "prompt" | "negativePrompt":
             return [{"type": ["string", "number"], "pattern": _NO_NUL}]
         case "sampler":
             return [

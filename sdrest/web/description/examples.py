@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.checkpoints.kinds import REASONS
+from sdrest.engine.base import Progress
 from sdrest.errors import (
     ErrorCode,
     Failure,
@@ -14,7 +16,7 @@ from sdrest.errors import (
     TooLargeError,
 )
 from sdrest.job_types import JobType
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.settings import Settings
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind
@@ -112,7 +114,8 @@ def _snapshot(status: Status) -> Snapshot:
         finished_at=1_760_000_012.5 if status.final else None,
         failure=_FAILURE if status is Status.FAILED else None,
     )
-    return Snapshot(job, Position(2, 0.25), None if started else 1)
+    preview = 7 if status is Status.IN_PROGRESS else None
+    return Snapshot(job, Progress(2, 0.25), None if started else 1, preview=preview)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -164,6 +167,36 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "status": "not ready",
             "usable": [],
         },
+    },
+    "Models": {
+        "two models": {
+            "models": [
+                {
+                    "name": "dreamshaper_8",
+                    "file": "dreamshaper_8.safetensors",
+                    "size": 2_132_625_894,
+                    "kind": "text-to-image",
+                    "usable": True,
+                    "reason": None,
+                    "types": [JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE],
+                    "default": [],
+                    "loaded": False,
+                    "hash": "879db523c3",
+                },
+                {
+                    "name": "sd_xl_base_1.0",
+                    "file": "sd_xl_base_1.0.safetensors",
+                    "size": 6_938_078_334,
+                    "kind": "sdxl",
+                    "usable": False,
+                    "reason": REASONS["sdxl"],
+                    "types": [],
+                    "default": [],
+                    "loaded": False,
+                    "hash": None,
+                },
+            ]
+        }
     },
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }

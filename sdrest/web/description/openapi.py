@@ -44,7 +44,7 @@ Stable Diffusion as a REST API. A request for a picture is answered with the pat
 there until its `status` is `COMPLETE`, then fetch its `imageUrls`.
 
 `HEAD` is answered wherever `GET` is, with the headers alone. The case of a job's type and a slash \
-at the end of a path do not matter. Every error has the same shape; the codes tell them apart.
+at the end of a path do not matter. Every error has the same shape and a code of its own.
 """
 
 _TAGS: Mapping[str, str] = {
@@ -57,7 +57,7 @@ _SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The server's `--token`. A server without one lets everybody in.",
+        "description": "The server's `--token`. A server without one answers everybody.",
     },
     "session": {
         "type": "apiKey",
@@ -251,7 +251,7 @@ def _error_response(group: list[ErrorCode]) -> Described:
 
 
 def _headers(names: Iterable[str]) -> Described:
-    """Return headers as described; one that may be missing is told in its own words."""
+    """Return headers as described; one that may be missing has its own description."""
     return {
         name: {"required": name not in schemas.SOMETIMES, **schemas.HEADERS[name]} for name in names
     }

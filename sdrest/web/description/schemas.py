@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sdrest.checkpoints.kinds import REASONS, TYPES
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
@@ -106,6 +107,7 @@ def schemas() -> dict[str, Schema]:
         "Deletion": _object({"resultUrl": _RESULT, "id": _MORE["id"], "type": _MORE["type"]}),
         "Health": _object({"status": {"const": "ok"}}),
         "Readiness": _object(_READINESS),
+        "Models": _object({"models": {"type": "array", "items": _object(_LISTED_MODEL)}}),
         "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
     }
 
@@ -128,13 +130,15 @@ def _job(status: Status) -> Schema:
             fields |= {"position": _POSITION, "waiting": _WAITING}
         case Status.IN_PROGRESS:
             fields |= {"progress": _PROGRESS, "imageUrls": _IMAGES, "waiting": _WAITING}
+            fields["preview"] = _PREVIEW
         case Status.FAILED:
             fields |= {"error": _FAILURE, "imageUrls": _IMAGES}
         case _:
             fields["imageUrls"] = _IMAGES
     if status is not Status.QUEUED:
         fields["flagged"] = _FLAGGED
-    return _object(fields | {"seed": _CHOSEN}, "seed", "position", "flagged", "waiting")
+    optional = {"model": _MODEL, "seed": _CHOSEN}
+    return _object(fields | optional, *optional, "position", "flagged", "preview", "waiting")
 
 
 _RESULT: Schema = {
@@ -159,6 +163,16 @@ _FLAGGED: Schema = {
     "uniqueItems": True,
     "description": "The images, counted from 1, that the script's safety checker replaced. Missing "
     "where it replaced none.",
+}
+_MODEL: Schema = {
+    "type": "string",
+    "description": "The file of the checkpoint, where the request names one.",
+}
+_PREVIEW: Schema = {
+    "type": "string",
+    "pattern": rf"^{JOB_PATH}/preview\?number=[1-9][0-9]*$",
+    "description": "The path of a small picture: what the image in progress looks like so far. "
+    "Another one for each preview; missing while there is none.",
 }
 _CHOSEN = _SEED | {"description": "The random seed, where the request asked for one."}
 _PROGRESS = _object(
@@ -232,6 +246,29 @@ _MORE: Schema = {
 }
 _TOLD = _MORE["params"] | {
     "description": "In `status` events: the request's fields, with their defaults."
+}
+_TYPES: Schema = {"type": "array", "items": {"enum": [*JobType]}}
+_LISTED_MODEL: Schema = {
+    "name": {"type": "string", "description": "What `model` in a request may be."},
+    "file": {"type": "string", "description": "Its path in the folder of `--models`."},
+    "size": _COUNT | {"description": "In bytes."},
+    "kind": {
+        "enum": [*TYPES, *REASONS],
+        "description": "What it is by its content; see `reason` for kinds that cannot be used.",
+    },
+    "usable": {"type": "boolean"},
+    "reason": {
+        "type": ["string", "null"],
+        "description": "Why it cannot be used and what to do; null if it can.",
+    },
+    "types": _TYPES | {"description": "The types of jobs that can use it."},
+    "default": _TYPES | {"description": "The types of jobs that use it if they name no model."},
+    "loaded": {"type": "boolean", "description": "Whether it is in memory, or being loaded."},
+    "hash": {
+        "type": ["string", "null"],
+        "pattern": "^[0-9a-f]{10}$",
+        "description": "The first digits of the file's SHA-256; null until they are known.",
+    },
 }
 _NOTHING: Schema = {"type": "object", "maxProperties": 0, "description": "That of `reset`."}
 _REFUSALS = (ErrorCode.STOPPING, ErrorCode.STORAGE_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""Routes that the original lacks: list all jobs; cancel, retry and delete one."""
+"""Routes that the original lacks: list all jobs; preview, cancel, retry and delete one."""
 
 import re
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from aiohttp import hdrs, web
 
-from sdrest.errors import FieldError, InvalidRequestError
+from sdrest.errors import FieldError, InvalidRequestError, NoPreviewError
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
 from sdrest.web import keys
@@ -22,6 +22,17 @@ _MAX_CURSOR = 10**18 - 1
 _NUMBER = re.compile("[1-9][0-9]{0,17}")
 
 T = TypeVar("T", Status, JobType)
+
+
+async def send_job_preview(request: web.Request) -> web.Response:
+    """Send the latest preview of a running job."""
+    key, service = job_key(request), request.app[keys.JOBS]
+    preview = service.preview(key)
+    if preview is None:
+        await service.get(key)  # raises for a job that does not exist
+        raise NoPreviewError
+    headers = {hdrs.CONTENT_TYPE: preview.media_type, hdrs.CACHE_CONTROL: "no-store"}
+    return web.Response(body=preview.data, headers=headers)
 
 
 async def cancel_job(request: web.Request) -> web.Response:

@@ -120,7 +120,7 @@ async def send_job(request: web.Request) -> web.Response:
 async def send_job_again(request: web.Request) -> web.Response:
     """Answer a job's status, for clients that repeat their POST after the redirect."""
     max_upload = request.app[keys.SETTINGS].max_upload
-    await discard(request, limit=max_body(job_type(request).uploads, max_upload))
+    await discard(request, limit=max_body(job_type(request).all_uploads, max_upload))
     body, etag = await _answer(request)
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.ETAG: etag})
 
@@ -143,7 +143,7 @@ async def _snapshot(request: web.Request, key: JobKey) -> Snapshot:
 
 
 async def send_job_image(request: web.Request) -> web.StreamResponse:
-    """Send an image of a job; with `?size=PIXELS` one that is no larger."""
+    """Send an image of a job; with `?size=PIXELS` a copy of at most that size."""
     number = int(request.match_info["number"])
     path = await request.app[keys.JOBS].image(job_key(request), number)
     return await send_image(request, path, requested_side(request))
@@ -161,13 +161,20 @@ def _require_uploads(kind: JobType, form: Form) -> None:
         for name in kind.uploads
         if name not in form.uploads
     ]
-    if missing or form.errors:
-        validate(kind, form.fields, others=[*missing, *form.errors])
+    texts = [
+        FieldError(name, "Should be a file in a multipart form.")
+        for name in kind.optional_uploads
+        if form.fields.get(name) and name not in form.uploads
+    ]
+    if missing or texts or form.errors:
+        validate(kind, form.fields, others=[*missing, *texts, *form.errors])
 
 
 def _seconds(request: web.Request) -> float:
     """Return how long an answer may be held back: the query's `wait`, at most `_LONGEST_WAIT`."""
-    text, *others = request.query.getall("wait", ["0"])
+    if "wait" not in request.query:
+        return 0
+    text, *others = request.query.getall("wait")
     if others or not _SECONDS.fullmatch(text):
         raise InvalidRequestError([FieldError("wait", "Should be a number of seconds.")])
     return min(float(text), _LONGEST_WAIT)

@@ -43,7 +43,11 @@ def server_values(
     `uploads` are the SHA-256 of the uploaded files by name. They stand for the original's random
     paths, so that the same upload is the same job.
     """
-    values = {f"{name}FilePath": uploads[name] for name in job_type.uploads}
+    values = {
+        f"{name}FilePath": uploads[name]
+        for name in job_type.all_uploads
+        if name in uploads or name in job_type.uploads
+    }
     match job_type:
         case JobType.INPAINT_IMAGE:
             return values | {"modelFilePath": settings.inpaint_image_model}

@@ -26,7 +26,8 @@ class Subscription:
     """What one client has yet to receive: the latest message of each job.
 
     `key` is the one job that it follows, or None for all jobs. A client that is slow misses steps
-    of a job, never its state. Of a job that is being deleted, those who follow it receive only
+    of a job, never its state. A preview replaces only an earlier preview, since clients may ignore
+    previews. Of a job that is being deleted, those who follow it receive only
     the deletion. `ended` is true when nothing more will come. `transport` is where the messages go,
     if they go to a client directly.
     """
@@ -36,15 +37,16 @@ class Subscription:
         self.ended = False
         self.transport: asyncio.Transport | None = None
         self._waiting = False
-        self._pending: dict[JobKey, Message] = {}
+        self._pending: dict[tuple[JobKey, bool], Message] = {}
         self._news = asyncio.Event()
 
     def put(self, message: Message) -> None:
         """Keep a message until the client takes it; it replaces an earlier one of its job."""
         if self.ended or (self.key is not None and message.event.deleting):
             return
-        self._pending.pop(message.key, None)
-        self._pending[message.key] = message
+        for is_preview in (True,) if message.is_preview else (True, False):
+            self._pending.pop((message.key, is_preview), None)
+        self._pending[message.key, message.is_preview] = message
         too_far_behind = len(self._pending) > _MAX_PENDING
         if too_far_behind:
             self._pending.clear()
@@ -83,8 +85,8 @@ class Subscription:
 class EventHub:
     """Passes every event of `bus` on to the subscriptions that want it.
 
-    A stream sends a comment after `heartbeat` seconds of silence. `close` ends all subscriptions,
-    and those to come.
+    A preview has the number of the message before it and is not remembered. A stream sends a
+    comment after `heartbeat` seconds of silence. `close` ends all subscriptions, and those to come.
     """
 
     def __init__(self, bus: Bus, *, heartbeat: float = HEARTBEAT_SECONDS) -> None:
@@ -137,9 +139,10 @@ class EventHub:
             subscription.disconnect()
 
     def _publish(self, event: JobEvent) -> None:
-        self.number += 1
+        if event.change is not Change.PREVIEW:  # the next preview replaces one that was missed
+            self.number += 1
+            self._remembered.append((self.number, event))  # without its bytes, which are large
         message = Message(self._server, self.number, event)
-        self._remembered.append((self.number, event))  # without its bytes, which are large
         for subscription in self._subscriptions:
             if subscription.key is None or subscription.key == message.key:
                 subscription.put(message)

@@ -16,6 +16,7 @@ class EventKind(StrEnum):
 
     STATUS = "status"
     PROGRESS = "progress"
+    PREVIEW = "preview"
     IMAGE = "image"
     DELETED = "deleted"
     RESET = "reset"
@@ -23,6 +24,7 @@ class EventKind(StrEnum):
 
 _KINDS = {
     Change.PROGRESS: EventKind.PROGRESS,
+    Change.PREVIEW: EventKind.PREVIEW,
     Change.IMAGE: EventKind.IMAGE,
     Change.DELETED: EventKind.DELETED,
 }
@@ -45,6 +47,11 @@ class Message:
     def key(self) -> JobKey:
         """The key of the job."""
         return self.event.snapshot.job.key
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it says that there is another preview, and nothing else."""
+        return self.event.change is Change.PREVIEW
 
     @property
     def final(self) -> bool:

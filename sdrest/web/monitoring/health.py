@@ -1,6 +1,6 @@
 """Whether the server is alive, and whether it could draw a picture now: for probes, and the page.
 
-Neither needs the token, which a probe would have no place for; no path of the server is told.
+Neither needs the token, since a probe has no place for it; neither names a path of the server.
 """
 
 import asyncio

@@ -88,7 +88,7 @@ class Metrics:
         bus.subscribe(self._note)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families. The times at which each began are left out: nobody asks for them."""
+        """Yield the families. The `_created` times are left out: they have no use here."""
         for family in self.registry.collect():
             family.samples = [one for one in family.samples if not one.name.endswith("_created")]
             yield family

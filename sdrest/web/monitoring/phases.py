@@ -1,4 +1,4 @@
-"""How long each phase of a job takes, from what the bus tells. Pure."""
+"""How long each phase of a job takes, from the events of the bus. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,16 +49,16 @@ class PhaseTimer:
     def laps(self, event: JobEvent, now: float) -> Iterator[Lap]:
         """Yield what an event ends; `now` is its time in seconds, on a clock that never goes back.
 
-        What the job's row tells is taken from there.
+        Times that the job's row has are taken from it.
         """
         job = event.snapshot.job
         run = self._runs.get(job.key)
         match event.change:
-            case Change.QUEUED | Change.WAITING | Change.FILES_CHANGED:
+            case Change.QUEUED | Change.WAITING | Change.FILES_CHANGED | Change.PREVIEW:
                 pass
             case Change.STARTED:
                 self._runs[job.key] = _Run(now, int(job.params.get("batchSize", 1)))
-                if job.attempts == 1 and not job.images:  # else it ran before, which is no waiting
+                if job.attempts == 1 and not job.images:  # else it also ran, which is not waiting
                     yield from _lap(Phase.QUEUED, job.created_at, job.started_at)
             case Change.PROGRESS:
                 if run and run.batch_began is None and not run.images:

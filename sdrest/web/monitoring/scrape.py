@@ -39,7 +39,7 @@ class Standing:
     """How things stand; what cannot be known now is None."""
 
     jobs: Counts | None
-    hosts: PoolStats
+    runners: PoolStats
     process: Process | None
 
 
@@ -52,14 +52,14 @@ NOTHING = Standing(
 async def send_metrics(request: web.Request) -> web.Response:
     """Answer all metrics, in the format that the client accepts."""
     app = request.app
-    jobs, hosts, process = await asyncio.gather(
+    jobs, runners, process = await asyncio.gather(
         _jobs(app), app[keys.EXECUTOR].stats(), asyncio.to_thread(_process)
     )
-    standing = Standing(jobs, hosts, process)
+    standing = Standing(jobs, runners, process)
     families = list(everything(app[METRICS], standing))
     try:
         write, content_type = choose_encoder(", ".join(request.headers.getall(hdrs.ACCEPT, ())))
-    except TypeError:  # prometheus_client 0.23 compares a version that is no number
+    except TypeError:  # prometheus_client 0.23 compares a version that is not a number
         write, content_type = choose_encoder("")
     body = await asyncio.to_thread(write, _Families(families))
     headers = {
@@ -75,7 +75,7 @@ def everything(metrics: Metrics, standing: Standing) -> Iterator[Metric]:
     yield InfoMetricFamily("sdrest_build", "The version of sdrest.", {"version": __version__})
     yield from _of_jobs(standing.jobs)
     yield from metrics.collect()
-    yield from _of_hosts(standing.hosts)
+    yield from _of_runners(standing.runners)
     yield from _of_process(standing.process)
 
 
@@ -132,17 +132,17 @@ def _of_jobs(counts: Counts | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("sdrest_queue_length", "Jobs that wait.", waiting)
 
 
-def _of_hosts(hosts: PoolStats) -> Iterator[Metric]:
+def _of_runners(runners: PoolStats) -> Iterator[Metric]:
     number = GaugeMetricFamily(
         "sdrest_hosts",
         "Processes that run scripts: busy with one, or idle and keeping a model.",
         labels=["state"],
     )
-    number.add_metric(["busy"], hosts.busy)
-    number.add_metric(["idle"], hosts.idle)
+    number.add_metric(["busy"], runners.busy)
+    number.add_metric(["idle"], runners.idle)
     yield number
     yield GaugeMetricFamily(
-        "sdrest_hosts_resident_memory_bytes", "Memory of all these processes.", hosts.memory
+        "sdrest_hosts_resident_memory_bytes", "Memory of all these processes.", runners.memory
     )
 
 

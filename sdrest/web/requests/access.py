@@ -1,8 +1,9 @@
 """Who may use the server: its Host names, its token, pages of other origins.
 
-Each route of `routes.py` declares its own `Access`.
+Each route of `routes` declares its own `Access`.
 """
 
+import base64
 import hmac
 import ipaddress
 import socket
@@ -17,17 +18,18 @@ from sdrest.web.requests.proxy import address
 from sdrest.web.route import TOKEN_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_API_KEY = "api-key"
 _OWN_SITES = {"same-origin", "none"}
 
 
 def require_lock(settings: Settings) -> None:
     """Raise `UsageError` where the server would be open to a network by mistake."""
     if settings.token and not settings.auth:
-        raise UsageError("--token and --no-auth contradict each other; leave one of them away.")
+        raise UsageError("--token and --no-auth contradict each other; leave one of them out.")
     if settings.auth and not settings.token and not is_loopback(settings.host):
         raise UsageError(
             f"Others can reach {settings.host}. Give them a token (SDREST_TOKEN or --token), or "
-            "say --no-auth to let in whoever comes."
+            "use --no-auth to answer everybody."
         )
 
 
@@ -82,12 +84,12 @@ class AccessPolicy:
         access = self.access_of(request)
         if not access.foreign and self._is_foreign(request):
             raise ForeignOriginError
-        if access.token and self._token and not self._is_authorized(request):
+        if access.token and self._token and not self._is_authorized(request, basic=access.basic):
             raise UnauthorizedError
         return await handler(request)
 
     def knows(self, token: str) -> bool:
-        """Whether this is the token, in a time that tells nothing of it."""
+        """Whether this is the token, in constant time."""
         given = token.encode("utf-8", "surrogateescape")
         return hmac.compare_digest(
             hmac.digest(self._token, given, "sha256"),
@@ -121,15 +123,28 @@ class AccessPolicy:
             return False
         return not _is_own(origin, request)
 
-    def _is_authorized(self, request: web.Request) -> bool:
+    def _is_authorized(self, request: web.Request, *, basic: bool) -> bool:
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
             scheme, _, token = header.partition(" ")
+            if basic and scheme.lower() == "basic":
+                return self.knows(_password(token.strip()))
             return scheme.lower() == "bearer" and self.knows(token.strip())
+        if _API_KEY in request.headers:  # clients with settings for Azure
+            return self.knows(request.headers[_API_KEY])
         if hdrs.COOKIE not in request.headers:
             return False
         value = request.cookies.get(self.cookie_name, "").encode()
         return hmac.compare_digest(value, self.cookie_value.encode())
+
+
+def _password(credentials: str) -> str:
+    """Return the password of Basic credentials; empty if they are malformed."""
+    try:
+        text = base64.b64decode(credentials, validate=True).decode(errors="surrogateescape")
+    except ValueError:
+        return ""
+    return text.partition(":")[2]
 
 
 def _is_own(origin: str, request: web.Request) -> bool:

@@ -1,4 +1,4 @@
-"""Connections that would cost the others: too many of them, or with answers that nobody reads.
+"""Limits connections: their number, and how long a client may leave an answer unread.
 
 Slow requests are bounded elsewhere: headers by the keep-alive timeout, bodies by
 `sdrest.web.requests.forms.PATIENCE`.
@@ -6,7 +6,12 @@ Slow requests are bounded elsewhere: headers by the keep-alive timeout, bodies b
 
 import asyncio
 import resource
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol, cast
+
+from aiohttp import web
 
 _KEPT = 256
 """Descriptors that are left for files, scripts and their pipes."""
@@ -60,6 +65,51 @@ class Connections:
         self._timer = None
         if self._seen:
             self._arm()
+
+
+class Departures:
+    """Calls functions once a connection has ended."""
+
+    def __init__(self) -> None:
+        self._calls: dict[object, Callable[[], None]] = {}
+        self._gone = False
+
+    @contextmanager
+    def calling(self, call: Callable[[], None]) -> Iterator[None]:
+        """Call a function at the end if that comes inside the block, or at once if it has come."""
+        token = object()
+        self._calls[token] = call
+        if self._gone:
+            call()
+        try:
+            yield
+        finally:
+            del self._calls[token]
+
+    def announce(self) -> None:
+        """Call the functions: the connection has ended."""
+        self._gone = True
+        for call in tuple(self._calls.values()):
+            call()
+
+
+class _Watched(Protocol):
+    departures: Departures
+
+
+@asynccontextmanager
+async def while_connected(request: web.Request) -> AsyncIterator[None]:
+    """Interrupt the block once the client has gone, with a `ConnectionResetError`."""
+    limit = asyncio.timeout(None)
+    departures = cast("_Watched", request.protocol).departures
+    try:
+        async with limit:
+            with departures.calling(lambda: limit.reschedule(0)):
+                yield
+    except TimeoutError:
+        if limit.expired():
+            raise ConnectionResetError("The client has gone.") from None
+        raise
 
 
 def allow_many() -> None:

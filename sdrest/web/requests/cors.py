@@ -1,8 +1,8 @@
 """CORS: the original's routes are open to every origin, all routes to those of `--cors-origin`.
 
-aiohttp-cors answers the preflights of the former. It is silent on errors, on plain OPTIONS
-requests and where a request has no Origin; there the functions below speak, since the original
-sent its header with every answer.
+aiohttp-cors answers the preflights of the former. It adds nothing to errors, to plain OPTIONS
+requests and to requests without an Origin; the functions below do, since the original sent its
+header with every answer.
 """
 
 from http import HTTPStatus
@@ -51,7 +51,7 @@ async def _allow(request: web.Request, response: web.StreamResponse) -> None:
 
 @web.middleware
 async def _options_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer OPTIONS requests that are no preflights; aiohttp-cors refuses them."""
+    """Answer OPTIONS requests that are not preflights; aiohttp-cors refuses them."""
     if (
         request.method == hdrs.METH_OPTIONS
         and hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers
@@ -63,7 +63,7 @@ async def _options_middleware(request: web.Request, handler: Handler) -> web.Str
 
 @web.middleware
 async def _preflight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer the preflights of `--cors-origin`: what they may not do, its answer tells."""
+    """Answer the preflights of `--cors-origin`; a forbidden request itself is refused."""
     asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
     origin = request.headers.get(hdrs.ORIGIN)
     chosen = request.app[keys.SETTINGS].cors_origin

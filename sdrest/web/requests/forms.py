@@ -39,7 +39,7 @@ class Text:
 
     @property
     def is_unmarked_json(self) -> bool:
-        """Whether the body looks like JSON and is sent as a form, as curl does unless told."""
+        """Whether the body looks like JSON and is sent as a form, curl's default."""
         start = self.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         return self.kind == _URLENCODED and start in {b"{", b"["}
 
@@ -70,23 +70,32 @@ async def read_text(request: web.Request) -> Text | None:
 async def read_form(
     request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int
 ) -> Form:
-    """Read a body that is no `Text`; files of at most `max_upload` MiB go to the spool."""
+    """Read a body that is not a `Text`; files of at most `max_upload` MiB go to the spool."""
     _require_plain(request)
     async with _patience():
         return await _read(request, job_type, spool, max_upload=max_upload)
 
 
-async def read_json(request: web.Request) -> Fields:
-    """Read a body that is to be a JSON object."""
+async def read_json(
+    request: web.Request, *, limit: int = MAX_BODY, any_type: bool = False
+) -> Fields:
+    """Read a body that is to be a JSON object of at most `limit` bytes.
+
+    With `any_type` its Content-Type does not matter; some clients send none.
+    """
     _require_plain(request)
+    if request.content_type != _JSON and not any_type:
+        raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
     async with _patience():
-        if request.content_type != _JSON:
-            raise UnsupportedMediaTypeError("The body's Content-Type should be application/json.")
-        return parse_json(await _body(request), request.charset or "utf-8")
+        body = await _body(request, limit)
+    charset = request.charset or "utf-8"
+    if len(body) <= MAX_BODY:
+        return parse_json(body, charset)
+    return await asyncio.to_thread(parse_json, body, charset)
 
 
 async def discard(request: web.Request, *, limit: int) -> None:
-    """Read a body of at most `limit` bytes that nobody needs, so that the client can send it."""
+    """Discard a body of at most `limit` bytes, so that the client can finish sending."""
     _check_length(request, limit)
     received = 0
     async with _patience():
@@ -116,8 +125,9 @@ async def _patience() -> AsyncIterator[None]:
 async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_upload: int) -> Form:
     match request.content_type:
         case "multipart/form-data":
-            _check_length(request, max_body(job_type.uploads, max_upload))
-            return await read_multipart(request, job_type.uploads, spool, max_upload=max_upload)
+            uploads = job_type.all_uploads
+            _check_length(request, max_body(uploads, max_upload))
+            return await read_multipart(request, uploads, spool, max_upload=max_upload)
         case _ if not request.can_read_body:
             return Form()
         case _:
@@ -127,13 +137,13 @@ async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_up
             )
 
 
-async def _body(request: web.Request) -> bytes:
-    _check_length(request, MAX_BODY)
+async def _body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    _check_length(request, limit)
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise _too_large(MAX_BODY)
+        if len(body) > limit:
+            raise _too_large(limit)
     return bytes(body)
 
 

@@ -82,7 +82,7 @@ def _checked_index(digits: str) -> int:
 
 
 def _descend(container: Container, step: _Step) -> Container:
-    """Return what lies at `step`, made or turned into an object where that is needed."""
+    """Return the value at `step`, made or turned into an object where that is needed."""
     current = _get(container, step.key)
     match current:
         case dict():
@@ -114,7 +114,7 @@ def _put(container: Container, key: str | int, value: str, *, appends: bool) -> 
             _set(container, key, [value] if appends else value)
 
 
-# What lies in a list is reached by an index alone: `_descend` turns a list into an object before.
+# The items of a list are reached by an index alone: `_descend` turns a list into an object before.
 
 
 def _get(container: Container, key: str | int) -> Any:

@@ -90,7 +90,7 @@ class Proxies:
         )
 
     def _prefix(self, forwarded: str | None) -> str:
-        """Return the prefix that a proxy names; one that is no path does not count."""
+        """Return the prefix that a proxy names; one that is not a path is ignored."""
         try:
             return self._base if forwarded is None else BasePath(forwarded)
         except ValueError:

@@ -24,7 +24,7 @@ class Range:
 
 
 class UnsatisfiableRangeError(Exception):
-    """None of the ranges that are asked for lies inside the file."""
+    """None of the requested ranges is inside the file."""
 
 
 def body_etag(body: bytes) -> str:
@@ -109,7 +109,7 @@ def _is_range_fresh(header: str | None, etag: str, modified: int) -> bool:
 
 
 def _ranges(text: str, size: int) -> Iterator[Range]:
-    """Read ranges as npm's `range-parser` does: what lies outside the file is left out."""
+    """Read ranges as npm's `range-parser` does: ranges outside the file are ignored."""
     for item in text.split(","):
         first, _, last = item.partition("-")
         start, end = _integer(first), _integer(last)

@@ -5,8 +5,10 @@ The only module that maps error codes to HTTP statuses.
 
 import errno
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -29,6 +31,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.FOREIGN_ORIGIN: HTTPStatus.FORBIDDEN,
     ErrorCode.UNKNOWN_HOST: HTTPStatus.MISDIRECTED_REQUEST,
+    ErrorCode.NO_PREVIEW: HTTPStatus.NOT_FOUND,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.GONE: HTTPStatus.GONE,
     ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
@@ -50,6 +53,7 @@ MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.UNAUTHORIZED: "The request does not send the server's token.",
     ErrorCode.FOREIGN_ORIGIN: "The page's origin is not allowed; `--cors-origin` allows one.",
     ErrorCode.UNKNOWN_HOST: "Unrecognised `Host` header; `--cors-origin` adds one.",
+    ErrorCode.NO_PREVIEW: "The job has no preview now.",
     ErrorCode.NOT_FOUND: "The job, image or address does not exist.",
     ErrorCode.GONE: "The job was deleted; its request can be submitted again.",
     ErrorCode.CONFLICT: "The job's status does not allow this.",
@@ -90,6 +94,7 @@ FAILURES: Mapping[FailureCode, str] = {
 """What the codes of failed jobs mean."""
 
 _CODES = {status: code for code, status in STATUS.items()}
+"""The code of a bare status: the last one of `STATUS` that has it."""
 
 _MESSAGES = {
     ErrorCode.EXPECTATION_FAILED: "Unsupported Expect header. Send 100-continue or none.",
@@ -99,7 +104,7 @@ _MESSAGES = {
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a machine without free files or disk space, which are no bugs of the server."""
+"""Errors of a machine without free files or disk space: not bugs of the server."""
 
 
 class PreconditionFailedError(RequestError):
@@ -116,9 +121,39 @@ class RangeNotSatisfiableError(RequestError):
     default_message = "The requested range is outside the image."
 
 
+class ErrorResponse(web.Response):
+    """The answer to a refused request, with the code, message and details that its body has."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: ErrorCode,
+        message: str,
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.code, self.message, self.details = code, message, details
+        headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
+        super().__init__(status=status, body=error_body(code, message, details), headers=headers)
+
+
+ERROR_SHAPES = web.AppKey[Mapping[str, Callable[[ErrorResponse], web.Response]]](
+    "error_shapes", Mapping
+)
+"""What rewrites errors in the shape of a dialect, by the start of its paths, e.g. `/v1/`."""
+
+
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer whatever a handler, or aiohttp itself, raises."""
+    """Answer whatever a handler, or aiohttp itself, raises, in the shape of the path's dialect."""
+    response = await _respond(request, handler)
+    if isinstance(response, ErrorResponse):
+        for start, rewrite in request.app[ERROR_SHAPES].items():
+            if f"{request.path}/".startswith(start):
+                return rewrite(response)
+    return response
+
+
+async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except RequestError as error:
@@ -131,7 +166,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         return _mistake(request, error)
 
 
-def _mistake(request: web.Request, error: Exception) -> web.Response:
+def _mistake(request: web.Request, error: Exception) -> ErrorResponse:
     """Log an unexpected error, and answer without its details."""
     name = f"{request.method} {request.rel_url.raw_path}"
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
@@ -141,10 +176,10 @@ def _mistake(request: web.Request, error: Exception) -> web.Response:
     return status_response(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def request_error_response(error: RequestError, prefix: str = "") -> web.Response:
+def request_error_response(error: RequestError, prefix: str = "") -> ErrorResponse:
     """Return the answer that says what is wrong with a request; paths begin with `prefix`."""
     message = with_prefix(error.message, prefix)
-    response = _response(STATUS[error.code], error_body(error.code, message, error.details))
+    response = ErrorResponse(STATUS[error.code], error.code, message, error.details)
     if isinstance(error, QueueFullError):
         response.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
     elif isinstance(error, UnauthorizedError):
@@ -152,17 +187,17 @@ def request_error_response(error: RequestError, prefix: str = "") -> web.Respons
     return response
 
 
-def status_response(status: HTTPStatus, message: str | None = None) -> web.Response:
+def status_response(status: HTTPStatus, message: str | None = None) -> ErrorResponse:
     """Return the answer for a bare HTTP status."""
     code = _CODES.get(status)
     if code is None:
         code = ErrorCode.MALFORMED_REQUEST if status < HTTPStatus.INTERNAL_SERVER_ERROR else (
             ErrorCode.INTERNAL
         )  # fmt: skip
-    return _response(status, error_body(code, message or _MESSAGES.get(code, status.description)))
+    return ErrorResponse(status, code, message or _MESSAGES.get(code, status.description))
 
 
-def http_error_response(error: web.HTTPException) -> web.Response:
+def http_error_response(error: web.HTTPException) -> ErrorResponse:
     """Keep the status and the headers that matter of an error that aiohttp raises."""
     message = None
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -172,8 +207,3 @@ def http_error_response(error: web.HTTPException) -> web.Response:
         if name in error.headers:
             response.headers[name] = error.headers[name]
     return response
-
-
-def _response(status: HTTPStatus, body: bytes) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(status=status, body=body, headers=headers)

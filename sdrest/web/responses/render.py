@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
-from sdrest.jobs.model import Job, Position, Snapshot, Status
+from sdrest.jobs.model import Job, Snapshot, Status
 
 JSON = "application/json; charset=utf-8"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_START = Position(index=1, fraction=0.0)
+_START = Progress(index=1, fraction=0.0)
 
 
 def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
@@ -20,8 +21,9 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `flagged` is there where the safety checker replaced images, `seed` where the
-    request asked for a random one, `waiting` while the server cannot write.
+    its `error`. `flagged` is there where the safety checker replaced images, `preview` while a
+    running job has one, `model` where the request names one, `seed` where it asked for a random
+    one, `waiting` while the server cannot write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -56,10 +58,14 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is not Status.QUEUED:
         shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
+    if job.params.get("model") is not None:
+        answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
+    if snapshot.preview is not None:
+        answer["preview"] = f"{prefix}{job.key.url}/preview?number={snapshot.preview}"
     if job.status is Status.IN_PROGRESS:
-        answer["progress"] = _progress(job, snapshot.position or _START)
+        answer["progress"] = _progress(job, snapshot.progress or _START)
     answer["resultUrl"] = prefix + job.key.url
     if "seed" in job.params and job.params["seed"] is None:
         answer["seed"] = job.seed
@@ -88,10 +94,10 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, position: Position) -> dict[str, float]:
-    fraction = position.fraction
+def _progress(job: Job, progress: Progress) -> dict[str, float]:
+    fraction = progress.fraction
     return {
-        "currentImageIndex": position.index,
+        "currentImageIndex": progress.index,
         "currentImageProgress": int(fraction) if fraction.is_integer() else fraction,
         "totalImages": job.total_images,
     }

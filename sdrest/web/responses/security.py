@@ -1,4 +1,4 @@
-"""Headers that tell browsers to do nothing with an answer but what it is for."""
+"""Headers that keep browsers from using an answer for anything else."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
     hdrs.SERVER: "sdrest",
 }
-"""What every answer has, unless its handler says otherwise; aiohttp would tell its version."""
+"""What every answer has, unless its handler sets them; aiohttp would name its version."""
 
 _RESOURCE_POLICY = "Cross-Origin-Resource-Policy"
 _DEFAULTS = [(name, value) for name, value in HEADERS.items() if name != hdrs.SERVER]

@@ -51,7 +51,7 @@ class Thumbnails:
         if made is not None:
             return made
         if key not in self._making:
-            # A descriptor of its own: whoever asked first may go before it is done.
+            # A descriptor of its own: the first client may leave before it is done.
             task = asyncio.create_task(self._make(os.dup(descriptor), side))
             task.add_done_callback(lambda done: self._keep(key, done))
             self._making[key] = task

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.web.dialects import control, original
+from sdrest.web.dialects import control, models, original
 from sdrest.web.live import events
 from sdrest.web.responses.thumbnails import LARGEST, SMALLEST
 from sdrest.web.route import TOKEN_ANY_ORIGIN, Parameter, ResponseSpec, Route
@@ -19,9 +19,11 @@ from sdrest.web.routes.shared import (
 )
 
 _STATUS, _EVENTS = "GET /TYPE/{id}", "GET /TYPE/{id}/events"
-_PNG = "GET /TYPE/{id}/{number}.png"
+_PNG, _PREVIEW = "GET /TYPE/{id}/{number}.png", "GET /TYPE/{id}/preview"
 _CANCEL, _RETRY, _DELETE = "POST /TYPE/{id}/cancel", "POST /TYPE/{id}/retry", "DELETE /TYPE/{id}"
-_JOB_RESPONSE = json_response("The job.", "Job", _PNG, _EVENTS, _CANCEL, _DELETE, headers=("ETag",))
+_JOB_RESPONSE = json_response(
+    "The job.", "Job", _PNG, _PREVIEW, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)
+)
 _IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")
 _WAIT = Parameter(
     "wait",
@@ -40,9 +42,9 @@ _FOUND = {
 }
 _STREAM = {
     OK: ResponseSpec(
-        "Events `status`, `progress` and `image`, each with the job as its data; `status` tells "
-        "its `params` too. `deleted` is the last of a job; `reset` says that what was missed is no "
-        "longer known. A comment comes at least every 15 seconds.",
+        "Events `status`, `progress`, `preview` and `image`, each with the job as its data; "
+        "`status` has its `params` too. `deleted` is the last of a job; `reset` says that missed "
+        "events are no longer known. A comment comes at least every 15 seconds.",
         "text/event-stream",
         "Event",
     )
@@ -70,7 +72,7 @@ ROUTES: tuple[Route, ...] = (
         "See where a job stands",
         {
             OK: json_response(
-                "The job.", "Job", _PNG, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)
+                "The job.", "Job", _PNG, _PREVIEW, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)
             ),
             **NOT_MODIFIED,
         },
@@ -118,6 +120,24 @@ ROUTES: tuple[Route, ...] = (
             Parameter("Range", TEXT, "The bytes to send, as in `bytes=0-99`.", "header"),
         ),
         access=TOKEN_ANY_ORIGIN,
+    ),
+    Route(
+        "GET",
+        "/TYPE/{id}/preview",
+        control.send_job_preview,
+        "See what the image in progress looks like so far",
+        {OK: ResponseSpec("A small picture.", "image/jpeg, image/png")},
+        (*_JOB_ERRORS, ErrorCode.NO_PREVIEW),
+        (
+            Parameter(
+                "number", TEXT, "Ignored; another one for each preview in the job's `preview`."
+            ),
+        ),
+        access=TOKEN_ANY_ORIGIN,
+        text="A running job has a preview from the first step of each image until that image is "
+        "ready, if the engine provides previews and the server runs without `--no-previews`. In a "
+        "batch it is of the first image. It changes at most every half second and is in memory "
+        "only.",
     ),
     Route(
         "GET",
@@ -178,6 +198,15 @@ ROUTES: tuple[Route, ...] = (
                 "An answer's `nextCursor`.",
             ),
         ),
+    ),
+    Route(
+        "GET",
+        "/models",
+        models.send_models,
+        "List the checkpoints that jobs may name",
+        {OK: json_response("All files of the folder, usable or not.", "Models")},
+        text="Those of `--models`, and those of the two flags. Hashes are computed in the "
+        "background from the first request on.",
     ),
     Route(
         "GET",

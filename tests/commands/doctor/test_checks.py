@@ -261,11 +261,11 @@ def _foreign_table(place: Place) -> None:
             "failure",  # the folder hides the hub
             "stable-diffusion-safety-checker has no pytorch_model.bin. Run `sdrest setup`",
         ),
-        (_damaged_encoder, "hub models", "failure", "config.json is no valid JSON"),
+        (_damaged_encoder, "hub models", "failure", "config.json is not valid JSON"),
         (_lacking_config, "scripts", "failure", "no configs/stable-diffusion/v1-inference.yaml"),
         (_remove("key.pem"), "certificate", "failure", "Cannot read"),
         (_no_key, "certificate", "failure", "is not a usable PEM file"),
-        (_no_key, "trust", "warning", "trusted by nobody"),
+        (_no_key, "trust", "warning", "no client trusts it"),
         (_expired, "certificate", "failure", "The certificate ended on"),
         (_certificate(("example.org",)), "certificate", "warning", "not for localhost"),
         (lambda _: None, "trust", "warning", "do not trust the certificate"),

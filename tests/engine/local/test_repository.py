@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.local import checkpoints
+from sdrest.checkpoints import problems as checkpoints
 from sdrest.engine.local.repository import Repository, bundled_root, locate, problem, problems
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType

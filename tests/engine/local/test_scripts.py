@@ -23,10 +23,14 @@ REPOSITORY = Repository(
     inpaint_image_model=Path("/models/i.ckpt"),
 )
 
+OWN = dataclasses.replace(REPOSITORY, bundled=True)
 
-def task(job_type: JobType, *, image: Path | None = None, **fields: Any) -> Task:
+
+def task(
+    job_type: JobType, *, image: Path | None = None, mask: Path | None = None, **fields: Any
+) -> Task:
     params = validate(job_type, {"prompt": "p", **fields})
-    return Task("job", params, seed=7, workdir=WORK, image=image)
+    return Task("job", params, seed=7, workdir=WORK, image=image, mask=mask)
 
 
 def test_text_to_image() -> None:
@@ -76,6 +80,41 @@ def test_image_to_image() -> None:
     assert f"--init-img={WORK}/inputs/image.png" in planned.arguments
     assert {"--strength=0.75", "--ddim_steps=24", "--n_samples=1"} < set(planned.arguments)
     assert planned.inputs == WORK / "inputs"
+
+
+@pytest.mark.parametrize("job_type", [JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE])
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, None),
+        ({"negativePrompt": ""}, None),
+        ({"negativePrompt": "fog"}, "fog"),
+        ({"negativePrompt": "--"}, "-- "),
+        ({"negativePrompt": "-x\n", "guidanceScale": "0"}, "-x\n"),
+        ({"negativePrompt": "fog", "guidanceScale": "1"}, None),  # the script asks for no pair
+    ],
+)
+def test_a_negative_prompt_reaches_the_sampling_or_the_bundled_engines_option(
+    job_type: JobType, fields: dict[str, Any], text: str | None
+) -> None:
+    asked = task(job_type, image=Path("/in.png"), **fields)
+    without = plan(task(job_type, image=Path("/in.png"), **{**fields, "negativePrompt": ""}), OWN)
+    fork, bundled = plan(asked, REPOSITORY), plan(asked, OWN)
+    assert fork.sampling.get("negative_prompt") == text
+    assert fork.arguments == without.arguments
+    assert not {"negative_prompt", "mask"} & {*bundled.sampling}
+    added = [each for each in bundled.arguments if each not in without.arguments]
+    assert added == ([] if text is None else [f"--negative_prompt={text}"])
+
+
+def test_a_mask_reaches_the_sampling_or_the_bundled_engines_option() -> None:
+    asked = task(JobType.IMAGE_TO_IMAGE, image=Path("/in.png"), mask=Path("/mask.png"))
+    path = f"{WORK}/inputs/image_mask.png"
+    fork, bundled = plan(asked, REPOSITORY), plan(asked, OWN)
+    assert fork.sampling["mask"] == path
+    assert f"--mask={path}" not in fork.arguments
+    assert not {"negative_prompt", "mask"} & {*bundled.sampling}
+    assert f"--mask={path}" in bundled.arguments
 
 
 def test_inpainting_runs_in_a_folder_of_its_own() -> None:

@@ -47,7 +47,7 @@ class Scripts:
     def host_run(
         self, state: main.RunnerState, *, preload: bool = False, **options: Any
     ) -> tuple[int, Any, bool]:
-        """Return the exit code of a script, what it raised, and whether the host is clean."""
+        """Return the exit code of a script, what it raised, and whether the runner is clean."""
         out = self.folder / "out.json"
         options = {"seed": 1, "size": 9, "ckpt": str(self.folder / "one.ckpt"), **options}
         job: dict[str, object] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdrest.engine.local import checkpoint_file
+from sdrest.checkpoints import contents as checkpoint_file
 from sdrest.engine.runner.weights import Need, Weight, kind, needs, problem, schedule_problem
 from tests.support.paths import DATA
 

@@ -71,13 +71,20 @@ def test_the_readmes_requests_have_the_originals_ids() -> None:
 def test_the_servers_values_come_in_the_originals_order() -> None:
     flags = Settings(text_to_image_model="t", inpaint_image_model="i", repository="r")
     uploads = {"mask": "22", "image": "11"}
+    image_alone = {"image": "11"}
 
     assert list(server_values(JobType.TEXT_TO_IMAGE, flags, {}).items()) == [
         ("modelFilePath", "t"),
         ("stableDiffusionRepositoryDirectoryPath", "r"),
     ]
+    assert list(server_values(JobType.IMAGE_TO_IMAGE, flags, image_alone).items()) == [
+        ("imageFilePath", "11"),
+        ("modelFilePath", "t"),
+        ("stableDiffusionRepositoryDirectoryPath", "r"),
+    ]
     assert list(server_values(JobType.IMAGE_TO_IMAGE, flags, uploads).items()) == [
         ("imageFilePath", "11"),
+        ("maskFilePath", "22"),
         ("modelFilePath", "t"),
         ("stableDiffusionRepositoryDirectoryPath", "r"),
     ]

@@ -1,8 +1,9 @@
 """What a client of event streams has yet to receive: bounded, the latest message of each job."""
 
+from sdrest.engine.base import Progress
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.web.live.hub import EventHub, Subscription
 
 
@@ -11,7 +12,7 @@ def event(
 ) -> JobEvent:
     key = JobKey(JobType.TEXT_TO_IMAGE, f"{number:032x}")
     job = Job(key, status, {}, 1, 0, 42, 1, created_at=1.0, started_at=2.0)
-    return JobEvent(change, Snapshot(job, Position(1, 0.5)))
+    return JobEvent(change, Snapshot(job, Progress(1, 0.5)))
 
 
 async def numbers(subscription: Subscription) -> list[int]:

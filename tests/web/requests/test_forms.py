@@ -69,6 +69,49 @@ async def test_a_picture_is_a_job_named_by_its_content(site: Served) -> None:
         assert (await response.json())["status"] == "COMPLETE"
 
 
+@pytest.mark.parametrize("size", [(64, 64), (32, 32)])
+async def test_image_to_image_takes_a_mask(site: Served, size: tuple[int, int]) -> None:
+    mask = Image.new("L", size)
+    mask.paste(255, (0, 0, size[0] // 2, size[1]))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    digests = {"imageFilePath": png(), "maskFilePath": buffer.getvalue()}
+    values = {name: hashlib.sha256(content).hexdigest() for name, content in digests.items()}
+
+    body = form({"prompt": "paint"}, mask=buffer.getvalue(), image=png())
+    url = await site.job("/image-to-image", data=body)
+    plain = await site.job("/image-to-image", data=form({"prompt": "paint"}, image=png()))
+
+    assert url == f"/image-to-image/{job_id({'prompt': 'paint'}, values | SERVER)}"
+    assert plain != url
+    async with site.client.get(f"{url}/1.png") as response:
+        painted = Image.open(io.BytesIO(await response.read()))
+    assert painted.size == (64, 64)
+    assert painted.getpixel((3, 3)) != (0, 0, 128)
+    assert painted.crop((32, 0, 64, 64)).getcolors() == [(32 * 64, (0, 0, 128))]
+
+
+@pytest.mark.parametrize(
+    ("fields", "mask", "message"),
+    [
+        ({"prompt": "paint"}, png(colour="black"), "Has nothing to repaint."),
+        ({"prompt": "paint"}, b"no picture", "Is not a PNG"),
+        ({"prompt": "paint", "mask": "./mask.png"}, None, "Should be a file in a multipart form."),
+    ],
+)
+async def test_a_mask_that_cannot_be_used_is_422(
+    site: Served, fields: dict[str, str], mask: bytes | None, message: str
+) -> None:
+    files = {"image": png()} | ({"mask": mask} if mask else {})
+
+    status, error = await post(site, "/image-to-image", data=form(fields, **files))
+
+    assert (status, error["code"]) == (422, "invalid_request")
+    (wrong,) = error["details"]["fields"]
+    assert wrong["field"] == "mask"
+    assert wrong["message"].startswith(message)
+
+
 async def test_inpainting_takes_two_pictures(site: Served) -> None:
     url = await site.job("/inpaint-image", data=form({}, mask=png(colour="white"), image=png()))
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, Failure, FailureCode, QueueFullError
 from sdrest.job_types import JobType
-from sdrest.jobs.model import Job, JobKey, Position, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.web.responses.conditional import body_etag
 from sdrest.web.responses.errors import STATUS, request_error_response
 from sdrest.web.responses.render import error_body, job_body
@@ -26,8 +27,8 @@ JOB = Job(
 RUNNING = replace(JOB, status=Status.IN_PROGRESS, images=1)
 
 
-def shown(job: Job, position: Position | None = None) -> str:
-    return job_body(Snapshot(job, position)).decode()
+def shown(job: Job, progress: Progress | None = None) -> str:
+    return job_body(Snapshot(job, progress)).decode()
 
 
 def test_queued() -> None:
@@ -35,17 +36,17 @@ def test_queued() -> None:
 
 
 @pytest.mark.parametrize(
-    ("position", "progress"),
+    ("progress", "text"),
     [
         (None, '"currentImageIndex":1,"currentImageProgress":0,'),
-        (Position(2, 0.0), '"currentImageIndex":2,"currentImageProgress":0,'),
-        (Position(2, 0.07), '"currentImageIndex":2,"currentImageProgress":0.07,'),
-        (Position(3, 1.0), '"currentImageIndex":3,"currentImageProgress":1,'),
+        (Progress(2, 0.0), '"currentImageIndex":2,"currentImageProgress":0,'),
+        (Progress(2, 0.07), '"currentImageIndex":2,"currentImageProgress":0.07,'),
+        (Progress(3, 1.0), '"currentImageIndex":3,"currentImageProgress":1,'),
     ],
 )
-def test_in_progress(position: Position | None, progress: str) -> None:
-    assert shown(RUNNING, position) == (
-        f'{{"imageUrls":["{URL}/1.png"],"progress":{{{progress}"totalImages":3}},'
+def test_in_progress(progress: Progress | None, text: str) -> None:
+    assert shown(RUNNING, progress) == (
+        f'{{"imageUrls":["{URL}/1.png"],"progress":{{{text}"totalImages":3}},'
         f'"resultUrl":"{URL}","status":"IN_PROGRESS"}}'
     )
 

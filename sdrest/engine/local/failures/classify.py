@@ -6,7 +6,7 @@ import re
 import signal
 from typing import Any
 
-from sdrest.engine.local.checkpoints import missing_model
+from sdrest.checkpoints.problems import missing_model
 from sdrest.engine.local.failures.ending import Ending, FailureContext, Raised
 from sdrest.engine.local.failures.imports import import_advice
 from sdrest.engine.local.failures.models import config_problem, hub_model_problem, state_dict_reason
@@ -55,7 +55,7 @@ _LOADERS = {"serialization.py", "_weights_only_unpickler.py", "checkpoint.py"}
 """Files on the way of an exception that is due to the checkpoint: torch's, the bundled engine's."""
 
 _UNUSABLE = UnusableCheckpointError.__name__
-"""What a host raises for a checkpoint that would give noise; its text follows the name."""
+"""What a runner raises for a checkpoint that would give noise; its text follows the name."""
 
 
 _Diagnosis = tuple[FailureCode, str]
@@ -162,12 +162,18 @@ def _diagnose_model(raised: Raised, text: str, context: FailureContext) -> _Diag
     if "size mismatch" in reason:
         return FailureCode.MODEL_INVALID, (
             f"The model checkpoint ({context.model_flag}) does not fit this script: {reason}. "
-            f"Start the server with {context.model_flag} followed by a model for it."
+            + _other_model(context.model_flag)
         )
     return FailureCode.MODEL_INVALID, (
         f"The model checkpoint ({context.model_flag}) cannot be loaded: it is damaged, "
         f"incomplete or not made for this script. Download it again. ({reason})"
     )
+
+
+def _other_model(flag: str) -> str:
+    if flag.startswith("-"):
+        return f"Start the server with {flag} followed by a model for it."
+    return "Choose another one; GET /models lists them."
 
 
 def _is_out_of_memory(ending: Ending) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from sdrest.errors import Failure
 
@@ -22,6 +23,18 @@ class Raised:
     files: frozenset[str] = frozenset()
     causes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> Self:
+        """Read what `engine.runner.exceptions.describe` returned."""
+        return cls(
+            types=tuple(description["types"]),
+            text=description["text"],
+            errno=description["errno"],
+            module=description["module"],
+            files=frozenset(description["files"]),
+            causes=tuple(description["causes"]),
+        )
+
     def __str__(self) -> str:
         return f"{self.types[0]}: {self.text}" if self.text else self.types[0]
 
@@ -38,7 +51,7 @@ class Ending:
     code: int
     stderr: str
     raised: Raised | None = None
-    ready: bool = True  # whether the host in the repository's Python came up
+    ready: bool = True  # whether the runner came up
     loaded: bool = True
     images: int = 0
     total_images: int = 1
@@ -50,7 +63,7 @@ class FailureContext:
     """What messages may name: the checkpoint's flag, how to install modules, names of paths.
 
     `config` is the configuration that the script loads, by its path in the repository.
-    `hub_problems` tells what is wrong with the models that the fork loads by name, as far as their
+    `hub_problems` says what is wrong with the models that the fork loads by name, as far as their
     files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
     Python's modules lie on a file system without execution.
     """

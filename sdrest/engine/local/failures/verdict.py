@@ -1,10 +1,11 @@
-"""Why a task failed: what its host saw, in the words of its repository."""
+"""Why a task failed: what its runner saw, in the words of its repository."""
 
 import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
 
+from sdrest.checkpoints.problems import named
 from sdrest.engine.base import Task
 from sdrest.engine.local import hub
 from sdrest.engine.local.failures.classify import classify
@@ -21,13 +22,15 @@ def failure_of(
     result: Result,
     task: Task,
     repository: Repository,
+    checkpoint: Path,
     *,
     images: int = 0,
     loaded: bool = False,
 ) -> Failure:
     """Return the failure of a task whose script ended with `result` after so many `images`.
 
-    `loaded` says whether the script had drawn a bar. Looks at files: call it in a thread.
+    `checkpoint` is the one that the script loads; `loaded` says whether it had drawn a bar. Looks
+    at files: call it in a thread.
     """
     ending = Ending(
         code=result.code,
@@ -39,18 +42,18 @@ def failure_of(
         total_images=task.params.total_images,
         oom_killed=runner.oom_killed,
     )
-    context = _context(task, repository)
+    context = _context(task, repository, checkpoint)
     failure = classify(ending, context)
     about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
     if about_model and context.model_flag in failure.message:  # else another model is meant
-        return replace(failure, path=repository.model(task.params.type))
+        return replace(failure, path=checkpoint)
     return failure
 
 
 def was_signalled(runner: Runner, result: Result) -> bool:
-    """Return whether a signal of a stop may have ended the script of a host, or its children.
+    """Return whether a signal of a stop may have ended the script of a runner, or its children.
 
-    Also True where the host dies of one just after the script, which may have lost a child to it.
+    Also True where the runner dies of one just after the script, which may have lost a child to it.
     False where the kernel has killed a process for lack of memory.
     """
     if runner.oom_killed:
@@ -59,7 +62,7 @@ def was_signalled(runner: Runner, result: Result) -> bool:
     return any(map(may_be_stopped, ends))
 
 
-def _context(task: Task, repository: Repository) -> FailureContext:
+def _context(task: Task, repository: Repository, checkpoint: Path) -> FailureContext:
     python = repository.python or Path()
     if python.is_relative_to(repository.root):
         pip = f"{Path('REPOSITORY') / python.relative_to(repository.root)} -m pip install"
@@ -68,14 +71,14 @@ def _context(task: Task, repository: Repository) -> FailureContext:
     config = config_of(task.params.type)
     linked = str(task.workdir / "run" / config)  # where inpaint.py finds it
     return FailureContext(
-        model_flag=model_flag(task.params.type),
+        model_flag=named(task.params.model) if task.params.model else model_flag(task.params.type),
         pip=pip,
         config=config,
         names={linked: f"REPOSITORY/{config}"}
         | names_of_paths(
             {
                 "REPOSITORY": repository.root,
-                "MODEL": repository.model(task.params.type),
+                "MODEL": checkpoint,
                 "VENV": python.parent.parent,
                 "OUTPUT": task.workdir / "output",
                 "WORKDIR": task.workdir,

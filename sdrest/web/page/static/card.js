@@ -33,7 +33,7 @@ function summary(job) {
 export function facts(job) {
   const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
-  const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null);
+  const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null && value !== "");
   return [...size, ...rest.map(([name, value]) => [label(name), String(value)])];
 }
 

@@ -64,6 +64,8 @@ export class Compose {
   #panels;
   #upload = new Upload();
   #mask;
+  #part = h("input", { type: "checkbox", onchange: () => this.#showMask() });
+  #partPlace = h("label", { class: "check shown-with-picture" }, this.#part, "Repaint only a part");
   #tabs;
   #submitted;
 
@@ -75,7 +77,7 @@ export class Compose {
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, send)]),
     );
     this.#mask = new Mask(this.#upload.stage);
-    this.#upload.element.append(this.#mask.tools);
+    this.#upload.element.append(this.#partPlace, this.#mask.tools);
     this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
@@ -129,8 +131,18 @@ export class Compose {
 
   #opened(type) {
     if (NEEDS_PICTURE.has(type)) this.#panels.get(type).picturePlace.append(this.#upload.element);
-    this.#upload.element.classList.toggle("masked", type === "inpaint-image");
+    this.#showMask();
     this.#save();
+  }
+
+  /** Whether the open form sends a mask. */
+  get #isMasked() {
+    return this.type === "inpaint-image" || (this.type === "image-to-image" && this.#part.checked);
+  }
+
+  #showMask() {
+    this.#partPlace.hidden = this.type !== "image-to-image";
+    this.#upload.element.classList.toggle("masked", this.#isMasked);
   }
 
   async #send(panel) {
@@ -158,7 +170,7 @@ export class Compose {
       this.#upload.focus();
       return false;
     }
-    if (type === "inpaint-image" && this.#mask.isEmpty) {
+    if (this.#isMasked && this.#mask.isEmpty) {
       this.#mask.fail("Paint over the part of the picture to repaint.");
       this.#mask.focus();
       return false;
@@ -170,7 +182,7 @@ export class Compose {
     const body = new FormData();
     for (const [name, value] of Object.entries(values)) body.append(name, value);
     if (NEEDS_PICTURE.has(type)) body.append("image", this.#upload.picture.blob, "image");
-    if (type === "inpaint-image") body.append("mask", await this.#mask.png(), "mask.png");
+    if (this.#isMasked) body.append("mask", await this.#mask.png(), "mask.png");
     return body;
   }
 

@@ -17,7 +17,7 @@ function control(name, schema, id) {
   const common = { id, name };
   const { minimum, maximum } = schema;
   if (schema.enum) return h("select", common, schema.enum.map((value) => h("option", {}, value)));
-  if (schema.type === "string") return h("textarea", { ...common, rows: 4 });
+  if (schema.type === "string") return h("textarea", { ...common, rows: name === "prompt" ? 4 : 2 });
   const whole = schema.type === "integer";
   const range = { min: minimum, max: maximum, step: schema.multipleOf ?? (whole ? 1 : "any") };
   if (!whole && maximum - minimum <= WIDEST_SLIDER) {

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { Field, isFixed, SeedField } from "./fields.js";
 
-const FIRST = ["prompt", "strength", "iterations", "steps", "width", "height", "seed"];
+const FIRST = ["prompt", "negativePrompt", "strength", "iterations", "steps", "width", "height", "seed"];
 
 function byImportance(a, b) {
   return FIRST.indexOf(a.name) - FIRST.indexOf(b.name);

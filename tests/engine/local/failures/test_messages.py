@@ -82,7 +82,7 @@ async def test_a_model_of_the_hub_that_is_missing_is_named(
     (folder / "config.json").write_text('{"a": ')
     why = await failed(tmp_path, LOADING.format(model=model))
     assert why.code is FailureCode.MODEL_INVALID
-    assert "config.json is no valid JSON" in why.message
+    assert "config.json is not valid JSON" in why.message
     (folder / "config.json").write_text("{}")
     why = await failed(tmp_path, LOADING.format(model=model))
     assert why.code is FailureCode.MODEL_INVALID

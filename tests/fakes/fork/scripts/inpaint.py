@@ -21,7 +21,7 @@ masks = sorted(options.indir.glob("*_mask.png"))
 options.outdir.mkdir()
 sampling.record_invocation(options.outdir)
 (options.outdir / "drawn.txt").write_text(str(random.getrandbits(32)))
-model = Path("models/ldm/inpainting_big/last.ckpt").read_text()
+model = Path("models/ldm/inpainting_big/last.ckpt").read_text(errors="replace")
 (options.outdir / "model.txt").write_text(model)
 
 drawing.write("\r0it [00:00, ?it/s]")

@@ -8,18 +8,18 @@ import os
 import zipfile
 from pathlib import Path
 
+from sdrest.checkpoints.contents import read_safetensors
+from sdrest.engine.runner.checkpoint_formats import is_safetensors, packed_checkpoint
 from sdrest.errors import Failure, FailureCode
 
 _ZIP = b"PK\x03\x04"
-_SAFETENSORS = b"{"
-"""Begins the header of such a file, behind its length in 8 bytes, the lowest first."""
 _LFS = b"version https://git-lfs"
 
 
 def problem(path: Path, *, flag: str) -> Failure | None:
     """Return what is wrong with the checkpoint at `path`, which `flag` chooses; None if it may do.
 
-    A checkpoint that passes may still be damaged or another model's: loading it tells.
+    A checkpoint that passes may still be damaged or another model's; only loading it shows that.
     """
     if not os.access(path, os.F_OK):
         return Failure(FailureCode.MODEL_MISSING, missing_model(flag), path=path)
@@ -33,28 +33,42 @@ def problem(path: Path, *, flag: str) -> Failure | None:
     return Failure(FailureCode.MODEL_INVALID, message, path=path)
 
 
+def named(model: str) -> str:
+    """Return what stands for a flag in messages, for a checkpoint that a job names."""
+    return f"model={model}"
+
+
 def missing_model(flag: str) -> str:
-    """Return what to tell where the checkpoint that `flag` chooses is not there."""
+    """Return what to say where the checkpoint that `flag` (or `named`) chooses does not exist."""
+    if not flag.startswith("-"):
+        return (
+            f"The model checkpoint ({flag}) is no longer in the server's folder of models. Put it "
+            "back, or choose another one; GET /models lists them."
+        )
     return (
         f"The model checkpoint is missing. Download it, and start the server with {flag} "
         "followed by its path."
     )
 
 
-def mistake(path: Path, *, reads_safetensors: bool = False) -> str | None:
-    """Return, as the end of a sentence, what is wrong with a file and what to do; else None.
-
-    `reads_safetensors` says that what loads the file can read that format.
-    """
+def mistake(path: Path) -> str | None:
+    """Return, as the end of a sentence, what is wrong with a file and what to do; else None."""
     if not path.is_file():
         return "is no file. Give the path of the .ckpt file itself"
     with path.open("rb") as file:
         head = file.read(512)
-    if head[8:9] == _SAFETENSORS and not any(head[5:8]):
-        if reads_safetensors:
-            return None
-        return "is a safetensors file, which the scripts cannot read. Use the model's .ckpt file"
+    if is_safetensors(path):
+        return _mistake_in_safetensors(path)
     return _mistake_in_zip(path) if head.startswith(_ZIP) else _mistake_in_head(head)
+
+
+def _mistake_in_safetensors(path: Path) -> str | None:
+    found = read_safetensors(path)
+    if found is None:
+        return "is a safetensors file with a damaged header. Download it again"
+    if path.stat().st_size < found.least_size:
+        return "is incomplete: its end is missing. Download it again"
+    return None
 
 
 def _mistake_in_head(head: bytes) -> str | None:
@@ -70,12 +84,7 @@ def _mistake_in_head(head: bytes) -> str | None:
 
 def _mistake_in_zip(path: Path) -> str | None:
     """Tell apart torch's own format (a zip that holds `data.pkl`) and a zip around a checkpoint."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:
+    if not zipfile.is_zipfile(path):
         return "is incomplete: its end is missing. Download it again"
-    inner = next((name for name in names if name.endswith(".ckpt")), None)
-    if inner:
-        return f"is a zip archive around {inner.rpartition('/')[2]}. Unzip it"
-    return None
+    inner = packed_checkpoint(path)
+    return f"is a zip archive around {inner.rpartition('/')[2]}. Unzip it" if inner else None

@@ -1,0 +1,1 @@
+"""Which checkpoints there are, what they are by their content, and what is wrong with them."""

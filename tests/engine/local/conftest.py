@@ -1,0 +1,24 @@
+"""An executor whose runners stay."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sdrest.engine.local.executor import LocalExecutor
+from tests.fakes.running import (
+    fake_repository,
+)
+from tests.support.runner_jobs import FOR_EVER, Jobs
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[LocalExecutor]:
+    executor = LocalExecutor(fake_repository(), config=FOR_EVER, grace=0.2)
+    yield executor
+    await executor.close()
+
+
+@pytest.fixture
+def jobs(executor: LocalExecutor, tmp_path: Path) -> Jobs:
+    return Jobs(executor, tmp_path)

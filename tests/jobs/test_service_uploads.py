@@ -1,0 +1,88 @@
+"""Pictures of a request: kept until its job is complete, decoded once."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from sdrest.engine.base import Event, Finished, Task
+from sdrest.errors import (
+    FailureCode,
+    StorageUnavailableError,
+)
+from sdrest.job_types import JobType
+from sdrest.jobs.model import JobKey
+from sdrest.params import ImageToImage
+from tests.support.jobs import (
+    ScriptedExecutor,
+    Submission,
+    house,
+    picture,
+    text_key,
+    value_of,
+)
+
+pytestmark = pytest.mark.integration
+
+
+async def test_identical_uploads_at_once_make_one_job(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        gate = await home.occupy()
+        first = home.inpaint()
+        await asyncio.gather(*(home.submit(first) for _ in range(9)))
+        assert await home.waiting() == 1
+        assert list(home.folders.spool.iterdir()) == []
+        assert value_of(home.folders.inputs(first.key) / "mask.png") == 255
+        gate.opened.set()
+        await home.ended(first.key)
+
+
+async def test_pictures_stay_until_the_job_is_complete(tmp_path: Path) -> None:
+    seen: list[tuple[object, object]] = []
+
+    async def script(task: Task) -> AsyncGenerator[Event, None]:
+        assert task.image is not None
+        assert task.mask is not None
+        seen.append((value_of(task.image), value_of(task.mask)))
+        yield picture(task, 1)
+        yield Finished()
+
+    async with house(tmp_path, ScriptedExecutor(script)) as home:
+        submission = home.inpaint()
+        await home.submit(submission)
+        assert list(home.folders.spool.iterdir()) == []
+        await home.ended(submission.key)
+        assert seen == [(128, 255)]
+        assert list(home.folders.all_inputs.iterdir()) == []
+
+
+async def test_pictures_of_a_known_job_are_not_kept(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        submission = home.inpaint()
+        await home.submit(submission)
+        await home.ended(submission.key)
+        await home.submit(home.inpaint())
+        assert list(home.folders.all_inputs.iterdir()) == []
+        assert list(home.folders.spool.iterdir()) == []
+
+
+async def test_pictures_that_are_lost_fail_their_job(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        gate = await home.occupy()
+        submission = home.inpaint()
+        await home.submit(submission)
+        (home.folders.inputs(submission.key) / "mask.png").unlink()
+        gate.opened.set()
+        failure = (await home.ended(submission.key)).snapshot.job.failure
+        assert failure is not None
+        assert failure.code is FailureCode.STORAGE_FAILED
+
+
+async def test_pictures_that_cannot_be_kept_are_no_job(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        key = JobKey(JobType.IMAGE_TO_IMAGE, text_key("gone").id)
+        missing = {"image": home.folders.spool / "missing"}
+        with pytest.raises(StorageUnavailableError):
+            await home.submit(Submission(key, ImageToImage(prompt="x"), missing))
+        assert await home.find(key) is None

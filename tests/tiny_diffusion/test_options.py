@@ -8,7 +8,7 @@ from tiny_diffusion.seeding import seed_everything
 from tiny_diffusion.shapes import check_latent
 
 
-def test_defaults_are_the_forks() -> None:
+def test_defaults_are_the_forks_and_change_nothing_else() -> None:
     opt = vars(options.parser(outdir="o", n_samples=2, scale=5.0).parse_args([]))
     places = {name: opt.pop(name) for name in ("config", "ckpt")}
     assert places["config"].endswith("configs/stable-diffusion/v1-inference.yaml")
@@ -31,6 +31,7 @@ def test_defaults_are_the_forks() -> None:
         "from_file": None,
         "seed": 42,
         "precision": "autocast",
+        "negative_prompt": "",
     }
 
 

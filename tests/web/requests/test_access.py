@@ -12,6 +12,7 @@ from sdrest.web.requests.access import ACCESS, is_loopback, require_lock
 
 CORS_ORIGIN = next(flag for flag in FLAGS if flag.name == "cors_origin")
 
+IMAGES = ("generations", "edits", "variations")
 PUBLIC = {
     "GET /": False,
     "GET /docs": False,
@@ -19,10 +20,15 @@ PUBLIC = {
     "POST /session": False,
     "GET /healthz": True,
     "GET /readyz": False,
+    "GET /v1/images/files/{name}": True,  # signed
 }
 FOREIGN = {
+    *(f"POST {start}/images/{name}" for start in ("", "/v1") for name in IMAGES),
+    "GET /v1/models",
+    "GET /v1/models/{model}",
     "GET /TYPE/{id}",
     "GET /TYPE/{id}/events",
+    "GET /TYPE/{id}/preview",
     "GET /TYPE/{id}/{number}.png",
     "POST /TYPE",
     "POST /TYPE/{id}",

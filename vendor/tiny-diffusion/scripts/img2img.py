@@ -40,6 +40,9 @@ def main() -> None:
         default=0.75,
         help="how much noise to add to the picture: 0 changes nothing, 1 leaves nothing of it",
     )
+    parser.add_argument(
+        "--mask", help="repaint only what is white in this picture (not in the fork)"
+    )
     opt = parser.parse_args()
 
     rng = seed_everything(opt.seed)
@@ -67,6 +70,8 @@ def main() -> None:
                 scale=opt.scale,
                 eta=opt.ddim_eta,
                 rng=rng,
+                negative=opt.negative_prompt,
+                mask=opt.mask,
             )
             for picture in [] if opt.skip_save else pictures:
                 folder.save_sample(picture)

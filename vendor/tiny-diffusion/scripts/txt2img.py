@@ -64,6 +64,7 @@ def main() -> None:
                 eta=opt.ddim_eta,
                 plms=opt.plms,
                 rng=rng,
+                negative=opt.negative_prompt,
             )
             for picture in [] if opt.skip_save else pictures:
                 folder.save_sample(_large_enough(picture))

@@ -91,7 +91,7 @@ class Bank:
                 self.layers.append(layer)
 
     def _canvas(self, part: Part, version: int, rows: int, columns: int) -> Canvas:
-        canvas = Canvas(columns, rows)
+        canvas = Canvas(columns, rows, self.world.palette)
         seed = f"{self.world.seed}/{part.name}/{version}"
         part.draw(canvas, Random(seed))  # noqa: S311 - reproducible drawings, nothing secret
         return canvas

@@ -56,13 +56,17 @@ class SceneDenoiser:
     """Denoises one picture: chooses its world at the first, noisiest step, then every layer."""
 
     def __init__(
-        self, worlds: Sequence[tuple[World, float]], rows: int, columns: int, source: Guide | None
+        self,
+        worlds: Sequence[tuple[World, float]],
+        rows: int,
+        columns: int,
+        source: Guide | None = None,
     ) -> None:
         """Take worlds with their log priors; x begins as noise, or as a noised `source`."""
         self._worlds = worlds
         self._shrink = _shrink(rows, columns)
         self._rows, self._columns = rows // self._shrink, columns // self._shrink
-        self._source = source
+        self.source = source
         self.bank: Bank | None = None
         self.weights: list[NDArray[np.float64]] = []
         self.drawn: Cells = np.zeros((4, rows, columns), dtype=np.float32)
@@ -76,30 +80,29 @@ class SceneDenoiser:
         if self.bank is None:
             others, share = self._choose_world(seen, noise / self._shrink)
             self._sweep(seen, noise / self._shrink)
-        elif self._source is not None:
-            seen = _pool(full - self._source.outliving(self.drawn), self._shrink)
+        elif self.source is not None:
+            seen = _pool(full - self.source.outliving(self.drawn), self._shrink)
         expected = self._sweep(seen, noise / self._shrink)
         expected = others + np.float32(share) * expected
         self.drawn = grown = _grow(expected, self._shrink)
-        if self._source is not None:
-            return grown + self._source.outliving(grown)
+        if self.source is not None:
+            return grown + self.source.outliving(grown)
         keep = np.float32(SPREAD**2 / (SPREAD**2 + noise**2))
         return grown + keep * (full - grown)
 
     def _choose_world(self, seen: Cells, noise: float) -> tuple[Cells, float]:
         """Choose the likeliest world; give the others' part of the mean, and its own weight."""
         seen, noise = _pool(seen, COARSE), noise / COARSE
-        rows, columns = seen.shape[1:]
-        scenes = np.stack(
-            [
-                composite(Bank(world, rows, columns, [index]).layers)
-                for index, (world, _) in enumerate(self._worlds)
-            ]
-        )
+        worlds = [world for world, _ in self._worlds]
+        scenes = _scenes(worlds, *seen.shape[1:])
         prior = np.array([log for _, log in self._worlds])
         directions = scenes - scenes.mean(0)
         norms = _energy(directions)
-        if self._source is None:
+        if self.source is None:
+            if any(world.before for world in worlds):
+                before = _scenes([world.before or world for world in worlds], *seen.shape[1:])
+                directions = before - before.mean(0)
+                norms = _energy(directions)
             # Pure noise holds no picture: by its angle to each, no world is likelier than another.
             towards = (seen * directions).sum((1, 2, 3)) / (noise * np.sqrt(norms + 1e-9))
             weights = _softmax(prior + CHOICE * towards)
@@ -148,6 +151,12 @@ class SceneDenoiser:
             front[:4, rows, columns] += through * mean[:4]
             front[4, rows, columns] = through * (1 - mean[4])
         return found[::-1]
+
+
+def _scenes(worlds: Sequence[World], rows: int, columns: int) -> Cells:
+    """Give the latent of one picture of each world."""
+    banks = (Bank(world, rows, columns, [index]) for index, world in enumerate(worlds))
+    return np.stack([composite(bank.layers) for bank in banks])
 
 
 def over(behind: Cells, layer: Layer, weights: NDArray[np.float64]) -> Cells:

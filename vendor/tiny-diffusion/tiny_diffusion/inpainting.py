@@ -107,13 +107,31 @@ def inpaint(
         ),
     )
     check_latent(image.shape[0] // CELL, image.shape[1] // CELL)
+    return _fill(image, mask, schedule, rng)
+
+
+def fill(
+    image: NDArray[np.uint8], mask: Mask, rng: np.random.Generator, steps: int = 10
+) -> NDArray[np.uint8]:
+    """Return a picture (H, W, 3) whose pixels under the mask are new, without a bar."""
+    return _fill(image, mask, Schedule.ddim(steps, eta=0.0), rng, label=None)
+
+
+def _fill(
+    image: NDArray[np.uint8],
+    mask: Mask,
+    schedule: Schedule,
+    rng: np.random.Generator,
+    *,
+    label: str | None = "DDIM Sampler",
+) -> NDArray[np.uint8]:
     picture = np.where(mask[..., None], 0, image / 127.5 - 1).astype(np.float32)
     smooth = membrane(picture, mask)
     plain = plainness(smooth, mask)
     latent, hole = pool_known(picture, mask, CELL)
     denoiser = PatchDenoiser(latent, hole, pool(smooth, CELL), pool(plain, CELL), rng)
     noise = rng.standard_normal((1, 3, *hole.shape), dtype=np.float32)
-    sample = sampler.ddim(denoiser, noise, schedule, rng)
+    sample = sampler.ddim(denoiser, noise, schedule, rng, label=label)
     filled = _decode(picture, mask, denoiser.matches(sample), bent(smooth, mask, plain), plain)
     new = np.clip(np.rint((filled + 1) * 127.5), 0, 255).astype(np.uint8)
     return np.where(mask[..., None], new, image)

@@ -17,6 +17,9 @@ def parser(*, outdir: str, n_samples: int, scale: float) -> argparse.ArgumentPar
         default="a painting of a virus monster playing guitar",
         help="the prompt to render",
     )
+    parser.add_argument(
+        "--negative_prompt", default="", help="what must not be in the pictures (not in the fork)"
+    )
     parser.add_argument("--outdir", nargs="?", default=outdir, help="folder to write results to")
     parser.add_argument("--skip_grid", action="store_true", help="save no grid of all pictures")
     parser.add_argument("--skip_save", action="store_true", help="save no single pictures")

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 24  # things in one picture
+CLAUSE_ENDS = r"[,.;:!?()\[\]\n|]+"
 Meanings = list[tuple[str, str]]
+
+
+_BRINGS_TIME = {"moon", "rainbow", "lightning"}
+_ADDED = _BRINGS_TIME | {"sun", "clouds", "birds", "flowers", "trees", "path"}
+"""Sights that can be added to a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,26 @@ class Prompt:
     time: str | None = None
     styles: tuple[str, ...] = ()
     background: str | None = None
+    without: tuple[frozenset[str], ...] = ()
+    """What must not be there: for each word of a negative prompt the names of all that it means."""
+
+    def rejects(self, *names: str | None) -> bool:
+        """Whether one of the names must not be there: "tree", "red", or "red house"."""
+        return any(name in rejected for rejected in self.without for name in names)
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether it asks for another scene, and not for things that a picture can be given."""
+        if self.things or self.shapes:
+            return False
+        sights = {wish.name for wish in self.sights}
+        brought = self.time is None or bool(sights & _BRINGS_TIME)
+        return bool(self.places or self.background or not brought or sights - _ADDED)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for nothing."""
+        return not (self.is_scene or self.things or self.shapes or self.sights)
 
     def sight(self, name: str) -> Wish | None:
         """Give the wish for a sight, such as "rainbow"."""
@@ -54,7 +80,7 @@ class Prompt:
 
 
 @dataclass(slots=True)
-class _Reader:
+class Reader:
     """What has been read, and the adjectives that wait for their noun."""
 
     wishes: list[Wish] = field(default_factory=list)
@@ -103,7 +129,8 @@ def _lexicon() -> dict[tuple[str, ...], Meanings]:
     return vocabulary.lexicon()
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """Return the singular of a noun, or the word itself."""
     if word in vocabulary.IRREGULAR:
         return vocabulary.IRREGULAR[word]
     if word.endswith("ies") and len(word) > 4:
@@ -121,9 +148,9 @@ def _longest(words: list[str], at: int) -> tuple[int, Meanings, bool]:
             return (
                 length,
                 _lexicon()[phrase],
-                phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != _singular(phrase[-1]),
+                phrase[-1] in vocabulary.IRREGULAR and phrase[-1] != singular(phrase[-1]),
             )
-        single = (*phrase[:-1], _singular(phrase[-1]))
+        single = (*phrase[:-1], singular(phrase[-1]))
         if single != phrase and single in _lexicon():
             return length, _lexicon()[single], True
     return 1, [], False
@@ -131,17 +158,26 @@ def _longest(words: list[str], at: int) -> tuple[int, Meanings, bool]:
 
 def parse(text: str) -> Prompt:
     """Read a prompt; words that are not understood are ignored."""
-    reader = _Reader()
-    for clause in re.split(r"[,.;:!?()\[\]\n|]+|\b(?:and also|while)\b", text.lower()):
-        words = re.findall(r"[^\W_]+", clause.replace("-", " ").replace("'s", ""))
-        at = 0
-        while at < len(words):
-            at += _read(reader, words, at)
+    reader = Reader()
+    for clause in re.split(rf"{CLAUSE_ENDS}|\b(?:and also|while)\b", text.lower()):
+        read_clause(reader, words_of(clause))
         reader.end_clause()
     return _understand(reader)
 
 
-def _read(reader: _Reader, words: list[str], at: int) -> int:
+def words_of(clause: str) -> list[str]:
+    """Return the words of a clause in lower case."""
+    return re.findall(r"[^\W_]+", clause.replace("-", " ").replace("'s", ""))
+
+
+def read_clause(reader: Reader, words: list[str]) -> None:
+    """Read words; the reader holds what still waits for its noun."""
+    at = 0
+    while at < len(words):
+        at += _read(reader, words, at)
+
+
+def _read(reader: Reader, words: list[str], at: int) -> int:
     """Read the phrase that starts at a word; give its length."""
     length, meanings, plural = _longest(words, at)
     word = words[at]
@@ -170,7 +206,7 @@ def _read(reader: _Reader, words: list[str], at: int) -> int:
     return length
 
 
-def _read_small(reader: _Reader, word: str, following: str) -> None:
+def _read_small(reader: Reader, word: str, following: str) -> None:
     """Read a word outside the lexicon: a count, a size, a side, a background."""
     if word in vocabulary.COUNTS:
         reader.count = vocabulary.COUNTS[word] if reader.count in {None, 1} else reader.count
@@ -191,7 +227,7 @@ def _read_small(reader: _Reader, word: str, following: str) -> None:
         reader.preposition = word
 
 
-def _understand(reader: _Reader) -> Prompt:
+def _understand(reader: Reader) -> Prompt:
     """Sort what was read; the same place or sight twice counts once."""
 
     def of(kind: str) -> tuple[Wish, ...]:

@@ -5,19 +5,24 @@ DDIM: Song et al. 2020, arXiv 2010.02502. PLMS: Liu et al. 2022, arXiv 2202.0977
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
+from tiny_diffusion import previews
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from tiny_diffusion.schedule import Schedule
 
     Latents = NDArray[np.float32]
+    Keep = Callable[[Latents, float], Latents]
+    """Returns latents of the level ᾱ with what is known of them put in its place."""
 
 
 class Denoiser(Protocol):
@@ -47,17 +52,24 @@ def ddim(
     rng: np.random.Generator,
     *,
     start: int | None = None,
-    label: str = "DDIM Sampler",
+    label: str | None = "DDIM Sampler",
+    keep: Keep | None = None,
 ) -> Latents:
-    """Walk the first `start` times of the schedule (all, if None) downwards; return the latents."""
+    """Walk the first `start` times of the schedule (all, if None) downwards; return the latents.
+
+    Without a label there are no bar and no previews.
+    """
     count = len(schedule) if start is None else start
-    for index in tqdm(range(count)[::-1], desc=label, total=count):
+    for index in tqdm(range(count)[::-1], desc=label, total=count, disable=label is None):
         alpha_bar = float(schedule.alphas[index])
-        noise = noise_in(x, denoise(x, alpha_bar), alpha_bar)
-        x = _step(x, noise, schedule, index)
+        x = x if keep is None else keep(x, alpha_bar)
+        clean = denoise(x, alpha_bar)
+        x = _step(x, noise_in(x, clean, alpha_bar), schedule, index)
         if sigma := float(schedule.sigmas[index]):
             x = x + np.float32(sigma) * rng.standard_normal(x.shape, dtype=np.float32)
-    return x
+        if label is not None:
+            previews.show(partial(_colours, clean if keep is None else keep(clean, 1.0)), index)
+    return x if keep is None else keep(x, 1.0)
 
 
 def plms(denoise: Denoiser, x: Latents, schedule: Schedule) -> Latents:
@@ -65,7 +77,8 @@ def plms(denoise: Denoiser, x: Latents, schedule: Schedule) -> Latents:
     history: list[Latents] = []
     for index in tqdm(range(len(schedule))[::-1], desc="PLMS Sampler", total=len(schedule)):
         alpha_bar = float(schedule.alphas[index])
-        noise = noise_in(x, denoise(x, alpha_bar), alpha_bar)
+        clean = denoise(x, alpha_bar)
+        noise = noise_in(x, clean, alpha_bar)
         if history:
             average = _adams_bashforth([*history, noise])
         else:
@@ -74,7 +87,13 @@ def plms(denoise: Denoiser, x: Latents, schedule: Schedule) -> Latents:
             average = (noise + noise_in(ahead, denoise(ahead, below), below)) / np.float32(2)
         x = _step(x, average, schedule, index)
         history = [*history[-2:], noise]
+        previews.show(partial(_colours, clean), index)
     return x
+
+
+def _colours(clean: Latents) -> Latents:
+    """Give the mean colours (n, h, w, 3) of the cells of clean latents, 0 … 1."""
+    return np.asarray((clean[:, :3].transpose(0, 2, 3, 1) + 1) / 2, dtype=np.float32)
 
 
 def _step(x: Latents, noise: Latents, schedule: Schedule, index: int) -> Latents:

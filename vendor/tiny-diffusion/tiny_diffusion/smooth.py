@@ -93,7 +93,7 @@ def bent(filled: Pixels, hole: Mask, plain: Pixels) -> Pixels:
     known = np.pad(~hole[1:-1, 1:-1], 1)[..., None].astype(np.float32)
     weight = (_neighbours(known) == 4) * known * plain
     curvature = (_neighbours(filled) - 4 * filled) * weight
-    nearby = _blur(curvature, radius) / np.maximum(_blur(weight, radius), 1e-3)
+    nearby = blur(curvature, radius) / np.maximum(blur(weight, radius), 1e-3)
     load = membrane(np.where(hole[..., None], 0, nearby).astype(np.float32), hole)
     change = np.clip(membrane(filled, hole, load) - filled, -LARGEST_BEND, LARGEST_BEND)
     trust = (plain * hole[..., None]).sum() / max(hole.sum(), 1)
@@ -107,14 +107,14 @@ def plainness(filled: Pixels, hole: Mask) -> NDArray[np.float32]:
     the picture strays from its own blur; into the hole that is carried by a membrane again.
     """
     radius = max(4, int(np.sqrt(hole.sum()) / 16))
-    stray = ((filled - _blur(filled, radius)) ** 2).mean(2, keepdims=True)
+    stray = ((filled - blur(filled, radius)) ** 2).mean(2, keepdims=True)
     known = (~hole).astype(np.float32)[..., None]
-    nearby = _blur(stray * known, 4) / np.maximum(_blur(known, 4), 1e-3)
+    nearby = blur(stray * known, 4) / np.maximum(blur(known, 4), 1e-3)
     variance = membrane(np.where(known > 0, nearby, 0).astype(np.float32), hole)
     return np.asarray(PLAIN**2 / (PLAIN**2 + variance), dtype=np.float32)
 
 
-def _blur(picture: Pixels, radius: int) -> Pixels:
+def blur(picture: Pixels, radius: int) -> Pixels:
     """Return the means over squares of 2 radius + 1 pixels; the picture is mirrored at its rim."""
     for axis in (0, 1):
         length = picture.shape[axis]

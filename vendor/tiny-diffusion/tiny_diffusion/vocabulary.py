@@ -133,6 +133,42 @@ COLOURS: dict[str, str] = {
     "cyan": "cyan, turquoise, teal, aqua",
     "gold": "gold, golden",
 }
+GROUPS: dict[str, str] = {
+    "animal": "cat, dog, rabbit, sheep, cow, horse, bird, fish, duck, butterfly, birds",
+    "pet": "cat, dog, rabbit",
+    "plant": "trees, cactus, flowers",
+    "vegetation": "trees, cactus, flowers",
+    "foliage": "trees",
+    "bush": "trees",
+    "architecture": "house, castle, lighthouse, church, windmill, pyramid, city",
+    "house": "house, village",
+    "cottage": "house, village",
+    "building": "house, castle, lighthouse, church, windmill, pyramid, city",
+    "vehicle": "car, train, boat, ship, airplane, rocket, balloon",
+    "water": "sea, lake, beach, island",
+    "dark": "night, storm",
+    "darkness": "night, storm",
+    "weather": "storm, rain, snowfall, lightning, foggy, clouds",
+    "bad weather": "storm, rain, snowfall, lightning, foggy",
+}
+"""Words that only a negative prompt understands, or in a wider sense there."""
+INCLUDED: dict[str, str] = {
+    "person": "astronaut, rider",
+    "astronaut": "rider",
+    "horse": "rider",
+    "tree": "trees",
+    "pine": "trees",
+    "trees": "tree, pine, palm, forest",
+    "snow": "snowcaps, snowfall",
+    "clouds": "storm",
+    "bird": "birds",
+    "birds": "bird",
+    "sea": "beach, island",
+    "star": "stars",
+    "stars": "star",
+    "mountains": "snowcaps",
+}
+"""What else must not be there when something must not: its parts, kinds and homes."""
 COUNTS: dict[str, int] = {
     "a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "pair": 2, "couple": 2, "three": 3, "few": 3,
     "some": 3, "four": 4, "several": 4, "five": 5, "six": 6, "many": 6, "seven": 7, "eight": 8,

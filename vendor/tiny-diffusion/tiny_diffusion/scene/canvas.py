@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,21 +35,28 @@ def bright(colour: Colour, factor: float) -> Colour:
     return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
 
 
-def _rgba(colour: Colour) -> tuple[int, int, int, int]:
-    r, g, b = (round(min(255.0, max(0.0, c))) for c in colour)
-    return (r, g, b, 255)
+def as_it_is(colour: Colour) -> Colour:
+    """Give the colour itself."""
+    return colour
 
 
 class Canvas:
     """`width` by `height` units, one of which is 1 and none smaller; x to the right, y down."""
 
-    def __init__(self, columns: int, rows: int) -> None:
-        """Make an empty canvas of so many pixels."""
+    def __init__(
+        self, columns: int, rows: int, palette: Callable[[Colour], Colour] = as_it_is
+    ) -> None:
+        """Make an empty canvas of so many pixels; `palette` replaces the colours that are drawn."""
+        self.palette = palette
         self.scale = float(min(columns, rows))
         self.width = columns / self.scale
         self.height = rows / self.scale
         self.image = Image.new("RGBA", (columns, rows), (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self.image)
+
+    def _rgba(self, colour: Colour) -> tuple[int, int, int, int]:
+        r, g, b = (round(min(255.0, max(0.0, c))) for c in self.palette(colour))
+        return (r, g, b, 255)
 
     def pixels(self, factor: int = 1) -> tuple[NDArray[np.float32], int, int]:
         """Give what was drawn, cropped: premultiplied pixels (rows, columns, 4), 0 … 1; top; left.
@@ -72,7 +79,7 @@ class Canvas:
     def polygon(self, points: Iterable[Point], colour: Colour) -> None:
         """Fill a polygon."""
         s = self.scale
-        self._draw.polygon([(x * s, y * s) for x, y in points], fill=_rgba(colour))
+        self._draw.polygon([(x * s, y * s) for x, y in points], fill=self._rgba(colour))
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, c: Colour) -> None:
         """Fill a rectangle."""
@@ -86,14 +93,14 @@ class Canvas:
         """Fill an upright ellipse."""
         s = self.scale
         box = ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s)
-        self._draw.ellipse(box, fill=_rgba(colour))
+        self._draw.ellipse(box, fill=self._rgba(colour))
 
     def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         """Draw a line with round joints."""
         s = self.scale
         pixels = max(1, round(width * s))
         scaled = [(x * s, y * s) for x, y in points]
-        self._draw.line(scaled, fill=_rgba(colour), width=pixels, joint="curve")
+        self._draw.line(scaled, fill=self._rgba(colour), width=pixels, joint="curve")
         if pixels > 2:
             for x, y in points:
                 self.disc(x, y, width / 2, colour)
@@ -104,7 +111,7 @@ class Canvas:
         (x, y), (rx, ry) = at, radii
         box = ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s)
         pixels = max(1, round(width * s))
-        self._draw.arc(box, span[0], span[1], fill=_rgba(colour), width=pixels)
+        self._draw.arc(box, span[0], span[1], fill=self._rgba(colour), width=pixels)
 
     def gradient(self, top: float, bottom: float, stops: Sequence[Colour]) -> None:
         """Fill the band between two heights with colours from top to bottom, evenly spaced."""
@@ -135,6 +142,7 @@ class Canvas:
         first, last = max(0, math.floor(top * s)), min(rows, math.ceil(bottom * s))
         if last <= first:
             return
+        stops = [self.palette(stop) for stop in stops]
         at = (np.arange(first, last) / s - top) / max(bottom - top, 1e-6) * (len(stops) - 1)
         ramp = np.stack(
             [np.interp(at, range(len(stops)), [c[i] for c in stops]) for i in range(3)], 1
@@ -172,4 +180,4 @@ class Canvas:
         size = (max(1, right - left), max(1, bottom - top))
         mask = Image.fromarray(strengths.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
         # An image, not a colour: Pillow blends a colour into transparency as if not premultiplied.
-        self.image.paste(Image.new("RGBA", size, _rgba(colour)), (left, top), mask)
+        self.image.paste(Image.new("RGBA", size, self._rgba(colour)), (left, top), mask)

@@ -9,9 +9,10 @@ from tiny_diffusion.scene import places, shapes, sky
 from tiny_diffusion.scene.canvas import bright
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import COLOURS, jitter
+from tiny_diffusion.scene.inset import inset
 from tiny_diffusion.scene.landscape import landscape
 from tiny_diffusion.scene.placing import Slot, slots, thing_part
-from tiny_diffusion.scene.world import Layer, Part, World
+from tiny_diffusion.scene.world import Layer, Mirror, Part, World, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,31 @@ PLANETS: tuple[Colour, ...] = ((216, 124, 74), (84, 144, 216), (202, 172, 112), 
 NEBULAE: tuple[Colour, ...] = ((92, 36, 150), (28, 76, 150), (140, 38, 104), (24, 110, 120))
 
 
+DETAILS = {
+    "side tree": "trees", "far trees": "forest", "shore trees": "forest", "far forest": "forest",
+    "wood": "forest", "beach palm": "palm", "cloud": "clouds", "overcast": "clouds", "sun": "sun",
+    "moon": "moon", "stars": "stars", "birds": "birds", "lightning": "lightning",
+    "flowers": "flowers", "galaxy": "galaxy", "world": "planet",
+}  # fmt: skip
+"""What a picture has of its own, and what a negative prompt calls it."""
+
+
 def compose(world: World) -> list[Layer]:
     """Give the parts of a world, from back to front."""
+    layers = _compose(world)
+    if not world.prompt.without:
+        return layers
+    return [layer for layer in layers if isinstance(layer, Mirror) or not _rejected(world, layer)]
+
+
+def _rejected(world: World, part: Part) -> bool:
+    stem = part.name.rstrip("0123456789 ")
+    return world.prompt.rejects(DETAILS.get(stem))
+
+
+def _compose(world: World) -> list[Layer]:
+    if world.frame is not None:
+        return inset(world, world.frame, _shapes(world))
     match world.base:
         case "plain":
             layers: list[Layer] = [*_plain(world)]
@@ -39,11 +63,12 @@ def compose(world: World) -> list[Layer]:
 def _shapes(world: World) -> Iterator[Part]:
     r = world.random
     placed = slots(world.prompt.shapes, world.width, r)
-    others = [COLOURS[n] for n in ("red", "yellow", "blue", "green", "white", "purple", "orange")]
+    usual = ("red", "yellow", "blue", "green", "white", "purple", "orange")
     ground = _background(world)
     for index, slot in enumerate(placed):
         name = slot.wish.colour
-        free = r.choice([c for c in others if c != ground])
+        others = [COLOURS[n] for n in accepted(world.prompt, usual, slot.wish.name)]
+        free = r.choice([c for c in others if c != ground] or others)
         colour = COLOURS[name] if name else free
         yield Part(f"shape {index}", partial(_shape, world, slot, colour))
 
@@ -51,7 +76,7 @@ def _shapes(world: World) -> Iterator[Part]:
 def _shape(world: World, slot: Slot, colour: Colour, c: Canvas, r: Random) -> None:
     band = slot.band[1] - slot.band[0]
     limit = min(band * 0.47, world.height * 0.44, world.width * 0.44)
-    plain = world.base == "plain"
+    plain = world.base in {"plain", "picture"}
     radius = min(limit, (0.31 if plain else 0.17) * slot.wish.size * r.uniform(0.86, 1.1))
     slack = max(0.0, band / 2 - radius) * 0.5
     x = (slot.band[0] + slot.band[1]) / 2 + r.uniform(-slack, slack)
@@ -71,6 +96,7 @@ def _background(world: World) -> Colour:
     if name is None:
         used = {w.colour for w in (*world.prompt.shapes, *world.prompt.things)}
         free = [n for n in ("white", "blue", "yellow", "pink", "cyan", "green") if n not in used]
+        free = accepted(world.prompt, free, "background")
         name = world.random.choice(free)
     return COLOURS[name]
 

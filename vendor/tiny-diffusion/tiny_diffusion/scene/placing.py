@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tiny_diffusion.scene.catalogue import THINGS, Realm, Thing
 from tiny_diffusion.scene.colours import COLOURS, jitter
 from tiny_diffusion.scene.pen import Pen
-from tiny_diffusion.scene.world import Part
+from tiny_diffusion.scene.world import Part, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tiny_diffusion.scene.world import World
 
 Band = tuple[float, float]
+
+
+SHARES = {"plain": 0.42, "picture": 0.8}
+"""How much of the height a thing fills where there is no landscape around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,10 @@ def slots(wishes: Sequence[Wish], width: float, r: Random) -> list[Slot]:
 
 def colour_of(wish: Wish, world: World, index: int) -> Colour:
     """Give the colour that was asked for, or one that the thing often has."""
-    usual = THINGS[wish.name].colours
+    usual: Sequence[str] = THINGS[wish.name].colours
     if world.autumn and wish.name == "tree":
         usual = ("orange", "red", "gold")
+    usual = accepted(world.prompt, usual, wish.name)
     turn = world.random.randrange(len(usual)) + (index if wish.name == "planet" else 0)
     return COLOURS[wish.colour or usual[turn % len(usual)]]
 
@@ -78,8 +83,8 @@ def thing_part(slot: Slot, world: World, zone: Band, index: int) -> Part:
 def _size(thing: Thing, slot: Slot, zone: Band, world: World) -> float:
     band = slot.band[1] - slot.band[0]
     size = thing.height * slot.wish.size * min(1.0, 0.72 + 0.28 * world.width)
-    if world.base == "plain":
-        size = max(size, 0.42 * slot.wish.size)
+    if world.base in SHARES:
+        size = max(size, SHARES[world.base] * slot.wish.size)
     room = world.height * 0.6 if thing.realm is Realm.AIR else zone[0] * 0.96 / thing.reach
     return min(size, band * 0.94 / thing.width, room)
 

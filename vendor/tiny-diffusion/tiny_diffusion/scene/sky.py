@@ -32,9 +32,17 @@ def stars(c: Canvas, r: Random, bottom: float, count: float = 60) -> None:
         c.disc(x, y, size, (level, level, min(255.0, level + 18)))
 
 
-def sun(c: Canvas, r: Random, light: Light, horizon: float, box: tuple[float, float]) -> None:
+def sun(
+    c: Canvas,
+    r: Random,
+    light: Light,
+    horizon: float,
+    box: tuple[float, float],
+    *,
+    zoom: float = 1,
+) -> None:
     """Draw the sun within a range of x: high by day, close to the horizon at sunset."""
-    x, size = c.width * r.uniform(*box), r.uniform(0.055, 0.085)
+    x, size = c.width * r.uniform(*box), r.uniform(0.055, 0.085) * zoom
     day = light.time == "day"
     y = horizon * r.uniform(0.16, 0.4) if day else horizon - r.uniform(0.05, 0.2)
     colour: Colour = (255, 244, 196) if day else (255, 228, 150)
@@ -50,10 +58,11 @@ def moon(
     horizon: float,
     box: tuple[float, float],
     crescent: bool,
+    zoom: float = 1,
 ) -> None:
     """Draw the moon within a range of x, full or as a crescent, with a halo."""
     x, y = c.width * r.uniform(*box), horizon * r.uniform(0.16, 0.42)
-    size = r.uniform(0.05, 0.08)
+    size = r.uniform(0.05, 0.08) * zoom
     c.glow(x, y, size * 4, mix((186, 196, 230), light.sky[1], 0.2), 0.42)
     if crescent:
         turn = r.uniform(-0.5, 0.2)

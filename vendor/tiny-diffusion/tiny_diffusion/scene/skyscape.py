@@ -48,17 +48,22 @@ def luminary_side(w: World) -> tuple[float, float] | None:
     r = w.random
     wanted = w.prompt.sight("sun") or w.prompt.sight("moon")
     chance = r.random() < 0.75 and w.light.time != "storm"
-    if wanted is None and not chance:
+    if (wanted is None and not chance) or w.prompt.rejects("moon" if shows_moon(w) else "sun"):
         return None
     side = (wanted.side if wanted else None) or r.choice(("left", "right", "middle"))
     return {"left": (0.14, 0.36), "right": (0.64, 0.86), "middle": (0.4, 0.6)}[side]
+
+
+def shows_moon(w: World) -> bool:
+    """Whether the moon is in the sky, and not the sun."""
+    return w.light.time == "night" and not w.has("sun")
 
 
 def _luminary(w: World, r: Random) -> Iterator[Part]:
     box = luminary_side(w)
     if box is None:
         return
-    if w.light.time == "night" and not w.has("sun"):
+    if shows_moon(w):
         draw = partial(sky.moon, light=w.light, horizon=w.horizon, box=box)
         yield Part("moon", partial(draw, crescent=r.random() < 0.4))
     else:

@@ -54,6 +54,7 @@ def _rock(w: World, r: Random) -> Colour:
 def _ranges(w: World, r: Random, base: float, depths: tuple[int, ...]) -> Iterator[Layer]:
     rock = _rock(w, r)
     snow = 0.62 if w.snow or w.has("snowcaps") else r.choice((0.0, 0.28, 0.36, 0.44))
+    snow = 0.0 if w.prompt.rejects("snowcaps") else snow
     for depth in depths:
         near = depth == 2
         share = snow * (0.6 if near and not w.snow else 1)
@@ -193,7 +194,7 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
     asked = next((p.colour for p in w.prompt.places if p.name in WATERS and p.colour), None)
     colour = COLOURS[asked] if asked else LAKE if w.base == "lake" else SEA
     if w.base == "lake":
-        tint = bright(light.land(colour), 1 / 255)
+        tint = bright(w.palette(light.land(colour)), 1 / 255)
         yield Mirror(horizon, tint, 0.8 if asked else 0.42)
     else:
         yield Part("sea", lambda c, _: land.sea(c, light, horizon, colour), 1)
@@ -202,7 +203,8 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
     draw = partial(land.ripples, light=light, horizon=horizon, colour=colour, glitter=glitter)
     yield Part("ripples", draw, 5)
     if w.base == "island":
-        yield Part("island", partial(_island, w))
+        palms = not w.prompt.rejects("palm")
+        yield Part("island", partial(_island, w, palms=palms))
     if w.base == "beach":
         top = horizon + w.depth * 0.56
         yield Part("beach", lambda c, r: land.beach(c, r, light, top))
@@ -214,8 +216,10 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
         yield _near(w, "bank", horizon + w.depth * 0.7, bank)
 
 
-def _island(w: World, c: Canvas, r: Random) -> None:
+def _island(w: World, c: Canvas, r: Random, *, palms: bool) -> None:
     x = land.island(c, r, w.light, w.horizon, (0.3, 0.7))
+    if not palms:
+        return
     y = w.horizon - 0.01
     plants.palm(c, (x - 0.06, y), r.uniform(0.24, 0.32), w.light, -r.uniform(0.1, 0.3))
     plants.palm(c, (x + 0.05, y), r.uniform(0.18, 0.26), w.light, r.uniform(0.1, 0.3))

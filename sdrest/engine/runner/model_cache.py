@@ -162,7 +162,8 @@ class ModelCache:
             cached = self._pretrained.pop(key, None)
             if cached is None or not cached.advance_rng(accelerated=self._accelerated()):
                 cached = self._build(construct, f"{cls} {source}")
-                cached.complete()
+                if not cached.complete():
+                    return cached.value
             self._pretrained[key] = cached
             if len(self._pretrained) > _MAX_PRETRAINED:
                 self._pretrained.popitem(last=False)

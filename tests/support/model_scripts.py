@@ -48,6 +48,7 @@ class Scripts:
         *,
         preload: bool = False,
         cwd: Path | None = None,
+        named: bool = False,
         **options: Any,
     ) -> tuple[int, Any, bool]:
         """Return the exit code of a script, what it raised, and whether the runner is clean."""
@@ -63,6 +64,7 @@ class Scripts:
             "takes_precision": False,
             "preload": preload,
             "sampling": {},
+            "checkpoint": options["ckpt"] if named else None,
         }
         return main.run(job, state)
 

@@ -88,6 +88,25 @@ def test_what_is_not_a_model_is_named(
         assert exception["text"].startswith(text)
 
 
+@pytest.mark.parametrize("inpaint", [False, True])
+def test_two_checkpoints_of_one_network_stay(
+    scripts: Scripts, state: main.RunnerState, inpaint: bool
+) -> None:
+    paths = [
+        scripts.checkpoint(f"{name}.ckpt", {str(number): number + name for number in range(9)})
+        for name in (100, 200)
+    ]
+    counts, noises = [], set()
+    for index in (0, 1, 0, 1):
+        path = str(paths[index])
+        seen, count = scripts.run(state, ckpt=path, inpaint=inpaint, named=True)
+        assert seen["weights"] == [number + (index + 1) * 100 for number in range(9)]
+        noises.add(str(seen["noise"]))
+        counts.append(count["read"])
+    assert counts == [1, 2, 2, 2]
+    assert len(noises) == 1
+
+
 def test_one_checkpoint_in_two_models(scripts: Scripts, state: main.RunnerState) -> None:
     scripts.run(state)
     seen, counts = scripts.run(state, size=4)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -160,13 +161,12 @@ class JobService:
             if known is not None:
                 return known
         params = await self._submissions.with_model(params)
-        submission = Submission(key, params, seed, redraw)
+        submission = Submission(key, params, seed, redraw, tuple(uploads))
         if redraw is None and not uploads and not self._context.locks.is_held(key):
             self._submissions.require_open()
             return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
-            folder = await self._submissions.prepare(uploads)
-            submission = Submission(key, params, seed, redraw, folder)
+            submission = replace(submission, folder=await self._submissions.prepare(uploads))
         return await self._finish(self._submissions.submit(submission))
 
     async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:

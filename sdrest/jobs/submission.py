@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,12 +31,13 @@ Redraw = Callable[[], tuple[JobKey, int]]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request for a job; `folder` has its prepared pictures, if it needs any."""
+    """A request for a job with the pictures `uploads`; `folder` has the new ones, prepared."""
 
     key: JobKey
     params: Params
     seed: int | None = None
     redraw: Redraw | None = None
+    uploads: Collection[str] = ()
     folder: Path | None = None
 
 
@@ -86,7 +87,7 @@ class Submissions:
             additions = []
             for request, folder in zip(requests, prepared, strict=True):
                 params = await self.with_model(request.params)
-                submission = Submission(random_key(params), params)
+                submission = Submission(random_key(params), params, uploads=tuple(request.uploads))
                 additions.append(self._addition(submission))
                 if folder is not None:
                     await asyncio.to_thread(context.folders.create_inside)
@@ -266,9 +267,10 @@ class Submissions:
     def _addition(self, submission: Submission, original: Job | None = None) -> NewJob:
         params = submission.params
         drawn = draw_seed() if submission.seed is None else submission.seed
+        optional = [n for n in params.type.optional_uploads if n in submission.uploads]
         return NewJob(
             submission.key,
-            params.dump(),
+            params.dump() | dict.fromkeys(optional, True),  # `inputs.names` reads them
             params.total_images,
             seed=drawn if params.seed is None else params.seed,
             limit=self._max_waiting,

@@ -50,6 +50,7 @@ HEADERS: Mapping[str, Schema] = {
         "description": "The cookie; there is none where the server has no token.",
         "schema": _TEXT,
     },
+    "x-request-id": {"description": "The id of the first picture's job.", "schema": ID},
     "WWW-Authenticate": {
         "description": "How to send the token.",
         "schema": {"const": 'Bearer realm="sdrest"'},

@@ -192,7 +192,11 @@ class Entry(_Identified):
     """A job of `GET /jobs`: these fields besides those of `Job`."""
 
     params: Annotated[
-        dict[str, Any], Field(description="The request's fields, with their defaults.")
+        dict[str, Any],
+        Field(
+            description="The request's fields, with their defaults, and `mask`: true where an "
+            "image to image job has one."
+        ),
     ]
 
 

@@ -230,6 +230,17 @@ def attend(script: Script) -> None:
     script.batches()
 
 
+def ask(script: Script) -> None:
+    """Ask the model for conditionings, as the scripts of the fork do; write down what came."""
+    from ldm.models.diffusion import ddpm  # noqa: PLC0415 (the one beside this file)
+
+    model = ddpm.LatentDiffusion()
+    empty = model.get_learned_conditioning([""]) if script.options.scale != 1.0 else None
+    asked = [empty, model.get_learned_conditioning([script.options.prompt])]
+    Path(script.options.outdir, "asked.json").write_text(json.dumps(asked))
+    script.batches()
+
+
 def flag(script: Script) -> None:
     """Let the safety checker replace some images, e.g. `flag images=1,3`."""
     script.batches()

@@ -120,7 +120,9 @@ async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
         await expect(opened.under_way).to_contain_text(RUNNING)
         await opened.page.reload()
         await expect(opened.under_way).to_contain_text("of 12")
-        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value("a boat")
+        await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(
+            "a boat"
+        )
         await opened.hears("Done: 12 pictures")
 
 

@@ -22,6 +22,8 @@ from sdrest.web.app import create_app
 from sdrest.web.monitoring import scrape
 from sdrest.web.monitoring.metrics import METRICS
 from sdrest.web.responses.errors import FAILURES, MEANINGS, STATUS
+from sdrest.web.route import Route
+from sdrest.web.routes import ROUTES
 
 _DOCS = Path(__file__).parent
 
@@ -151,6 +153,19 @@ def _metrics() -> str:
     return _table(["Metric", "Kind", "Labels", "Meaning"], map(row, families))
 
 
+def _routes() -> str:
+    def row(route: Route) -> list[str]:
+        handler = f"{route.handler.__module__.removeprefix('sdrest.')}.{route.handler.__name__}"
+        token = "yes" if route.access.token else ""
+        origin = "any" if route.access.foreign else "the server's"
+        return [_code(route.name), _code(handler), token, origin, route.summary]
+
+    return _table(
+        ["Route", "Handler", "Token", "Pages of origin", "Purpose"],
+        (row(route) for route in ROUTES if route.summary),
+    )
+
+
 _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     _DOCS.parent / "README.md": {
         "original flags": lambda: _flags(original=True),
@@ -162,6 +177,7 @@ _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "memory": _memory,
     },
     _DOCS / "metrics.md": {"metrics": _metrics},
+    _DOCS / "routes.md": {"routes": _routes},
 }
 
 

@@ -50,6 +50,8 @@ class Options(TypedDict, total=False):
     python: _StrPath
     text_to_image_model: _StrPath
     inpaint_image_model: _StrPath
+    models: _StrPath
+    allow_pickle: bool
     metadata: bool
     previews: bool
 
@@ -57,6 +59,7 @@ class Options(TypedDict, total=False):
 class PromptOptions(Options, total=False):
     """What jobs with a prompt share; None, False, -1 and "random" are a random seed."""
 
+    model: str
     negative_prompt: str
     iterations: int
     batch_size: int
@@ -85,6 +88,7 @@ class ImageToImageOptions(PromptOptions, total=False):
 class InpaintImageOptions(Options, total=False):
     """Options of `inpaint_image`."""
 
+    model: str
     steps: int
     seed: int | Literal["random"] | None
 
@@ -125,12 +129,14 @@ async def generate(
     """Run one job and yield its events; images get the next free names `N.png` in the output.
 
     `uploads` are the files that `params.type` needs or may have. Raises `InvalidRequestError` for a
-    wrong picture, and `UsageError` where the output folder cannot be used.
+    wrong picture or model, and `UsageError` where the output folder cannot be used.
     """
     await asyncio.to_thread(_check_files, uploads)
+    repository = await asyncio.to_thread(locate, settings)
+    params = await asyncio.to_thread(repository.models.resolve, params)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
-    executor = LocalExecutor(locate(settings))
+    executor = LocalExecutor(repository)
     try:
         if uploads:
             await asyncio.to_thread(

@@ -52,7 +52,9 @@ async def execute(
             if not isinstance(event, ImageReady):
                 yield event
                 continue
-            info = metadata.GenerationInfo(task.params, task.seed, event.index, model, task.id)
+            info = metadata.GenerationInfo(
+                task.params, task.seed, event.index, model, task.id, event.flagged
+            )
             path = await _finish_image(task, event, folder, info if with_metadata else None)
             if isinstance(path, Failure):
                 yield Finished(path)

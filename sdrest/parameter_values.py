@@ -21,9 +21,6 @@ MAX_GENERATED_SIDE = 4096
 MAX_KEEP_ALIVE = 10**9
 """Longest `keepAlive` in seconds."""
 
-MAX_MODEL = 1000
-"""Longest name of a model in characters."""
-
 RANDOM_SEED = -1
 """The number that stands for a random seed, as in other tools."""
 
@@ -89,10 +86,6 @@ Side = Annotated[
     AfterValidator(_check_side),
 ]
 Prompt = Annotated[str, AfterValidator(_check_prompt)]
-Model = Annotated[
-    Annotated[str, Field(max_length=MAX_MODEL)] | None,
-    BeforeValidator(lambda value: None if value == "" else value),
-]
 Seed = Annotated[Annotated[int, Field(ge=0, le=2**32 - 1)] | None, BeforeValidator(read_seed)]
 Seconds = Annotated[
     Annotated[float, Field(ge=-1, le=MAX_KEEP_ALIVE)] | None, BeforeValidator(_read_duration)

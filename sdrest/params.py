@@ -18,7 +18,6 @@ from sdrest.errors import FieldError, InvalidRequestError, TooLargeError
 from sdrest.job_types import JobType, Sampler
 from sdrest.parameter_values import (
     Decimal,
-    Model,
     Prompt,
     Seconds,
     Seed,
@@ -30,6 +29,9 @@ from sdrest.parameter_values import (
 
 MAX_PROMPT_BYTES = 100_000
 """Longest prompt in UTF-8, negative or not; Linux limits an argument of a program to 128 KiB."""
+
+MAX_MODEL = 1000
+"""Longest name of a model in characters."""
 
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
@@ -74,9 +76,10 @@ _KeepAlive = Annotated[
 
 
 _Model = Annotated[
-    Model,
+    str,
     Field(
-        description="Which checkpoint to use: a name that GET /models lists (default: that of the "
+        max_length=MAX_MODEL,
+        description="Which checkpoint to use: a name that GET /models lists (empty: the one of the "
         "server's flags).",
     ),
 ]
@@ -110,14 +113,8 @@ class _Params(BaseModel):
         return 1
 
     def dump(self) -> dict[str, Any]:
-        """Return the parameters as JSON values under their names in the API.
-
-        `model` is left out where a request names none.
-        """
-        dumped = self.model_dump(mode="json", by_alias=True)
-        if dumped["model"] is None:
-            del dumped["model"]
-        return dumped
+        """Return the parameters as JSON values under their names in the API."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 class _PromptParams(_Params):
@@ -192,7 +189,7 @@ class TextToImage(_PromptParams):
     sampler: Annotated[
         Sampler, Field(description="How noise becomes a picture: ddim, or plms, which needs eta 0.")
     ] = Sampler.DDIM
-    model: _Model = None
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
     @model_validator(mode="after")
@@ -229,7 +226,7 @@ class ImageToImage(_PromptParams):
         Decimal,
         Option("--strength"),
     ] = 0.75
-    model: _Model = None
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
 
@@ -248,7 +245,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: _Seed = 42
-    model: _Model = None
+    model: _Model = ""
     keep_alive: _KeepAlive = None
 
 

@@ -20,6 +20,12 @@ def is_usable(steps: int) -> bool:
     return (DIFFUSION_STEPS - 1) % (DIFFUSION_STEPS // steps) != 0
 
 
+def nearest_usable(steps: int) -> int:
+    """Return the usable number of steps that is nearest to `steps`, the larger one of two."""
+    usable = (number for number in range(1, DIFFUSION_STEPS + 1) if is_usable(number))
+    return min(usable, key=lambda number: (abs(number - steps), -number))
+
+
 def check_steps(steps: int) -> int:
     """Return `steps`; raises ValueError with the nearest usable values below and above."""
     if is_usable(steps):

@@ -47,6 +47,34 @@ async def test_events_of_a_prompt(tmp_path: Path) -> None:
     assert names(tmp_path) == ["1.png", "2.png"]
 
 
+@pytest.mark.parametrize("previews", [True, False])
+async def test_previews_come_before_their_image(*, tmp_path: Path, previews: bool) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    made = sdrest.text_to_image(
+        f"preview gate={gate}",
+        width=256,
+        height=256,
+        output=tmp_path / "out",
+        previews=previews,
+        **PLACES,
+    )
+    events = []
+    async with asyncio.timeout(PATIENCE):
+        async for event in made:
+            events.append(event)
+            if isinstance(event, sdrest.Preview if previews else sdrest.Progress) and gate.exists():
+                await asyncio.to_thread(gate.write_text, "x")
+                gate.unlink()
+    shown = [event for event in events if isinstance(event, sdrest.Preview)]
+    assert events[-1] == sdrest.Finished()
+    assert {(event.index, event.media_type) for event in shown} == (
+        {(1, "image/jpeg")} if previews else set()
+    )
+    ready = next(event for event in events if isinstance(event, sdrest.ImageReady))
+    assert all(events.index(event) < events.index(ready) for event in shown)
+
+
 async def test_events_of_pictures(tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     Image.new("RGB", (64, 64), "white").save(picture)

@@ -50,6 +50,7 @@ def test_defaults_are_the_originals() -> None:
         "channels": 4,
         "downsamplingFactor": 8,
         "sampler": "ddim",
+        "model": "",
         "keepAlive": None,
     }
     image = validate(JobType.IMAGE_TO_IMAGE, {"prompt": "x"})

@@ -14,6 +14,7 @@ from sdrest.checkpoints.kinds import REASONS, TYPES
 from sdrest.checkpoints.recognition import DIFFUSERS_INDEX, recognise
 from sdrest.errors import FieldError, InvalidRequestError
 from sdrest.job_types import JobType
+from sdrest.params import Params
 
 _ENDINGS = (".ckpt", ".safetensors", ".gguf", ".zip")
 _SHOWN = 20
@@ -114,6 +115,15 @@ class Catalog:
         else:
             return found
         raise InvalidRequestError([FieldError("model", f"{message} {self._choices(job_type)}")])
+
+    def resolve(self, params: Params) -> Params:
+        """Return parameters with the file of the model that they name; raises what `choose` does.
+
+        The name of a file stays the same when others come.
+        """
+        if not params.model:
+            return params
+        return params.model_copy(update={"model": self.choose(params.model, params.type).file})
 
     def _choices(self, job_type: JobType) -> str:
         """Return a sentence with the names that a job of this type may have."""

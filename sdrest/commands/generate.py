@@ -25,8 +25,8 @@ from sdrest.paths import expand
 from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
-    *("repository", "python", "text_to_image_model", "inpaint_image_model"),
-    *("max_pixels", "job_timeout", "metadata"),
+    *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
+    *("allow_pickle", "max_pixels", "job_timeout", "metadata"),
 )
 
 

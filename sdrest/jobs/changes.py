@@ -53,10 +53,13 @@ class Changes:
                     f"The job is {job.status}; only one that FAILED or was CANCELLED runs again."
                 )
             folder = self._context.folders.inputs(key)
-            if not all((folder / f"{name}.png").is_file() for name in key.type.uploads):
+            names = inputs.names(job)
+            if not all((folder / f"{name}.png").is_file() for name in names):
                 raise ConflictError("The job's pictures are gone. Send its request again.")
             params = PARAMS_BY_TYPE[key.type].model_validate(job.params)
-            return (await self._submissions.add(Submission(key, params, job.seed))).job
+            return (
+                await self._submissions.add(Submission(key, params, job.seed, uploads=names))
+            ).job
 
     async def delete(self, key: JobKey) -> None:
         """Cancel a job, then remove its row and its files."""

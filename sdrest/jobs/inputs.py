@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sdrest.job_types import JobType
 from sdrest.jobs.durable import move_folder, sync_path
+from sdrest.jobs.model import Job
 
 
 def adopt(source: Path, target: Path) -> None:
@@ -18,13 +18,10 @@ def adopt(source: Path, target: Path) -> None:
     sync_path(target.parent)
 
 
-def pictures(folder: Path, job_type: JobType) -> dict[str, Path]:
-    """Return the pictures in a job's folder by name: the required ones, there or not, and others.
-
-    May block.
-    """
-    paths = {name: folder / f"{name}.png" for name in job_type.all_uploads}
-    return {n: path for n, path in paths.items() if n in job_type.uploads or path.is_file()}
+def names(job: Job) -> tuple[str, ...]:
+    """Return the names of a job's pictures; its params are true for each optional one."""
+    kind = job.key.type
+    return (*kind.uploads, *(name for name in kind.optional_uploads if job.params.get(name)))
 
 
 def lend(pictures: Iterable[Path], target: Path) -> None:

@@ -184,17 +184,19 @@ class JobRun:
         for name in (_SCRIPT, _PICTURES):
             (self._workdir / name).mkdir(parents=True)
         try:
-            kept = inputs.pictures(folders.inputs(job.key), job.key.type)
-            inputs.lend(kept.values(), self._workdir / _PICTURES)
+            kept = self._pictures(folders.inputs(job.key)).values()
+            inputs.lend(kept, self._workdir / _PICTURES)
         except FileNotFoundError:
             return failures.INPUTS_GONE
         if not job.images:
             results.discard(folders, job.key, empty_folders=True)
         return None
 
+    def _pictures(self, folder: Path) -> dict[str, Path]:
+        return {name: folder / f"{name}.png" for name in inputs.names(self._job)}
+
     def _task(self) -> Task:
-        job = self._job
-        pictures = inputs.pictures(self._workdir / _PICTURES, job.key.type)
+        job, pictures = self._job, self._pictures(self._workdir / _PICTURES)
         return Task(
             id=job.key.id,
             params=PARAMS_BY_TYPE[job.key.type].model_validate(job.params),

@@ -8,27 +8,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
-from sdrest.errors import (
-    FieldError,
-    GoneError,
-    InvalidRequestError,
-    NotFoundError,
-    StorageUnavailableError,
-)
+from sdrest.errors import FieldError, NotFoundError, StorageUnavailableError
 from sdrest.job_types import JobType
-from sdrest.jobs import inputs, results
+from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
 from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
@@ -77,7 +71,6 @@ class JobService:
     ) -> None:
         self.events = bus
         self._store = store
-        self._models = models
         self._folders = folders
         self._context = QueueContext(
             store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
@@ -86,6 +79,7 @@ class JobService:
             self._context,
             max_waiting=max_waiting,
             max_pixels=max_pixels,
+            models=models,
             decoders=decoders or asyncio.Semaphore(MAX_DECODERS),
         )
         self._retention = Retention(self._context, keep_days=keep_days, keep_bytes=keep_bytes)
@@ -98,9 +92,7 @@ class JobService:
 
     async def start(self, *, delete_incomplete: bool = False) -> None:
         """Recover the jobs of the previous run, then run jobs; later if the disk is full."""
-
-        async def start() -> None:
-            await recover(self._context, delete_incomplete=delete_incomplete)
+        start = partial(recover, self._context, delete_incomplete=delete_incomplete)
 
         async def start_later() -> None:
             with suppress(Stopped):
@@ -164,18 +156,17 @@ class JobService:
         uploads = uploads or {}
         require_uploads(params, uploads)
         if redraw is None:
-            known = await self._known(key) if uploads else self._submissions.settled(key)
+            settled = self._submissions.settled(key)
+            known = await self._submissions.known(key) if uploads else settled
             if known is not None:
                 return known
-        if params.model is not None:
-            params = await self._with_model(params, params.model)
-        submission = Submission(key, params, seed, redraw)
+        params = await self._submissions.with_model(params)
+        submission = Submission(key, params, seed, redraw, tuple(uploads))
         if redraw is None and not uploads and not self._context.locks.is_held(key):
             self._submissions.require_open()
             return (await self._submissions.add(submission)).job  # one change of the table
         if uploads:
-            folder = await self._submissions.prepare(uploads)
-            submission = Submission(key, params, seed, redraw, folder)
+            submission = replace(submission, folder=await self._submissions.prepare(uploads))
         return await self._finish(self._submissions.submit(submission))
 
     async def submit_all(self, requests: Sequence[JobRequest]) -> Sequence[Job]:
@@ -184,12 +175,7 @@ class JobService:
 
     async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
         """Return what is wrong with uploads, for a request that is wrong elsewhere too."""
-        try:
-            folder = await self._submissions.prepare(uploads)
-        except InvalidRequestError as error:
-            return error.fields
-        await asyncio.to_thread(inputs.remove, folder)
-        return ()
+        return await self._submissions.check_pictures(uploads)
 
     def is_settled(self, key: JobKey) -> bool:
         """Whether submitting a job's request changes nothing; False: it has to be submitted."""
@@ -214,6 +200,11 @@ class JobService:
         None is no limit. Returns early when the service stops. Raises what `get` raises.
         """
         return await self._waits.wait(key, self.get, until, seconds)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether waits have ended before what they wait for."""
+        return self._waits.ended
 
     def end_waits(self) -> None:
         """Let every `wait` return now, and those to come at once."""
@@ -292,21 +283,6 @@ class JobService:
         Raises what `get` raises.
         """
         await self._finish(self._changes.delete(key))
-
-    async def _known(self, key: JobKey) -> Job | None:
-        """Return a job that its request would not change, whose pictures need no decoding."""
-        try:
-            job = (await self.get(key)).job
-        except (GoneError, NotFoundError):
-            return None
-        return None if can_requeue(job.status) else job
-
-    async def _with_model(self, params: Params, model: str) -> Params:
-        """Return parameters with the file of the checkpoint that they name."""
-        if self._models is None:
-            return params
-        found = await asyncio.to_thread(self._models.choose, model, params.type)
-        return params.model_copy(update={"model": found.file})
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

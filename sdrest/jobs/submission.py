@@ -2,19 +2,26 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdrest import pictures
 from sdrest.cancellation import until_done
-from sdrest.errors import FieldError, InvalidRequestError, StoppingError
+from sdrest.checkpoints.catalog import Catalog
+from sdrest.errors import (
+    FieldError,
+    GoneError,
+    InvalidRequestError,
+    NotFoundError,
+    StoppingError,
+)
 from sdrest.jobs import inputs, results
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
 from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey
-from sdrest.jobs.reconcile import lacks_images, reconcile
+from sdrest.jobs.reconcile import current, lacks_images, reconcile
 from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.params import Params, draw_seed
 
@@ -24,12 +31,13 @@ Redraw = Callable[[], tuple[JobKey, int]]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request for a job; `folder` has its prepared pictures, if it needs any."""
+    """A request for a job with the pictures `uploads`; `folder` has the new ones, prepared."""
 
     key: JobKey
     params: Params
     seed: int | None = None
     redraw: Redraw | None = None
+    uploads: Collection[str] = ()
     folder: Path | None = None
 
 
@@ -59,8 +67,10 @@ class Submissions:
         max_waiting: int,
         max_pixels: int,
         decoders: asyncio.Semaphore,
+        models: Catalog | None = None,
     ) -> None:
         self._context = context
+        self._models = models
         self._max_waiting = max_waiting
         self._max_pixels = max_pixels
         self._decoders = decoders
@@ -76,7 +86,8 @@ class Submissions:
             await self._prepare_all(requests, prepared)
             additions = []
             for request, folder in zip(requests, prepared, strict=True):
-                submission = Submission(random_key(request.params), request.params)
+                params = await self.with_model(request.params)
+                submission = Submission(random_key(params), params, uploads=tuple(request.uploads))
                 additions.append(self._addition(submission))
                 if folder is not None:
                     await asyncio.to_thread(context.folders.create_inside)
@@ -136,6 +147,23 @@ class Submissions:
             return None
         return None if lacks_images(self._context, known) else known
 
+    async def known(self, key: JobKey) -> Job | None:
+        """Return a job that its request would not change, whose pictures need no decoding."""
+        try:
+            job = (await current(self._context, key)).job
+        except (GoneError, NotFoundError):
+            return None
+        return None if can_requeue(job.status) else job
+
+    async def with_model(self, params: Params) -> Params:
+        """Return parameters with the file of the checkpoint that they name, if they name one.
+
+        Raises `InvalidRequestError` where no job of this type can use it.
+        """
+        if not params.model or self._models is None:
+            return params
+        return await asyncio.to_thread(self._models.resolve, params)
+
     async def prepare(self, uploads: Mapping[str, Path]) -> Path:
         """Decode uploads into a new folder of the spool and return it.
 
@@ -155,6 +183,15 @@ class Submissions:
                 raise storage_error(error) from error
             raise
         return folder
+
+    async def check_pictures(self, uploads: Mapping[str, Path]) -> Sequence[FieldError]:
+        """Return what is wrong with uploads."""
+        try:
+            folder = await self.prepare(uploads)
+        except InvalidRequestError as error:
+            return error.fields
+        await asyncio.to_thread(inputs.remove, folder)
+        return ()
 
     def _decode(self, uploads: Mapping[str, Path], folder: Path) -> None:
         for path in uploads.values():
@@ -230,9 +267,10 @@ class Submissions:
     def _addition(self, submission: Submission, original: Job | None = None) -> NewJob:
         params = submission.params
         drawn = draw_seed() if submission.seed is None else submission.seed
+        optional = [n for n in params.type.optional_uploads if n in submission.uploads]
         return NewJob(
             submission.key,
-            params.dump(),
+            params.dump() | dict.fromkeys(optional, True),  # `inputs.names` reads them
             params.total_images,
             seed=drawn if params.seed is None else params.seed,
             limit=self._max_waiting,

@@ -13,11 +13,11 @@ class Waits:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._waiting: set[asyncio.Event] = set()
-        self._ended = False
+        self.ended = False
 
     def end(self) -> None:
         """Let every wait return now, and those to come at once."""
-        self._ended = True
+        self.ended = True
         for changed in self._waiting:
             changed.set()
 
@@ -41,7 +41,7 @@ class Waits:
             snapshot = await get(key)
             try:
                 async with asyncio.timeout(seconds):
-                    while not (until(snapshot) or self._ended):
+                    while not (until(snapshot) or self.ended):
                         await changed.wait()
                         changed.clear()
                         snapshot = await get(key)

@@ -21,6 +21,7 @@ from sdrest.pictures.decoding import (
     check_size,
     decode,
 )
+from sdrest.pictures.prepared import flatten, open_prepared, pad, write
 
 __all__ = [
     "FORMATS",
@@ -59,7 +60,7 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
             if name == "mask":
                 mask = _mask(uploads[name], image, max_pixels)
             else:
-                image = _flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
+                image = flatten(decode(uploads[name], max_pixels=max_pixels)).convert("RGB")
         except PictureError as error:
             errors.append(FieldError(name, error.message))
     if mask and image:
@@ -68,9 +69,9 @@ def prepare(uploads: Mapping[str, Path], target: Path, *, max_pixels: int) -> No
             errors.append(FieldError("mask", masks.EMPTY))
     if errors or image is None:
         raise InvalidRequestError(errors)
-    _write(image, target / IMAGE_NAME)
+    write(image, target / IMAGE_NAME)
     if mask:
-        _write(mask, target / MASK_NAME)
+        write(mask, target / MASK_NAME)
 
 
 def _mask(path: Path, image: Image.Image | None, max_pixels: int) -> Image.Image:
@@ -95,12 +96,12 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
     beside it, as inpaint.py expects.
     """
     path = folder / SCRIPT_IMAGE_NAME
-    picture = _open_prepared(image)
+    picture = open_prepared(image)
     if mask is None:
-        _write(picture.resize(fit(picture.size), Image.Resampling.LANCZOS), path)
+        write(picture.resize(fit(picture.size), Image.Resampling.LANCZOS), path)
     else:
-        _write(_pad(picture), path)
-        _write(_pad(_open_prepared(mask)), folder / SCRIPT_MASK_NAME)
+        write(pad(picture), path)
+        write(pad(open_prepared(mask)), folder / SCRIPT_MASK_NAME)
     return path
 
 
@@ -112,12 +113,12 @@ def restore_outside(
     Pixels outside the mask are those of `image`, bit for bit; if `soft`, pixels just inside its
     edge are mixed (`masks.soften`). `target` may be `result`.
     """
-    original = _open_prepared(image)
-    painted = _open_prepared(result).convert("RGB").crop((0, 0, *original.size))
-    opacity = _open_prepared(mask)
+    original = open_prepared(image)
+    painted = open_prepared(result).convert("RGB").crop((0, 0, *original.size))
+    opacity = open_prepared(mask)
     if soft:
         opacity = masks.soften(opacity)
-    _write(Image.composite(painted, original, opacity), target)
+    write(Image.composite(painted, original, opacity), target)
 
 
 def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
@@ -131,7 +132,7 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
         with PngImageFile(source) as picture:
             check_size(picture.size, most)
             picture.load()
-            small = to_8_bits(picture) if picture.mode.startswith("I") else _flatten(picture)
+            small = to_8_bits(picture) if picture.mode.startswith("I") else flatten(picture)
     except PictureError:
         raise
     except Exception as error:  # decoders raise whatever a broken file makes them
@@ -139,49 +140,9 @@ def thumbnail(source: BinaryIO, side: int, *, max_pixels: int) -> bytes:
     small = small.convert("L" if small.mode in {"1", "L"} else "RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     written = io.BytesIO()
-    _write(small, written)
+    write(small, written)
     return written.getvalue()
 
 
 def _nearest(side: int) -> int:
     return max(1, (side + SIZE_MULTIPLE // 2) // SIZE_MULTIPLE) * SIZE_MULTIPLE
-
-
-def _padded(side: int) -> int:
-    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE
-
-
-def _pad(picture: Image.Image) -> Image.Image:
-    """Repeat the last column and the last row up to multiples of 64."""
-    width, height = picture.size
-    size = _padded(width), _padded(height)
-    if size == picture.size:
-        return picture
-    padded = picture.crop((0, 0, *size))
-    column = padded.crop((width - 1, 0, width, height))
-    padded.paste(column.resize((size[0] - width + 1, height)), (width - 1, 0))
-    row = padded.crop((0, height - 1, size[0], height))
-    padded.paste(row.resize((size[0], size[1] - height + 1)), (0, height - 1))
-    return padded
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture on a white background."""
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("RGBA")
-    flat = Image.new("RGB", picture.size, "white")
-    flat.paste(picture, mask=picture)
-    return flat
-
-
-def _open_prepared(path: Path) -> Image.Image:
-    with Image.open(path, formats=("PNG",)) as picture:
-        picture.load()
-        return picture
-
-
-def _write(picture: Image.Image, path: Path | BinaryIO) -> None:
-    """Write a PNG without metadata; fast compression, since scripts read it once."""
-    picture.info.clear()
-    picture.save(path, format="PNG", compress_level=1)

@@ -16,7 +16,12 @@ from sdrest.job_types import JobType
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_PATTERNS = {"{id}": "{id:[0-9a-f]{32}}", "{number}": "{number:[1-9][0-9]{0,5}}"}
+_PATTERNS = {
+    "{id}": "{id:[0-9a-f]{32}}",
+    "{number}": "{number:[1-9][0-9]{0,5}}",
+    "{model}": "{model:[^/]+}",
+    "{name}": "{name:[^/]+}",
+}
 """What a path's variables match, in the syntax of aiohttp's router."""
 
 TYPE: Final = "/TYPE"
@@ -37,6 +42,7 @@ class Access:
 
 TOKEN_ANY_ORIGIN: Final = Access(token=True, foreign=True)
 BASIC_ANY_ORIGIN: Final = Access(token=True, foreign=True, basic=True)
+BASIC_SAME_ORIGIN: Final = Access(token=True, foreign=False, basic=True)
 TOKEN_SAME_ORIGIN: Final = Access(token=True, foreign=False)
 PUBLIC_SAME_ORIGIN: Final = Access(token=False, foreign=False)
 PUBLIC_ANY_ORIGIN: Final = Access(token=False, foreign=True)
@@ -47,7 +53,8 @@ class ResponseSpec:
     """What a route answers with a status.
 
     `schema` names the schema of a JSON body, `example` its examples where they have another name;
-    `headers` are names of `schemas.HEADERS`; `links` are routes that take the same job.
+    `headers` are names of `schemas.HEADERS`; `links` are routes that take the same job. `stream`
+    names the schema of the events where the answer may be a stream instead.
     """
 
     text: str
@@ -56,6 +63,15 @@ class ResponseSpec:
     headers: tuple[str, ...] = ()
     example: str = ""
     links: tuple[str, ...] = ()
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorShape:
+    """How a dialect writes errors: the schema of the body, and the statuses that it replaces."""
+
+    schema: str
+    statuses: Mapping[HTTPStatus, HTTPStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,9 @@ class Route:
 
     In `path`, `/TYPE` stands for the job type, `{id}` and `{number}` for a job and an image. GET
     also stands for HEAD. `errors` leaves out the codes that every route may answer with and those
-    that follow from `access`. `body` names the schema of the request; `TYPE`: that of the job type.
-    `label` names the route in the metrics where method and path do not.
+    that follow from `access`; a dialect has an `error_shape` of its own. `body` names the schema of
+    the request, which comes as `body_type`; `TYPE`: that of the job type. `tag` is the heading in
+    the document. `label` names the route in the metrics where method and path do not.
     """
 
     method: str
@@ -87,6 +104,9 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     access: Access = TOKEN_SAME_ORIGIN
     body: str = ""
+    body_type: str = "application/json"
+    error_shape: ErrorShape | None = None
+    tag: str = ""
     text: str = ""
     label: str = ""
 
@@ -116,11 +136,11 @@ def _patterns(path: str) -> Iterator[str]:
     As in the original, the case of the type and a slash at the end do not matter. The plain
     spelling has patterns of its own, which come first: aiohttp finds them in an index.
     """
+    for name, pattern in _PATTERNS.items():
+        path = path.replace(name, pattern)
     if not path.startswith(TYPE):
         yield path
         return
     rest = path.removeprefix(TYPE) + ("" if path.endswith(".png") else "{slash:/?}")
-    for name, pattern in _PATTERNS.items():
-        rest = rest.replace(name, pattern)
     for start in (*JobType, f"{{type:(?i:{'|'.join(JobType)})}}"):
         yield f"/{start}{rest}"

@@ -10,6 +10,7 @@ TYPES = ("text-to-image", "image-to-image", "inpaint-image")
 IDS = ("0" * 32, "f" * 32, "F" * 32, "0" * 31, "0" * 33, "g" * 32, "..", "%2e%2e", "", "\\", "%00")
 FIELDS = (
     *("prompt", "iterations", "batchSize", "seed", "guidanceScale", "eta", "steps", "height"),
+    "negativePrompt",
     *("width", "channels", "downsamplingFactor", "sampler", "strength", "image", "mask"),
     *("outputDirectoryPath", "modelFilePath", "stableDiffusionRepositoryDirectoryPath"),
     *("__proto__", "constructor", "toString", "", "a[b]", "a[]", "a[999999999]", "a" * 300, "é"),

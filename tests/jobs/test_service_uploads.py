@@ -8,6 +8,8 @@ import pytest
 
 from sdrest.engine.base import Event, Finished, Task
 from sdrest.errors import (
+    ConflictError,
+    Failure,
     FailureCode,
     StorageUnavailableError,
 )
@@ -20,6 +22,7 @@ from tests.support.jobs import (
     house,
     picture,
     text_key,
+    upload,
     value_of,
 )
 
@@ -55,6 +58,61 @@ async def test_pictures_stay_until_the_job_is_complete(tmp_path: Path) -> None:
         await home.ended(submission.key)
         assert seen == [(128, 255)]
         assert list(home.folders.all_inputs.iterdir()) == []
+
+
+def masked(folder: Path, name: str = "masked") -> Submission:
+    """Return a submission of image to image with a mask."""
+    key = JobKey(JobType.IMAGE_TO_IMAGE, text_key(name).id)
+    files = {"image": upload(folder / "image"), "mask": upload(folder / "mask", 255)}
+    return Submission(key, ImageToImage(prompt="masked"), files)
+
+
+async def test_a_mask_of_image_to_image_stays_with_its_job_over_failure_and_restart(
+    tmp_path: Path,
+) -> None:
+    seen: list[object] = []
+
+    async def script(task: Task) -> AsyncGenerator[Event, None]:
+        if task.image:
+            seen.append(task.mask and value_of(task.mask))
+        if len(seen) == 1:
+            yield Finished(Failure(FailureCode.SCRIPT_FAILED, "no"))
+            return
+        yield picture(task, 1)
+        yield Finished()
+
+    async with house(tmp_path / "out", ScriptedExecutor(script)) as home:
+        submission = masked(home.uploads)
+        await home.submit(submission)
+        job = (await home.ended(submission.key)).snapshot.job
+        assert job.params["mask"] is True
+        await home.occupy()
+        await home.jobs.retry(submission.key)
+    async with house(tmp_path / "out", ScriptedExecutor(script)) as home:
+        plain = Submission(
+            JobKey(JobType.IMAGE_TO_IMAGE, text_key("plain").id),
+            ImageToImage(prompt="plain"),
+            {"image": upload(home.uploads / "image")},
+        )
+        await home.submit(plain)
+        await home.ended(submission.key)
+        job = (await home.ended(plain.key)).snapshot.job
+        assert "mask" not in job.params
+    assert seen == [255, 255, None]
+
+
+async def test_a_mask_that_is_lost_fails_its_job(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        gate = await home.occupy()
+        submission = masked(home.uploads)
+        await home.submit(submission)
+        (home.folders.inputs(submission.key) / "mask.png").unlink()
+        gate.opened.set()
+        failure = (await home.ended(submission.key)).snapshot.job.failure
+        assert failure is not None
+        assert failure.code is FailureCode.STORAGE_FAILED
+        with pytest.raises(ConflictError):
+            await home.jobs.retry(submission.key)
 
 
 async def test_pictures_of_a_known_job_are_not_kept(tmp_path: Path) -> None:

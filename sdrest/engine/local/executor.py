@@ -101,7 +101,12 @@ class LocalExecutor:
         return await self._pool.stats()
 
     def preload(self) -> None:
-        """Start to load the text-to-image model, in the background; a failure is logged."""
+        """Start to load the text-to-image model, in the background; a failure is logged.
+
+        Does nothing while it is being loaded.
+        """
+        if self._preloading and not self._preloading.done():
+            return
         self._preloading = asyncio.create_task(
             preload(self._pool, self._repository, keep_alive=self._pool_config.keep_alive)
         )
@@ -264,7 +269,7 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
 
 def _chosen(params: Params, repository: Repository) -> Checkpoint | Failure | None:
     """Return the checkpoint that a job names, or why it cannot use it; None where it names none."""
-    if params.model is None:
+    if not params.model:
         return None
     found = repository.models.find(params.model)
     if found is None:

@@ -13,7 +13,7 @@ from typing import Any, Tuple  # noqa: UP035 (evaluated, in Python 3.8 too)
 from . import weights
 
 Identity = Tuple[str, int, int, int, int]  # noqa: UP006 (as above)
-"""A file: its path, device, inode, size and the time of its last change in ns."""
+"""A file: its path without links, device, inode, size and the time of its last change in ns."""
 
 _SCRIPT_WITHOUT_ENCODER = "txt2img.py"
 """The script that encodes no picture, and so needs no weights of the encoder."""
@@ -21,10 +21,9 @@ _SCRIPT_WITHOUT_ENCODER = "txt2img.py"
 
 @dataclass(frozen=True)
 class CheckpointSource:
-    """The source of weights: the checkpoint's file, the path to it, and its small entries."""
+    """The source of weights: the checkpoint's file and its small entries."""
 
     identity: Identity
-    path: str = field(compare=False)
     metadata: Mapping[str, Any] = field(compare=False)
 
 
@@ -122,14 +121,14 @@ def describe_weights(state: Mapping[str, Any]) -> dict[str, weights.Weight]:
     }
 
 
-def tag_source(checkpoint: Any, file: Identity, path: str) -> None:
+def tag_source(checkpoint: Any, file: Identity) -> None:
     """Record in the weights of a checkpoint which file they come from."""
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         return
     tagged = TaggedWeights(checkpoint["state_dict"])
     tagged.__dict__.update(getattr(checkpoint["state_dict"], "__dict__", {}))  # its _metadata
     metadata = {k: v for k, v in checkpoint.items() if isinstance(v, (int, float, str))}
-    tagged.source = CheckpointSource(file, path, metadata)
+    tagged.source = CheckpointSource(file, metadata)
     checkpoint["state_dict"] = tagged
 
 

@@ -31,11 +31,13 @@ _IMPORTLIB_FILES = "<frozen importlib"
 class Interrupts:
     """Knows which job runs in the main thread, and when it may be interrupted.
 
-    Code of files whose paths begin with one of `own` is never interrupted.
+    Code of files whose paths begin with one of `own` is never interrupted, except that of the files
+    `interruptible`.
     """
 
-    def __init__(self, own: Sequence[str] = ()) -> None:
+    def __init__(self, own: Sequence[str] = (), *, interruptible: Sequence[str] = ()) -> None:
         self._own = (__file__, *own)
+        self._interruptible = interruptible
         self._lock = threading.Lock()  # never taken by the handler of the signal
         self._job = ""
         self._requested = ""
@@ -119,7 +121,8 @@ class Interrupts:
         raise KeyboardInterrupt
 
     def _is_protected(self, frame: FrameType) -> bool:
-        own = frame.f_code.co_filename.startswith(self._own)
+        file = frame.f_code.co_filename
+        own = file.startswith(self._own) and file not in self._interruptible
         return own or self._shield_depth > 0 or _is_importing(frame)
 
 

@@ -5,7 +5,7 @@ jobs come in, events go out, each a JSON object on a line. The standard streams 
 script. Imported modules and up to MODELS models stay in memory between jobs.
 
     in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload",
-          "sampling", "trusted"},
+          "sampling", "checkpoint", "trusted"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
          {"event": "preview", "id", "image", "type", "data"} (`data`: a picture in base64),
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import importlib.util
 import json
 import os
@@ -43,6 +42,7 @@ if TYPE_CHECKING or __package__:
     from sdrest.engine.runner import (
         exceptions,
         import_hooks,
+        initialization,
         interrupts,
         model_cache,
         process_state,
@@ -59,6 +59,7 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
     from sdrest_runner import (
         exceptions,
         import_hooks,
+        initialization,
         interrupts,
         model_cache,
         process_state,
@@ -74,7 +75,9 @@ class RunnerState:
     """What this process keeps from job to job."""
 
     def __init__(self, models: int = 1) -> None:
-        self.interrupts = interrupts.Interrupts((__file__, _PACKAGE))
+        self.interrupts = interrupts.Interrupts(
+            (__file__, _PACKAGE), interruptible=(initialization.__file__,)
+        )
         self.imports = import_hooks.ImportHooks()
         self.model_cache = model_cache.ModelCache(models, has_accelerator)
         self.sources = sources.SourceFiles()
@@ -148,7 +151,7 @@ def serve(jobs: Iterator[dict[str, Any]], events: int, state: RunnerState) -> No
         except OSError:  # the script closed descriptors that are not its own
             sys.exit(code)
         state.sources.remember(job["path"][-1:])
-        gc.collect()
+        state.model_cache.end_job()
 
 
 def send_report(events: int, job: str, event: str, content: dict[str, Any]) -> None:
@@ -233,6 +236,7 @@ def _run_script(job: dict[str, Any], state: RunnerState) -> None:
         Path(job["script"]).name,
     )
     state.model_cache.trusted = job.get("trusted", True)
+    state.model_cache.checkpoint = job.get("checkpoint")
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

@@ -11,20 +11,21 @@ continues with the same numbers. What cannot be proven to be the same is built a
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
-import gc
+import inspect
 import os
-import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import checkpoint_formats, rng
+from . import checkpoint_formats, memory
+from .built import Built
+from .cached_model import CachedModel
 from .checkpoint import (
     CachedCheckpoint,
     CachedWeights,
-    CheckpointSource,
     WithoutWeights,
     check,
     check_schedule,
@@ -52,17 +53,19 @@ class ModelCache:
 
     `accelerated` returns whether scripts compute on something other than the CPU: then their noise
     comes from another generator, which building a model does not use. `script` is the name of the
-    running file, `trusted` says that its checkpoint may call any function while it is loaded.
+    running file, `checkpoint` the path of its checkpoint if that is known, `trusted` says that the
+    checkpoint may call any function while it is loaded.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
         self.stop_when_loaded = False
         self.script = ""
         self.trusted = True
+        self.checkpoint: str | None = None
         self._limit = max(1, limit)
         self._accelerated = accelerated
-        self._models: list[_Model] = []
-        self._pretrained: collections.OrderedDict[Any, _Built] = collections.OrderedDict()
+        self._models: list[CachedModel] = []
+        self._pretrained: collections.OrderedDict[Any, Built] = collections.OrderedDict()
         self._building = False
         self._pretrained_ids: set[int] = set()  # of weights loaded while a model is built
 
@@ -80,18 +83,19 @@ class ModelCache:
 
         @functools.wraps(original)
         def load(file: Any, *args: Any, **options: Any) -> Any:
+            map_or_read = functools.partial(self._read, original, file)
             found = None if self._building else file_identity(file)
             if found is None:
-                return original(file, *args, **options)
+                return map_or_read(file, *args, **options)
             read = functools.partial(
-                checkpoint_formats.read, original, file, *args, trusted=self.trusted, **options
+                checkpoint_formats.read, map_or_read, file, *args, trusted=self.trusted, **options
             )
             for model in self._models:
                 if model.source and model.source.identity == found:
                     return CachedCheckpoint(model.source, read)
             checkpoint = read()
             if file_identity(file) == found:  # otherwise it was replaced meanwhile
-                tag_source(checkpoint, found, str(file))
+                tag_source(checkpoint, found)
             return WithoutWeights.of(checkpoint)
 
         torch.load = load
@@ -104,25 +108,21 @@ class ModelCache:
             key = None if self._building or "torch" not in sys.modules else _config_text(config)
             if key is None:
                 return original(config)
-            self._retain([model for model in self._models if model.up_to_date])
-            for model in self._models:
-                if model.config == key:
-                    others = [other for other in self._models if other is not model]
-                    if model.reset(accelerated=self._accelerated()):
-                        self._models = [*others, model]
-                        return model.built.value
-                    self._retain(others)
-                    break
-            self._retain(self._models[len(self._models) - self._limit + 1 :])
+            cached = self._take(key)
+            if cached is not None:
+                return cached
+            self._make_room()
             self._pretrained_ids = set()
-            built = self._build(functools.partial(original, config))
+            built = self._build(functools.partial(original, config), key)
             if hasattr(built.value, "load_state_dict"):
-                self._wrap_load_state_dict(_Model(key, built, self._pretrained_ids))
+                self._wrap_load_state_dict(CachedModel(key, built, self._pretrained_ids))
+            else:
+                built.complete()
             return built.value
 
         util.instantiate_from_config = instantiate
 
-    def _wrap_load_state_dict(self, model: _Model) -> None:
+    def _wrap_load_state_dict(self, model: CachedModel) -> None:
         module = model.built.value
         original = module.load_state_dict
 
@@ -134,11 +134,13 @@ class ModelCache:
                 tensors = checkpoint_formats.fit(module, tensors)
                 if source is not None:
                     check(module, tensors, pretrained_ids=model.pretrained_ids, script=self.script)
-                self._retain([other for other in self._models if other is not model])
-                model.record_weights(source, original(tensors, *args, **options))
+                self._models = [other for other in self._models if other is not model]
+                model.fill(original, tensors, source, *args, **options)
                 check_schedule(module, tensors)
                 if source is not None and model.complete:
                     self._models.append(model)
+                del state, tensors
+                memory.release()
             if self.stop_when_loaded:
                 raise ModelLoaded
             return model.result
@@ -151,9 +153,9 @@ class ModelCache:
 
         @functools.wraps(original)
         def from_pretrained(cls: Any, source: Any, *args: Any, **options: Any) -> Any:
-            build = functools.partial(original, cls, source, *args, **options)
+            construct = functools.partial(original, cls, source, *args, **options)
             if self._building:
-                value = build()
+                value = construct()
                 self._pretrained_ids |= {
                     id(weight) for weight in getattr(value, "parameters", tuple)()
                 }
@@ -161,7 +163,9 @@ class ModelCache:
             key = (cls, str(source), _folder_identity(source), repr(args), repr(options))
             cached = self._pretrained.pop(key, None)
             if cached is None or not cached.advance_rng(accelerated=self._accelerated()):
-                cached = self._build(build)
+                cached = self._build(construct, f"{cls} {source}")
+                if not cached.complete():
+                    return cached.value
             self._pretrained[key] = cached
             if len(self._pretrained) > _MAX_PRETRAINED:
                 self._pretrained.popitem(last=False)
@@ -169,112 +173,71 @@ class ModelCache:
 
         owner.from_pretrained = classmethod(from_pretrained)
 
-    def _build(self, build: Callable[[], Any]) -> _Built:
+    def end_job(self) -> None:
+        """Free what a script left behind, and return the memory to the system."""
+        for model in self._models:
+            model.drop_copies()
+        memory.release()
+
+    def _build(self, construct: Callable[[], Any], text: str) -> Built:
         """Build something; what is loaded meanwhile belongs to it and is not cached itself."""
-        before = _RandomStates()
-        self._building = True
-        try:
-            value = build()
-        finally:
-            self._building = False
-        return _Built(value, before, _RandomStates())
 
-    def _retain(self, models: list[_Model]) -> None:
-        """Drop all other models and free their memory, before the next one is loaded."""
-        if len(models) < len(self._models):
-            self._models = models
-            gc.collect()
-            if self._accelerated():
-                torch = _torch()
-                accelerator = torch.cuda if torch.cuda.is_available() else torch.mps
-                accelerator.empty_cache()
+        def nested() -> Any:
+            self._building = True
+            try:
+                return construct()
+            finally:
+                self._building = False
 
+        version = getattr(_torch(), "__version__", "")
+        return Built(nested, f"{self.script} {version} {text}")
 
-class _RandomStates:
-    """The states of the random generators: torch's for the CPU, Python's and NumPy's."""
+    def _read(
+        self, original: Callable[..., Any], named: Any, file: Any, *args: Any, **options: Any
+    ) -> Any:
+        """Read a file, or map it: then its weights are read when they are used.
 
-    def __init__(self) -> None:
-        self.torch: bytes = _torch().get_rng_state().numpy().tobytes()
-        numpy = sys.modules["numpy"].random.get_state()  # torch and its tensors need it as well
-        self.others = random.getstate(), numpy[1].tobytes(), numpy[2:]
+        `named` is the file that the script names. Another one is temporary: mapped, it would take
+        space on the disk for as long as the model is used.
+        """
+        if file is named and "mmap" not in options and _can_be_mapped(original, file):
+            with contextlib.suppress(RuntimeError):  # of a file system; any other recurs below
+                return original(file, *args, mmap=True, **options)
+        if not self._building:
+            self._make_room()
+        return original(file, *args, **options)
 
+    def _take(self, config: str) -> Any:
+        """Return the cached model of a configuration, as it was when it was built; or None."""
+        models = [model for model in self._models if model.up_to_date]
+        chosen = self._choose(models, config)
+        others = [model for model in models if model not in chosen]
+        if chosen and chosen[0].reset(accelerated=self._accelerated()):
+            self._models = [*others, *chosen]
+            return chosen[0].built.value
+        self._models = others
+        return None
 
-class _Built:
-    """A built object, and the random numbers that building it consumed."""
+    def _choose(self, models: list[CachedModel], config: str) -> list[CachedModel]:
+        """Return the model to use for a configuration, if there is one.
 
-    def __init__(self, value: Any, before: _RandomStates, after: _RandomStates) -> None:
-        self.value = value
-        self._states: tuple[_RandomStates, _RandomStates] | None = (before, after)
-        self._draws = 0
+        It may have been filled from another checkpoint where there is no room for another model.
+        """
+        fitting = [model for model in models if model.config == config]
+        wanted = file_identity(self.checkpoint)
+        exact = [model for model in fitting if model.source and model.source.identity == wanted]
+        if exact or (wanted is not None and len(models) < self._limit):
+            return exact[:1]
+        return fitting[:1]
 
-    def advance_rng(self, *, accelerated: bool) -> bool:
-        """Advance the RNG as building does; return whether that is possible."""
-        if accelerated:
-            return True
-        try:
-            if self._states:
-                before, after = self._states
-                if before.others != after.others:
-                    return False
-                self._draws = rng.count_draws(before.torch, after.torch)
-                self._states = None
-            moved = rng.advance(_RandomStates().torch, self._draws)
-        except rng.UnknownStateError:
-            return False
-        torch = _torch()
-        torch.set_rng_state(torch.frombuffer(bytearray(moved), dtype=torch.uint8))
-        return True
-
-
-class _Model:
-    """A model, its configuration, and the checkpoint that it was filled from.
-
-    `pretrained_ids` are the ids of weights that do not come from the checkpoint.
-    """
-
-    def __init__(self, config: str, built: _Built, pretrained_ids: set[int]) -> None:
-        self.config = config
-        self.pretrained_ids = pretrained_ids
-        self.built = built
-        self.source: CheckpointSource | None = None
-        self.result: Any = None
-        self._training_modes = [(part, part.training) for part in built.value.modules()]
-        self._requires_grad = [
-            (weight, weight.requires_grad) for weight in built.value.parameters()
-        ]
-        self._versions: list[int] = []
-
-    def record_weights(self, source: CheckpointSource | None, result: Any) -> None:
-        """Record what `load_state_dict` read and returned."""
-        self.source, self.result = source, result
-        self._versions = self._read_versions()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the checkpoint had all weights; missing ones are random at each build."""
-        weights = {name for name, _ in self.built.value.named_parameters()}
-        return weights.isdisjoint(getattr(self.result, "missing_keys", weights))
-
-    @property
-    def up_to_date(self) -> bool:
-        """Whether the checkpoint's file is unchanged."""
-        return bool(self.source and file_identity(self.source.path) == self.source.identity)
-
-    def reset(self, *, accelerated: bool) -> bool:
-        """Bring model and RNG into the state after building; return whether that is possible."""
-        if not accelerated and self._versions != self._read_versions():
-            return False
-        if not self.built.advance_rng(accelerated=accelerated):
-            return False
-        for part, training in self._training_modes:
-            part.training = training
-        for weight, requires_grad in self._requires_grad:
-            weight.requires_grad = requires_grad
-        return True
-
-    def _read_versions(self) -> list[int]:
-        """Return torch's counter of in-place changes of each weight."""
-        return [weight._version for weight in self.built.value.parameters()]  # noqa: SLF001 (no other name)
+    def _make_room(self) -> None:
+        """Drop the models for which there is no room beside the next one, and free their memory."""
+        self._models = self._models[max(0, len(self._models) - self._limit + 1) :]
+        memory.release()
+        if self._accelerated():
+            torch = _torch()
+            accelerator = torch.cuda if torch.cuda.is_available() else torch.mps
+            accelerator.empty_cache()
 
 
 def _torch() -> Any:
@@ -295,3 +258,12 @@ def _config_text(config: Any) -> str | None:
         return str(omegaconf.OmegaConf.to_yaml(config, resolve=True)) if omegaconf else None
     except Exception:  # noqa: BLE001 (not a configuration of omegaconf)
         return None
+
+
+def _can_be_mapped(load: Callable[..., Any], file: Any) -> bool:
+    """Whether `torch.load` can map a file: a zip archive, from torch 2.1 on."""
+    if "mmap" not in inspect.signature(load).parameters:
+        return False
+    with contextlib.suppress(OSError), open(file, "rb") as content:  # noqa: PTH123 (as torch does)
+        return content.read(4) == b"PK\3\4"
+    return False

@@ -83,12 +83,14 @@ class Previews:
         if index >= self._left:
             self._batch += 1
         self._left = index
-        begin = self._clock()
-        if begin < self._due:
+        if self._clock() < self._due:
             return
         try:
+            pillow = importlib.import_module("PIL.Image")
+            pillow.preinit()
+            begin = self._clock()  # imports cost once, and so say nothing of the next preview
             count, picture = estimate()
-            data, media_type = _encode(picture)
+            data, media_type = _encode(pillow, picture)
             self._report(
                 "preview",
                 {
@@ -97,10 +99,10 @@ class Previews:
                     "data": base64.b64encode(data).decode(),
                 },
             )
+            end = self._clock()
+            self._due = end + max(_SECONDS, (end - begin) / _MAX_SHARE)
         except Exception:  # noqa: BLE001 (a preview must not fail the job)
             self._report = None
-        end = self._clock()
-        self._due = end + max(_SECONDS, (end - begin) / _MAX_SHARE)
 
     def _wrap_step(self, owner_name: str, method: str, module: Any) -> None:
         owner = getattr(module, owner_name, None)
@@ -109,10 +111,11 @@ class Previews:
             return
 
         @functools.wraps(original)
-        def step(*args: Any, **options: Any) -> Any:
-            result = original(*args, **options)
-            if "index" in options and isinstance(result, tuple) and len(result) > 1:
-                self.offer(lambda: _from_latents(result[1]), options["index"])
+        def step(
+            sampler: Any, x: Any, c: Any, t: Any, index: int, *args: Any, **options: Any
+        ) -> Any:
+            result = original(sampler, x, c, t, index, *args, **options)
+            self.offer(lambda: _from_latents(result[1]), index)
             return result
 
         setattr(owner, method, step)
@@ -149,12 +152,15 @@ def _thin(picture: Any) -> Any:
     return picture[::stride, ::stride]
 
 
-def _encode(picture: Any) -> tuple[bytes, str]:
-    """Return a picture (height, width, 3), 0 to 1, as a file and its media type."""
+def _encode(pillow: Any, picture: Any) -> tuple[bytes, str]:
+    """Return a picture (height, width, 3), 0 to 1, as a file and its media type.
+
+    `pillow` is the module PIL.Image.
+    """
     import numpy as np  # noqa: PLC0415 (as above)
 
     pixels = (np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8)
-    image = importlib.import_module("PIL.Image").fromarray(pixels)
+    image = pillow.fromarray(pixels)
     target = io.BytesIO()
     try:
         image.save(target, "JPEG", quality=_JPEG_QUALITY)

@@ -11,8 +11,8 @@ from typing import Any
 
 from sdrest import number_format
 from sdrest.job_types import JobType
-from sdrest.parameter_values import MAX_MODEL, RANDOM_SEED
-from sdrest.params import MIN_AREA, PARAMS_BY_TYPE
+from sdrest.parameter_values import RANDOM_SEED
+from sdrest.params import MAX_MODEL, MIN_AREA, PARAMS_BY_TYPE
 from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
 
 JSON_TYPE = "application/json"
@@ -20,7 +20,7 @@ MULTIPART_TYPE = "multipart/form-data"
 URLENCODED_TYPE = "application/x-www-form-urlencoded"
 PICTURE_TYPES = "image/png, image/jpeg, image/webp, image/gif, image/bmp"
 
-_NO_NUL = r"^[^\u0000]*$"
+NO_NUL = r"^[^\u0000]*$"
 _NAME = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]+$"
 _TOGETHER = (
     "Besides: height times width is at least {area}; with a downsamplingFactor other than 8, both "
@@ -53,18 +53,23 @@ def schemas() -> dict[str, Schema]:
 def content(job_type: JobType) -> Mapping[str, Schema]:
     """Return the media types of a request for a job, each with a reference to its schema."""
     model = PARAMS_BY_TYPE[job_type].__name__
-    form = {"$ref": f"#/components/schemas/{model}Form"}
-    multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
+    form = multipart(f"{model}Form", job_type.all_uploads)
     if job_type.uploads:
-        names = job_type.all_uploads
-        multipart["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in names}
-        return {MULTIPART_TYPE: multipart}
-    json = {"$ref": f"#/components/schemas/{model}"}
+        return {MULTIPART_TYPE: form}
     return {
-        MULTIPART_TYPE: multipart,
-        URLENCODED_TYPE: {"schema": form},
-        JSON_TYPE: {"schema": json},
+        MULTIPART_TYPE: form,
+        URLENCODED_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}Form"}},
+        JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}"}},
     }
+
+
+def multipart(schema: str, files: Iterable[str] = ()) -> Schema:
+    """Return the media type of a multipart form with a schema; `files` are pictures in it."""
+    form = {"$ref": f"#/components/schemas/{schema}"}
+    described: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
+    if files:
+        described["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in files}
+    return described
 
 
 def _body(job_type: JobType, *, form: bool) -> Schema:
@@ -84,7 +89,7 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
     }
     if "sampler" in fields:
         body["description"] += " " + _TOGETHER.format(area=MIN_AREA)
-        body |= _plms(form=form)
+        body |= plms(form=form)
     return body
 
 
@@ -95,12 +100,12 @@ def _upload(name: str, *, required: bool) -> Schema:
 
 def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema:
     field: Schema = {"description": declared["description"]}
-    ways = _ways(name, _plain(declared))
+    found = ways(name, plain(declared))
     if name == "seed":
-        ways += _random_seeds()
+        found += random_seeds()
     elif not (form or required):
-        ways.append({"enum": [None, False], "description": "The same as nothing."})
-    field |= ways[0] if len(ways) == 1 else {"anyOf": ways}
+        found.append({"enum": [None, False], "description": "The same as nothing."})
+    field |= found[0] if len(found) == 1 else {"anyOf": found}
     if declared.get("default") is not None:
         field["default"] = declared["default"]
     elif name in _EXAMPLES:
@@ -108,20 +113,20 @@ def _field(name: str, declared: Schema, *, form: bool, required: bool) -> Schema
     return field
 
 
-def _plain(declared: Schema) -> Schema:
+def plain(declared: Schema) -> Schema:
     """Return pydantic's schema of a field, without "or null"."""
     options = declared.get("anyOf", (declared,))
     return next(option for option in options if option.get("type") != "null")
 
 
-def _ways(name: str, declared: Schema) -> list[Schema]:
+def ways(name: str, declared: Schema) -> list[Schema]:
     """Return the ways to write a value, the plain one first."""
     low, high = declared.get("minimum", 0), declared.get("maximum", 0)
     match name:
         case "model":
             return [{"type": ["string", "number"], "maxLength": MAX_MODEL}]
         case "prompt" | "negativePrompt":
-            return [{"type": ["string", "number"], "pattern": _NO_NUL}]
+            return [{"type": ["string", "number"], "pattern": NO_NUL}]
         case "sampler":
             return [
                 {
@@ -149,7 +154,7 @@ def _text(pattern: str) -> Schema:
     return {"type": "string", "pattern": pattern, "description": "The same as a text."}
 
 
-def _random_seeds() -> list[Schema]:
+def random_seeds() -> list[Schema]:
     """Return the ways to ask for a random seed; a form has the values as texts."""
     description = "A random seed."
     return [
@@ -173,7 +178,7 @@ def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield members[0], members[-1]
 
 
-def _plms(*, form: bool) -> Schema:
+def plms(*, form: bool) -> Schema:
     """Return the rule that plms needs eta 0."""
     zero: list[Schema] = [{"const": 0}, {"type": "string", "pattern": number_format.ZERO}]
     if not form:

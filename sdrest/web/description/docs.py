@@ -15,7 +15,12 @@ from sdrest.web.route import Handler, Route
 _HTML = "text/html; charset=utf-8"
 
 
-send_docs = sender((STATIC / "docs.html").read_bytes(), _HTML)
+_docs = sender((STATIC / "docs.html").read_bytes(), _HTML)
+
+
+async def send_docs(request: web.Request) -> web.StreamResponse:
+    """Send the page on which Swagger UI shows the document."""
+    return await _docs(request)
 
 
 async def send_document(request: web.Request) -> web.StreamResponse:

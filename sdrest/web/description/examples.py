@@ -18,6 +18,8 @@ from sdrest.errors import (
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.settings import Settings
+from sdrest.web.description.a1111_examples import A1111_EXAMPLES
+from sdrest.web.description.openai_examples import OPENAI_EXAMPLES
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind
 from sdrest.web.responses.errors import MEANINGS
@@ -168,6 +170,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "usable": [],
         },
     },
+    **OPENAI_EXAMPLES,
+    **A1111_EXAMPLES,
     "Models": {
         "two models": {
             "models": [

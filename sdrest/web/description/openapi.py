@@ -14,6 +14,7 @@ from sdrest import __version__
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
 from sdrest.web.description import bodies, schemas
+from sdrest.web.description.a1111_schemas import schemas as a1111_schemas
 from sdrest.web.description.examples import (
     EXAMPLES,
     ID,
@@ -22,13 +23,15 @@ from sdrest.web.description.examples import (
     curl,
     error_example,
 )
+from sdrest.web.description.openai_bodies import schemas as openai_schemas
 from sdrest.web.description.openapi_prefix import under_prefix
 from sdrest.web.description.preflight import preflight
 from sdrest.web.description.schemas import ref
 from sdrest.web.responses.errors import MEANINGS, STATUS
-from sdrest.web.route import TYPE, Parameter, ResponseSpec, Route
+from sdrest.web.route import TYPE, ErrorShape, Parameter, ResponseSpec, Route
 
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 
 ALWAYS = (
     ErrorCode.MALFORMED_REQUEST,
@@ -50,6 +53,8 @@ at the end of a path do not matter. Every error has the same shape and a code of
 _TAGS: Mapping[str, str] = {
     **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
     "jobs": "All jobs together.",
+    "openai": "Pictures for clients of OpenAI's images API; docs/openai.md says what is exact.",
+    "a1111": "For clients of AUTOMATIC1111's web UI; docs/a1111.md says what is exact.",
     "server": "The server itself.",
 }
 
@@ -68,6 +73,16 @@ _SCHEMES = {
 }
 
 _PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "model": {
+        "description": "The name of the model.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "text-to-image",
+    },
+    "name": {
+        "description": "The name of the picture, as in its address.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": f"{ID}.png",
+    },
     "id": {
         "description": "The id of the job.",
         "schema": schemas.ID,
@@ -117,7 +132,7 @@ def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "")
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": bodies.schemas() | schemas.schemas(),
+            "schemas": bodies.schemas() | openai_schemas() | a1111_schemas() | schemas.schemas(),
             "responses": errors,
             "headers": dict(schemas.HEADERS),
             "securitySchemes": _SCHEMES,
@@ -137,14 +152,14 @@ def _operation(route: Route, job_type: JobType | None, *, locked: bool) -> Descr
     described: Described = {
         "operationId": operation_id(route.method, route.path, job_type),
         "summary": route.summary,
-        "tags": [job_type or ("jobs" if route.path in {"/jobs", "/events"} else "server")],
+        "tags": [job_type or route.tag or "server"],
         "security": [],
         "parameters": [*_path_parameters(route.path), *map(_parameter, route.parameters)],
     }
     if route.text:
         described["description"] = route.text
     if route.body:
-        described["requestBody"] = {"required": True, "content": _body(route.body, job_type)}
+        described["requestBody"] = {"required": True, "content": _body(route, job_type)}
     if route.body and job_type is not None:
         described["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": curl(job_type)}]
     codes = {*ALWAYS, *route.errors}
@@ -154,7 +169,7 @@ def _operation(route: Route, job_type: JobType | None, *, locked: bool) -> Descr
         described["security"] = schemes if locked else [*schemes, {}]
     if not route.access.foreign:
         codes.add(ErrorCode.FOREIGN_ORIGIN)
-    described["responses"] = _responses(route.responses, codes)
+    described["responses"] = _responses(route, codes)
     for status, response in route.responses.items():
         links = dict(_links(response.links, job_type))
         if links:
@@ -191,9 +206,16 @@ def _parameter(parameter: Parameter) -> Described:
     }
 
 
-def _body(name: str, job_type: JobType | None) -> Described:
+def _body(route: Route, job_type: JobType | None) -> Described:
     if job_type is None:
-        return {JSON: {"schema": ref(name), "examples": _examples(name)}}
+        media: Described = {"schema": ref(route.body)}
+        if route.body_type == bodies.MULTIPART_TYPE:
+            fields = openai_schemas()[route.body]["properties"]
+            files = [name for name, field in fields.items() if field.get("format") == "binary"]
+            media = bodies.multipart(route.body, files)
+        if route.body in EXAMPLES:
+            media["examples"] = _examples(route.body)
+        return {route.body_type: media}
     content = dict(bodies.content(job_type))
     if not job_type.uploads:  # files are no JSON values: `x-codeSamples` has them
         for media_type, media in content.items():
@@ -202,8 +224,11 @@ def _body(name: str, job_type: JobType | None) -> Described:
     return content
 
 
-def _responses(answers: Mapping[HTTPStatus, ResponseSpec], codes: set[ErrorCode]) -> Described:
-    found = {status: _answer(answer) for status, answer in answers.items()}
+def _responses(route: Route, codes: set[ErrorCode]) -> Described:
+    found = {status: _answer(answer) for status, answer in route.responses.items()}
+    if route.error_shape is not None:
+        found |= _errors_of(route.error_shape, codes)
+        codes = set()
     for status, group in _by_status(codes):
         if status not in found:
             found[status] = {"$ref": f"#/components/responses/{_name(group)}"}
@@ -214,6 +239,17 @@ def _responses(answers: Mapping[HTTPStatus, ResponseSpec], codes: set[ErrorCode]
         ours["schema"] = {"anyOf": [ours["schema"], theirs["schema"]]}
         ours["examples"] |= theirs["examples"]
     return {str(status.value): found[status] for status in sorted(found)}
+
+
+def _errors_of(shape: ErrorShape, codes: set[ErrorCode]) -> dict[HTTPStatus, Described]:
+    """Return the errors of a dialect by status."""
+    texts: dict[HTTPStatus, str] = {}
+    for code in sorted(codes, key=[*STATUS].index):
+        status = shape.statuses.get(STATUS[code], STATUS[code])
+        texts[status] = f"{texts.get(status, '')} {MEANINGS[code]}".strip()
+    return {
+        status: _answer(ResponseSpec(text, JSON, shape.schema)) for status, text in texts.items()
+    }
 
 
 def _by_status(codes: Iterable[ErrorCode]) -> Iterator[tuple[HTTPStatus, list[ErrorCode]]]:
@@ -229,6 +265,8 @@ def _name(group: Iterable[ErrorCode]) -> str:
 def _error_responses(operations: Iterable[Route]) -> Iterator[tuple[str, Described]]:
     """Yield the answers to refused requests that operations share, by their names."""
     for operation in operations:
+        if operation.error_shape is not None:
+            continue
         extra = {ErrorCode.UNAUTHORIZED, ErrorCode.FOREIGN_ORIGIN}
         for _, group in _by_status({*operation.errors, *ALWAYS, *extra}):
             yield _name(group), _error_response(group)
@@ -269,6 +307,9 @@ def _answer(answer: ResponseSpec) -> Described:
                 "examples": _examples(answer.example or answer.schema),
             }
         described["content"] = {name: dict(media) for name in answer.media_type.split(", ")}
+    if answer.stream:
+        stream = {"schema": ref(answer.stream), "examples": _examples(answer.stream)}
+        described["content"][EVENT_STREAM] = stream
     return described
 
 

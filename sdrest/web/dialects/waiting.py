@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +71,10 @@ def picture_requests(
 ) -> list[JobRequest]:
     """Return a request for each of `count` pictures; picture i has the seed `seed` + i.
 
-    So each can be made again alone.
+    So each can be made again alone. After the largest seed comes 0.
     """
-    return [
-        JobRequest(params.model_copy(update={"seed": seed + number}), uploads or {})
-        for number in range(count)
-    ]
+    seeds = [(seed + number) % (LARGEST_SEED + 1) for number in range(count)]
+    return [JobRequest(params.model_copy(update={"seed": each}), uploads or {}) for each in seeds]
 
 
 def identify(request: web.Request, fields: Mapping[str, Any], digests: Mapping[str, str]) -> str:
@@ -141,12 +139,23 @@ class Waiting:
             if not group.clients:
                 self._leave(group)
 
+    async def wait(
+        self,
+        key: JobKey,
+        seconds: float | None = None,
+        *,
+        until: Callable[[Snapshot], bool] = lambda snapshot: snapshot.job.status.final,
+    ) -> Snapshot:
+        """Wait as `JobService.wait` does; raises `StoppingError` at a stop, too."""
+        service = self._app[keys.JOBS]
+        snapshot = await service.wait(key, seconds, until=until)
+        if service.is_stopping and not snapshot.job.status.final:
+            raise StoppingError("The server is stopping. Send the request again later.")
+        return snapshot
+
     async def ended(self, group: Group) -> Sequence[Snapshot]:
         """Return the jobs once all have ended; raises `StoppingError` at a stop, `GoneError`."""
-        snapshots = [await self._app[keys.JOBS].wait(key, None) for key in group.keys]
-        if not all(snapshot.job.status.final for snapshot in snapshots):
-            group.retry_seconds = 0
-            raise StoppingError("The server is stopping. Send the request again later.")
+        snapshots = [await self.wait(key) for key in group.keys]
         group.is_answered = True
         return snapshots
 
@@ -163,7 +172,7 @@ class Waiting:
         group.left_at = loop.time()
         if group.is_answered or self._keep_abandoned:
             return
-        if group.retry_seconds:
+        if group.retry_seconds and not self._app[keys.JOBS].is_stopping:
             self._timers[group] = loop.call_later(group.retry_seconds, self._abandon, group)
         else:
             self._abandon(group)

@@ -37,7 +37,7 @@ async def close(app: web.Application) -> None:
 async def send_job_events(request: web.Request) -> web.StreamResponse:
     """Send what happens to a job until its end.
 
-    A client that has seen the end is answered 204, which keeps it from coming again.
+    A client that has seen the end is answered 204, which stops its reconnecting.
     """
     key, hub = job_key(request), request.app[HUB]
     with hub.subscribe(key) as subscription:

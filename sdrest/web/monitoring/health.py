@@ -14,6 +14,7 @@ from sdrest.errors import ErrorCode, FailureCode, RequestError
 from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, json_body
+from sdrest.web.responses.server_models import Engine
 
 _BUNDLED = (
     "The bundled engine draws simple scenes; it is no Stable Diffusion. For that, run "
@@ -92,7 +93,7 @@ async def _look(app: web.Application) -> _Found:
     return _Found(usable, problems, health.bundled)
 
 
-def _engine(*, bundled: bool) -> dict[str, str]:
+def _engine(*, bundled: bool) -> Engine:
     if bundled:
         return {"kind": "bundled", "message": _BUNDLED}
     return {"kind": "repository", "message": _OWN}

@@ -46,7 +46,7 @@ class Standing:
 NOTHING = Standing(
     {(status, kind): 0 for status in Status for kind in JobType}, PoolStats(0, 0, 0), Process()
 )
-"""The standing of a server that has done nothing, with all names and labels."""
+"""The state of a server that has done nothing, with all names and labels."""
 
 
 async def send_metrics(request: web.Request) -> web.Response:

@@ -2,9 +2,10 @@
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -23,6 +24,7 @@ _QUICK = 4096
 JSON_HINT = "The body looks like JSON: add --header 'Content-Type: application/json'."
 
 _JSON = "application/json"
+_MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
 
 PATIENCE = 300.0
@@ -44,7 +46,7 @@ class Text:
         return self.kind == _URLENCODED and start in {b"{", b"["}
 
     async def parse(self) -> Form:
-        """Return what it says."""
+        """Return its fields."""
         if self.kind == _JSON:
             return Form(parse_json(self.body, self.charset))
         if len(self.body) <= _QUICK:
@@ -76,6 +78,18 @@ async def read_form(
         return await _read(request, job_type, spool, max_upload=max_upload)
 
 
+async def read_files(
+    request: web.Request, names: Collection[str], spool: Spool, *, max_upload: int
+) -> Form:
+    """Read a multipart form; the files called `names`, of at most `max_upload` MiB, are spooled."""
+    _require_plain(request)
+    if request.content_type != _MULTIPART:
+        raise UnsupportedMediaTypeError("The body's Content-Type should be multipart/form-data.")
+    async with _patience():
+        _check_length(request, max_body(names, max_upload))
+        return await read_multipart(request, names, spool, max_upload=max_upload)
+
+
 async def read_json(
     request: web.Request, *, limit: int = MAX_BODY, any_type: bool = False
 ) -> Fields:
@@ -94,15 +108,29 @@ async def read_json(
     return await asyncio.to_thread(parse_json, body, charset)
 
 
+async def receive_body(request: web.Request, spool: Spool, *, limit: int) -> Path:
+    """Write a body of at most `limit` bytes to the spool; return the file."""
+    _require_plain(request)
+    _check_length(request, limit)
+    async with _patience():
+        return (await spool.receive("body", _chunks(request, limit))).path
+
+
 async def discard(request: web.Request, *, limit: int) -> None:
     """Discard a body of at most `limit` bytes, so that the client can finish sending."""
     _check_length(request, limit)
-    received = 0
     async with _patience():
-        async for chunk in request.content.iter_any():
-            received += len(chunk)
-            if received > limit:
-                raise _too_large(limit)
+        async for _ in _chunks(request, limit):
+            pass
+
+
+async def _chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    received = 0
+    async for chunk in request.content.iter_any():
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(limit)
+        yield chunk
 
 
 def _require_plain(request: web.Request) -> None:
@@ -140,10 +168,8 @@ async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_up
 async def _body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     _check_length(request, limit)
     body = bytearray()
-    async for chunk in request.content.iter_any():
+    async for chunk in _chunks(request, limit):
         body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
     return bytes(body)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.jobs.model import Job, Snapshot, Status
+from sdrest.web.responses import models
 
 JSON = "application/json; charset=utf-8"
 
@@ -58,7 +59,7 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if job.status is not Status.QUEUED:
         shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
         answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
-    if job.params.get("model") is not None:
+    if job.params.get("model"):
         answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
         answer["position"] = snapshot.queue_position
@@ -94,7 +95,7 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, progress: Progress) -> dict[str, float]:
+def _progress(job: Job, progress: Progress) -> models.Progress:
     fraction = progress.fraction
     return {
         "currentImageIndex": progress.index,

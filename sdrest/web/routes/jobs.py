@@ -198,6 +198,7 @@ ROUTES: tuple[Route, ...] = (
                 "An answer's `nextCursor`.",
             ),
         ),
+        tag="jobs",
     ),
     Route(
         "GET",
@@ -215,5 +216,6 @@ ROUTES: tuple[Route, ...] = (
         "Follow all jobs (Server-Sent Events)",
         _STREAM,
         parameters=(_LAST_EVENT_ID,),
+        tag="jobs",
     ),
 )

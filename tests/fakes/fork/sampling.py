@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,12 +64,37 @@ class Script:
             self.draw("\n" + drawing.bar("data", 0, 1) + "\x1b[A")
             if self.drawn:
                 drawing.sample("PLMS Sampler" if self.options.plms else "DDIM Sampler")
+            if self.behaviour == "preview":
+                self.step(n)
             if self.behaviour == "flag":
                 self.check(n)
             for k in range(size):
                 drawing.save(self.image(n * size + k), self.png())
             self.draw("\n" + drawing.bar("data", 1, 1) + "\n")
             self.draw(drawing.bar("Sampling", n + 1, total))
+
+    def step(self, batch: int) -> None:
+        """Take steps of a batch with the sampler until something is written into the gate.
+
+        The estimate of the first batch is dark, that of the next one bright.
+        """
+        from ldm.models.diffusion import (  # type: ignore[import-not-found]  # noqa: PLC0415 (the one beside this file)
+            ddim,
+        )
+
+        options = self.options
+        shape = options.n_samples, options.C, options.H // options.f, options.W // options.f
+        latents = ddim.latents(shape, 9.0 if batch else -9.0)
+        gate = os.open(self.values["gate"], os.O_RDONLY | os.O_NONBLOCK)
+        for index in reversed(range(1_000_000)):
+            ddim.DDIMSampler().p_sample_ddim(latents, None, None, index=index)
+            time.sleep(0.01)
+            try:
+                if os.read(gate, 1):
+                    break
+            except BlockingIOError:  # opened, and nothing written yet
+                continue
+        os.close(gate)
 
     def check(self, batch: int) -> None:
         """Ask the safety checker about a batch, as the script of the fork does."""
@@ -188,8 +214,24 @@ def leave_children(script: Script) -> None:
     script.batches()
 
 
+def ask(script: Script) -> None:
+    """Ask the model for conditionings, as the scripts of the fork do; write down what came."""
+    from ldm.models.diffusion import ddpm  # noqa: PLC0415 (the one beside this file)
+
+    model = ddpm.LatentDiffusion()
+    empty = model.get_learned_conditioning([""]) if script.options.scale != 1.0 else None
+    asked = [empty, model.get_learned_conditioning([script.options.prompt])]
+    Path(script.options.outdir, "asked.json").write_text(json.dumps(asked))
+    script.batches()
+
+
 def flag(script: Script) -> None:
     """Let the safety checker replace some images, e.g. `flag images=1,3`."""
+    script.batches()
+
+
+def preview(script: Script) -> None:
+    """Sample with previews; each batch ends when something is written into the gate."""
     script.batches()
 
 

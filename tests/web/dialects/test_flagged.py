@@ -1,12 +1,14 @@
 """How images are reported that the script's safety checker replaced."""
 
 import asyncio
+import io
 import json
 import sys
 from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from tests.fakes.running import FORK
 from tests.support.server import PATIENCE, Serve
@@ -29,6 +31,15 @@ async def finished(client: aiohttp.ClientSession, **fields: Any) -> dict[str, An
     return job
 
 
+async def record(client: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    """Return what an image says of how it was made."""
+    async with client.get(url) as answer:
+        content = await answer.read()
+    with Image.open(io.BytesIO(content)) as image:
+        made: dict[str, Any] = json.loads(image.info["sdrest"])
+        return made
+
+
 async def test_flagged_images_are_listed_and_kept_over_a_restart(serve: Serve) -> None:
     async with serve(*FAKE) as server, server.client() as client:
         job = await finished(client, prompt="flag images=2,5", iterations=3, batchSize=2)
@@ -42,6 +53,8 @@ async def test_flagged_images_are_listed_and_kept_over_a_restart(serve: Serve) -
             lines = [line.decode() async for line in events.content]
         answered = [json.loads(line[5:]) for line in lines if line.startswith("data:")]
         assert answered[-1]["flagged"] == [2, 5]
+        records = [await record(client, url) for url in job["imageUrls"]]
+        assert [item.get("flagged") for item in records] == [None, True, None, None, True, None]
         async with client.get("jobs") as answer:
             (entry,) = (await answer.json())["jobs"]
         assert entry["flagged"] == [2, 5]

@@ -135,7 +135,7 @@ async def test_without_a_model_jobs_are_as_before(site: Served) -> None:
     assert "model" not in await finished(site, job["resultUrl"])
     async with site.client.get("jobs") as jobs:
         (entry,) = (await jobs.json())["jobs"]
-    assert "model" not in entry["params"]
+    assert entry["params"]["model"] == ""
 
 
 async def test_a_model_that_is_gone_fails_its_job(site: Served) -> None:

@@ -40,7 +40,7 @@ async def test_an_event_stream_follows_a_job_to_its_end(site: Served) -> None:
     assert heard[0].entry["params"]["prompt"] == "a boat"
     assert heard[-1].entry["status"] == "COMPLETE"
     assert heard[-1].entry["imageUrls"] == [f"{url}/1.png", f"{url}/2.png"]
-    assert {event.kind for event in heard} <= {"status", "progress", "image"}
+    assert {event.kind for event in heard} <= {"status", "progress", "preview", "image"}
     assert all(event.entry["resultUrl"] == url for event in heard)
 
 

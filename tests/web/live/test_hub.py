@@ -53,6 +53,35 @@ async def test_a_message_replaces_the_earlier_one_of_its_job_and_goes_behind_tho
         assert await numbers(subscription) == [2, 3, 4]
 
 
+async def test_a_preview_replaces_only_a_preview_and_is_replaced_by_news() -> None:
+    bus = Bus()
+    hub = EventHub(bus)
+    with hub.subscribe(None) as slow:
+        for change in (Change.STARTED, Change.PREVIEW, Change.PREVIEW):
+            bus.publish(event(1, change))
+        bus.publish(event(2, Change.PREVIEW))
+        taken = [(one.key.id[-1], one.event.change) for one in await slow.take(0)]
+        assert taken == [("1", Change.STARTED), ("1", Change.PREVIEW), ("2", Change.PREVIEW)]
+        for change in (Change.PREVIEW, Change.IMAGE):
+            bus.publish(event(1, change))
+        assert [one.event.change for one in await slow.take(0)] == [Change.IMAGE]
+
+
+async def test_previews_are_not_sent_again_and_push_nothing_else_out() -> None:
+    bus = Bus()
+    hub = EventHub(bus)
+    bus.publish(event(1, Change.STARTED))
+    server = hub.mark().partition("-")[0]
+    with hub.subscribe(None) as subscription:
+        for _ in range(2000):
+            bus.publish(event(1, Change.PREVIEW))
+        (preview,) = await subscription.take(0)
+    assert preview.id == f"{server}-1-0"
+    assert [one.event.change for one in hub.missed(f"{server}-0-0") or ()] == [Change.STARTED]
+    bus.publish(event(1, Change.IMAGE))
+    assert [one.event.change for one in hub.missed(preview.id) or ()] == [Change.IMAGE]
+
+
 async def test_clients_at_different_places_receive_what_each_has_not() -> None:
     bus = Bus()
     hub = EventHub(bus)

@@ -62,7 +62,7 @@ async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> N
         await expect(opened.page.get_by_role("slider", name="Strength")).to_be_visible()
         await press("Home")
         await press("Tab")
-        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_be_focused()
+        await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused()
         await opened.page.keyboard.type("a boat")
         await press("Control+Enter")
         await opened.hears("Done: 1 picture")

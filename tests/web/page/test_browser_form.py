@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.async_api import Browser, Locator, expect
 
+from tests.support.fake_fork import FAKE
 from tests.support.page import PLAIN, Studio, studio
 from tests.support.paths import DATA
 from tests.support.server import Serve, Server
@@ -94,7 +95,7 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
         await opened.hears("Done: 1 picture")
         await opened.enter(Prompt="something else", Steps=50)
         await opened.gallery.get_by_role("button", name="Use these again").click()
-        await expect(opened.page.get_by_role("textbox", name="Prompt")).to_have_value(
+        await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(
             "a green tree"
         )
         await expect(opened.page.get_by_role("spinbutton", name="Steps")).to_have_value("10")
@@ -146,6 +147,34 @@ async def test_a_mask_is_drawn_and_only_what_it_covers_changes(
         brush = 0.12 * SIDE
         assert min(left, top) >= 0.25 * SIDE - brush
         assert max(right, bottom) <= 0.45 * SIDE + brush
+
+
+async def test_image_to_image_may_change_only_what_is_painted(
+    browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    start = drawn(tmp_path)
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.tab("Image to image")
+        await opened.enter(Prompt="paint")
+        await opened.page.get_by_role("textbox", name="Negative prompt").fill("fog")
+        await choose(opened, start)
+        await expect(opened.mask).to_be_hidden()
+        await opened.page.get_by_role("checkbox", name="Repaint only a part").check()
+        await opened.page.get_by_role("button", name="Make picture").click()
+        await expect(opened.page.get_by_text("Paint over the part")).to_be_visible()
+        await opened.stroke((0.25, 0.75), (0.45, 0.75))
+        await opened.make()
+        await opened.hears("Done: 1 picture")
+        result = await fetched(server, await download(opened.gallery))
+        changed = ImageChops.difference(result, Image.open(start)).getbbox()
+        assert changed is not None
+        left, top, right, bottom = changed
+        assert 0.1 * SIDE < left < right < 0.6 * SIDE
+        assert 0.6 * SIDE < top < bottom < 0.9 * SIDE
+        await opened.pictures(opened.gallery).click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        await expect(viewer.get_by_text("fog", exact=True)).to_be_visible()
 
 
 async def test_the_mask_can_be_painted_by_keyboard(
@@ -237,7 +266,7 @@ async def test_a_picture_finds_its_form(browser: Browser, serve: Serve, tmp_path
     picture = drawn(tmp_path).read_bytes()
     async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
-        await opened.page.get_by_role("textbox", name="Prompt").focus()
+        await opened.page.get_by_role("textbox", name="Prompt", exact=True).focus()
         await opened.paste("text.png", picture, text="a boat")  # as word processors do
         await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Text to image")
         await opened.paste("start.png", picture)

@@ -25,7 +25,7 @@ OWNERS = [
     *(("POST", f"{JOB}/cancel"), ("POST", f"{JOB}/retry")),
 ]
 CLIENTS = [("POST", "/text-to-image"), ("GET", JOB), ("GET", f"{JOB}/1.png"), ("GET", "/nope")]
-CLIENTS += [("GET", f"{JOB}/events")]
+CLIENTS += [("GET", f"{JOB}/events"), ("GET", f"{JOB}/preview")]
 PUBLIC_SAME_ORIGIN = [
     *(("GET", "/"), ("GET", "/static/app.js"), ("GET", "/docs")),
     *(("GET", "/healthz"), ("GET", "/readyz")),

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { arrange, h, setText, uniqueId } from "./dom.js";
 import { Grain } from "./grain.js";
 import { DurationEstimate } from "./estimate.js";
+import { Preview } from "./preview.js";
 import { doneFraction, isActive } from "./store.js";
 import { ago, duration, label, percent, pictures, place, typeName } from "./words.js";
 
@@ -57,7 +58,12 @@ function state(job, estimate) {
   }
 }
 
-/** Names the pictures that the script's safety checker replaced. */
+/** Whether the model's safety checker replaced the picture at a URL, which ends with its number. */
+export const isReplaced = ({ flagged = [] }, url) => flagged.includes(Number(/(\d+)\.png$/.exec(url)?.[1]));
+
+export const REPLACED = "The model's safety checker replaced this picture.";
+
+/** Names the pictures that the safety checker replaced. */
 function replaced({ flagged = [] }) {
   if (!flagged.length) return "";
   return `The safety checker replaced ${flagged.length > 1 ? "pictures" : "picture"} ${flagged.join(", ")}`;
@@ -173,15 +179,18 @@ export class Card {
     const url = urls[index];
     if (url) return this.#image(job, index, url);
     const { currentImageIndex, currentImageProgress } = job.progress ?? {};
+    const isCurrent = currentImageIndex === index + 1;
     const grain = this.#grain(job, index);
-    grain.show(currentImageIndex === index + 1 ? currentImageProgress : 0);
+    grain.show(isCurrent ? currentImageProgress : 0);
+    grain.preview.show(isCurrent ? job.preview : null);
     return grain.tile;
   }
 
   #grain(job, index) {
     if (!this.#grains.has(index)) {
       const grain = new Grain(Number.parseInt(job.resultUrl.slice(-8), 16) + index * 7919);
-      grain.tile = h("div", { class: "tile" }, grain.element);
+      grain.preview = new Preview();
+      grain.tile = h("div", { class: "tile" }, grain.element, grain.preview.element);
       this.#grains.set(index, grain);
     }
     return this.#grains.get(index);
@@ -193,7 +202,9 @@ export class Card {
       image.addEventListener("error", () => (image.src = url), { once: true }); // none is smaller
       image.src = api.thumbnail(url, thumbnailSize(index, total(job)));
       const name = `Picture ${index + 1} of ${pictures(total(job))}: ${title(job)}`;
-      const tile = h("button", { type: "button", class: "tile", "aria-label": name, onclick: () => this.#actions.view(this.job, index) }, image);
+      const note = isReplaced(job, url) ? h("span", { class: "replaced" }, REPLACED) : null;
+      const label = note ? `${name}. ${REPLACED}` : name;
+      const tile = h("button", { type: "button", class: "tile", "aria-label": label, onclick: () => this.#actions.view(this.job, index) }, image, note);
       this.#tiles.set(url, tile);
     }
     return this.#tiles.get(url);

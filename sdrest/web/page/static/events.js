@@ -7,7 +7,7 @@ const FIRST_WAIT = 500;
 const MAX_WAIT = 5000;
 const POLL_EVERY = 1000;
 const POLLS_BEFORE_STREAM = 10;
-const KINDS = ["status", "progress", "image"];
+const KINDS = ["status", "progress", "preview", "image"];
 
 export class Feed {
   #source = null;

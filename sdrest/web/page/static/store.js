@@ -42,7 +42,7 @@ export class Store extends EventTarget {
   /** Updates one job. Fields that `changes` leave out stay, except those of a former status. */
   merge(changes) {
     const before = this.#jobs.get(changes.resultUrl);
-    const { error, position, progress, ...kept } = before ?? {};
+    const { error, position, preview, progress, ...kept } = before ?? {};
     const job = { createdAt: new Date().toISOString(), params: {}, ...kept, ...changes };
     this.#jobs.set(job.resultUrl, job);
     this.#notify(job, before);

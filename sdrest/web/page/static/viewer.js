@@ -1,11 +1,12 @@
 // One picture at full size, with its parameters.
 
 import { h, setText } from "./dom.js";
-import { facts, title, total } from "./card.js";
+import { facts, isReplaced, REPLACED, title, total } from "./card.js";
 
 export class Viewer {
   #image = h("img", {});
   #text = h("p", { class: "viewer-prompt" });
+  #replaced = h("p", { class: "hint" }, REPLACED);
   #facts = h("dl", {});
   #place = h("p", { class: "hint", role: "status" });
   #download = h("a", { class: "primary", download: "" }, "Download");
@@ -28,7 +29,7 @@ export class Viewer {
       h("div", { class: "viewer-image" }, this.#image),
       h("div", { class: "viewer-about" },
         h("button", { type: "button", class: "quiet close", onclick: () => this.#dialog.close() }, "Close"),
-        this.#text, this.#facts,
+        this.#text, this.#replaced, this.#facts,
         h("div", { class: "viewer-use" },
           this.#download,
           act("Use as input", () => begin("image-to-image")),
@@ -86,6 +87,7 @@ export class Viewer {
     this.#image.src = this.#url;
     this.#image.alt = title(this.#job);
     this.#text.textContent = title(this.#job);
+    this.#replaced.hidden = !isReplaced(this.#job, this.#url);
     this.#download.href = this.#url;
     this.#download.download = `${type}-${resultUrl.slice(-8)}-${this.#index + 1}.png`;
     this.#showPlace();

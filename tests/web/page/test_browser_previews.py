@@ -1,0 +1,79 @@
+"""What the page shows of a picture before it is done, and of one that was replaced."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, expect
+
+from tests.fakes.running import FORK
+from tests.support.page import PLAIN, studio
+from tests.support.server import Serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+FAKE = ("--repository", str(FORK), "--python", sys.executable)
+
+
+async def brightness(preview: Locator) -> int:
+    """Return the value of the first pixel that a preview shows."""
+    value = await preview.evaluate("""(image) => {
+      const copy = new OffscreenCanvas(1, 1).getContext("2d");
+      copy.drawImage(image, 0, 0);
+      return copy.getImageData(0, 0, 1, 1).data[0];
+    }""")
+    return int(value)
+
+
+async def test_the_tile_of_the_current_picture_shows_its_preview(
+    browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.small()
+        await opened.enter(Prompt=f"preview gate={gate}", Iterations=2)
+        await opened.make()
+        preview = opened.under_way.locator("img.preview")
+        first = preview.nth(0)
+        await expect(first).to_be_visible()
+        assert await first.get_attribute("alt") == ""
+        assert await brightness(first) == 0
+        box = await opened.under_way.bounding_box()
+        source = await first.get_attribute("src") or ""
+        await expect(first).not_to_have_attribute("src", source)
+        await expect(preview.nth(1)).to_be_hidden()
+        await asyncio.to_thread(gate.write_text, "x")
+        await expect(opened.pictures(opened.under_way)).to_have_count(1)
+        await expect(preview).to_have_count(1)
+        await expect(preview).to_be_visible()
+        assert await brightness(preview) == 255
+        assert await opened.under_way.bounding_box() == box
+        await opened.page.reload()
+        await expect(preview).to_be_visible()
+        await asyncio.to_thread(gate.write_text, "x")
+        await expect(opened.pictures(opened.gallery)).to_have_count(2)
+        await expect(preview).to_have_count(0)
+
+
+async def test_a_picture_that_the_safety_checker_replaced_says_so(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.small()
+        await opened.enter(Prompt="flag images=2,3", Iterations=3)
+        await opened.make()
+        await expect(opened.gallery).to_contain_text("The safety checker replaced pictures 2, 3")
+        tiles = opened.pictures(opened.gallery)
+        note = "The model's safety checker replaced this picture."
+        await expect(tiles.filter(has_text=note)).to_have_count(2)
+        await expect(tiles.nth(0)).not_to_contain_text(note)
+        await tiles.nth(1).click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        await expect(viewer.get_by_text(note)).to_be_visible()
+        await viewer.get_by_role("button", name="Previous").click()
+        await expect(viewer.get_by_text(note)).to_be_hidden()

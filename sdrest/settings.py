@@ -171,6 +171,12 @@ class Settings:
         original=True,
         kind=Kind.PATH,
     )
+    a1111_port: int = _flag(
+        0,
+        "Port on which AUTOMATIC1111's API is served besides, over plain HTTP, e.g. 7860 (0: none)",
+        minimum=0,
+        maximum=65535,
+    )
     allow_pickle: bool = _flag(
         False,
         "Load .ckpt files of --models as the scripts do, though such a file can run any program",

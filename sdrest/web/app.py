@@ -19,6 +19,10 @@ from sdrest.jobs.store import Store
 from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
+from sdrest.web.dialects.a1111 import errors as a1111_errors
+from sdrest.web.dialects.a1111.checkpoints import CURRENT, CurrentModel
+from sdrest.web.dialects.a1111.generations import GENERATIONS, Generations
+from sdrest.web.dialects.a1111.second_address import second_address
 from sdrest.web.dialects.openai.errors import OPENAI_PATHS, error_response
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
@@ -69,15 +73,22 @@ def create_app(
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
     app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
-    app[ERROR_SHAPES] = dict.fromkeys(OPENAI_PATHS, error_response)
+    app[ERROR_SHAPES] = {
+        **dict.fromkeys(OPENAI_PATHS, error_response),
+        a1111_errors.PREFIX: a1111_errors.shape,
+    }
+    app[GENERATIONS] = Generations()
+    app[CURRENT] = CurrentModel()
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[METRICS] = Metrics(app[keys.BUS])
     app[TRAFFIC] = Traffic(app[METRICS].registry, routes)
     app[READINESS] = Readiness()
     app[THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     app.middlewares.append(app[ACCESS].middleware)
+    app.middlewares.append(second_address)
     cors.enable(app, settings, routes)
     app.on_response_prepare.append(security.secure)
+    app.on_response_prepare.append(a1111_errors.challenge)
     app.on_shutdown.append(events.close)
     app.on_shutdown.append(_end_waits)
     app.cleanup_ctx.append(_run_jobs)

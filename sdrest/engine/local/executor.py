@@ -101,7 +101,12 @@ class LocalExecutor:
         return await self._pool.stats()
 
     def preload(self) -> None:
-        """Start to load the text-to-image model, in the background; a failure is logged."""
+        """Start to load the text-to-image model, in the background; a failure is logged.
+
+        Does nothing while it is being loaded.
+        """
+        if self._preloading and not self._preloading.done():
+            return
         self._preloading = asyncio.create_task(
             preload(self._pool, self._repository, keep_alive=self._pool_config.keep_alive)
         )

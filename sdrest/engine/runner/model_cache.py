@@ -81,15 +81,14 @@ class ModelCache:
         if original is None:  # not the real torch
             return
 
-        mapped = functools.partial(self._read, original)
-
         @functools.wraps(original)
         def load(file: Any, *args: Any, **options: Any) -> Any:
+            map_or_read = functools.partial(self._read, original, file)
             found = None if self._building else file_identity(file)
             if found is None:
-                return mapped(file, *args, **options)
+                return map_or_read(file, *args, **options)
             read = functools.partial(
-                checkpoint_formats.read, mapped, file, *args, trusted=self.trusted, **options
+                checkpoint_formats.read, map_or_read, file, *args, trusted=self.trusted, **options
             )
             for model in self._models:
                 if model.source and model.source.identity == found:
@@ -165,7 +164,8 @@ class ModelCache:
             cached = self._pretrained.pop(key, None)
             if cached is None or not cached.advance_rng(accelerated=self._accelerated()):
                 cached = self._build(construct, f"{cls} {source}")
-                cached.complete()
+                if not cached.complete():
+                    return cached.value
             self._pretrained[key] = cached
             if len(self._pretrained) > _MAX_PRETRAINED:
                 self._pretrained.popitem(last=False)
@@ -192,12 +192,16 @@ class ModelCache:
         version = getattr(_torch(), "__version__", "")
         return Built(nested, f"{self.script} {version} {text}")
 
-    def _read(self, original: Callable[..., Any], file: Any, *args: Any, **options: Any) -> Any:
-        """Read a checkpoint, or map it: then its weights are read when they are used."""
-        if "mmap" not in options and _can_be_mapped(original, file):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # a file system without mappings; else it recurs
+    def _read(
+        self, original: Callable[..., Any], named: Any, file: Any, *args: Any, **options: Any
+    ) -> Any:
+        """Read a file, or map it: then its weights are read when they are used.
+
+        `named` is the file that the script names. Another one is temporary: mapped, it would take
+        space on the disk for as long as the model is used.
+        """
+        if file is named and "mmap" not in options and _can_be_mapped(original, file):
+            with contextlib.suppress(RuntimeError):  # of a file system; any other recurs below
                 return original(file, *args, mmap=True, **options)
         if not self._building:
             self._make_room()

@@ -127,6 +127,7 @@ class Runner:
                 "takes_precision": invocation.takes_precision,
                 "preload": preload,
                 "sampling": invocation.sampling,
+                "checkpoint": str(invocation.checkpoint),
                 "trusted": invocation.trusted,
             }
         )

@@ -53,18 +53,23 @@ def schemas() -> dict[str, Schema]:
 def content(job_type: JobType) -> Mapping[str, Schema]:
     """Return the media types of a request for a job, each with a reference to its schema."""
     model = PARAMS_BY_TYPE[job_type].__name__
-    form = {"$ref": f"#/components/schemas/{model}Form"}
-    multipart: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
+    form = multipart(f"{model}Form", job_type.all_uploads)
     if job_type.uploads:
-        names = job_type.all_uploads
-        multipart["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in names}
-        return {MULTIPART_TYPE: multipart}
-    json = {"$ref": f"#/components/schemas/{model}"}
+        return {MULTIPART_TYPE: form}
     return {
-        MULTIPART_TYPE: multipart,
-        URLENCODED_TYPE: {"schema": form},
-        JSON_TYPE: {"schema": json},
+        MULTIPART_TYPE: form,
+        URLENCODED_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}Form"}},
+        JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}"}},
     }
+
+
+def multipart(schema: str, files: Iterable[str] = ()) -> Schema:
+    """Return the media type of a multipart form with a schema; `files` are pictures in it."""
+    form = {"$ref": f"#/components/schemas/{schema}"}
+    described: Schema = {"schema": {"allOf": [form], "propertyNames": {"pattern": _NAME}}}
+    if files:
+        described["encoding"] = {name: {"contentType": PICTURE_TYPES} for name in files}
+    return described
 
 
 def _body(job_type: JobType, *, form: bool) -> Schema:

@@ -209,6 +209,10 @@ def _parameter(parameter: Parameter) -> Described:
 def _body(route: Route, job_type: JobType | None) -> Described:
     if job_type is None:
         media: Described = {"schema": ref(route.body)}
+        if route.body_type == bodies.MULTIPART_TYPE:
+            fields = openai_schemas()[route.body]["properties"]
+            files = [name for name, field in fields.items() if field.get("format") == "binary"]
+            media = bodies.multipart(route.body, files)
         if route.body in EXAMPLES:
             media["examples"] = _examples(route.body)
         return {route.body_type: media}

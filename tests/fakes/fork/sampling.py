@@ -216,9 +216,7 @@ def leave_children(script: Script) -> None:
 
 def ask(script: Script) -> None:
     """Ask the model for conditionings, as the scripts of the fork do; write down what came."""
-    from ldm.models.diffusion import (
-        ddpm,
-    )
+    from ldm.models.diffusion import ddpm  # noqa: PLC0415 (the one beside this file)
 
     model = ddpm.LatentDiffusion()
     empty = model.get_learned_conditioning([""]) if script.options.scale != 1.0 else None

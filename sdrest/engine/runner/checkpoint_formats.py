@@ -139,11 +139,13 @@ def _read_safetensors(path: Any) -> collections.OrderedDict[str, Any]:
             # Copied on write, so that the tensors may be written to, and the file stays as it is.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         header.pop("__metadata__", None)
-        return collections.OrderedDict(
+        tensors = collections.OrderedDict(
             (name, _tensor(data, 8 + length, **item)) for name, item in header.items()
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise weights.UnusableCheckpointError(_DAMAGED) from error
+    vars(tensors)["alignment"] = 1  # the format has them anywhere; see `cached_model.py`
+    return tensors
 
 
 def _tensor(

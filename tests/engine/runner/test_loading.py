@@ -20,14 +20,7 @@ NOISE = 5
 
 
 @pytest.fixture
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "caches"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder
-
-
-@pytest.fixture
-def scripts(tmp_path: Path, caches: Path) -> Iterator[Scripts]:
+def scripts(tmp_path: Path) -> Iterator[Scripts]:
     forget()
     yield Scripts(tmp_path)
     forget()

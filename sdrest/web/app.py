@@ -68,7 +68,7 @@ def create_app(
     app[keys.BUS] = bus or Bus()
     app[_REPOSITORY] = locate(settings)
     app[keys.MODELS] = app[_REPOSITORY].models
-    app[keys.HASHES] = Hashes()
+    app[keys.HASHES] = Hashes(app[keys.FOLDERS].hashes)
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)

@@ -230,6 +230,7 @@ REFUSED: list[tuple[str, Any, int, str]] = [
     ("interrogate", {"image": png(), "model": "clip"}, 404, "Model not found"),
     ("png-info", {"image": "x"}, 422, "Invalid encoded image"),
     ("png-info", {}, 422, "image"),
+    ("extra-batch-images", {"imageList": [[None], "x"]}, 422, "imageList.0"),
     ("extra-single-image", {"image": png(), "upscaler_1": "ESRGAN"}, 422, "no upscaler ESRGAN"),
     ("extra-single-image", {"image": png(4000, 9), "upscaling_resize": 16}, 422, "64000x144"),
 ]

@@ -26,7 +26,8 @@ def _truncated(value: Any) -> Any:
     return int(value) if isinstance(value, float) and abs(value) < 2**53 else value
 
 
-_Whole = Annotated[int, BeforeValidator(_truncated)]
+_Truncated = BeforeValidator(_truncated)
+_Whole = Annotated[int, _Truncated]
 
 
 class _Fields(BaseModel):
@@ -36,7 +37,9 @@ class _Fields(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_default(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _null_is_default(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping):
+            return fields
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -52,12 +55,12 @@ class Txt2Img(_Fields):
     sampler_name: str | None = None
     sampler_index: str = "Euler"
     scheduler: str | None = None
-    batch_size: Annotated[_Whole, Field(ge=1)] = 1
-    n_iter: Annotated[_Whole, Field(ge=1)] = 1
-    steps: Annotated[_Whole, Field(ge=1, le=1000)] = 50
+    batch_size: Annotated[int, Field(ge=1), _Truncated] = 1
+    n_iter: Annotated[int, Field(ge=1), _Truncated] = 1
+    steps: Annotated[int, Field(ge=1, le=1000), _Truncated] = 50
     cfg_scale: Annotated[float, Field(ge=-100, le=100)] = 7.0
-    width: Annotated[_Whole, Field(ge=1, le=4096)] = 512
-    height: Annotated[_Whole, Field(ge=1, le=4096)] = 512
+    width: Annotated[int, Field(ge=1, le=4096), _Truncated] = 512
+    height: Annotated[int, Field(ge=1, le=4096), _Truncated] = 512
     restore_faces: bool = False
     tiling: bool = False
     eta: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -76,14 +79,14 @@ class Img2Img(Txt2Img):
 
     init_images: list[str] = []
     mask: str | None = None
-    resize_mode: Annotated[_Whole, Field(ge=0, le=3)] = 0
+    resize_mode: Annotated[int, Field(ge=0, le=3), _Truncated] = 0
     denoising_strength: Annotated[float, Field(ge=0, le=1)] = 0.75
     mask_blur: Annotated[float, Field(ge=0, le=1000)] | None = None
     mask_blur_x: Annotated[float, Field(ge=0, le=1000)] = 4
     mask_blur_y: Annotated[float, Field(ge=0, le=1000)] = 4
-    inpainting_fill: Annotated[_Whole, Field(ge=0, le=3)] = 0
+    inpainting_fill: Annotated[int, Field(ge=0, le=3), _Truncated] = 0
     inpaint_full_res: bool = True
-    inpaint_full_res_padding: Annotated[_Whole, Field(ge=0, le=16384)] = 0
+    inpaint_full_res_padding: Annotated[int, Field(ge=0, le=16384), _Truncated] = 0
     inpainting_mask_invert: bool = False
     include_init_images: bool = False
 
@@ -97,10 +100,10 @@ class PngInfo(_Fields):
 class Upscale(_Fields):
     """What `extra-single-image` and `extra-batch-images` share."""
 
-    resize_mode: Annotated[_Whole, Field(ge=0, le=1)] = 0
+    resize_mode: Annotated[int, Field(ge=0, le=1), _Truncated] = 0
     upscaling_resize: Annotated[float, Field(gt=0, le=16)] = 2.0
-    upscaling_resize_w: Annotated[_Whole, Field(ge=1, le=16384)] = 512
-    upscaling_resize_h: Annotated[_Whole, Field(ge=1, le=16384)] = 512
+    upscaling_resize_w: Annotated[int, Field(ge=1, le=16384), _Truncated] = 512
+    upscaling_resize_h: Annotated[int, Field(ge=1, le=16384), _Truncated] = 512
     upscaling_crop: bool = True
     upscaler_1: str = "None"
     gfpgan_visibility: float = 0.0

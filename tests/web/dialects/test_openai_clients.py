@@ -89,7 +89,7 @@ async def test_openai_edits_what_the_mask_has_transparent(client: openai.AsyncOp
 
 async def test_openai_makes_variations_and_streams(client: openai.AsyncOpenAI) -> None:
     picture = encoded(Image.new("RGB", (256, 256), COLOUR))
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         varied = await client.images.create_variation(
             image=picture, n=2, response_format="b64_json"
         )

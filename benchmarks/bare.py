@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,17 +40,31 @@ class ScriptFailedError(LoadError):
     """The script ended with an exit code."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How to call a script, and the files that it writes."""
+
+    command: Sequence[str]
+    cwd: Path
+    images: Sequence[Path]
+    task: Task
+
+    def answered(self) -> list[bytes]:
+        """Return the PNGs that a job answers with, when the script has ended."""
+        return [answered(path, self.task) for path in self.images]
+
+
 @dataclass(slots=True)
 class Bare:
     """Runs scripts with the arguments that sdrest gives them; what they need lies in `folder`."""
 
     repository: Repository
     folder: Path
-    _environment: dict[str, str] = field(init=False)
+    environment: dict[str, str] = field(init=False)
     _precision: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._environment = environment(os.environ, self.repository)
+        self.environment = environment(os.environ, self.repository)
         self._precision = () if self._has_accelerator() else ("--precision", "full")
 
     def run(
@@ -61,6 +75,24 @@ class Bare:
         `values` are the fields of a request with a seed; uploads have `size`. Raises
         `ScriptFailedError`.
         """
+        call = self.prepare(job_type, values, size)
+        start = time.monotonic()
+        done = subprocess.run(
+            call.command,
+            check=False,
+            capture_output=True,
+            cwd=call.cwd,
+            env=self.environment,
+            timeout=_SECONDS,
+        )
+        seconds = time.monotonic() - start
+        if done.returncode:
+            words = done.stderr.decode(errors="replace")[-2000:]
+            raise ScriptFailedError(f"{call.command[1]} failed: {words}")
+        return seconds, call.answered()
+
+    def prepare(self, job_type: JobType, values: Mapping[str, Any], size: uploads.Size) -> "Call":
+        """Lay out what a script needs, and return how to call it."""
         task = self._task(job_type, values, size)
         invocation = plan(task, self.repository)
         _lay_out(task, invocation)
@@ -70,20 +102,7 @@ class Bare:
         command = [str(self.repository.python), *program, *invocation.arguments]
         if invocation.takes_precision:
             command += self._precision
-        start = time.monotonic()
-        done = subprocess.run(
-            command,
-            check=False,
-            capture_output=True,
-            cwd=invocation.cwd,
-            env=self._environment,
-            timeout=_SECONDS,
-        )
-        seconds = time.monotonic() - start
-        if done.returncode:
-            words = done.stderr.decode(errors="replace")[-2000:]
-            raise ScriptFailedError(f"{invocation.script.name} failed: {words}")
-        return seconds, [_answered(path, task) for path in invocation.images]
+        return Call(command, invocation.cwd, invocation.images, task)
 
     def _task(self, job_type: JobType, values: Mapping[str, Any], size: uploads.Size) -> Task:
         workdir = Path(tempfile.mkdtemp(dir=self.folder))
@@ -103,7 +122,7 @@ class Bare:
             check=True,
             capture_output=True,
             text=True,
-            env=self._environment,
+            env=self.environment,
         )
         return done.stdout.strip() == "True"
 
@@ -117,7 +136,7 @@ def _lay_out(task: Task, invocation: Invocation) -> None:
         place.symlink_to(target)
 
 
-def _answered(path: Path, task: Task) -> bytes:
+def answered(path: Path, task: Task) -> bytes:
     """Return the PNG that a job answers with: what is outside of a mask stays as it was sent."""
     if task.image and task.mask:
         pictures.restore_outside(path, task.image, task.mask, path)

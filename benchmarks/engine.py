@@ -1,6 +1,7 @@
 """`python -m benchmarks.engine`: a job through sdrest against the bare script, cold and warm.
 
 A job's time is that from its first POST to COMPLETE seen; the script's is its process's.
+`--full` measures loading and memory as well, for a checkpoint of full size (`full.py`).
 """
 
 import sys
@@ -11,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import chosen, document, jobs, report, uploads
+from benchmarks import chosen, document, full, jobs, report, uploads
 from benchmarks.bare import Bare
 from benchmarks.rows import Row
 from benchmarks.servers import SDREST, Server, running, sdrest_program
@@ -19,7 +20,10 @@ from benchmarks.stats import Better, Goal
 from sdrest.job_types import JobType
 
 BARE = "bare script"
-KINDS = {"cold": ("--no-metadata", "--keep-alive", "0"), "warm": ("--no-metadata",)}
+AS_THE_SCRIPT = ("--no-metadata", "--attention", "exact")
+"""Flags with which images are byte for byte what the script writes."""
+
+KINDS = {"cold": (*AS_THE_SCRIPT, "--keep-alive", "0"), "warm": AS_THE_SCRIPT}
 """What a server is given besides: images as the script wrote them, and how long it stays."""
 
 GOALS = {"cold": Goal(Better.LOWER, 1.05), "warm": Goal(Better.LOWER, 0.35)}
@@ -89,7 +93,12 @@ def main() -> int:
     """Measure what the arguments ask for and return the exit status."""
     parser = chosen.parser("benchmarks.engine", __doc__)
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
+    parser.add_argument("--full", action="store_true", help="times and memory of a large model")
+    parser.add_argument("--steps", type=int, default=8, help="with --full (default 8)")
+    parser.add_argument("--size", type=int, default=512, help="with --full: pixels (default 512)")
     options = parser.parse_args()
+    if options.full:
+        return full.main(options)
     with chosen.chosen(options) as place, ExitStack() as stack:
         comparison = Comparison(Bare(place.repository, place.folder))
         servers = {

@@ -73,6 +73,12 @@ def complete(port: int, wanted: Request, *, seconds: float, pause: float) -> lis
     return urls
 
 
+def images(port: int, job: str) -> list[str]:
+    """Return the URLs of a job's images."""
+    with Connection(port) as connection:
+        return list(json.loads(connection.ask(Request(job)))["imageUrls"])
+
+
 def fetch(port: int, urls: list[str]) -> list[bytes]:
     """Return the bytes of images."""
     with Connection(port) as connection:

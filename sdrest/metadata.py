@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from sdrest import __version__, png
+from sdrest.infotext import write as write_infotext
 from sdrest.params import ImageToImage, InpaintImage, Params, TextToImage, picture_fields
 
 PARAMETERS, RECORD = "parameters", "sdrest"
@@ -32,7 +33,7 @@ class GenerationInfo:
     """How an image was made: it is image `number` (from 1) of a job with `params`.
 
     `seed` is the job's, for all of its images. `job_id` is empty without a server. `flagged` says
-    that the safety checker replaced the image.
+    that the safety checker replaced the image. `attention` is empty for an engine without it.
     """
 
     params: Params
@@ -41,6 +42,7 @@ class GenerationInfo:
     model: Path
     job_id: str = ""
     flagged: bool = False
+    attention: str = ""
 
 
 def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
@@ -49,13 +51,10 @@ def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
     Programs read pairs only from the last line, so a prompt cannot forge them. Newlines stay; what
     a text chunk cannot hold (NUL, halves of surrogate pairs) becomes U+FFFD.
     """
-    pairs = ", ".join(f"{name}: {_quoted(value)}" for name, value in _pairs(info, size))
-    prompts = ""
+    prompts = ("", "")
     if not isinstance(info.params, InpaintImage):
-        prompts = f"{info.params.prompt}\n"
-        if info.params.negative_prompt:
-            prompts += f"Negative prompt: {info.params.negative_prompt}\n"
-    return _replace_unencodable(f"{prompts}{pairs}".strip())
+        prompts = info.params.prompt, info.params.negative_prompt
+    return _replace_unencodable(write_infotext(*prompts, _pairs(info, size)))
 
 
 def record(info: GenerationInfo) -> str:
@@ -71,7 +70,8 @@ def record(info: GenerationInfo) -> str:
         "image": info.number,
         "model": info.model.name,
     }
-    return json.dumps(values | {"flagged": True} if info.flagged else values)
+    more = {"flagged": info.flagged, "attention": info.attention}
+    return json.dumps(values | {name: value for name, value in more.items() if value})
 
 
 def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
@@ -120,13 +120,6 @@ def _pairs(info: GenerationInfo, size: tuple[int, int]) -> Iterator[tuple[str, s
     if params.total_images > 1:
         yield "Image number", info.number
     yield "Version", f"sdrest {__version__}"  # a bare number would be taken for the web UI's own
-
-
-def _quoted(value: str | float) -> str:
-    """Return a value as a pair has it: as a string of JSON where its end would be unclear."""
-    text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
-    plain = text.isprintable() and text == text.strip() and not set(text) & set(',:"')
-    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _replace_unencodable(text: str) -> str:

@@ -8,11 +8,11 @@ from sdrest.errors import UsageError
 _BACKLOG = 128
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, *, option: str = "--port") -> list[socket.socket]:
     """Listen on every address of `host`; port 0 becomes one free port, the same on all.
 
     The server does this first, so that a second one with the same port ends before it touches the
-    jobs of the first. Raises `UsageError`.
+    jobs of the first. Raises `UsageError`, which says to choose another `option`.
     """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -29,8 +29,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
         for opened in sockets:
             opened.close()
         reason = {
-            errno.EADDRINUSE: "another program listens there; end it or choose another --port",
-            errno.EACCES: "ports below 1024 need more rights; choose another --port",
+            errno.EADDRINUSE: f"another program listens there; end it or choose another {option}",
+            errno.EACCES: f"ports below 1024 need more rights; choose another {option}",
         }.get(error.errno or 0, str(error.strerror))
         raise UsageError(f"Cannot listen on {host} port {port}: {reason}.") from error
     return sockets

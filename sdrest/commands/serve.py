@@ -5,6 +5,7 @@ import logging
 import os
 import shlex
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from aiohttp import web
 
 from sdrest.commands.certificate.files import context, provide
 from sdrest.commands.certificate.renewal import Renewal
+from sdrest.commands.doctor.findings import Verdict
+from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
@@ -25,7 +28,7 @@ from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Kind, Settings
 from sdrest.web.app import create_app
 from sdrest.web.keys import FOLDERS, JOBS
-from sdrest.web.requests.access import require_lock
+from sdrest.web.requests.access import is_loopback, require_lock
 from sdrest.web.requests.connections import allow_many
 from sdrest.web.routes import require_free_base_path
 from sdrest.web.server import Runner
@@ -64,6 +67,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
     allow_many()
     tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
+    plain = _listen_plain(settings, sockets)
     bus = Bus()
     early: list[JobEvent] = []  # jobs of the previous run may start before the first line
     unsubscribe = bus.subscribe(early.append)
@@ -73,7 +77,11 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         await runner.setup()
         for opened in sockets:
             await web.SockSite(runner, opened, ssl_context=tls).start()
-        _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
+        for opened in plain:
+            await web.SockSite(runner, opened).start()
+        url = _url(settings, sockets[0].getsockname()[1])
+        notes += await asyncio.to_thread(list, _engine_notes(settings, url))
+        _greet(settings, terminal, url, notes)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
         for event in early:
@@ -83,8 +91,20 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         await app[JOBS].stop(grace=settings.grace)  # the routes still answer
     finally:
         await runner.cleanup()
-        for opened in sockets:
+        for opened in (*sockets, *plain):
             opened.close()
+
+
+def _listen_plain(settings: Settings, others: Sequence[socket.socket]) -> list[socket.socket]:
+    """Listen on the second address, if there is one; without it the others are closed."""
+    if not settings.a1111_port:
+        return []
+    try:
+        return listen(settings.host, settings.a1111_port, option="--a1111-port")
+    except UsageError:
+        for opened in others:
+            opened.close()
+        raise
 
 
 def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
@@ -146,8 +166,19 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Log
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
-    for note in [place, *notes, *_engine_notes(settings, url)]:
+    for note in [place, *_plain_notes(settings), *notes]:
         _say(terminal, note)
+
+
+def _plain_notes(settings: Settings) -> Iterator[LogLine]:
+    """Yield where the second address is, and what passes it unencrypted."""
+    if settings.a1111_port:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{settings.a1111_port}"
+        yield LogLine.of(Level.INFO, f"AUTOMATIC1111's API is at {url} too, over plain HTTP.")
+        if settings.token and not is_loopback(settings.host):
+            text = "The token and the pictures pass --a1111-port unencrypted."
+            yield LogLine.of(Level.WARNING, text)
 
 
 def _say(terminal: Terminal, line: LogLine) -> None:
@@ -155,10 +186,15 @@ def _say(terminal: Terminal, line: LogLine) -> None:
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
+    """Yield what people should know about the engine. Reads checkpoints."""
     repository = locate(settings)
     for failure in problems(repository):
         yield LogLine.of(Level.WARNING, failure.local_message)
-    if repository.bundled:
+    if not repository.bundled:
+        for finding in memory_findings(settings, repository):
+            level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING
+            yield LogLine.of(level, " ".join(filter(None, [finding.message, finding.remedy])))
+    else:
         yield LogLine.of(
             Level.INFO,
             f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "

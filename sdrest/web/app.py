@@ -9,6 +9,7 @@ from aiohttp import web
 from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.memory import max_models
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import Repository, locate
@@ -19,6 +20,10 @@ from sdrest.jobs.store import Store
 from sdrest.paths import expand
 from sdrest.settings import Settings
 from sdrest.web import keys
+from sdrest.web.dialects.a1111 import errors as a1111_errors
+from sdrest.web.dialects.a1111.checkpoints import CURRENT, CurrentModel
+from sdrest.web.dialects.a1111.generations import GENERATIONS, Generations
+from sdrest.web.dialects.a1111.second_address import second_address
 from sdrest.web.dialects.openai.errors import OPENAI_PATHS, error_response
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
@@ -63,21 +68,28 @@ def create_app(
     app[keys.BUS] = bus or Bus()
     app[_REPOSITORY] = locate(settings)
     app[keys.MODELS] = app[_REPOSITORY].models
-    app[keys.HASHES] = Hashes()
+    app[keys.HASHES] = Hashes(app[keys.FOLDERS].hashes)
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)
     app[KNOWN_REQUESTS] = known_requests()
     app[WAITING] = Waiting(app, keep_abandoned=settings.keep_abandoned)
-    app[ERROR_SHAPES] = dict.fromkeys(OPENAI_PATHS, error_response)
+    app[ERROR_SHAPES] = {
+        **dict.fromkeys(OPENAI_PATHS, error_response),
+        a1111_errors.PREFIX: a1111_errors.shape,
+    }
+    app[GENERATIONS] = Generations()
+    app[CURRENT] = CurrentModel()
     app[HUB] = EventHub(app[keys.BUS], heartbeat=heartbeat)
     app[METRICS] = Metrics(app[keys.BUS])
     app[TRAFFIC] = Traffic(app[METRICS].registry, routes)
     app[READINESS] = Readiness()
     app[THUMBNAILS] = Thumbnails(app[keys.DECODERS], max_pixels=settings.max_pixels)
     app.middlewares.append(app[ACCESS].middleware)
+    app.middlewares.append(second_address)
     cors.enable(app, settings, routes)
     app.on_response_prepare.append(security.secure)
+    app.on_response_prepare.append(a1111_errors.challenge)
     app.on_shutdown.append(events.close)
     app.on_shutdown.append(_end_waits)
     app.cleanup_ctx.append(_run_jobs)
@@ -92,7 +104,8 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             repository,
-            config=_pool_config(settings, store.folder_id),
+            config=await asyncio.to_thread(_pool_config, settings, repository, store.folder_id),
+            attention=settings.attention,
             grace=_SCRIPT_GRACE,
         )
         app[keys.EXECUTOR] = executor
@@ -133,11 +146,11 @@ def _limitations(store: Store, folders: Folders) -> list[str]:
     return found if links.has_links(folders.work) else [*found, links.COPIES]
 
 
-def _pool_config(settings: Settings, owner: str) -> PoolConfig:
+def _pool_config(settings: Settings, repository: Repository, owner: str) -> PoolConfig:
     return PoolConfig(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
-        max_models=settings.max_models,
+        max_models=max_models(settings, repository),
         max_memory=settings.max_host_memory * 2**20,
         owner=owner,
     )

@@ -42,6 +42,7 @@ class Access:
 
 TOKEN_ANY_ORIGIN: Final = Access(token=True, foreign=True)
 BASIC_ANY_ORIGIN: Final = Access(token=True, foreign=True, basic=True)
+BASIC_SAME_ORIGIN: Final = Access(token=True, foreign=False, basic=True)
 TOKEN_SAME_ORIGIN: Final = Access(token=True, foreign=False)
 PUBLIC_SAME_ORIGIN: Final = Access(token=False, foreign=False)
 PUBLIC_ANY_ORIGIN: Final = Access(token=False, foreign=True)

@@ -77,6 +77,7 @@ def safetensors_file(
         start, end = end, end + _count(shape) * _BYTES[dtype]
         header[name] = {"dtype": _SAFETENSORS[dtype], "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text)
     with path.open("r+b") as file:
         file.truncate(8 + len(text) + (end if whole else 0))

@@ -39,6 +39,7 @@ def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Chec
         Check("imports", engine.imports),
         Check("device", engine.device),
         Check("checkpoints", engine.checkpoints),
+        Check("models", engine.models),
         Check("hub models", engine.hub_models),
         Check("memory", machine.memory),
         Check("disk", machine.disk),

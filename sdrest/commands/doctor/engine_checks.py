@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sdrest.checkpoints.contents import read
+from sdrest.checkpoints.contents import read, read_safetensors
+from sdrest.checkpoints.kinds import TYPES
+from sdrest.checkpoints.recognition import recognise
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine.local import hub
@@ -25,6 +27,7 @@ from sdrest.engine.local.repository import (
 )
 from sdrest.engine.local.scripts import environment
 from sdrest.engine.runner import weights
+from sdrest.engine.runner.checkpoint_formats import averaged_name, is_safetensors
 from sdrest.engine.runner.weights import Need
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
@@ -153,6 +156,18 @@ class EngineChecks:
             wrong = list(self._unusable())
         yield from wrong or [ok("Both checkpoints look right; only loading them proves it.")]
 
+    def models(self) -> Iterator[Finding]:
+        """Whether the files in the folder of models can be used."""
+        found = [one for one in self.repository.models.entries() if not one.trusted]
+        if self.repository.bundled:
+            yield ok("The bundled engine needs none.")
+            return
+        for one in found:
+            if not one.usable:
+                yield warning(f"{one.file} cannot be used.", one.reason)
+        names = ", ".join(one.name for one in found if one.usable)
+        yield ok(f"Requests may name: {names}." if names else "Requests can name none.")
+
     def _unusable(self) -> Iterator[Finding]:
         """Yield failures about the weights in the checkpoints."""
         networks = self._networks if isinstance(self._networks, dict) else {}
@@ -221,14 +236,21 @@ class EngineChecks:
 
 def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
     """Return what is wrong with a checkpoint, in a job's words; None if nothing is known."""
-    contents = read(path)
+    contents = read_safetensors(path) if is_safetensors(path) else read(path)
     if contents is None:
         return None
-    if not contents.has_state_dict:
+    given = contents.weights
+    if recognise(path) in TYPES:
+        names = {name for need in needed for name in need.names if name not in given}
+        averaged = {name: averaged_name(name) for name in names if name.startswith(weights.UNET)}
+        given = {
+            **given, **{name: given[other] for name, other in averaged.items() if other in given}
+        }  # fmt: skip
+    elif not contents.has_state_dict:
         unknown = f"has no entry state_dict. {weights.REMEDY}"
-        return weights.missing_state_dict_problem(contents.weights) or unknown
-    schedule = contents.weights.get(weights.SCHEDULE)
-    wrong = weights.problem(needed, contents.weights)
+        return weights.missing_state_dict_problem(given) or unknown
+    schedule = given.get(weights.SCHEDULE)
+    wrong = weights.problem(needed, given)
     if wrong or schedule is None or schedule.dtype != weights.BFLOAT16:
         return wrong
     return weights.schedule_problem([1.0], schedule.dtype)

@@ -55,15 +55,20 @@ class MachineChecks:
         yield disk_finding(shutil.disk_usage(folder).free, folder)
 
     def port(self) -> Iterator[Finding]:
-        """Whether the server could listen."""
-        try:
-            sockets = listen(self.settings.host, self.settings.port)
-        except UsageError as error:
-            yield warning(error.message, "If that is the server itself, all is well.")
-            return
-        for opened in sockets:
-            opened.close()
-        yield ok(f"Port {self.settings.port} of {self.settings.host} is free.")
+        """Whether the server could listen, on its second address too."""
+        host = self.settings.host
+        ports = {"--port": self.settings.port}
+        if self.settings.a1111_port:
+            ports["--a1111-port"] = self.settings.a1111_port
+        for option, port in ports.items():
+            try:
+                sockets = listen(host, port, option=option)
+            except UsageError as error:
+                yield warning(error.message, "If that is the server itself, all is well.")
+                continue
+            for opened in sockets:
+                opened.close()
+            yield ok(f"Port {port} of {host} is free.")
 
     def certificate(self) -> Iterator[Finding]:
         """Whether the certificate is usable, until when, and for which names."""

@@ -30,11 +30,14 @@ class Built:
         self._after: rng.RandomStates | None = None  # until the numbers between are counted
         self.value = self._build()
 
-    def complete(self, given: Collection[str] = ()) -> None:
-        """Make sure that no value is missing, except those `given`, which a checkpoint replaces."""
+    def complete(self, given: Collection[str] = ()) -> bool:
+        """Make sure that no value is missing; return whether another seed gives the same values.
+
+        A checkpoint has replaced the values of the names `given`.
+        """
         init, self._init = self._init, None
         if init is None or not hasattr(self.value, "state_dict"):
-            return
+            return True
         lacking = init.lacking(self.value, given)
         if init.skipped and lacking:
             self._fill(lacking)
@@ -42,6 +45,7 @@ class Built:
             with contextlib.suppress(rng.UnknownStateError):
                 self._count(init.numbers_guess)
                 consumed.write(self._model, consumed.Consumed(init.calls, self._draws))
+        return not lacking
 
     def advance_rng(self, *, accelerated: bool) -> bool:
         """Advance the RNG as building does; return whether the script may continue with it.

@@ -20,7 +20,8 @@ _ALIGNMENT = 64
 class CachedModel:
     """A model, its configuration, and the checkpoint that it was filled from.
 
-    `pretrained_ids` are the ids of weights that do not come from the checkpoint.
+    `pretrained_ids` are the ids of weights that do not come from the checkpoint. It is `complete`
+    if no value is random, which another job may not find.
     """
 
     def __init__(self, config: str, built: Built, pretrained_ids: set[int]) -> None:
@@ -29,6 +30,7 @@ class CachedModel:
         self.built = built
         self.source: CheckpointSource | None = None
         self.result: Any = None
+        self.complete = False
         self._training_modes = [(part, part.training) for part in built.value.modules()]
         self._requires_grad: list[tuple[Any, bool]] = []
         self._versions: list[int] = []
@@ -48,16 +50,12 @@ class CachedModel:
             state = _without_copies(module, state)
             options = {"assign": True, **options}
         self.result = load(state, *args, **options)
-        self.built.complete(state)
+        weights = {name for name, _ in module.named_parameters()}
+        missing = getattr(self.result, "missing_keys", weights)
+        self.complete = self.built.complete(state) and weights.isdisjoint(missing)
         self.source = source
         self._requires_grad = [(weight, weight.requires_grad) for weight in module.parameters()]
         self._versions = self._read_versions()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the checkpoint had all weights; missing ones are random at each build."""
-        weights = {name for name, _ in self.built.value.named_parameters()}
-        return weights.isdisjoint(getattr(self.result, "missing_keys", weights))
 
     @property
     def up_to_date(self) -> bool:

@@ -5,9 +5,10 @@ jobs come in, events go out, each a JSON object on a line. The standard streams 
 script. Imported modules and up to MODELS models stay in memory between jobs.
 
     in   {"id", "script", "arguments", "path", "cwd", "seed", "takes_precision", "preload",
-          "sampling", "trusted"},
+          "sampling", "checkpoint", "trusted"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
+         {"event": "attention", "id", "attention"},
          {"event": "preview", "id", "image", "type", "data"} (`data`: a picture in base64),
          {"event": "finished", "id", "code", "exception", "clean"}
 
@@ -236,6 +237,7 @@ def _run_script(job: dict[str, Any], state: RunnerState) -> None:
         Path(job["script"]).name,
     )
     state.model_cache.trusted = job.get("trusted", True)
+    state.model_cache.checkpoint = job.get("checkpoint")
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:

@@ -53,13 +53,15 @@ class ModelCache:
 
     `accelerated` returns whether scripts compute on something other than the CPU: then their noise
     comes from another generator, which building a model does not use. `script` is the name of the
-    running file, `trusted` says that its checkpoint may call any function while it is loaded.
+    running file, `checkpoint` the path of its checkpoint if that is known, `trusted` says that the
+    checkpoint may call any function while it is loaded.
     """
 
     def __init__(self, limit: int, accelerated: Callable[[], bool]) -> None:
         self.stop_when_loaded = False
         self.script = ""
         self.trusted = True
+        self.checkpoint: str | None = None
         self._limit = max(1, limit)
         self._accelerated = accelerated
         self._models: list[CachedModel] = []
@@ -79,15 +81,14 @@ class ModelCache:
         if original is None:  # not the real torch
             return
 
-        mapped = functools.partial(self._read, original)
-
         @functools.wraps(original)
         def load(file: Any, *args: Any, **options: Any) -> Any:
+            map_or_read = functools.partial(self._read, original, file)
             found = None if self._building else file_identity(file)
             if found is None:
-                return mapped(file, *args, **options)
+                return map_or_read(file, *args, **options)
             read = functools.partial(
-                checkpoint_formats.read, mapped, file, *args, trusted=self.trusted, **options
+                checkpoint_formats.read, map_or_read, file, *args, trusted=self.trusted, **options
             )
             for model in self._models:
                 if model.source and model.source.identity == found:
@@ -163,7 +164,8 @@ class ModelCache:
             cached = self._pretrained.pop(key, None)
             if cached is None or not cached.advance_rng(accelerated=self._accelerated()):
                 cached = self._build(construct, f"{cls} {source}")
-                cached.complete()
+                if not cached.complete():
+                    return cached.value
             self._pretrained[key] = cached
             if len(self._pretrained) > _MAX_PRETRAINED:
                 self._pretrained.popitem(last=False)
@@ -190,12 +192,16 @@ class ModelCache:
         version = getattr(_torch(), "__version__", "")
         return Built(nested, f"{self.script} {version} {text}")
 
-    def _read(self, original: Callable[..., Any], file: Any, *args: Any, **options: Any) -> Any:
-        """Read a checkpoint, or map it: then its weights are read when they are used."""
-        if "mmap" not in options and _can_be_mapped(original, file):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # a file system without mappings; else it recurs
+    def _read(
+        self, original: Callable[..., Any], named: Any, file: Any, *args: Any, **options: Any
+    ) -> Any:
+        """Read a file, or map it: then its weights are read when they are used.
+
+        `named` is the file that the script names. Another one is temporary: mapped, it would take
+        space on the disk for as long as the model is used.
+        """
+        if file is named and "mmap" not in options and _can_be_mapped(original, file):
+            with contextlib.suppress(RuntimeError):  # of a file system; any other recurs below
                 return original(file, *args, mmap=True, **options)
         if not self._building:
             self._make_room()
@@ -204,13 +210,25 @@ class ModelCache:
     def _take(self, config: str) -> Any:
         """Return the cached model of a configuration, as it was when it was built; or None."""
         models = [model for model in self._models if model.up_to_date]
-        chosen = [model for model in models if model.config == config]
-        others = [model for model in models if model.config != config]
+        chosen = self._choose(models, config)
+        others = [model for model in models if model not in chosen]
         if chosen and chosen[0].reset(accelerated=self._accelerated()):
             self._models = [*others, *chosen]
             return chosen[0].built.value
         self._models = others
         return None
+
+    def _choose(self, models: list[CachedModel], config: str) -> list[CachedModel]:
+        """Return the model to use for a configuration, if there is one.
+
+        It may have been filled from another checkpoint where there is no room for another model.
+        """
+        fitting = [model for model in models if model.config == config]
+        wanted = file_identity(self.checkpoint)
+        exact = [model for model in fitting if model.source and model.source.identity == wanted]
+        if exact or (wanted is not None and len(models) < self._limit):
+            return exact[:1]
+        return fitting[:1]
 
     def _make_room(self) -> None:
         """Drop the models for which there is no room beside the next one, and free their memory."""

@@ -18,6 +18,7 @@ from sdrest.errors import (
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.settings import Settings
+from sdrest.web.description.a1111_examples import A1111_EXAMPLES
 from sdrest.web.description.openai_examples import OPENAI_EXAMPLES
 from sdrest.web.dialects.original_ids import job_id, server_values
 from sdrest.web.live.messages import EventKind
@@ -170,6 +171,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         },
     },
     **OPENAI_EXAMPLES,
+    **A1111_EXAMPLES,
     "Models": {
         "two models": {
             "models": [

@@ -14,6 +14,7 @@ from sdrest import __version__
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
 from sdrest.web.description import bodies, schemas
+from sdrest.web.description.a1111_schemas import schemas as a1111_schemas
 from sdrest.web.description.examples import (
     EXAMPLES,
     ID,
@@ -53,6 +54,7 @@ _TAGS: Mapping[str, str] = {
     **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
     "jobs": "All jobs together.",
     "openai": "Pictures for clients of OpenAI's images API; docs/openai.md says what is exact.",
+    "a1111": "For clients of AUTOMATIC1111's web UI; docs/a1111.md says what is exact.",
     "server": "The server itself.",
 }
 
@@ -130,7 +132,7 @@ def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "")
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": bodies.schemas() | openai_schemas() | schemas.schemas(),
+            "schemas": bodies.schemas() | openai_schemas() | a1111_schemas() | schemas.schemas(),
             "responses": errors,
             "headers": dict(schemas.HEADERS),
             "securitySchemes": _SCHEMES,

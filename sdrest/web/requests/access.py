@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from sdrest.errors import ForeignOriginError, UnauthorizedError, UnknownHostError, UsageError
 from sdrest.settings import LOOPBACK_NAMES, Settings
 from sdrest.web.requests.proxy import address
-from sdrest.web.route import TOKEN_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
+from sdrest.web.route import BASIC_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _API_KEY = "api-key"
@@ -72,7 +72,7 @@ class AccessPolicy:
         if found is not None:
             return found
         shared = match.http_exception is not None or match.route.resource in self._shared
-        return TOKEN_ANY_ORIGIN if shared else TOKEN_SAME_ORIGIN
+        return BASIC_ANY_ORIGIN if shared else TOKEN_SAME_ORIGIN
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:

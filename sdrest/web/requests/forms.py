@@ -5,6 +5,7 @@ import codecs
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import hdrs, web
 
@@ -107,15 +108,29 @@ async def read_json(
     return await asyncio.to_thread(parse_json, body, charset)
 
 
+async def receive_body(request: web.Request, spool: Spool, *, limit: int) -> Path:
+    """Write a body of at most `limit` bytes to the spool; return the file."""
+    _require_plain(request)
+    _check_length(request, limit)
+    async with _patience():
+        return (await spool.receive("body", _chunks(request, limit))).path
+
+
 async def discard(request: web.Request, *, limit: int) -> None:
     """Discard a body of at most `limit` bytes, so that the client can finish sending."""
     _check_length(request, limit)
-    received = 0
     async with _patience():
-        async for chunk in request.content.iter_any():
-            received += len(chunk)
-            if received > limit:
-                raise _too_large(limit)
+        async for _ in _chunks(request, limit):
+            pass
+
+
+async def _chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    received = 0
+    async for chunk in request.content.iter_any():
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(limit)
+        yield chunk
 
 
 def _require_plain(request: web.Request) -> None:
@@ -153,10 +168,8 @@ async def _read(request: web.Request, job_type: JobType, spool: Spool, *, max_up
 async def _body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     _check_length(request, limit)
     body = bytearray()
-    async for chunk in request.content.iter_any():
+    async for chunk in _chunks(request, limit):
         body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
     return bytes(body)
 
 

@@ -147,7 +147,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     """Answer whatever a handler, or aiohttp itself, raises, in the shape of the path's dialect."""
     response = await _respond(request, handler)
     if isinstance(response, ErrorResponse):
-        for start, rewrite in request.app[ERROR_SHAPES].items():
+        for start, rewrite in request.app.get(ERROR_SHAPES, {}).items():
             if f"{request.path}/".startswith(start):
                 return rewrite(response)
     return response

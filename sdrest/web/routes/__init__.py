@@ -4,9 +4,9 @@ from sdrest.errors import UsageError
 from sdrest.job_types import JobType
 from sdrest.settings import Settings
 from sdrest.web.route import Route
-from sdrest.web.routes import jobs, openai, server
+from sdrest.web.routes import a1111, jobs, openai, server
 
-ROUTES: tuple[Route, ...] = (*jobs.ROUTES, *openai.ROUTES, *server.ROUTES)
+ROUTES: tuple[Route, ...] = (*jobs.ROUTES, *openai.ROUTES, *a1111.ROUTES, *server.ROUTES)
 
 
 def require_free_base_path(settings: Settings) -> None:

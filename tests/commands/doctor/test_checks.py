@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from sdrest.commands.doctor.command import checks
 from sdrest.commands.doctor.engine_checks import MODULES
 from sdrest.commands.doctor.findings import Result, Verdict, results
 from sdrest.settings import Settings
+from tests.support.checkpoints import averaged, safetensors_file, torch_file
 from tests.support.paths import DATA
 from tests.support.server import environment
 
@@ -100,6 +102,7 @@ def place(tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
         "inpaint_image_model": str(tmp_path / "i.ckpt"),
         "cert": str(tmp_path / "cert.pem"),
         "key": str(tmp_path / "key.pem"),
+        "models": str(tmp_path / "models"),
         "output": str(tmp_path / "output"),
     }
     made = Place(tmp_path, Settings(**values, port=0, given=frozenset(values)))  # type: ignore[arg-type]  # texts
@@ -128,10 +131,17 @@ def _model(content: bytes) -> Callable[[Place], None]:
     return damage
 
 
-NEEDS = [
+NEEDS: list[list[Any]] = [
     [["model.diffusion_model.input_blocks.0.0.weight"], [2, 4, 3, 3]],
     [["model.diffusion_model.input_blocks.0.0.bias"], [2]],
 ]
+
+
+TINY = {
+    **{names[0]: tuple(shape) for names, shape in NEEDS},
+    "first_stage_model.decoder.conv_in.weight": (2, 3),
+}
+"""The weights of a whole checkpoint for that network."""
 
 
 def _checkpoint(name: str) -> Callable[[Place], None]:
@@ -149,6 +159,27 @@ def test_a_whole_checkpoint_is_ok(place: Place, name: str) -> None:
     _checkpoint(name)(place)
     (found,) = [result.finding for result in place.found() if result.name == "checkpoints"]
     assert found.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: torch_file(path, TINY, wrap=False),
+        lambda path: torch_file(path, averaged(TINY)),
+        lambda path: safetensors_file(path, TINY),
+    ],
+)
+def test_a_checkpoint_in_another_format_is_ok(place: Place, write: Callable[[Path], Path]) -> None:
+    write(place.model)
+    place.answer(**{"configs/stable-diffusion/v1-inference.yaml": {"needs": NEEDS}})
+    (found,) = [result.finding for result in place.found() if result.name == "checkpoints"]
+    assert found.verdict is Verdict.OK
+
+
+def _lora(place: Place) -> None:
+    folder = place.home / "models/styles"
+    folder.mkdir(parents=True)
+    safetensors_file(folder / "lora.safetensors", {"lora_unet_x.lora_up.weight": (4, 4)})
 
 
 def _zip(place: Place) -> None:
@@ -254,6 +285,7 @@ def _foreign_table(place: Place) -> None:
         (_checkpoint("vae"), "checkpoints", "failure", "is a VAE"),
         (_checkpoint("lora"), "checkpoints", "failure", "is a LoRA"),
         (_checkpoint("empty"), "checkpoints", "failure", "holds no weights"),
+        (_lora, "models", "warning", "styles/lora.safetensors cannot be used. A LoRA, an additi"),
         (_remove("fork/openai"), "hub models", "warning", "openai/clip-vit-large-patch14 is not"),
         (
             _remove("fork/CompVis/stable-diffusion-safety-checker/pytorch_model.bin"),

@@ -1,4 +1,3 @@
-import json
 import os
 import pickle
 import sys
@@ -9,71 +8,7 @@ from typing import Any
 import pytest
 
 from sdrest.engine.runner import main
-from tests.support.paths import FAKES
-
-REPOSITORY = FAKES / "torchlike"
-FAKE_MODULES = ("torch", "torch_native", "ldm", "omegaconf", "transformers")
-
-
-class Scripts:
-    """Runs of the fake script in this process, on one stage or each on its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.checkpoint("one.ckpt", {str(number): number + 5 for number in range(2000)})
-
-    def checkpoint(self, name: str, weights: dict[str, int]) -> Path:
-        """Write a checkpoint, as a new file."""
-        path = self.folder / name
-        path.unlink(missing_ok=True)
-        (self.folder / f"{name}.new").write_bytes(
-            pickle.dumps({"state_dict": weights, "global_step": 7, "optimizer": object()})
-        )
-        return (self.folder / f"{name}.new").rename(path)
-
-    def run(
-        self, state: main.RunnerState, *, preload: bool = False, **options: Any
-    ) -> tuple[Any, Any]:
-        """Return what a script saw, and how often it built, read and made something so far."""
-        out = self.folder / "out.json"
-        out.unlink(missing_ok=True)
-        assert self.host_run(state, preload=preload, **options) == (0, None, True)
-        if preload:
-            assert not out.exists()
-            return None, None
-        seen, counts = json.loads(out.read_text())
-        return seen, counts
-
-    def host_run(
-        self, state: main.RunnerState, *, preload: bool = False, **options: Any
-    ) -> tuple[int, Any, bool]:
-        """Return the exit code of a script, what it raised, and whether the runner is clean."""
-        out = self.folder / "out.json"
-        options = {"seed": 1, "size": 9, "ckpt": str(self.folder / "one.ckpt"), **options}
-        job: dict[str, object] = {
-            "id": "1",
-            "script": str(REPOSITORY / "scripts" / "txt2img.py"),
-            "arguments": [json.dumps({**options, "out": str(out)})],
-            "path": [str(REPOSITORY / "scripts"), str(REPOSITORY)],
-            "cwd": str(self.folder),
-            "seed": None,
-            "takes_precision": False,
-            "preload": preload,
-            "sampling": {},
-        }
-        return main.run(job, state)
-
-    def cold(self, **options: Any) -> Any:
-        """Return what a script sees in a process of its own, so to speak."""
-        forget()
-        state = main.RunnerState(2)
-        with state.watch_imports():
-            return self.run(state, **options)[0]
-
-
-def forget() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] in FAKE_MODULES]:
-        del sys.modules[name]
+from tests.support.model_scripts import REPOSITORY, Scripts, forget
 
 
 @pytest.fixture
@@ -127,7 +62,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(
     lacking = scripts.checkpoint("lacking.ckpt", {"0": 77, "more": 1})
     for _ in range(2):
         assert scripts.run(state, inpaint=inpaint)[0]["weights"] == [*range(5, 14)]
-        code, exception, clean = scripts.host_run(state, ckpt=str(lacking), inpaint=inpaint)
+        code, exception, clean = scripts.runner_run(state, ckpt=str(lacking), inpaint=inpaint)
         assert (code, exception["types"][0], clean) == (1, "UnusableCheckpointError", True)
         assert exception["text"].startswith("lacks 8 of 9 weights that the script needs, for exam")
     assert scripts.run(state, ckpt=str(whole), inpaint=inpaint)[1]["built"] == 1
@@ -148,9 +83,28 @@ def test_what_is_not_a_model_is_named(
     path = scripts.folder / "other.ckpt"
     path.write_bytes(pickle.dumps({**content, "global_step": 7} if content else content))
     for _ in range(2):
-        code, exception, _ = scripts.host_run(state, ckpt=str(path), inpaint=True)
+        code, exception, _ = scripts.runner_run(state, ckpt=str(path), inpaint=True)
         assert code == 1
         assert exception["text"].startswith(text)
+
+
+@pytest.mark.parametrize("inpaint", [False, True])
+def test_two_checkpoints_of_one_network_stay(
+    scripts: Scripts, state: main.RunnerState, inpaint: bool
+) -> None:
+    paths = [
+        scripts.checkpoint(f"{name}.ckpt", {str(number): number + name for number in range(9)})
+        for name in (100, 200)
+    ]
+    counts, noises = [], set()
+    for index in (0, 1, 0, 1):
+        path = str(paths[index])
+        seen, count = scripts.run(state, ckpt=path, inpaint=inpaint, named=True)
+        assert seen["weights"] == [number + (index + 1) * 100 for number in range(9)]
+        noises.add(str(seen["noise"]))
+        counts.append(count["read"])
+    assert counts == [1, 2, 2, 2]
+    assert len(noises) == 1
 
 
 def test_one_checkpoint_in_two_models(scripts: Scripts, state: main.RunnerState) -> None:
@@ -220,7 +174,7 @@ def test_a_checkpoint_without_weights_and_other_things_are_left_alone(
     path.write_bytes(pickle.dumps([1, 2]))
     then = (
         f"assert torch.load({str(path)!r}) == [1, 2]\n"
-        "assert type(instantiate_from_config({'size': -1})) is object\n"
+        "assert type(instantiate_from_config({'size': -1, 'has_buffers': False})) is object\n"
         "assert len(model.load_state_dict({'0': 9}, strict=False).missing_keys) == 8\n"
         "try: torch.load('nowhere')\n"
         "except FileNotFoundError: pass\n"

@@ -1,9 +1,13 @@
 """As much of torch as scripts of the fork's shape need: a generator with torch's state, weights."""
 
+import functools
 import pickle
 import struct
-from collections.abc import Mapping
+import types
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +18,7 @@ torch_native.wait()
 
 uint8 = "uint8"
 reads: list[str] = []
+draws: list[int] = []
 _twister = np.random.MT19937()
 
 
@@ -25,6 +30,10 @@ class _Cuda:
 
 cuda = _Cuda()
 backends = object()  # without mps
+
+
+functional = SimpleNamespace(scaled_dot_product_attention=lambda query, *_: query)
+nn = SimpleNamespace(functional=functional)
 
 
 class Bytes:
@@ -61,6 +70,7 @@ def set_rng_state(state: Bytes) -> None:
 
 
 def draw(count: int = 1) -> list[int]:
+    draws.append(count)
     return [int(number) for number in _twister.random_raw(count)]
 
 
@@ -69,48 +79,148 @@ def load(file: str) -> Any:
     return pickle.loads(Path(file).read_bytes())
 
 
-class Weight:
-    def __init__(self, value: int) -> None:
+class TorchFunctionMode:
+    """Sees each call of a function that is `overridable` within its context."""
+
+    def __enter__(self) -> None:
+        _modes.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        _modes.remove(self)
+
+    def __torch_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        raise NotImplementedError
+
+
+_modes: list[TorchFunctionMode] = []
+overrides = types.SimpleNamespace(TorchFunctionMode=TorchFunctionMode)
+
+
+def overridable(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        if not _modes:
+            return function(*args, **options)
+        mode = _modes.pop()  # it does not see the calls that it makes itself
+        try:
+            return mode.__torch_function__(call, (), args, options)
+        finally:
+            _modes.append(mode)
+
+    return call
+
+
+class Storage:
+    def data_ptr(self) -> int:
+        return id(self)
+
+    def nbytes(self) -> int:
+        return 4
+
+
+class Tensor:
+    """One number."""
+
+    shape = ()
+    dtype = "float32"
+    device = "cpu"
+
+    def __init__(self, value: int = 0) -> None:
         self.value = value
-        self.requires_grad = True
+        self._storage = Storage()
         self._version = 0
+
+    def untyped_storage(self) -> Storage:
+        return self._storage
+
+    def numel(self) -> int:
+        return 1
+
+    def element_size(self) -> int:
+        return 4
+
+    def stride(self) -> tuple[int, ...]:
+        return ()
+
+    @overridable
+    def uniform_(self) -> "Tensor":
+        self.value = draw()[0]
+        return self
+
+    @overridable
+    def clone(self) -> "Tensor":
+        return Tensor(self.value)
+
+    @overridable
+    def copy_(self, other: "Tensor") -> "Tensor":
+        self.value = other.value
+        return self
+
+
+class Weight(Tensor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.requires_grad = True
 
     def change(self, value: int) -> None:
         self.value = value
         self._version += 1
 
 
+def empty_like(tensor: Tensor) -> Tensor:
+    return Tensor()
+
+
 class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
 
 
+_alive: "weakref.WeakSet[Model]" = weakref.WeakSet()
+
+
 class Model:
-    """A model with a few weights that begin with random numbers."""
+    """A model whose weights begin with random numbers; it may have buffers that do, too."""
 
     built = 0
+    most_alive = 0
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, has_buffers: bool = False) -> None:
         Model.built += 1
+        _alive.add(self)
+        Model.most_alive = max(Model.most_alive, len(_alive))
         self.training = True
-        self.weights = [Weight(number) for number in draw(size)]
+        self.weights = [Weight() for _ in range(size)]
+        for weight in self.weights:
+            weight.uniform_()
+        self.buffers: dict[str, Tensor] = {}
+        if has_buffers:
+            self.buffers = {"drawn": Tensor().uniform_(), "copied": self.weights[0].clone()}
 
     def modules(self) -> "list[Model]":
         return [self]
 
+    def named_modules(self) -> "list[tuple[str, Model]]":
+        return [("", self)]
+
+    def named_buffers(self, *, recurse: bool) -> list[tuple[str, Tensor]]:
+        assert not recurse
+        return [*self.buffers.items()]
+
     def parameters(self) -> list[Weight]:
-        return self.weights
+        return [weight for _, weight in self.named_parameters()]
 
     def named_parameters(self) -> list[tuple[str, Weight]]:
         return [(str(number), weight) for number, weight in enumerate(self.weights)]
 
-    def state_dict(self, *, keep_vars: bool) -> dict[str, Weight]:
-        assert keep_vars
-        return dict(self.named_parameters())
+    def state_dict(self, *, keep_vars: bool = False) -> dict[str, Tensor]:  # noqa: ARG002 (torch's)
+        return {**dict(self.named_parameters()), **dict(self.named_buffers(recurse=False))}
 
-    def load_state_dict(self, state: Mapping[str, int], *, strict: bool) -> IncompatibleKeys:
+    def load_state_dict(self, state: Mapping[str, Any], *, strict: bool) -> IncompatibleKeys:
         assert not strict
-        names = dict(self.named_parameters())
-        for name, weight in names.items():
+        names = self.state_dict()
+        for name, tensor in names.items():
             if name in state:
-                weight.change(state[name])
+                given = state[name]
+                tensor.value = given.value if isinstance(given, Tensor) else given
+                tensor._version += 1
         return IncompatibleKeys(missing_keys=[name for name in names if name not in state])

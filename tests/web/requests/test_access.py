@@ -8,6 +8,7 @@ from sdrest.commands.options import parse
 from sdrest.errors import UsageError
 from sdrest.settings import FLAGS, Settings
 from sdrest.web.app import create_app
+from sdrest.web.dialects.a1111.constants import ANSWERS
 from sdrest.web.requests.access import ACCESS, is_loopback, require_lock
 
 CORS_ORIGIN = next(flag for flag in FLAGS if flag.name == "cors_origin")
@@ -21,8 +22,14 @@ PUBLIC = {
     "GET /healthz": True,
     "GET /readyz": False,
     "GET /v1/images/files/{name}": True,  # signed
+    "GET /internal/ping": True,
+    "GET /config": True,
 }
+A1111_PICTURES = ("txt2img", "img2img", "png-info", "interrogate")
 FOREIGN = {
+    *(f"POST /sdapi/v1/{name}" for name in A1111_PICTURES),
+    *(f"POST /sdapi/v1/extra-{name}" for name in ("single-image", "batch-images")),
+    *(f"GET /sdapi/v1/{name}" for name in (*ANSWERS, "options", "progress", "sd-models", "memory")),
     *(f"POST {start}/images/{name}" for start in ("", "/v1") for name in IMAGES),
     "GET /v1/models",
     "GET /v1/models/{model}",

@@ -39,6 +39,9 @@ const post = (path, body) => json(path, { method: "POST", body });
 /** The JSON schemas of the requests by job type; the forms derive from them. */
 export const schemas = () => json(at("static/parameters.json"));
 
+/** The checkpoints that requests may name. */
+export const models = async () => (await json(at("models"))).models;
+
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);

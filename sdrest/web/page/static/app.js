@@ -129,6 +129,7 @@ store.addEventListener("change", () => {
 
 async function load() {
   store.replace(await api.list({ limit: PAGE }));
+  compose.offer(await api.models());
 }
 
 function update(changes) {

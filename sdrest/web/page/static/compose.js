@@ -93,6 +93,11 @@ export class Compose {
     return this.#tabs.current;
   }
 
+  /** Offers the server's models in the forms that they fit. */
+  offer(models) {
+    for (const [type, { parameters }] of this.#panels) parameters.field("model").offer(models, type);
+  }
+
   /** Opens a job's form with its parameters. */
   use(job) {
     const panel = this.#panels.get(job.type);

@@ -87,6 +87,42 @@ export class Field {
   }
 }
 
+/** The model: a choice, shown where the server has more than one that fits. */
+export class ModelField extends Field {
+  #offered = null;
+
+  constructor(name, declared, definitions) {
+    super(name, { ...declared, enum: [""] }, definitions);
+    this.element.hidden = true;
+  }
+
+  /** Offers the models that fit a type of jobs. */
+  offer(models, type) {
+    const fitting = models.filter(({ types }) => types.includes(type));
+    const names = fitting.map(({ name }) => name).join("\n");
+    if (names === this.#offered) return; // the list may be open
+    this.#offered = names;
+    const { value } = this;
+    const standard = fitting.find((model) => model.default.includes(type));
+    this.control.replaceChildren(
+      h("option", { value: "" }, standard ? `${standard.name} (default)` : "Default"),
+      ...fitting.filter((model) => model !== standard)
+        .map(({ file, name }) => h("option", { value: file }, name)),
+    );
+    this.element.hidden = fitting.length < 2;
+    this.set(value);
+  }
+
+  /** A model that is not offered becomes a choice, too: the server says what is wrong with it. */
+  set(value) {
+    if (value && ![...this.control.options].some((option) => option.value === value)) {
+      this.control.append(h("option", { value }, value));
+      this.element.hidden = false;
+    }
+    super.set(value);
+  }
+}
+
 const RANDOM = "random";
 
 /** The seed: by default the server chooses a random one for each request. */

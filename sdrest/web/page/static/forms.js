@@ -1,9 +1,11 @@
 // A form from a request's JSON schema. All that this file knows about parameters is which come first.
 
 import { h } from "./dom.js";
-import { Field, isFixed, SeedField } from "./fields.js";
+import { Field, isFixed, ModelField, SeedField } from "./fields.js";
 
-const FIRST = ["prompt", "negativePrompt", "strength", "iterations", "steps", "width", "height", "seed"];
+const FIRST = ["prompt", "negativePrompt", "model", "strength", "iterations", "steps", "width", "height", "seed"];
+
+const CLASSES = { model: ModelField, seed: SeedField };
 
 function byImportance(a, b) {
   return FIRST.indexOf(a.name) - FIRST.indexOf(b.name);
@@ -16,7 +18,7 @@ export class ParameterForm {
   constructor(schema) {
     this.#fields = Object.entries(schema.properties)
       .filter(([, property]) => !isFixed(property))
-      .map(([name, property]) => new (name === "seed" ? SeedField : Field)(name, property, schema.$defs));
+      .map(([name, property]) => new (CLASSES[name] ?? Field)(name, property, schema.$defs));
     const first = this.#fields.filter(({ name }) => FIRST.includes(name)).sort(byImportance);
     const more = this.#fields.filter(({ name }) => !FIRST.includes(name));
     this.#details = more.length

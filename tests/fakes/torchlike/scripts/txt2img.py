@@ -19,9 +19,10 @@ from transformers.modeling_utils import (  # type: ignore[import-not-found]  # a
 assert omegaconf
 options = json.loads(sys.argv[1])
 checker = SafetyChecker.from_pretrained(options.get("checker", "checker"))
+config = {"size": options["size"], "has_buffers": options.get("has_buffers", False)}
 torch.manual_seed(options["seed"])
 if options.get("inpaint"):
-    model = instantiate_from_config({"size": options["size"]})
+    model = instantiate_from_config(config)
     result = model.load_state_dict(torch.load(options["ckpt"])["state_dict"], strict=False)
     step = None
 else:
@@ -29,12 +30,13 @@ else:
     assert "global_step" in checkpoint
     step = checkpoint["global_step"]
     state = checkpoint["state_dict"]
-    model = instantiate_from_config({"size": options["size"]})
+    model = instantiate_from_config(config)
     result = model.load_state_dict(state, strict=False)
 seen = {
     "step": step,
     "training": model.training,
     "weights": [weight.value for weight in model.weights],
+    "buffers": {name: buffer.value for name, buffer in model.buffers.items()},
     "result": result,
     "noise": torch.draw(5),
     "checker": checker.drawn,

@@ -1,0 +1,414 @@
+"""AUTOMATIC1111's API over HTTP, with scripts that make one-coloured pictures at once."""
+
+import asyncio
+import base64
+import io
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from sdrest.jobs.bus import Change
+from tests.support.web import PATIENCE, Served, served
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+TOKEN = "a-secret-of-many-letters"
+BASIC = "Basic " + base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
+API = "/sdapi/v1"
+RECORDED = json.loads((Path(__file__).parents[2] / "data" / "clients" / "a1111.json").read_text())
+"""Requests of real clients, each with an answer of AUTOMATIC1111's shape."""
+
+NO_CONTENT_TYPE = {"Content-Type": ""}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    """An application with a token, for all tests of this module."""
+    async with served(tmp_path_factory.mktemp("a1111"), token=TOKEN, max_upload=1) as made:
+        made.client.headers["Authorization"] = BASIC
+        yield made
+
+
+async def ask(site: Served, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
+    """Send a request, a POST if there is a body; return the status and the JSON of the answer."""
+    method = "GET" if body is None and "data" not in options else "POST"
+    if body is not None:
+        options["data"] = io.BytesIO(json.dumps(body).encode())
+    async with site.client.request(method, f"{API}/{path}", **options) as response:
+        return response.status, await response.json()
+
+
+async def asked(site: Served, path: str, body: Any = None, **options: Any) -> Any:
+    """Return the answer to a request that is right."""
+    status, answer = await ask(site, path, body, **options)
+    assert status == 200, answer
+    return answer
+
+
+def png(width: int = 64, height: int = 64, text: PngInfo | None = None) -> str:
+    """Return a picture as base64."""
+    written = io.BytesIO()
+    Image.new("RGB", (width, height), "orange").save(written, "PNG", pnginfo=text)
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def opened(text: str) -> Image.Image:
+    picture = Image.open(io.BytesIO(base64.b64decode(text)))
+    picture.load()
+    return picture
+
+
+def filled(value: Any, model: str) -> Any:
+    """Put pictures, and the name of a model, where a recorded request has stand-ins."""
+    match value:
+        case dict():
+            return {name: filled(item, model) for name, item in value.items()}
+        case list():
+            return [filled(item, model) for item in value]
+        case "dreamlike" | "v1-4":
+            return model
+        case str() if "<base64 of PNG" in value:
+            return value[: value.index("<")] + png()
+        case _:
+            return value
+
+
+def lacks(recorded: Any, answer: Any, place: str = "") -> list[str]:
+    """Return what an answer lacks of a recorded one: keys, elements, types of values."""
+    if recorded is None or answer is None:
+        return []
+    numbers = isinstance(recorded, int | float) and isinstance(answer, int | float)
+    if type(recorded) is not type(answer) and not numbers:
+        return [f"{place}: {answer!r}"]
+    if isinstance(recorded, dict):
+        missing = [f"{place}.{name}" for name in recorded if name not in answer]
+        return missing + [
+            found
+            for name in recorded.keys() & answer.keys()
+            for found in lacks(recorded[name], answer[name], f"{place}.{name}")
+        ]
+    if isinstance(recorded, list) and recorded:
+        return lacks(recorded[0], answer[0], f"{place}[0]") if answer else [f"{place}[0]"]
+    return []
+
+
+@pytest.mark.parametrize(
+    "call", RECORDED, ids=lambda call: f"{call['client']}: {call['path'].rpartition('/')[2]}"
+)
+async def test_requests_of_real_clients(site: Served, call: dict[str, Any]) -> None:
+    (model, *_) = await asked(site, "sd-models")
+    body = None
+    headers = {}
+    if "body" in call:
+        body = json.dumps(filled(call["body"], model["title"])).encode()
+        headers["Content-Type"] = call["type"] or ""
+    async with site.client.request(
+        call["method"], call["path"], data=body, headers=headers
+    ) as response:
+        answer = await response.json()
+    assert response.status == 200, answer
+    assert lacks(call["answer"], answer) == []
+
+
+async def test_the_answer_is_true_to_what_ran(site: Served) -> None:
+    wish = {"negative_prompt": "", "seed": 7, "steps": 9, "n_iter": 2, "sampler_name": "Euler a"}
+    answer = await asked(site, "txt2img", {"prompt": "a fox", "width": 300, "height": 400, **wish})
+    info = json.loads(answer["info"])
+    assert [opened(image).size for image in answer["images"]] == [(300, 400)] * 2
+    assert info["all_seeds"] == [7, 8]
+    assert (info["seed"], info["steps"], info["sampler_name"]) == (7, 10, "DDIM")
+    assert (info["width"], info["height"], info["cfg_scale"]) == (300, 400, 7)
+    assert any("Euler a" in warning for warning in info["warnings"])
+    for seed, text, image in zip([7, 8], info["infotexts"], answer["images"], strict=True):
+        assert f"Seed: {seed}, Size: 300x400" in text
+        assert opened(image).info["parameters"] == text
+        told = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
+        assert told["info"] == text
+        assert told["parameters"]["Prompt"] == "a fox"
+        assert told["parameters"]["Seed"] == str(seed)
+        assert (told["parameters"]["Size-1"], told["parameters"]["Size-2"]) == ("300", "400")
+    assert answer["parameters"]["prompt"] == "a fox"
+
+
+async def test_each_picture_is_an_ordinary_job(site: Served) -> None:
+    await asked(site, "txt2img", {"prompt": "a lamp", "seed": 70, "batch_size": 2})
+    async with site.client.get("/jobs", params={"limit": 2}, headers=bearer()) as response:
+        jobs = (await response.json())["jobs"]
+    assert [(job["seed"], job["status"]) for job in jobs] == [(71, "COMPLETE"), (70, "COMPLETE")]
+
+
+def bearer() -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def test_pictures_come_back_only_where_asked_for(site: Served) -> None:
+    wish = {"prompt": "a fox", "init_images": [png()], "mask": png(), "width": 64, "height": 64}
+    answer = await asked(site, "img2img", wish)
+    assert (answer["parameters"]["init_images"], answer["parameters"]["mask"]) == (None, None)
+    answer = await asked(site, "img2img", {**wish, "include_init_images": True})
+    assert answer["parameters"]["init_images"] == [png()]
+    assert (await asked(site, "txt2img", {"send_images": False}))["images"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "info"),
+    [
+        ("a castle\nSteps: 20, Sampler: Euler a, Seed: 3, Size: 512x768", "20"),
+        ("", None),
+    ],
+)
+async def test_png_info_of_the_web_ui(site: Served, text: str, info: str | None) -> None:
+    chunks = PngInfo()
+    chunks.add_text("Software", "x")
+    if text:
+        chunks.add_text("parameters", text)
+    told = await asked(site, "png-info", {"image": png(text=chunks)})
+    assert told["info"] == text
+    assert told["items"] == {"Software": "x"}
+    assert told["parameters"].get("Steps") == info
+
+
+async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
+    text = "a fox über\nSteps: 20, Sampler: DDIM, Seed: 3"
+    exif = Image.Exif()
+    exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
+    written = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(written, "JPEG", exif=exif)
+    told = await asked(site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()})
+    assert told["info"] == text
+
+
+@pytest.mark.parametrize(
+    ("wish", "size"),
+    [
+        ({"upscaling_resize": 2, "upscaler_1": "Lanczos"}, (128, 64)),
+        ({"upscaling_resize": "1.5", "upscaler_1": "nearest"}, (96, 48)),
+        ({"resize_mode": 1, "upscaling_resize_w": 100, "upscaling_resize_h": 80}, (100, 80)),
+        (
+            {
+                "resize_mode": 1,
+                "upscaling_crop": False,
+                "upscaling_resize_w": 100,
+                "upscaling_resize_h": 80,
+            },
+            (100, 50),
+        ),
+    ],
+)
+async def test_pictures_are_resized(
+    site: Served, wish: dict[str, Any], size: tuple[int, int]
+) -> None:
+    one = await asked(site, "extra-single-image", {"image": png(64, 32), **wish})
+    assert opened(one["image"]).size == size
+    images = [{"data": png(64, 32), "name": "x"}] * 2
+    many = await asked(site, "extra-batch-images", {"imageList": images, **wish})
+    assert [opened(image).size for image in many["images"]] == [size] * 2
+
+
+REFUSED: list[tuple[str, Any, int, str]] = [
+    ("img2img", {"prompt": "a boat"}, 404, "Init image not found"),
+    ("img2img", {"init_images": [""]}, 404, "Init image not found"),
+    ("img2img", {"init_images": ["broken"]}, 422, "Invalid encoded image"),
+    ("img2img", {"init_images": ["\u00e4\u00f6"]}, 422, "Invalid encoded image"),
+    ("img2img", {"init_images": [png()[:60]]}, 422, "Invalid encoded image"),
+    ("img2img", {"init_images": ["http://127.0.0.1/x.png"]}, 422, "addresses are not fetched"),
+    ("img2img", {"init_images": [png()], "mask": "data:image/png;base64,AAAA"}, 422, "mask"),
+    ("img2img", {"init_images": "text"}, 422, "init_images"),
+    ("img2img", {"init_images": [png()] * 102}, 422, "more than 101 pictures"),
+    ("img2img", {"init_images": [png(), "A" * 1_500_000]}, 413, "1 MiB"),
+    ("txt2img", {"enable_hr": True}, 422, "enable_hr"),
+    ("txt2img", {"alwayson_scripts": {"x": {"args": [True]}}}, 422, "Script 'x' not found"),
+    ("txt2img", {"override_settings": {"sd_model_checkpoint": "none"}}, 404, "model 'none' not"),
+    ("options", {"sd_model_checkpoint": "there is none"}, 404, "not found"),
+    ("interrogate", {"image": png(), "model": "clip"}, 404, "Model not found"),
+    ("png-info", {"image": "x"}, 422, "Invalid encoded image"),
+    ("png-info", {}, 422, "image"),
+    ("extra-batch-images", {"imageList": [[None], "x"]}, 422, "imageList.0"),
+    ("extra-single-image", {"image": png(), "upscaler_1": "ESRGAN"}, 422, "no upscaler ESRGAN"),
+    ("extra-single-image", {"image": png(4000, 9), "upscaling_resize": 16}, 422, "64000x144"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status", "sentence"), REFUSED)
+async def test_refusals_have_the_shape_of_the_web_ui(
+    site: Served, path: str, body: Any, status: int, sentence: str
+) -> None:
+    found, answer = await ask(site, path, body)
+    assert found == status, answer
+    assert sentence in answer["detail"]
+    assert answer == {
+        "error": "HTTPException",
+        "detail": answer["detail"],
+        "body": "",
+        "errors": answer["detail"],
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b'"text"',
+        b"\xff\xfe{}",
+        b'{"a":' * 100_000,
+        b'{"seed":' + b"9" * 5000 + b"}",
+        b'{"steps":NaN}',
+    ],
+)
+async def test_hostile_bodies_are_refused(site: Served, body: bytes) -> None:
+    status, answer = await ask(site, "img2img", data=body, headers=NO_CONTENT_TYPE)
+    assert 400 <= status < 500
+    assert answer["detail"]
+
+
+async def test_a_body_is_as_large_as_two_uploads_in_base64(site: Served) -> None:
+    status, answer = await ask(site, "txt2img", {"x": " " * 5_000_000})
+    assert status == 413, answer
+    assert await asked(site, "txt2img", {"x": " " * 2_500_000})
+
+
+async def test_a_failed_job_is_told_with_its_code(site: Served) -> None:
+    status, answer = await ask(site, "txt2img", {"prompt": "crash_before"})
+    assert (status, answer["error"]) == (500, "script_failed")
+    assert answer["detail"] == answer["errors"] != ""
+
+
+async def test_unknown_addresses_and_methods(site: Served) -> None:
+    assert await ask(site, "there-is-none") == (404, {"detail": "Not Found"})
+    assert (await ask(site, "txt2img"))[0] == 405
+
+
+async def test_who_may_come_in(site: Served) -> None:
+    for header in ("", "Basic ", "Basic dXNlcjp3cm9uZw==", "Bearer wrong"):
+        async with site.client.get(f"{API}/options", headers={"Authorization": header}) as response:
+            assert response.status == 401
+            assert response.headers["WWW-Authenticate"] == 'Basic realm="sdrest"'
+            assert (await response.json())["detail"] == "Incorrect username or password"
+    async with site.client.get(
+        f"{API}/options", headers={"Authorization": "", "User-Agent": "Mozilla/5.0 (X11)"}
+    ) as response:  # a browser would keep the password
+        assert "Basic" not in response.headers["WWW-Authenticate"]
+    await asked(site, "options", headers=bearer())
+    async with site.client.get("/jobs") as response:
+        assert response.status == 401  # elsewhere the token is no password
+
+
+async def test_pages_of_other_origins(site: Served) -> None:
+    """KoboldAI Lite makes pictures; no page changes what others see."""
+    foreign = {"Origin": "https://lite.koboldai.net"}
+    for path in ("options", "sd-models"):
+        await asked(site, path, headers=foreign)
+    await asked(site, "txt2img", {"prompt": "a fox"}, headers=foreign)
+    for path in ("options", "interrupt", "skip", "unload-checkpoint"):
+        assert (await ask(site, path, {}, headers=foreign))[0] == 403
+    ask_first = {"Access-Control-Request-Method": "POST", **foreign}
+    async with site.client.options(f"{API}/txt2img", headers=ask_first) as response:
+        assert response.status == 200
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_the_options_name_a_model_of_the_list(site: Served) -> None:
+    options = await asked(site, "options")
+    models = await asked(site, "sd-models")
+    assert options["sd_model_checkpoint"] in [model["title"] for model in models]
+    assert not any("/" in model["filename"] for model in models)
+    assert await asked(site, "options", options) is None  # Open WebUI sends all of them back
+    assert await asked(site, "options") == options
+
+
+async def test_idle_progress(site: Served) -> None:
+    progress = await asked(site, "progress", params={"skip_current_image": "true"})
+    assert (progress["progress"], progress["state"]["job_count"]) == (0, 0)
+    assert progress["current_image"] is None
+    assert await asked(site, "interrupt", {}) == {}
+    assert await asked(site, "skip", {}) is None
+
+
+async def until_busy(site: Served, done: int = 0) -> Any:
+    """Return the progress once a picture is being made and `done` others are complete."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            progress = await asked(site, "progress")
+            if progress["state"]["job_no"] == done and progress["state"]["job_count"]:
+                return progress
+
+
+@pytest.mark.parametrize(("path", "left", "asked_for"), [("interrupt", 0, 4), ("skip", 2, 4)])
+async def test_interrupt_and_skip(
+    site: Served, tmp_path: Path, path: str, left: int, asked_for: int
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    wish = {"prompt": f"wait_between gate={gate}", "batch_size": 2, "n_iter": 2, "seed": 1}
+    request = asyncio.create_task(asked(site, "txt2img", wish))
+    progress = await until_busy(site)
+    assert progress["state"]["job_count"] == asked_for
+    assert progress["progress"] >= 0.01
+    assert progress["state"]["job"]
+    assert (await ask(site, path, {}))[0] == 200
+    if left:
+        await until_busy(site, done=2)
+        for number in range(left):
+            await asyncio.to_thread(gate.write_text, "go")
+            if number + 1 < left:
+                await until_busy(site, done=3)
+    answer = await request
+    info = json.loads(answer["info"])
+    assert len(answer["images"]) == len(info["infotexts"]) == left
+    assert info["all_seeds"] == [3, 4][:left]
+    assert (await asked(site, "progress"))["state"]["job_count"] == 0
+
+
+async def test_jobs_of_a_client_that_leaves_are_cancelled(site: Served, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    wish = {"prompt": f"wait_between gate={gate}", "batch_size": 2}
+    request = asyncio.create_task(asked(site, "txt2img", wish))
+    await until_busy(site)
+    async with site.client.get("/jobs", params={"limit": 2}, headers=bearer()) as response:
+        paths = [job["resultUrl"] for job in (await response.json())["jobs"]]
+    request.cancel()
+    for path in paths:
+        await site.until(path, Change.FINISHED)
+        async with site.client.get(path, headers=bearer()) as response:
+            assert (await response.json())["status"] == "CANCELLED"
+
+
+async def test_a_full_queue_is_told(tmp_path: Path) -> None:
+    async with served(tmp_path, max_queue=2) as site:
+        status, answer = await ask(site, "txt2img", {"batch_size": 4})
+        assert (status, answer["error"]) == (429, "HTTPException")
+        async with site.client.get("/jobs") as response:
+            assert (await response.json())["jobs"] == []  # all or none
+
+
+async def test_without_a_token_a_password_does_not_matter(tmp_path: Path) -> None:
+    async with served(tmp_path) as site:
+        for header in ("Basic ", "Basic dW5kZWZpbmVk", "x"):
+            await asked(site, "options", headers={"Authorization": header})
+
+
+async def test_without_metadata_the_answer_still_tells_how(tmp_path: Path) -> None:
+    async with served(tmp_path, metadata=False) as site:
+        answer = await asked(site, "txt2img", {"prompt": "a fox", "seed": 3})
+    assert "parameters" not in opened(answer["images"][0]).info
+    assert "Seed: 3" in json.loads(answer["info"])["infotexts"][0]
+
+
+async def test_models_are_unloaded_and_loaded(site: Served) -> None:
+    for path in ("unload-checkpoint", "reload-checkpoint", "unload-checkpoint"):
+        assert await asked(site, path, "") == {}
+
+
+async def test_memory(site: Served) -> None:
+    memory = await asked(site, "memory")
+    assert memory["ram"]["total"] > memory["ram"]["free"] > 0
+    assert isinstance(memory["cuda"], dict)

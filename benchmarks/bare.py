@@ -51,7 +51,7 @@ class Call:
 
     def answered(self) -> list[bytes]:
         """Return the PNGs that a job answers with, when the script has ended."""
-        return [_answered(path, self.task) for path in self.images]
+        return [answered(path, self.task) for path in self.images]
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ def _lay_out(task: Task, invocation: Invocation) -> None:
         place.symlink_to(target)
 
 
-def _answered(path: Path, task: Task) -> bytes:
+def answered(path: Path, task: Task) -> bytes:
     """Return the PNG that a job answers with: what is outside of a mask stays as it was sent."""
     if task.image and task.mask:
         pictures.restore_outside(path, task.image, task.mask, path)

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import chosen, document, jobs, report, uploads
 from benchmarks.bare import Bare
 from benchmarks.client import Connection, LoadError, Request
-from benchmarks.engine import FIELDS, JOB_SECONDS
+from benchmarks.engine import AS_THE_SCRIPT, FIELDS, JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
 from sdrest.job_types import JobType
 
@@ -47,7 +47,7 @@ def main() -> int:
     with chosen.chosen(options) as place:
         bare = Bare(place.repository, place.folder)
         wanted = {kind: bare.run(kind, _values(kind))[1] for kind in JobType}
-        program = sdrest_program("--no-metadata")
+        program = sdrest_program(*AS_THE_SCRIPT)
         output = place.folder / "output"
         with running(SDREST, place.scene, program, output=output) as server:
             done = [

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import chosen, document, jobs, report, uploads
 from benchmarks.bare import Bare, ScriptFailedError
 from benchmarks.client import Connection, LoadError, Request
-from benchmarks.engine import JOB_SECONDS
+from benchmarks.engine import AS_THE_SCRIPT, JOB_SECONDS
 from benchmarks.servers import SDREST, Server, running, sdrest_program
 from sdrest.engine.local.repository import Repository
 from sdrest.job_types import JobType
@@ -158,7 +158,7 @@ def main() -> int:
         scene = replace(
             place.scene, engine=(*place.scene.engine, "--text-to-image-model", str(model.link))
         )
-        program = sdrest_program("--keep-alive", "-1", "--no-metadata")
+        program = sdrest_program("--keep-alive", "-1", *AS_THE_SCRIPT)
         with running(SDREST, scene, program, output=place.folder / "output") as server:
             tally = run(wanted, server, Bare(repository, place.folder), model)
     head = document.heading(options.name, f"{len(wanted)} jobs")

@@ -15,6 +15,7 @@ from prometheus_client import Metric
 from sdrest.commands import sizes
 from sdrest.commands.bar import size
 from sdrest.commands.sizes import Size
+from sdrest.engine.local.memory import GIB
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.params import PARAMS_BY_TYPE
 from sdrest.settings import FLAGS, Flag, Settings
@@ -130,7 +131,7 @@ def _memory() -> str:
     }
     return _table(
         ["Models that one process keeps", "Memory at most"],
-        ([name, f"{count / sizes.GIB:.1f} GiB"] for name, count in rows.items()),
+        ([name, f"{count / GIB:.1f} GiB"] for name, count in rows.items()),
     )
 
 

@@ -52,6 +52,7 @@ class Options(TypedDict, total=False):
     inpaint_image_model: _StrPath
     models: _StrPath
     allow_pickle: bool
+    attention: Literal["auto", "exact", "fast"]
     metadata: bool
     previews: bool
 
@@ -136,7 +137,7 @@ async def generate(
     params = await asyncio.to_thread(repository.models.resolve, params)
     workspace = await asyncio.to_thread(_make_workspace, expand(settings.output))
     output = workspace.parent
-    executor = LocalExecutor(repository)
+    executor = LocalExecutor(repository, attention=settings.attention)
     try:
         if uploads:
             await asyncio.to_thread(
@@ -192,6 +193,8 @@ def _value(flag: Flag, value: Any) -> Any:
     text = os.fsdecode(value)
     if flag.default and not text:
         raise ValueError(f"{flag.name} should not be empty")
+    if flag.choices and text not in flag.choices:
+        raise ValueError(f"{flag.name} should be one of {', '.join(flag.choices)}")
     return text
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from sdrest import metadata, pictures
@@ -53,13 +54,19 @@ async def execute(
                 yield event
                 continue
             info = metadata.GenerationInfo(
-                task.params, task.seed, event.index, model, task.id, event.flagged
+                task.params,
+                task.seed,
+                event.index,
+                model,
+                task.id,
+                flagged=event.flagged,
+                attention=event.attention,
             )
             path = await _finish_image(task, event, folder, info if with_metadata else None)
             if isinstance(path, Failure):
                 yield Finished(path)
                 return
-            yield ImageReady(event.index, path, event.flagged)
+            yield replace(event, path=path)
             done = Progress(event.index, 1.0)
             if order.passes(done):
                 yield done

@@ -33,7 +33,7 @@ class GenerationInfo:
     """How an image was made: it is image `number` (from 1) of a job with `params`.
 
     `seed` is the job's, for all of its images. `job_id` is empty without a server. `flagged` says
-    that the safety checker replaced the image.
+    that the safety checker replaced the image. `attention` is empty for an engine without it.
     """
 
     params: Params
@@ -42,6 +42,7 @@ class GenerationInfo:
     model: Path
     job_id: str = ""
     flagged: bool = False
+    attention: str = ""
 
 
 def infotext(info: GenerationInfo, size: tuple[int, int]) -> str:
@@ -69,7 +70,8 @@ def record(info: GenerationInfo) -> str:
         "image": info.number,
         "model": info.model.name,
     }
-    return json.dumps(values | {"flagged": True} if info.flagged else values)
+    more = {"flagged": info.flagged, "attention": info.attention}
+    return json.dumps(values | {name: value for name, value in more.items() if value})
 
 
 def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:

@@ -15,6 +15,11 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 (a n
 
 LOG_LEVELS = ("debug", "warning", "error")
 
+AUTO = "auto"
+"""The value of a flag that lets the server choose."""
+
+ATTENTIONS = (AUTO, "exact", "fast")
+
 
 @unique
 class Kind(Enum):
@@ -27,7 +32,8 @@ class Kind(Enum):
     TEXT = auto()
     PATH = auto()
     SECRET = auto()
-    LOG_LEVEL = auto()
+    CHOICE = auto()
+    COUNT = auto()
     ORIGINS = auto()
     NETWORKS = auto()
     BASE_PATH = auto()
@@ -80,6 +86,7 @@ class Flag:
     minimum: float | None
     maximum: float | None
     original: bool
+    choices: tuple[str, ...]
 
     @property
     def option(self) -> str:
@@ -120,9 +127,10 @@ def _flag(
     minimum: float | None = None,
     maximum: float | None = None,
     original: bool = False,
+    choices: tuple[str, ...] = (),
 ) -> Any:
-    kind = kind or _KINDS[type(default)]
-    flag = Flag("", kind, default, help_, minimum, maximum, original=original)
+    kind = Kind.CHOICE if choices else kind or _KINDS[type(default)]
+    flag = Flag("", kind, default, help_, minimum, maximum, original, choices)
     return field(default=default, metadata={"flag": flag})
 
 
@@ -181,6 +189,12 @@ class Settings:
         False,
         "Load .ckpt files of --models as the scripts do, though such a file can run any program",
     )
+    attention: str = _flag(
+        AUTO,
+        "How attention is computed: fast (PyTorch's own), exact (as the scripts do, byte for "
+        "byte), or auto (fast on a CPU and CUDA, exact on MPS)",
+        choices=ATTENTIONS,
+    )
     auth: bool = _flag(
         True,
         "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
@@ -209,7 +223,7 @@ class Settings:
         minimum=-1,
     )
     log_level: str = _flag(
-        "warning", "What is logged on stderr: debug, warning or error", kind=Kind.LOG_LEVEL
+        "warning", "What is logged on stderr: debug, warning or error", choices=LOG_LEVELS
     )
     job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
     metadata: bool = _flag(
@@ -221,8 +235,12 @@ class Settings:
         "(0: no limit)",
         minimum=0,
     )
-    max_models: int = _flag(
-        2, "Number of models that stay loaded for each concurrent task", minimum=1
+    max_models: int | str = _flag(
+        AUTO,
+        "Number of models that stay loaded for each concurrent task (auto: as many as fit into the "
+        "memory)",
+        kind=Kind.COUNT,
+        minimum=1,
     )
     models: str = _flag(
         "./models",

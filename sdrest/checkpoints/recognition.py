@@ -22,7 +22,9 @@ DIFFUSERS_INDEX = "model_index.json"
 def recognise(path: Path) -> str:
     """Return the kind of a file or folder, a key of `kinds.TYPES` or of `kinds.REASONS`."""
     try:
-        return "diffusers-folder" if path.is_dir() else _recognise_file(path)
+        if path.is_dir():
+            return "diffusers-folder"
+        return _recognise_file(path) if path.is_file() else "unreadable"  # a FIFO would block
     except OSError:
         return "unreadable"
 

@@ -26,7 +26,7 @@ from sdrest.settings import FLAGS, Settings
 
 _FLAGS = (
     *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
-    *("allow_pickle", "max_pixels", "job_timeout", "metadata"),
+    *("allow_pickle", "attention", "max_pixels", "job_timeout", "metadata"),
 )
 
 

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from sdrest.paths import locale_has_other_letters
-from sdrest.settings import FLAGS, LOG_LEVELS, BasePath, Duration, Flag, Kind, Settings
+from sdrest.settings import AUTO, FLAGS, BasePath, Duration, Flag, Kind, Settings
 
 _SERVICE_NAME = re.compile(
     r"SDREST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(?:TCP|UDP|SCTP)\w*)"
@@ -50,6 +50,15 @@ def secret(text: str) -> str:
     if not (text.isascii() and text.isprintable() and " " not in text):
         raise ValueError("not a token")
     return text
+
+
+def count(text: str) -> int | str:
+    """Return a whole number of at least 1, or `auto`. Raises `ValueError`."""
+    if text == AUTO:
+        return text
+    if int(text) < 1:
+        raise ValueError("not a number of things")
+    return int(text)
 
 
 def _items(text: str) -> Iterable[str]:
@@ -94,7 +103,8 @@ def _type(flag: Flag) -> tuple[Any, str]:
         Kind.TEXT: (click.STRING, text),
         Kind.PATH: (click.STRING, text),  # as typed: a job's id contains the text
         Kind.SECRET: (secret, token),
-        Kind.LOG_LEVEL: (click.Choice(LOG_LEVELS), f"one of {', '.join(LOG_LEVELS)}"),
+        Kind.CHOICE: (click.Choice(flag.choices), f"one of {', '.join(flag.choices)}"),
+        Kind.COUNT: (count, f"a whole number {within}, or {AUTO}"),
         Kind.ORIGINS: (origins, "origins such as https://example.org, with commas between"),
         Kind.NETWORKS: (networks, addresses),
         Kind.BASE_PATH: (BasePath, path),

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from sdrest.commands.certificate.files import context, provide
 from sdrest.commands.certificate.renewal import Renewal
+from sdrest.commands.doctor.findings import Verdict
+from sdrest.commands.doctor.memory import memory_findings
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
@@ -77,7 +79,9 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
             await web.SockSite(runner, opened, ssl_context=tls).start()
         for opened in plain:
             await web.SockSite(runner, opened).start()
-        _greet(settings, terminal, _url(settings, sockets[0].getsockname()[1]), notes)
+        url = _url(settings, sockets[0].getsockname()[1])
+        notes += await asyncio.to_thread(list, _engine_notes(settings, url))
+        _greet(settings, terminal, url, notes)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
         for event in early:
@@ -162,7 +166,7 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Log
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
-    for note in [place, *_plain_notes(settings), *notes, *_engine_notes(settings, url)]:
+    for note in [place, *_plain_notes(settings), *notes]:
         _say(terminal, note)
 
 
@@ -182,10 +186,15 @@ def _say(terminal: Terminal, line: LogLine) -> None:
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
+    """Yield what people should know about the engine. Reads checkpoints."""
     repository = locate(settings)
     for failure in problems(repository):
         yield LogLine.of(Level.WARNING, failure.local_message)
-    if repository.bundled:
+    if not repository.bundled:
+        for finding in memory_findings(settings, repository):
+            level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING
+            yield LogLine.of(level, " ".join(filter(None, [finding.message, finding.remedy])))
+    else:
         yield LogLine.of(
             Level.INFO,
             f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "

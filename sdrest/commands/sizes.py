@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sdrest.engine.local.memory import PUBLISHED, process_memory
+from sdrest.job_types import JobType
+
 GB = 10**9
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ REPOSITORY = Size(download=40 * 10**6, disk=80 * 10**6)
 ENVIRONMENT = Size(disk=30 * 10**6)
 CPU_PACKAGES = Size(download=3 * 10**8, disk=14 * 10**8, passing=3 * 10**8)
 CUDA_PACKAGES = Size(download=42 * 10**8, disk=77 * 10**8, passing=42 * 10**8)
-TEXT_TO_IMAGE = Size(download=4_265_380_512, disk=4_265_380_512)
-INPAINT = Size(download=33 * 10**8, disk=33 * 10**8, passing=33 * 10**8)
+TEXT_TO_IMAGE = Size(*[PUBLISHED[JobType.TEXT_TO_IMAGE]] * 2)
+INPAINT = Size(*[PUBLISHED[JobType.INPAINT_IMAGE]] * 3)
 """A zip archive; it and the unpacked file exist at the same time."""
 
 TEXT_ENCODER = Size(download=171 * 10**7, disk=171 * 10**7)
@@ -54,19 +56,12 @@ PARTS: Mapping[str, tuple[Size, Size]] = {
 }
 """Sizes without and with the packages for NVIDIA GPUs, in the order of the steps."""
 
-TEXT_TO_IMAGE_MEMORY = round(10.6 * GIB)
-INPAINT_MEMORY = 8 * GIB
-BOTH_MEMORY = round(12.4 * GIB)
-"""Peak memory of a process with one model, or both, while it loads the last one."""
+TEXT_TO_IMAGE_MEMORY = process_memory([TEXT_TO_IMAGE.disk])
+INPAINT_MEMORY = process_memory([INPAINT.disk])
+BOTH_MEMORY = process_memory([TEXT_TO_IMAGE.disk, INPAINT.disk])
+"""Peak memory of a process with one model, or both."""
 
 
 def total(*, cuda: bool) -> Size:
     """Return what the whole set-up needs."""
     return sum((sizes[cuda] for sizes in PARTS.values()), start=Size())
-
-
-def memory(*, text_to_image: bool, inpaint: bool, max_models: int) -> int:
-    """Return the peak memory in bytes of a process that keeps `max_models` of these models."""
-    if text_to_image and inpaint and max_models > 1:
-        return BOTH_MEMORY
-    return TEXT_TO_IMAGE_MEMORY if text_to_image else INPAINT_MEMORY

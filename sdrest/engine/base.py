@@ -87,12 +87,14 @@ class Preview:
 class ImageReady:
     """Image `index` (from 1, in order, once each) is complete at `path`.
 
-    `flagged` where the script's safety checker has replaced it.
+    `flagged` where the script's safety checker has replaced it. `attention` is how the script
+    computed it, `exact` or `fast`; empty for an engine without attention.
     """
 
     index: int
     path: Path
     flagged: bool = False
+    attention: str = ""
 
 
 @unique

@@ -48,6 +48,11 @@ class Folders:
         return self.private / "reserve"
 
     @property
+    def hashes(self) -> Path:
+        """The file that keeps the hashes of checkpoints."""
+        return self.private / "hashes.json"
+
+    @property
     def spool(self) -> Path:
         """The folder of uploads on their way in; emptied at every start."""
         return self.private / "spool"

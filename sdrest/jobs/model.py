@@ -73,7 +73,9 @@ class Job:
     `number` orders the queue: the lowest goes first. It is 0 for a job without a row. `size` is
     what images and inputs take, in bytes, once the job is at its end.
     `peak_rss` is the most memory in bytes that the script's process was seen with. `flagged` are
-    the images, counted from 1, that the script's safety checker replaced.
+    the images, counted from 1, that the script's safety checker replaced. `attention` is how the
+    script computed the images, `exact` or `fast`; None before the first one, and for an engine
+    without attention.
     """
 
     key: JobKey
@@ -91,6 +93,7 @@ class Job:
     size: int = 0
     peak_rss: int | None = None
     flagged: tuple[int, ...] = ()
+    attention: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def job(row: sqlite3.Row) -> Job:
         size=row["bytes"],
         peak_rss=row["peak_rss"],
         flagged=tuple(json.loads(row["flagged"])),
+        attention=row["attention"],
     )
 
 

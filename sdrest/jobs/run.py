@@ -261,7 +261,9 @@ class JobRun:
             lambda: finish_or_full(lambda: results.publish(context.folders, key, index, event.path))
         )
         job = await self._retry_until_stored(
-            lambda: context.store.list_image(key, index, is_flagged=event.flagged)
+            lambda: context.store.list_image(
+                key, index, is_flagged=event.flagged, attention=event.attention
+            )
         )
         if job is None:  # the job was deleted, or no longer runs
             return RunOutcome.INTERRUPTED

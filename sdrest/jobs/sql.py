@@ -21,7 +21,7 @@ ON CONFLICT (type, id) DO UPDATE SET
     params = excluded.params, total_images = excluded.total_images, images = 0,
     seed = excluded.seed, attempts = 0, created_at = excluded.created_at, started_at = NULL,
     finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL,
-    flagged = '[]'
+    flagged = '[]', attention = NULL
 WHERE status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
@@ -35,7 +35,7 @@ RETURNING *
 """
 
 LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number), flagged = (
+UPDATE jobs SET images = max(images, :number), attention = nullif(:attention, ''), flagged = (
     SELECT json_group_array(value) FROM (
         SELECT value FROM json_each(flagged) WHERE value <> :number
         UNION ALL SELECT :number WHERE :is_flagged ORDER BY value
@@ -75,9 +75,11 @@ RETURNING *
 
 # One statement for each status: SQLite uses a partial index only for its literal condition.
 
+_UNLIST = "UPDATE jobs SET images = 0, flagged = '[]', attention = NULL"
+
 UNLIST_INCOMPLETE = (
-    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'QUEUED' AND images > 0",
-    "UPDATE jobs SET images = 0, flagged = '[]' WHERE status = 'IN_PROGRESS' AND images > 0",
+    f"{_UNLIST} WHERE status = 'QUEUED' AND images > 0",
+    f"{_UNLIST} WHERE status = 'IN_PROGRESS' AND images > 0",
 )
 
 INCOMPLETE = """

@@ -172,17 +172,15 @@ class Store(Queries):
         If it has had more than `most_attempts`, no job is started.
         """
         most = MAX_INTEGER if most_attempts is None else most_attempts
-        values = {"now": time.time(), "most_attempts": most}
-        moved = rows.moved(values, Status.IN_PROGRESS)
+        moved = rows.moved({"now": time.time(), "most_attempts": most}, Status.IN_PROGRESS)
         return await self._change(sql.CLAIM, moved, reserved=False)
 
-    async def list_image(self, key: JobKey, number: int, *, is_flagged: bool = False) -> Job | None:
-        """Count the images of a running job up to `number`, never down.
-
-        `is_flagged` where the safety checker replaced that image.
-        """
-        values = rows.names(key) | {"number": number, "is_flagged": is_flagged}
-        return await self._change(sql.LIST_IMAGE, values)
+    async def list_image(
+        self, key: JobKey, number: int, *, is_flagged: bool = False, attention: str = ""
+    ) -> Job | None:
+        """Count the images of a running job up to `number`, never down; see `ImageReady`."""
+        values = {"number": number, "is_flagged": is_flagged, "attention": attention}
+        return await self._change(sql.LIST_IMAGE, rows.names(key) | values)
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
         """Make a running job COMPLETE. Its files take `size` bytes.

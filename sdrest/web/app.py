@@ -9,6 +9,7 @@ from aiohttp import web
 from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.memory import max_models
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import Repository, locate
@@ -67,7 +68,7 @@ def create_app(
     app[keys.BUS] = bus or Bus()
     app[_REPOSITORY] = locate(settings)
     app[keys.MODELS] = app[_REPOSITORY].models
-    app[keys.HASHES] = Hashes()
+    app[keys.HASHES] = Hashes(app[keys.FOLDERS].hashes)
     app[keys.DECODERS] = asyncio.Semaphore(MAX_DECODERS)
     app[ACCESS] = AccessPolicy(settings, routes)
     app[PROXIES] = Proxies(settings)
@@ -103,7 +104,8 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
         executor = LocalExecutor(
             repository,
-            config=_pool_config(settings, store.folder_id),
+            config=await asyncio.to_thread(_pool_config, settings, repository, store.folder_id),
+            attention=settings.attention,
             grace=_SCRIPT_GRACE,
         )
         app[keys.EXECUTOR] = executor
@@ -144,11 +146,11 @@ def _limitations(store: Store, folders: Folders) -> list[str]:
     return found if links.has_links(folders.work) else [*found, links.COPIES]
 
 
-def _pool_config(settings: Settings, owner: str) -> PoolConfig:
+def _pool_config(settings: Settings, repository: Repository, owner: str) -> PoolConfig:
     return PoolConfig(
         concurrency=settings.concurrency,
         keep_alive=settings.keep_alive,
-        max_models=settings.max_models,
+        max_models=max_models(settings, repository),
         max_memory=settings.max_host_memory * 2**20,
         owner=owner,
     )

@@ -1,6 +1,7 @@
 """What small files of all kinds are recognised as, and what a user is told of each."""
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,15 @@ def test_a_folder_of_diffusers_is_listed_as_one(tmp_path: Path) -> None:
     safetensors_file(tmp_path / "sd-v1.5/unet/model.safetensors", {"down_blocks.0.x": (1,)})
     (found,) = Catalog(tmp_path, {}).entries()
     assert (found.name, found.kind, found.usable) == ("sd-v1.5", "diffusers-folder", False)
+
+
+def test_what_is_not_a_file_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    (tmp_path / "lost.ckpt").symlink_to("nowhere")
+    (tmp_path / ".hidden.ckpt").write_text("x")
+    (tmp_path / "again").symlink_to(tmp_path)  # a loop
+    kinds = {found.file: found.kind for found in Catalog(tmp_path, {}).entries()}
+    assert kinds == {"lost.ckpt": "unreadable", "pipe.ckpt": "unreadable"}
 
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:

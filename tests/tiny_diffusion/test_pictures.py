@@ -6,30 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
-from numpy.typing import NDArray
 from PIL import Image
 from tiny_diffusion import diffusion
 
 from benchmarks.bundled_judge import Figure, colour_name, figure
-
-Pixels = NDArray[np.uint8]
-
-
-def make(
-    *prompts: str,
-    seed: int = 0,
-    steps: int = 8,
-    size: tuple[int, int] = (256, 256),
-    scale: float = 7.5,
-    eta: float = 0.0,
-    plms: bool = False,
-) -> Pixels:
-    rng = np.random.default_rng(seed)
-    shape = (len(prompts), 4, size[0] // 8, size[1] // 8)
-    code = rng.standard_normal(shape, dtype=np.float32)
-    return diffusion.text_to_image(
-        None, prompts, code, steps=steps, scale=scale, eta=eta, plms=plms, rng=rng
-    )
+from tests.support.tiny_pictures import Pixels, make
 
 
 def remake(picture: Pixels, prompt: str, strength: float, seed: int = 0) -> Pixels:

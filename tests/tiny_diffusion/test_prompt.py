@@ -49,6 +49,7 @@ def test_the_readme_prompt_is_a_fantasy_of_mountains_in_vivid_colours() -> None:
         ("on the right a dog", [("dog", None, 1, "right")]),
         ("a tree to the left of a house", [("tree", None, 1, "left"), ("house", None, 1, "right")]),
         ("an astronaut riding a horse", [("rider", None, 1, None)]),
+        ("two lighthouses", [("lighthouse", None, 2, None)]),
         ("three snowmen", [("snowman", None, 3, None)]),
         ("flibbertigibbet", []),
     ],

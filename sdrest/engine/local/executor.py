@@ -21,6 +21,7 @@ from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.engine.local.task_run import TaskRun
+from sdrest.engine.runner.attention import EXACT, FAST
 from sdrest.errors import Failure, FailureCode, picture_failure
 from sdrest.job_types import JobType
 from sdrest.params import Params
@@ -42,6 +43,11 @@ _EXTERNAL = {
 }
 """Failures whose cause is a file or a disk: a fresh process would fail too."""
 
+_NO_FAST_ATTENTION = (
+    "--attention fast needs PyTorch 2.0 or later in the repository's Python: the scripts computed "
+    "attention themselves."
+)
+
 _AGAIN = "again"
 """The folder in a task's workdir where it runs again in a fresh process."""
 
@@ -49,9 +55,10 @@ _AGAIN = "again"
 class LocalExecutor:
     """An `Executor` over runners on this machine.
 
-    `config` says how many there are and what stays in them between tasks: by default nothing. A
-    failure keeps the last lines out of at most `stderr_tail` bytes of a script's stderr. A script
-    that has to end gets `grace` seconds after SIGTERM.
+    `config` says how many there are and what stays in them between tasks: by default nothing.
+    `attention` is `auto`, `exact` or `fast`, as in `engine.runner.attention`. A failure keeps the
+    last lines out of at most `stderr_tail` bytes of a script's stderr. A script that has to end
+    gets `grace` seconds after SIGTERM.
     """
 
     def __init__(
@@ -59,10 +66,12 @@ class LocalExecutor:
         repository: Repository,
         *,
         config: PoolConfig | None = None,
+        attention: str = EXACT,
         stderr_tail: int = 65536,
         grace: float = GRACE,
     ) -> None:
         self._repository = repository
+        self._attention = attention
         self._pool_config = config or PoolConfig()
         self._pool = Pool(repository, self._pool_config, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
@@ -78,7 +87,7 @@ class LocalExecutor:
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""
-        prepared = await asyncio.to_thread(_prepare, task, self._repository)
+        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
@@ -140,6 +149,7 @@ class LocalExecutor:
                 async for event in events:
                     yield event
             lease.is_over = True
+            self._log_attention(lease.runner)
             reusable = lease.failure is None or lease.failure.code not in _LASTING
             self._pool.let_go(lease.runner, keep_alive=keep_alive, reusable=reusable)
             yield Finished(lease.failure, run.peak_rss, lease.requeue)
@@ -179,12 +189,14 @@ class LocalExecutor:
         if was_signalled(runner, result):
             lease.requeue = Requeue.IF_STOPPING
         judge = partial(failure_of, runner, result, run.task, self._repository, run.checkpoint)
-        lease.failure = await asyncio.to_thread(judge, images=run.images_ready, loaded=run.loaded)
+        lease.failure = await asyncio.to_thread(
+            judge, config=self._pool_config, images=run.images_ready, loaded=run.loaded
+        )
 
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
         """Submit a task to a fresh runner in place of its own; return why that cannot be done."""
         task = replace(run.task, workdir=run.task.workdir / _AGAIN)
-        prepared = await asyncio.to_thread(_prepare, task, self._repository)
+        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             return prepared
         try:
@@ -195,6 +207,12 @@ class LocalExecutor:
         run.restart(task, prepared)
         self._submit(run, prepared, lease.runner)
         return None
+
+    def _log_attention(self, runner: Runner) -> None:
+        if runner.attention:
+            _log.debug("Runner %d: the attention was %s.", runner.pid, runner.attention)
+        if self._attention == FAST and runner.attention == EXACT:
+            _log.warning(_NO_FAST_ATTENTION)
 
     async def _take_runner(self, run: TaskRun, invocation: Invocation) -> Runner:
         """Submit the task to a runner; to the next one where that has died, or has old code.
@@ -249,7 +267,7 @@ def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
     return not runner.returned
 
 
-def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
+def _prepare(task: Task, repository: Repository, attention: str) -> Invocation | Failure:
     """Look for what is missing, and lay out the workdir: pictures that fit the script, links."""
     chosen = _chosen(task.params, repository)
     if isinstance(chosen, Failure):
@@ -258,11 +276,12 @@ def _prepare(task: Task, repository: Repository) -> Invocation | Failure:
     if failure:
         return failure
     invocation = plan(task, repository, chosen)
+    sampling = {**invocation.sampling, "attention": attention}
     try:
         if invocation.inputs and task.image:
             invocation.inputs.mkdir(parents=True)
             pictures.script_input(task.image, task.mask, invocation.inputs)
-        return links.lay_out(invocation)
+        return links.lay_out(replace(invocation, sampling=sampling))
     except OSError as error:
         return picture_failure(error)
 

@@ -57,7 +57,7 @@ class Pool:
         self, repository: Repository, config: PoolConfig, *, stderr_tail: int, grace: float = GRACE
     ) -> None:
         self._repository = repository
-        self._pool_config = config
+        self.config = config
         self._stderr_tail = stderr_tail
         self._grace = grace
         self._permits = asyncio.Semaphore(config.concurrency)
@@ -79,7 +79,7 @@ class Pool:
         pooled = self._choose(name) or _PooledRunner(self._new_runner(), [])
         self._busy[pooled.runner] = pooled
         pooled.models = [*(known for known in pooled.models if known != name), name]
-        del pooled.models[: -self._pool_config.max_models]
+        del pooled.models[: -self.config.max_models]
         if not pooled.runner.submitted:
             await self._start(pooled.runner)
         return pooled.runner
@@ -104,7 +104,7 @@ class Pool:
         fresh = self._new_runner()
         self._busy[fresh] = _PooledRunner(fresh, self._busy[runner].models[-1:])
         try:
-            await fresh.start(self._repository, models=self._pool_config.max_models)
+            await fresh.start(self._repository, models=self.config.max_models)
         except BaseException:
             await self._finish(fresh.end(grace=0))
             del self._busy[fresh]
@@ -142,11 +142,11 @@ class Pool:
         await asyncio.gather(self.unload(), *ends, *self._ending)
 
     def _new_runner(self) -> Runner:
-        return Runner(stderr_tail=self._stderr_tail, owner=self._pool_config.owner)
+        return Runner(stderr_tail=self._stderr_tail, owner=self.config.owner)
 
     async def _start(self, runner: Runner) -> None:
         try:
-            await runner.start(self._repository, models=self._pool_config.max_models)
+            await runner.start(self._repository, models=self.config.max_models)
         except BaseException:
             await self.give_back(runner, keep_alive=0, reusable=False)
             raise
@@ -167,7 +167,7 @@ class Pool:
     async def _give_back(self, runner: Runner, keep_alive: float, *, reusable: bool) -> None:
         try:
             memory = runner.memory() or 0
-            limit = self._pool_config.max_memory
+            limit = self.config.max_memory
             stays = reusable and keep_alive != 0 and not 0 < limit < memory
             if stays:
                 await runner.settle()

@@ -1,4 +1,4 @@
-"""Loading the text-to-image model before anybody asks for a picture."""
+"""Loading the text-to-image model before the first request."""
 
 import asyncio
 import logging
@@ -48,6 +48,7 @@ async def preload(pool: Pool, repository: Repository, *, keep_alive: float) -> N
                     task,
                     repository,
                     repository.text_to_image_model,
+                    config=pool.config,
                 )
                 _log.log(level, "Nothing was loaded: %s", failure.local_message)
         finally:

@@ -36,7 +36,10 @@ class Result:
 
 
 class Runner:
-    """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case."""
+    """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case.
+
+    `attention` is `exact` or `fast`, as the job's script computes it, or empty.
+    """
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
         self._stderr_tail = stderr_tail
@@ -49,8 +52,8 @@ class Runner:
         self._job = ""
         self._reported: Result | None = None
         self._flagged: set[int] = set()
-        self._accepted = False
-        self._clean = False
+        self.attention = ""
+        self._accepted = self._clean = False
         self._protocol_ok = True
         self._settled = False
         self._ready = False
@@ -115,6 +118,7 @@ class Runner:
         self._settled = False
         self._oom = OomCounter(self.pid)
         self._flagged = set()
+        self.attention = ""
         self.submitted += 1
         self._send(
             {
@@ -263,6 +267,8 @@ class Runner:
             self._accepted = True
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
+        elif event["event"] == "attention":
+            self.attention = str(event["attention"])
         elif event["event"] == "preview":
             self._on_preview(_preview(event))
         elif event["event"] == "finished":

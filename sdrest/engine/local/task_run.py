@@ -107,7 +107,7 @@ class TaskRun:
         if paths:
             runner.listen()  # a runner says that an image is flagged before it is written
         images = [
-            ImageReady(index, path, flagged=index in runner.flagged)
+            ImageReady(index, path, flagged=index in runner.flagged, attention=runner.attention)
             for index, path in enumerate(paths, number + 1)
         ]
         events: list[Event] = []

@@ -43,6 +43,14 @@ _Flagged = Annotated[
         "Missing where it replaced none.",
     ),
 ]
+_Attention = Annotated[
+    Literal["exact", "fast"],
+    Field(
+        description="How the script computed attention: as it stands there, or with PyTorch's own, "
+        "which gives slightly different pixels. Missing before the first image, and for an engine "
+        "without attention."
+    ),
+]
 _Preview = Annotated[
     str,
     Field(
@@ -130,6 +138,7 @@ class JobQueued(TypedDict):
 class _JobStarted(TypedDict):
     resultUrl: ResultUrl
     imageUrls: _ImageUrls
+    attention: NotRequired[_Attention]
     flagged: NotRequired[_Flagged]
     model: NotRequired[_ModelFile]
     seed: NotRequired[_ChosenSeed]

@@ -22,9 +22,10 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
 
     QUEUED has `position` (1: next), `resultUrl` and `status`; IN_PROGRESS has `imageUrls` and
     `progress` instead of the position; COMPLETE, FAILED and CANCELLED have `imageUrls`, FAILED
-    its `error`. `flagged` is there where the safety checker replaced images, `preview` while a
-    running job has one, `model` where the request names one, `seed` where it asked for a random
-    one, `waiting` while the server cannot write.
+    its `error`. `attention` is there once it is known how the script computes that, `flagged` where
+    the safety checker replaced images, `preview` while a running job has one, `model` where the
+    request names one, `seed` where it asked for a random one, `waiting` while the server cannot
+    write.
     """
     return _dump(_job(snapshot, prefix))
 
@@ -50,15 +51,7 @@ def job_entry(snapshot: Snapshot, *, params: bool = True, prefix: str = "") -> d
 
 def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     job = snapshot.job
-    answer: dict[str, Any] = {}
-    if job.status is Status.FAILED and job.failure is not None:
-        failure = job.failure
-        answer["error"] = _error(failure.code, failure.message, failure.details)
-    if job.flagged and job.status is not Status.QUEUED:
-        answer["flagged"] = list(job.flagged)
-    if job.status is not Status.QUEUED:
-        shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
-        answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
+    answer = {} if job.status is Status.QUEUED else _result(snapshot, prefix)
     if job.params.get("model"):
         answer["model"] = job.params["model"]
     if snapshot.queue_position is not None:
@@ -74,6 +67,22 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
     if snapshot.waiting is not None:
         code = ErrorCode.STORAGE_UNAVAILABLE
         answer["waiting"] = {"code": code, "message": snapshot.waiting}
+    return answer
+
+
+def _result(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
+    """Return what a job that has started came to: its images, and why it failed."""
+    job = snapshot.job
+    answer: dict[str, Any] = {}
+    if job.attention:
+        answer["attention"] = job.attention
+    if job.status is Status.FAILED and job.failure is not None:
+        failure = job.failure
+        answer["error"] = _error(failure.code, failure.message, failure.details)
+    if job.flagged:
+        answer["flagged"] = list(job.flagged)
+    shown = (n for n in range(1, job.images + 1) if n not in snapshot.missing)
+    answer["imageUrls"] = [prefix + job.key.image_url(n) for n in shown]
     return answer
 
 

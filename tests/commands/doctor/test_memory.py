@@ -1,6 +1,7 @@
 """The memory that the models take, against the machine's and the container's."""
 
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -9,10 +10,20 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sdrest.checkpoints.catalog import Catalog
+from sdrest.checkpoints.contents import read
 from sdrest.commands import sizes
-from sdrest.commands.doctor.memory import memory_findings, needed_memory, usable_memory
+from sdrest.commands.doctor.memory import memory_findings
+from sdrest.engine.local.memory import (
+    fitting,
+    gpu_memory,
+    models,
+    needed_memory,
+    usable_memory,
+)
 from sdrest.engine.local.repository import Repository, locate
 from sdrest.settings import Settings
+from tests.support.paths import DATA
 from tests.support.server import environment
 
 GIB = 2**30
@@ -26,7 +37,7 @@ def repository(folder: Path, *, text: int | None, inpaint: int | None) -> Reposi
         if count is not None:
             with paths[-1].open("wb") as file:
                 file.truncate(count)
-    return Repository(folder, None, paths[0], paths[1])
+    return Repository(folder, None, paths[0], paths[1], models=Catalog(folder / "models", {}))
 
 
 PUBLISHED = {"text": sizes.TEXT_TO_IMAGE.disk, "inpaint": sizes.INPAINT.disk}
@@ -35,14 +46,14 @@ PUBLISHED = {"text": sizes.TEXT_TO_IMAGE.disk, "inpaint": sizes.INPAINT.disk}
 @pytest.mark.parametrize(
     ("checkpoints", "flags", "needed"),
     [
-        (PUBLISHED, {}, 12.4),
-        (PUBLISHED, {"max_models": 1}, 10.6),
-        ({**PUBLISHED, "inpaint": None}, {}, 10.6),
-        ({**PUBLISHED, "text": None}, {}, 8.0),
-        ({"text": None, "inpaint": None}, {}, 12.4),
-        (PUBLISHED, {"concurrency": 2}, 24.8),
-        ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk + 3 * GIB}, {"max_models": 1}, 13.6),
-        ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk - 2 * GIB}, {"max_models": 1}, 8.6),
+        (PUBLISHED, {"max_models": 2}, 9.55),
+        (PUBLISHED, {"max_models": 1}, 6.47),
+        ({**PUBLISHED, "inpaint": None}, {"max_models": 2}, 6.47),
+        ({**PUBLISHED, "text": None}, {"max_models": 2}, 5.57),
+        ({"text": None, "inpaint": None}, {"max_models": 2}, 9.55),
+        (PUBLISHED, {"concurrency": 2, "max_models": 2}, 19.09),
+        ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk + 3 * GIB}, {"max_models": 1}, 9.47),
+        ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk - GIB // 2}, {"max_models": 1}, 5.97),
     ],
 )
 def test_the_needed_memory_follows_the_models_that_are_kept(
@@ -97,10 +108,66 @@ def test_no_control_group_limits(tmp_path: Path) -> None:
     assert usable_memory(listing, cgroups).total <= machine
 
 
+@pytest.mark.parametrize("name", ["bfloat16.ckpt", "ema.ckpt", "whole.ckpt"])
+def test_a_model_is_in_float32_and_averaged_weights_count_for_inpainting(name: str) -> None:
+    path = DATA / "checkpoints" / name
+    contents = read(path)
+    assert contents is not None
+    counts = {key: math.prod(weight.shape) for key, weight in contents.weights.items()}
+    trained = [count for key, count in counts.items() if not key.startswith("model_ema.")]
+    none = path.with_name("none")
+    no_more = Catalog(none, {})
+    text, _ = models(Repository(DATA, None, path, none, models=no_more))
+    assert text.size == 4 * sum(trained)
+    missing, inpaint = models(Repository(DATA, None, none, path, models=no_more))
+    assert inpaint.size == 4 * sum(counts.values())
+    assert not missing.exists
+
+
+@pytest.mark.parametrize(
+    ("gib", "concurrency", "gpu", "kept"),
+    [
+        (23, 1, None, 2),
+        (9.5, 1, None, 1),
+        (9.6, 1, None, 2),
+        (2, 1, None, 1),
+        (16, 2, None, 1),
+        (20, 2, None, 2),
+        (64, 1, 6, 1),
+        (64, 1, 12, 2),
+        (64, 2, 12, 1),
+        (8, 1, 48, 1),
+    ],
+)
+def test_as_many_models_stay_as_fit(
+    gib: float, concurrency: int, gpu: int | None, kept: int
+) -> None:
+    found = fitting(
+        list(PUBLISHED.values()),
+        concurrency=concurrency,
+        memory=round(gib * GIB),
+        gpu=gpu and gpu * GIB,
+    )
+    assert found == kept
+
+
+def test_the_memory_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text('#!/bin/sh\ntest "$1" = --query-gpu=memory.total && echo 8188 && echo 9\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    gpu_memory.cache_clear()
+    assert gpu_memory() == 8188 * 2**20
+    program.write_text("#!/bin/sh\necho No devices were found; exit 6\n")
+    gpu_memory.cache_clear()
+    assert gpu_memory() is None
+    gpu_memory.cache_clear()
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
 def test_the_doctor_reads_ulimit(tmp_path: Path) -> None:
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (7 * GIB, 7 * GIB))
+        resource.setrlimit(resource.RLIMIT_AS, (6 * GIB, 6 * GIB))
 
     fork = tmp_path / "stable-diffusion"
     fork.mkdir()
@@ -115,14 +182,46 @@ def test_the_doctor_reads_ulimit(tmp_path: Path) -> None:
     )
     (told,) = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
     assert told["verdict"] == "warning"
-    assert told["message"].startswith("ulimit -v allows 7.0 GiB of memory, ")
-    assert told["message"].endswith("The models take up to 10.6 GiB.")
+    assert told["message"].startswith("ulimit -v allows 6.0 GiB of memory, ")
+    assert told["message"].endswith("The models take up to 6.5 GiB.")
     assert "smaller checkpoints" in told["remedy"]
     assert "--max-models" not in told["remedy"]
 
 
 def test_the_remedy_names_what_would_help(tmp_path: Path) -> None:
-    settings = Settings(repository=str(tmp_path), concurrency=99, given=frozenset({"repository"}))
+    settings = Settings(
+        repository=str(tmp_path), concurrency=99, max_models=2, given=frozenset({"repository"})
+    )
     (finding,) = memory_findings(settings, locate(settings))
     assert "--concurrency 1" in finding.remedy
     assert "--max-models 1" in finding.remedy
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@pytest.mark.parametrize(("gib", "kept", "fits"), [(9, 1, True), (12, 2, True), (4, 1, False)])
+def test_auto_and_what_each_checkpoint_takes_under_a_limit(
+    tmp_path: Path, gib: int, kept: int, fits: bool
+) -> None:
+    found = repository(tmp_path, **PUBLISHED)
+    program = (
+        "import resource, sys; limit = int(sys.argv.pop(1)) << 30;"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit));"
+        "from sdrest.__main__ import main; sys.exit(main())"
+    )
+    flags = (
+        *("--repository", str(tmp_path), "--text-to-image-model", str(found.text_to_image_model)),
+        *("--inpaint-image-model", str(found.inpaint_image_model), "--port", "0", "--json"),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(gib), "doctor", *flags],
+        env=environment(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    told = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
+    assert [row["verdict"] for row in told] == ["ok" if fits else "warning"] * 3
+    assert f"a process keeps {kept} loaded" in told[0]["message"]
+    assert told[1]["message"].startswith("t.ckpt takes up to 6.5 GiB")
+    assert told[2]["message"].startswith("i.ckpt takes up to 5.6 GiB")
+    assert ("it fits" in told[1]["message"]) is fits

@@ -214,6 +214,22 @@ def leave_children(script: Script) -> None:
     script.batches()
 
 
+def attend(script: Script) -> None:
+    """Compute attention on a device, in a repository that has it: `attend device=mps`.
+
+    With `torch=1` PyTorch has none of its own.
+    """
+    import torch  # type: ignore[import-not-found]  # noqa: PLC0415 (the one of that repository)
+    from ldm.modules import (  # type: ignore[import-not-found]  # noqa: PLC0415 (as above)
+        attention,
+    )
+
+    if "torch" in script.values:
+        del torch.nn.functional.scaled_dot_product_attention
+    attention.CrossAttention().forward(attention.Tensor(script.values.get("device", "cpu")))
+    script.batches()
+
+
 def ask(script: Script) -> None:
     """Ask the model for conditionings, as the scripts of the fork do; write down what came."""
     from ldm.models.diffusion import ddpm  # noqa: PLC0415 (the one beside this file)

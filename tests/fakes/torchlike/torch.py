@@ -7,6 +7,7 @@ import types
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,10 @@ class _Cuda:
 
 cuda = _Cuda()
 backends = object()  # without mps
+
+
+functional = SimpleNamespace(scaled_dot_product_attention=lambda query, *_: query)
+nn = SimpleNamespace(functional=functional)
 
 
 class Bytes:

@@ -5,9 +5,12 @@ Options, bars, printed lines, file names and exit codes are those of the fork's 
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+# Many small matrix products: handing each to several threads takes longer than doing it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from typing import TYPE_CHECKING

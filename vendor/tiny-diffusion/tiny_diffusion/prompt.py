@@ -135,7 +135,7 @@ def singular(word: str) -> str:
         return vocabulary.IRREGULAR[word]
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "xes", "sses", "uses")):
+    if word.endswith(("ches", "shes", "xes", "sses", "uses")) and not word.endswith("houses"):
         return word[:-2]
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 

@@ -32,7 +32,7 @@ GROWN = 0.1
 """How far things may reach beyond the largest rectangle within the mask, as a share of it."""
 FILLED = 0.5
 """The strength from which on nothing of the old content of the mask stays behind things."""
-LARGE = 0.3
+LARGE = 0.4
 """The share of a picture that is too much to be filled from the rest."""
 FEATHER = 12
 """The softest edge of what is repainted, in pixels."""

@@ -74,7 +74,7 @@ def _diagnose(ending: Ending, context: FailureContext) -> _Diagnosis:
     if not ending.ready and ending.code >= 0:
         return FailureCode.PYTHON_MISSING, BROKEN_PYTHON
     if _is_out_of_memory(ending):
-        return FailureCode.OUT_OF_MEMORY, memory_advice("", loaded=ending.loaded)
+        return FailureCode.OUT_OF_MEMORY, _memory_advice("", ending, context)
     number = _killing_signal(ending)
     if number:
         return FailureCode.KILLED, _killed(number, ending.oom_killed)
@@ -98,12 +98,22 @@ def _evidence(ending: Ending) -> str:
 def _lack_of_resources(ending: Ending, context: FailureContext) -> _Diagnosis | None:
     raised, told = ending.raised, _evidence(ending)
     if lacks_memory(told, noexec=context.noexec):
-        return FailureCode.OUT_OF_MEMORY, memory_advice(told, loaded=ending.loaded)
+        return FailureCode.OUT_OF_MEMORY, _memory_advice(told, ending, context)
     if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
         return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
     if raised and lacks_storage(raised.errno, raised.text):
         return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)
     return None
+
+
+def _memory_advice(text: str, ending: Ending, context: FailureContext) -> str:
+    return memory_advice(
+        text,
+        loaded=ending.loaded,
+        attention=ending.attention,
+        max_models=context.max_models,
+        concurrency=context.concurrency,
+    )
 
 
 def _killing_signal(ending: Ending) -> int:

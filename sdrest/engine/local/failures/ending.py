@@ -45,7 +45,7 @@ class Ending:
 
     `loaded` says whether the script had drawn its first bar: its model was loaded then.
     `oom_killed` says whether the kernel killed a process for lack of memory meanwhile; None:
-    unknown.
+    unknown. `attention` is how the script computed it; empty if that is unknown.
     """
 
     code: int
@@ -56,6 +56,7 @@ class Ending:
     images: int = 0
     total_images: int = 1
     oom_killed: bool | None = None
+    attention: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class FailureContext:
     `config` is the configuration that the script loads, by its path in the repository.
     `hub_problems` says what is wrong with the models that the fork loads by name, as far as their
     files show it; `hub_folders` what to delete to have them fetched again. `noexec` says that the
-    Python's modules lie on a file system without execution.
+    Python's modules lie on a file system without execution. `max_models` and `concurrency` are
+    those of the pool.
     """
 
     model_flag: str
@@ -75,3 +77,5 @@ class FailureContext:
     hub_problems: Mapping[str, Failure] = field(default_factory=dict)
     hub_folders: Mapping[str, Path] = field(default_factory=dict)
     noexec: bool = False
+    max_models: int = 2
+    concurrency: int = 1

@@ -7,6 +7,8 @@ import errno
 import os
 import re
 
+from sdrest.engine.runner.attention import EXACT
+
 _MEMORY = re.compile(
     r"out[ _]of[ _]memory|OutOfMemory|not enough memory|MemoryError|std::bad_alloc"
     r"|(?:can't|cannot) allocate memory(?! in static TLS block)"
@@ -48,22 +50,33 @@ def lacks_execution(text: str, *, noexec: bool) -> bool:
     return noexec and "failed to map segment from shared object" in text
 
 
-def memory_advice(text: str, *, loaded: bool) -> str:
+def memory_advice(
+    text: str, *, loaded: bool, attention: str, max_models: int, concurrency: int
+) -> str:
     """Return what happened and what to do; `loaded` says that the script had drawn its first bar.
 
-    Until then neither the size of the picture nor that of the batch matters.
+    Until then neither the size of the picture nor that of the batch matters. `attention` is how the
+    script computes it; `max_models` and `concurrency` are those of the server: what cannot be
+    lowered is not advised.
     """
     where = " on the GPU" if _GPU.search(text) else ""
+    fewer = "run fewer tasks at once (--concurrency)" if concurrency > 1 else ""
     if loaded:
-        return (
-            f"The script ran out of memory{where} while it made the picture. Request a smaller "
-            "picture or a smaller batch, or run fewer tasks at once (--concurrency)."
-        )
+        exact = "start the server with --attention fast" if attention == EXACT else ""
+        advice = _alternatives("request a smaller picture or a smaller batch", exact, fewer)
+        return f"The script ran out of memory{where} while it made the picture. {advice}."
+    kept = "start the server with --max-models 1" if max_models > 1 else ""
+    more = "" if where else "give it more memory (a container or ulimit -v may limit it)"
+    advice = _alternatives("close other programs", kept, fewer, "use a smaller checkpoint", more)
     return (
-        f"The script ran out of memory{where} while it loaded its libraries and models. Close "
-        "other programs, start the server with --max-models 1 and --concurrency 1, use a smaller "
-        "checkpoint, or give it more memory (a container or ulimit -v may limit it)."
+        f"The script ran out of memory{where} while it loaded its libraries and models. {advice}."
     )
+
+
+def _alternatives(*remedies: str) -> str:
+    *first, last = filter(None, remedies)
+    text = f"{', '.join(first)}, or {last}" if first else last
+    return text[0].upper() + text[1:]
 
 
 def lacks_storage(code: int | None, text: str) -> bool:

@@ -12,6 +12,7 @@ from sdrest.engine.local.failures.classify import classify
 from sdrest.engine.local.failures.ending import Ending, FailureContext
 from sdrest.engine.local.failures.redaction import names_of_paths
 from sdrest.engine.local.failures.signals import may_be_stopped
+from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.repository import Repository, config_of, model_flag
 from sdrest.engine.local.runner import Result, Runner
 from sdrest.errors import Failure, FailureCode
@@ -24,6 +25,7 @@ def failure_of(
     repository: Repository,
     checkpoint: Path,
     *,
+    config: PoolConfig,
     images: int = 0,
     loaded: bool = False,
 ) -> Failure:
@@ -41,8 +43,13 @@ def failure_of(
         images=images,
         total_images=task.params.total_images,
         oom_killed=runner.oom_killed,
+        attention=runner.attention,
     )
-    context = _context(task, repository, checkpoint)
+    context = replace(
+        _context(task, repository, checkpoint),
+        max_models=config.max_models,
+        concurrency=config.concurrency,
+    )
     failure = classify(ending, context)
     about_model = failure.code in {FailureCode.MODEL_MISSING, FailureCode.MODEL_INVALID}
     if about_model and context.model_flag in failure.message:  # else another model is meant

@@ -157,6 +157,33 @@ def test_out_of_memory_of_the_gpu_is_named() -> None:
     assert "ran out of memory on the GPU" in classify(ending, AROUND).message
 
 
+CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB"
+SMALLER = "Request a smaller picture or a smaller batch"
+FEWER = "run fewer tasks at once (--concurrency)"
+ONE_MODEL = "start the server with --max-models 1"
+
+
+@pytest.mark.parametrize(
+    ("loaded", "attention", "context", "advice"),
+    [
+        (True, "fast", {}, f"{SMALLER}."),
+        (True, "exact", {}, f"{SMALLER}, or start the server with --attention fast."),
+        (True, "", {"concurrency": 2}, f"{SMALLER}, or {FEWER}."),
+        (False, "", {"max_models": 1}, "Close other programs, or use a smaller checkpoint."),
+        (
+            *(False, "exact", {"max_models": 2, "concurrency": 3}),
+            f"Close other programs, {ONE_MODEL}, {FEWER}, or use a smaller checkpoint.",
+        ),
+    ],
+)
+def test_only_what_helps_is_advised(
+    loaded: bool, attention: str, context: dict[str, int], advice: str
+) -> None:
+    ending = replace(raised("OutOfMemoryError", text=CUDA), loaded=loaded, attention=attention)
+    failure = classify(ending, replace(AROUND, **context))  # type: ignore[arg-type]  # by name
+    assert failure.message.partition(". ")[2] == advice
+
+
 @pytest.mark.parametrize(
     ("ending", "around", "advice"),
     [

@@ -35,28 +35,25 @@ def bright(colour: Colour, factor: float) -> Colour:
     return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
 
 
-def as_it_is(colour: Colour) -> Colour:
-    """Give the colour itself."""
-    return colour
+def _rgba(colour: Colour) -> tuple[int, int, int, int]:
+    r, g, b = (round(min(255.0, max(0.0, c))) for c in colour)
+    return (r, g, b, 255)
 
 
 class Canvas:
     """`width` by `height` units, one of which is 1 and none smaller; x to the right, y down."""
 
     def __init__(
-        self, columns: int, rows: int, palette: Callable[[Colour], Colour] = as_it_is
+        self, columns: int, rows: int, palette: Callable[[Colour], Colour] | None = None
     ) -> None:
         """Make an empty canvas of so many pixels; `palette` replaces the colours that are drawn."""
         self.palette = palette
+        self._rgba = _rgba if palette is None else lambda colour: _rgba(palette(colour))
         self.scale = float(min(columns, rows))
         self.width = columns / self.scale
         self.height = rows / self.scale
         self.image = Image.new("RGBA", (columns, rows), (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self.image)
-
-    def _rgba(self, colour: Colour) -> tuple[int, int, int, int]:
-        r, g, b = (round(min(255.0, max(0.0, c))) for c in self.palette(colour))
-        return (r, g, b, 255)
 
     def pixels(self, factor: int = 1) -> tuple[NDArray[np.float32], int, int]:
         """Give what was drawn, cropped: premultiplied pixels (rows, columns, 4), 0 … 1; top; left.
@@ -142,7 +139,8 @@ class Canvas:
         first, last = max(0, math.floor(top * s)), min(rows, math.ceil(bottom * s))
         if last <= first:
             return
-        stops = [self.palette(stop) for stop in stops]
+        if self.palette is not None:
+            stops = [self.palette(stop) for stop in stops]
         at = (np.arange(first, last) / s - top) / max(bottom - top, 1e-6) * (len(stops) - 1)
         ramp = np.stack(
             [np.interp(at, range(len(stops)), [c[i] for c in stops]) for i in range(3)], 1

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tiny_diffusion.scene.canvas import Colour
 
 _HUES = {
-    "red": (-16, 17), "orange": (17, 44), "gold": (38, 52), "yellow": (44, 68), "green": (68, 168),
+    "red": (-16, 17), "orange": (17, 42), "gold": (38, 52), "yellow": (42, 68), "green": (68, 168),
     "cyan": (168, 196), "blue": (196, 256), "purple": (256, 292), "pink": (292, 344),
 }  # fmt: skip
 """From which hue to which a colour goes, in degrees."""
@@ -56,4 +56,4 @@ def _named(hue: float, value: float) -> set[str]:
     """Return the colours that have a hue (degrees)."""
     hue = hue - 360 if hue >= _LAST else hue
     named = {name for name, (low, high) in _HUES.items() if low <= hue < high}
-    return named | {"brown"} if value < _DARK and 5 < hue < 44 else named
+    return named | {"brown"} if value < _DARK and 5 < hue < 42 else named

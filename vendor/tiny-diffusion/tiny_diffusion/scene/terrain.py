@@ -194,7 +194,8 @@ def _water(w: World, r: Random) -> Iterator[Layer]:
     asked = next((p.colour for p in w.prompt.places if p.name in WATERS and p.colour), None)
     colour = COLOURS[asked] if asked else LAKE if w.base == "lake" else SEA
     if w.base == "lake":
-        tint = bright(w.palette(light.land(colour)), 1 / 255)
+        lit = light.land(colour)
+        tint = bright(w.palette(lit) if w.palette else lit, 1 / 255)
         yield Mirror(horizon, tint, 0.8 if asked else 0.42)
     else:
         yield Part("sea", lambda c, _: land.sea(c, light, horizon, colour), 1)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageStat
 
-from tiny_diffusion.scene.canvas import as_it_is
 from tiny_diffusion.scene.catalogue import THINGS, Realm
 from tiny_diffusion.scene.colours import COLOURS, Light, choose_light
 from tiny_diffusion.scene.palette import without
@@ -110,10 +109,10 @@ class World:
         return Random(self.seed)  # noqa: S311 - reproducible drawings, nothing secret
 
     @property
-    def palette(self) -> Callable[[Colour], Colour]:
-        """The function that replaces colours that are not accepted."""
+    def palette(self) -> Callable[[Colour], Colour] | None:
+        """The function that replaces colours that are not accepted; None if all are."""
         rejected = {name for name in COLOURS if self.prompt.rejects(name)}
-        return without(rejected) if rejected else as_it_is
+        return without(rejected) if rejected else None
 
     @property
     def depth(self) -> float:
@@ -211,11 +210,11 @@ def _home(prompt: Prompt, r: Random) -> list[str]:
 
 def _pick(prompt: Prompt, names: Sequence[str], r: Random) -> list[str]:
     """Give one of the names that are accepted, or none."""
-    chosen = r.choice(names)
+    chosen = r.randrange(len(names))
     usable = [name for name in names if not prompt.rejects(name)]
-    if chosen in usable or not usable:
-        return [chosen] if usable else []
-    return [r.choice(usable)]
+    if not usable:
+        return []
+    return [names[chosen] if names[chosen] in usable else usable[chosen % len(usable)]]
 
 
 def accepted(prompt: Prompt, colours: Sequence[str], thing: str) -> list[str]:

@@ -1,0 +1,214 @@
+"""How much memory the models of a script's process need, and how much there is.
+
+On macOS the machine's memory is the limit: it has no control groups, and its address space limit
+has no effect.
+"""
+
+import functools
+import math
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from sdrest.checkpoints.contents import read
+from sdrest.engine.local.repository import Repository
+from sdrest.engine.runner.weights import EMA
+from sdrest.job_types import JobType
+from sdrest.settings import AUTO, Settings
+
+GIB = 2**30
+
+PROCESS = round(2.5 * GIB)
+"""What a script's process needs besides its models: libraries, safety checker, a 512x512 picture.
+
+Measured on a CPU, with float32.
+"""
+
+GPU_PROCESS = round(1.5 * GIB)
+"""The same on a GPU. Estimated: no GPU was at hand."""
+
+SHARE = 0.8
+"""How much of the memory `auto` takes; the rest is for the system and the server."""
+
+PUBLISHED = {JobType.TEXT_TO_IMAGE: 4_265_380_512, JobType.INPAINT_IMAGE: 33 * 10**8}
+"""Bytes of the published models, for checkpoints that are not there yet."""
+
+_FLOAT32 = 4
+_PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Usable bytes, how many of them are free, and what sets the limit."""
+
+    total: int
+    free: int
+    limit: str = "This machine has"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint's model: the bytes that it takes, and whether the checkpoint is there."""
+
+    checkpoint: Path
+    size: int
+    exists: bool = True
+
+
+def process_memory(models: Sequence[int]) -> int:
+    """Return the peak memory of a process that keeps models of these sizes, in bytes."""
+    return PROCESS + sum(models)
+
+
+def needed_memory(settings: Settings, repository: Repository) -> int:
+    """Return the peak memory of all script processes, in bytes."""
+    sizes = sorted((model.size for model in _models_to_keep(repository)), reverse=True)
+    return settings.concurrency * process_memory(sizes[: max_models(settings, repository)])
+
+
+def max_models(settings: Settings, repository: Repository) -> int:
+    """Return how many models a process keeps: as the flag says, or as many as fit, at least 1.
+
+    Reads checkpoints and may start nvidia-smi: call it in a thread.
+    """
+    if settings.max_models != AUTO:
+        return int(settings.max_models)
+    return fitting(
+        [model.size for model in _models_to_keep(repository)],
+        concurrency=settings.concurrency,
+        memory=round(usable_memory().total * SHARE),
+        gpu=gpu_memory(),
+    )
+
+
+def fitting(sizes: Sequence[int], *, concurrency: int, memory: int, gpu: int | None = None) -> int:
+    """Return how many models each of the processes can keep in so many bytes; at least 1.
+
+    `gpu` is the memory of the GPU, where there is one.
+    """
+    largest = sorted(sizes, reverse=True)
+
+    def fits(number: int) -> bool:
+        kept = largest[:number]
+        return concurrency * process_memory(kept) <= memory and (
+            gpu is None or concurrency * (GPU_PROCESS + sum(kept)) <= gpu
+        )
+
+    return max(filter(fits, range(1, len(largest) + 1)), default=1)
+
+
+def models(repository: Repository) -> list[Model]:
+    """Return the models of the flags, whether they are there or not, and those of `--models`."""
+    found = [
+        (repository.text_to_image_model, JobType.TEXT_TO_IMAGE),
+        (repository.inpaint_image_model, JobType.INPAINT_IMAGE),
+        *((one.path, one.types[0]) for one in repository.models.entries() if one.types),
+    ]
+    by_file = {os.path.realpath(path): (path, job_type) for path, job_type in reversed(found)}
+    return [_model(*each) for each in reversed(by_file.values())]
+
+
+def usable_memory(listing: Path = _PROC, cgroups: Path = _CGROUPS) -> Memory:
+    """Return the smallest limit of the machine, the container and ulimit.
+
+    `listing` names the control groups of this process, which are mounted at `cgroups`.
+    """
+    machine = psutil.virtual_memory()
+    found = [Memory(machine.total, machine.available)]
+    for limit, used in _group_limits(listing, cgroups):
+        free = min(max(limit - used, 0), machine.available)
+        found.append(Memory(limit, free, "The container or service (its control group) allows"))
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        found.append(Memory(soft, min(soft, machine.available), "ulimit -v allows"))
+    return min(found, key=lambda memory: memory.total)
+
+
+@functools.cache
+def gpu_memory() -> int | None:
+    """Return the bytes of the first NVIDIA GPU; None if there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    command = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(  # noqa: S603 (the driver's own program)
+            command, capture_output=True, text=True, check=True, timeout=_SECONDS
+        )
+        return int(done.stdout.split()[0]) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def _model(checkpoint: Path, job_type: JobType) -> Model:
+    if not checkpoint.is_file():
+        return Model(checkpoint, PUBLISHED[job_type], exists=False)
+    return Model(checkpoint, _model_size(checkpoint, job_type))
+
+
+def _model_size(checkpoint: Path, job_type: JobType) -> int:
+    """Return the bytes of a checkpoint's model.
+
+    The scripts build it in float32, whatever the checkpoint has. The averaged weights (EMA) are
+    part of the inpainting model alone.
+    """
+    try:
+        contents = read(checkpoint)
+        size = checkpoint.stat().st_size
+    except OSError:
+        return PUBLISHED[job_type]
+    if contents is None or not contents.weights:
+        return size
+    averaged = job_type is JobType.INPAINT_IMAGE
+    kept = (
+        weight for name, weight in contents.weights.items() if averaged or not name.startswith(EMA)
+    )
+    return _FLOAT32 * sum(math.prod(weight.shape) for weight in kept)
+
+
+def _models_to_keep(repository: Repository) -> list[Model]:
+    """Return the models whose checkpoints are there; all where none is."""
+    found = models(repository)
+    return [model for model in found if model.exists] or found
+
+
+def _group_limits(listing: Path, cgroups: Path) -> Iterator[tuple[int, int]]:
+    """Yield limit and usage in bytes of each memory control group of this process.
+
+    A container sees its own group as the root of the mount; a parent's limit applies too.
+    """
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0" and not controllers:
+            yield from _limits(cgroups, path, "memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            yield from _limits(cgroups / "memory", path, *names)
+
+
+def _limits(root: Path, path: str, limit: str, used: str) -> Iterator[tuple[int, int]]:
+    folder = root / path.lstrip("/")
+    for place in (folder, *folder.parents):
+        if place.is_relative_to(root):
+            most, current = _number(place / limit), _number(place / used)
+            if most is not None:
+                yield most, current or 0
+
+
+def _number(path: Path) -> int | None:
+    """Return the number in a file; None for `max` or a missing file."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

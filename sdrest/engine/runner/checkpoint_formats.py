@@ -104,7 +104,8 @@ def packed_checkpoint(path: Any) -> str | None:
 
 def is_safetensors(path: Any) -> bool:
     """Whether a file begins as a safetensors file: the length of its header, then the header."""
-    with open(path, "rb") as file:  # noqa: PTH123 (any path)
+    head = b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 (any path)
         head = file.read(9)
     return head[8:] == b"{" and 1 < int.from_bytes(head[:8], "little") <= LONGEST_HEADER
 
@@ -117,6 +118,8 @@ def _read_file(
     if not trusted:
         if any(name.endswith("constants.pkl") for name in _names_in_zip(file)):
             raise weights.UnusableCheckpointError(_TORCH_SCRIPT)
+        if not args:  # weights of a GPU load on a machine without one
+            options = {"map_location": "cpu", **options}
         options = {**options, "pickle_module": _restricted_pickle()}
         options.pop("weights_only", None)
     return _with_state_dict(load(file, *args, **options))

@@ -220,7 +220,7 @@ class House:
 
     async def waiting(self) -> int:
         """Return how many jobs wait."""
-        return await self.store.count(Status.QUEUED)
+        return await count(self.store, Status.QUEUED)
 
     async def until(self, reached: Callable[[JobEvent], bool]) -> JobEvent:
         """Return the first event, past ones included, for which `reached` is true."""

@@ -17,6 +17,7 @@ from yarl import URL
 
 from sdrest.settings import Settings
 from sdrest.web.dialects.openai import addresses
+from sdrest.web.dialects.openai.requests import MAX_JSON
 from tests.support.pictures import encoded, gradient
 from tests.support.web import Served, served
 
@@ -276,6 +277,32 @@ async def test_a_failed_job_is_500_that_is_not_retried(site: Served) -> None:
 async def test_a_json_body_of_any_type_is_read(site: Served) -> None:
     for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/octet-stream"}):
         await asked(site, "/images/generations", data=json.dumps(BODY).encode(), headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"prompt":"' + b"x" * MAX_JSON + b'"}', 413),
+        (b'{"prompt":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400),
+        (b'{"n":' + b"9" * 100_000 + b"}", 400),
+        (b"\xff\xfe\x00", 400),
+        (b'{"prompt":"\\ud800"}', 400),
+        (b'{"prompt":"\\u0000"}', 400),
+    ],
+)
+async def test_hostile_json_is_refused(site: Served, body: bytes, status: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused, answer = await ask(site, data=io.BytesIO(body), headers=headers)
+    assert refused == status
+    assert len(answer["error"]["message"]) < 1000
+
+
+async def test_a_body_of_100_mb_is_refused_before_it_is_sent(site: Served) -> None:
+    head = f"POST {GENERATIONS} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+    answer = await site.raw(f"{head}Content-Length: 100000000\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"type":"invalid_request_error"' in answer
 
 
 @pytest.mark.parametrize("name", ["image", "image[]"])

@@ -2,8 +2,9 @@
 
     python docs/make_contact_sheets.py
 
-Writes text-to-image-8.webp, text-to-image-24.webp, options.webp and image-to-image.webp to
-docs/images. It needs the extra `dev` (the photographs are scikit-image's own).
+Writes text-to-image-8.webp, text-to-image-24.webp, options.webp, image-to-image.webp,
+negative.webp and mask.webp to docs/images. It needs the extra `dev` (the photographs are
+scikit-image's own).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,21 +83,32 @@ def text_to_image(
     scale: float = 7.5,
     eta: float = 0.0,
     plms: bool = False,
+    negative: str = "",
 ) -> Picture:
     """Make the picture of a prompt, as txt2img.py does; `size` is (height, width)."""
     rng = np.random.default_rng(seed)
     code = rng.standard_normal((1, 4, size[0] // 8, size[1] // 8), dtype=np.float32)
     made = diffusion.text_to_image(
-        None, [prompt], code, steps=steps, scale=scale, eta=eta, plms=plms, rng=rng
+        None,
+        [prompt],
+        code,
+        steps=steps,
+        scale=scale,
+        eta=eta,
+        plms=plms,
+        rng=rng,
+        negative=negative,
     )
     return np.asarray(made[0])
 
 
-def image_to_image(picture: Picture, prompt: str, strength: float) -> Picture:
+def image_to_image(
+    picture: Picture, prompt: str, strength: float, mask: str | None = None
+) -> Picture:
     """Change a picture to a prompt, as img2img.py does."""
     rng = np.random.default_rng(3)
     made = diffusion.image_to_image(
-        None, [prompt], picture, steps=24, strength=strength, scale=7.5, eta=0.0, rng=rng
+        None, [prompt], picture, steps=24, strength=strength, scale=7.5, eta=0.0, rng=rng, mask=mask
     )
     return np.asarray(made[0])
 
@@ -196,6 +209,47 @@ def strength_rows() -> list[Image.Image]:
     ]
 
 
+def negative_rows() -> list[Image.Image]:
+    """Show pictures without and with negative prompts."""
+    pairs = (
+        ("a house by a lake with trees, day", "trees"),
+        ("a castle in the mountains by day", "snow, clouds"),
+        ("a meadow by day, two cats", "flowers, cats"),
+        ("a red house in the hills by day", "red, green"),
+    )
+    return [
+        row(
+            f"{text} | {negative}",
+            [text_to_image(text, 2, negative=n) for n in ("", negative)],
+            170,
+        )
+        for text, negative in pairs
+    ]
+
+
+def mask_rows() -> list[Image.Image]:
+    """Show image to image with a mask: the picture, its repainted part, three prompts."""
+    lower, upper = (120, 300, 470, 512), (300, 20, 490, 220)
+    lake = text_to_image("a house by a lake, day", 3)
+    photo = photograph("astronaut.png")
+    with TemporaryDirectory() as folder:
+        rows = []
+        for picture, box, prompts in (
+            (lake, lower, ("a red boat", "a snowman", "")),
+            (lake, upper, ("a hot air balloon", "full moon", "a rainbow")),
+            (photo, upper, ("a rocket", "a red heart", "a robin")),
+        ):
+            mask = Image.new("L", (512, 512))
+            ImageDraw.Draw(mask).rounded_rectangle(box, 60, fill=255)
+            mask.save(path := f"{folder}/mask.png")
+            white = Image.new("RGB", mask.size, "white")
+            shown = Image.composite(white, Image.fromarray(picture), mask.point(lambda v: v // 2))
+            made = [image_to_image(picture, prompt, 0.75, path) for prompt in prompts]
+            label = ", ".join(f"“{prompt}”" for prompt in prompts)
+            rows.append(row(label, [picture, np.asarray(shown), *made], 170))
+    return rows
+
+
 def main() -> None:
     """Make all sheets."""
     for steps in (8, 24):
@@ -206,6 +260,8 @@ def main() -> None:
         save(f"text-to-image-{steps}.webp", rows, columns=2)
     save("options.webp", option_rows())
     save("image-to-image.webp", strength_rows())
+    save("negative.webp", negative_rows(), columns=2)
+    save("mask.webp", mask_rows())
 
 
 if __name__ == "__main__":

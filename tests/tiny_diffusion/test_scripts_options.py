@@ -61,6 +61,35 @@ def test_fixed_code_starts_every_iteration_from_the_same_noise(tmp_path: Path) -
     assert len(set(_digests(tmp_path))) == 1
 
 
+def test_an_empty_negative_prompt_changes_no_byte_and_another_does(tmp_path: Path) -> None:
+    none: tuple[str, ...] = ()
+    for folder, options in (
+        ("a", none),
+        ("b", ("--negative_prompt=",)),
+        ("c", ("--negative_prompt=lake",)),
+    ):
+        tiny.run("txt2img.py", *SMALL, *options, "--outdir", tmp_path / folder)
+    assert _digests(tmp_path / "a") == _digests(tmp_path / "b")
+    assert _digests(tmp_path / "a") != _digests(tmp_path / "c")
+
+
+def test_a_mask_for_image_to_image_keeps_what_is_black(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 256).astype(np.uint8)
+    source = np.stack([*np.meshgrid(ramp, ramp), np.full((256, 256), 90, np.uint8)], 2)
+    Image.fromarray(source).save(tmp_path / "in.png")
+    white = np.zeros((256, 256), np.uint8)
+    white[96:224, 32:160] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    result = tiny.run(
+        "img2img.py", "--prompt=a black cat", f"--init-img={tmp_path / 'in.png'}", "--n_samples=1",
+        f"--mask={tmp_path / 'mask.png'}", "--ddim_steps=8", "--outdir", tmp_path / "out",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    made = tiny.picture(tmp_path / "out/samples/00000.png")
+    assert np.array_equal(made[white == 0], source[white == 0])
+    assert (made[white > 0].max(1) < 60).mean() > 0.1
+
+
 def test_numbering_goes_on_in_a_folder_in_use(tmp_path: Path) -> None:
     for _ in range(2):
         tiny.run("txt2img.py", *SMALL, "--outdir", tmp_path)

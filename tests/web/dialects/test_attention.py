@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,9 @@ pytestmark = pytest.mark.integration
 def flags(tmp_path: Path) -> tuple[str, ...]:
     """Return the flags of the fake fork with a torch and the fork's attention."""
     root = tmp_path / "fork-with-attention"
-    root.mkdir()
-    for source in (FORK, FAKES / "torchlike"):
-        for entry in source.iterdir():
-            if entry.name != "scripts" or source == FORK:
-                (root / entry.name).symlink_to(entry)
+    shutil.copytree(FORK, root)
+    no_scripts = shutil.ignore_patterns("scripts")
+    shutil.copytree(FAKES / "torchlike", root, ignore=no_scripts, dirs_exist_ok=True)
     return ("--repository", str(root), "--python", sys.executable, "--keep-alive", "-1")
 
 

@@ -37,7 +37,7 @@ REACH = 0.4
 """Noise is taken seriously up to this far from the membrane."""
 FEWEST_SOURCES = 16
 QUICK_STEPS = 10
-MARGIN = 64
+MARGIN = 256
 """Pixels around a hole from which `fill` takes what it needs."""
 
 

@@ -269,6 +269,14 @@ class Settings:
         False,
         "Whether a job goes on when the last client that waits for its picture has disconnected",
     )
+    webhook_private: bool = _flag(
+        False, "Whether webhooks may go to this machine and to private networks"
+    )
+    webhook_secret: str = _flag(
+        "",
+        "Secret that signs the messages to webhooks: whsec_ and 24 to 64 bytes in base64",
+        kind=Kind.SECRET,
+    )
     stall_timeout: float = _flag(
         0.0, "Seconds for which a script may write nothing (0: no limit)", minimum=0
     )

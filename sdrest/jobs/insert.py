@@ -24,7 +24,7 @@ class NewJob:
     """A job to insert unless `limit` jobs are waiting.
 
     `params` are JSON values under the API's names. Where there is no row, `instead` is taken for
-    the job, if given.
+    the job, if given. `webhook` is the JSON of a `Webhook`.
     """
 
     key: JobKey
@@ -33,6 +33,7 @@ class NewJob:
     seed: int
     limit: int
     instead: Job | None = None
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def insert(connection: sqlite3.Connection, new: NewJob) -> Inserted | None:
         "total_images": new.total_images,
         "seed": new.seed,
         "limit": new.limit,
+        "webhook": new.webhook,
         "now": time.time(),
     }
     job = rows.one(connection, sql.INSERT, rows.moved(values, Status.QUEUED, _REQUEUABLE))

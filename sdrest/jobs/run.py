@@ -27,6 +27,7 @@ from sdrest.jobs.context import BEGINNING, STORAGE_SECONDS, QueueContext, Stoppe
 from sdrest.jobs.model import Job
 from sdrest.jobs.progress import advance
 from sdrest.jobs.space import finish_or_full
+from sdrest.jobs.waits import reschedule
 from sdrest.params import PARAMS_BY_TYPE
 
 _MORE_RUNS = 2
@@ -209,13 +210,13 @@ class JobRun:
 
     def _start_timeouts(self) -> None:
         if self._job_timeout.when() is None:
-            _reschedule(self._job_timeout, self._context.job_timeout)
-        _reschedule(self._stall_timeout, self._context.stall_timeout)
+            reschedule(self._job_timeout, self._context.job_timeout)
+        reschedule(self._stall_timeout, self._context.stall_timeout)
 
     def _postpone_stall(self) -> None:
         """Note that the script, if it has started, is not stuck."""
         if self._stall_timeout.when() is not None:
-            _reschedule(self._stall_timeout, self._context.stall_timeout)
+            reschedule(self._stall_timeout, self._context.stall_timeout)
 
     async def _take(self, event: Event) -> Outcome | None:
         """Act on an event; return the outcome if it is the last one."""
@@ -278,14 +279,14 @@ class JobRun:
     async def _retry_until_stored(self, change: Callable[[], Awaitable[T]]) -> T:
         """Repeat a change until the disk has room for it; meanwhile no script is stuck."""
         is_started = self._stall_timeout.when() is not None
-        _reschedule(self._stall_timeout, 0)
+        reschedule(self._stall_timeout, 0)
         try:
             return await self._context.retry_until_stored(
                 change, self._job, seconds=STORAGE_SECONDS
             )
         finally:
             if is_started:
-                _reschedule(self._stall_timeout, self._context.stall_timeout)
+                reschedule(self._stall_timeout, self._context.stall_timeout)
 
     def _advance(self, event: Progress | ImageReady) -> bool:
         """Move the job's progress; return whether it has changed."""
@@ -293,9 +294,3 @@ class JobRun:
         before = progress[key]
         progress[key] = advance(before, event, self._job.total_images)
         return progress[key] != before
-
-
-def _reschedule(timeout: asyncio.Timeout, seconds: float) -> None:
-    """Let a timeout expire in `seconds`, or never if they are 0."""
-    if not timeout.expired():
-        timeout.reschedule(asyncio.get_running_loop().time() + seconds if seconds else None)

@@ -33,6 +33,7 @@ from sdrest.jobs.spool import Spool
 from sdrest.jobs.store import Store
 from sdrest.jobs.submission import JobRequest, Redraw, Submission, Submissions, require_uploads
 from sdrest.jobs.waits import Waits
+from sdrest.jobs.webhooks import Webhook
 from sdrest.params import Params
 
 MAX_DECODERS = 2
@@ -47,8 +48,8 @@ class JobService:
     """Jobs in the order in which they came; as many run at once as `executor` has capacity for.
 
     The caller opens `store` and closes it, and `executor`, after `stop`. `events` is the bus of all
-    changes. `models` are the checkpoints that jobs may name. See `QueueContext`, `Submissions` and
-    `Retention` for the other options.
+    changes, `deliveries` has the messages for webhooks. `models` are the checkpoints that jobs may
+    name. See `QueueContext`, `Submissions` and `Retention` for the other options.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class JobService:
         keep_bytes: int = 0,
     ) -> None:
         self.events = bus
+        self.deliveries = store.deliveries
         self._store = store
         self._folders = folders
         self._context = QueueContext(
@@ -141,13 +143,14 @@ class JobService:
         key: JobKey,
         seed: int | None = None,
         redraw: Redraw | None = None,
+        webhook: Webhook | None = None,
     ) -> Job:
         """Return the job of a request, which is on the disk; a known one is returned as it is.
 
         `uploads` are the picture files that the job takes, as a client sent them, by name. A job
         that FAILED or was CANCELLED is requeued. `seed` is the one that was drawn for parameters
         without a seed. With `redraw` the request is always a new job: where a job has or had
-        `key`, `redraw` returns another key and seed.
+        `key`, `redraw` returns another key and seed. `webhook` hears of the job.
 
         Raises `InvalidRequestError` for a wrong picture or model, `QueueFullError`, `StoppingError`
         or `StorageUnavailableError`; then nothing of the request is kept. A caller that goes away
@@ -161,7 +164,7 @@ class JobService:
             if known is not None:
                 return known
         params = await self._submissions.with_model(params)
-        submission = Submission(key, params, seed, redraw, tuple(uploads))
+        submission = Submission(key, params, seed, redraw, tuple(uploads), webhook=webhook)
         if redraw is None and not uploads and not self._context.locks.is_held(key):
             self._submissions.require_open()
             return (await self._submissions.add(submission)).job  # one change of the table

@@ -13,15 +13,15 @@ COUNTS = "SELECT status, type, jobs FROM counts"
 WAITING = "SELECT number FROM jobs WHERE status = 'QUEUED' ORDER BY number"
 
 INSERT = """
-INSERT INTO jobs (type, id, status, params, total_images, seed, created_at)
-SELECT :type, :id, :target, :params, :total_images, :seed, :now
+INSERT INTO jobs (type, id, status, params, total_images, seed, created_at, webhook)
+SELECT :type, :id, :target, :params, :total_images, :seed, :now, :webhook
 WHERE (SELECT coalesce(sum(jobs), 0) FROM counts WHERE status = 'QUEUED') < :limit
 ON CONFLICT (type, id) DO UPDATE SET
     number = (SELECT max(number) + 1 FROM jobs), status = excluded.status,
     params = excluded.params, total_images = excluded.total_images, images = 0,
     seed = excluded.seed, attempts = 0, created_at = excluded.created_at, started_at = NULL,
     finished_at = NULL, failure = NULL, bytes = 0, peak_rss = NULL,
-    flagged = '[]', attention = NULL
+    flagged = '[]', attention = NULL, webhook = coalesce(excluded.webhook, webhook)
 WHERE status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
@@ -112,6 +112,21 @@ SELECT * FROM jobs WHERE finished_at IS NOT NULL ORDER BY finished_at, number LI
 """
 
 FINISHED_BYTES = "SELECT coalesce(sum(bytes), 0) FROM jobs WHERE finished_at IS NOT NULL"
+
+DUE_DELIVERIES = """
+SELECT deliveries.id AS delivery, message, jobs.type, jobs.id, event, webhook,
+    deliveries.created_at, deliveries.attempts
+FROM deliveries JOIN jobs ON jobs.type = deliveries.type AND jobs.id = job
+WHERE due_at <= :now AND webhook IS NOT NULL ORDER BY due_at, delivery LIMIT 1000
+"""
+
+NEXT_DELIVERY = "SELECT min(due_at) FROM deliveries WHERE due_at > :now"
+
+DELIVERED = "DELETE FROM deliveries WHERE id = :id"
+
+POSTPONE_DELIVERY = """
+UPDATE deliveries SET attempts = attempts + 1, due_at = :due_at WHERE id = :id
+"""
 
 _PAGE = "SELECT * FROM jobs WHERE number < :before{} ORDER BY number DESC LIMIT :limit"
 

@@ -20,6 +20,7 @@ from sdrest.jobs.model import Job, JobKey, Status
 from sdrest.jobs.queries import MAX_INTEGER, Queries
 from sdrest.jobs.queue_index import QueueIndex
 from sdrest.jobs.space import Reserve, may_be_full
+from sdrest.jobs.webhooks import Deliveries
 
 _CACHE_SIZE = 2**20
 """Bound of the cached rows, each counted as 1 KiB and the characters of its prompt."""
@@ -49,6 +50,7 @@ class Store(Queries):
                 reserve=self.reserve,
             )
         )
+        self.deliveries = Deliveries(self._database)
 
     async def open(self) -> None:
         """Open or create the table; raises `UsageError` if it is in use or not ours."""

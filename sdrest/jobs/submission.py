@@ -23,6 +23,7 @@ from sdrest.jobs.insert import Inserted, NewJob, can_requeue
 from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.reconcile import current, lacks_images, reconcile
 from sdrest.jobs.space import require_job_room, storage_error
+from sdrest.jobs.webhooks import Webhook
 from sdrest.params import Params, draw_seed
 
 Redraw = Callable[[], tuple[JobKey, int]]
@@ -39,6 +40,7 @@ class Submission:
     redraw: Redraw | None = None
     uploads: Collection[str] = ()
     folder: Path | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ class Submissions:
             seed=drawn if params.seed is None else params.seed,
             limit=self._max_waiting,
             instead=original,
+            webhook=submission.webhook.dump() if submission.webhook else None,
         )
 
     def _publish_queued(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Requests that are held until a job has changed."""
+"""Requests that are held until a job has changed, and timeouts that move."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -51,3 +51,9 @@ class Waits:
         finally:
             unsubscribe()
             self._waiting.discard(changed)
+
+
+def reschedule(timeout: asyncio.Timeout, seconds: float) -> None:
+    """Let a timeout expire in `seconds`, or never if they are 0."""
+    if not timeout.expired():
+        timeout.reschedule(asyncio.get_running_loop().time() + seconds if seconds else None)

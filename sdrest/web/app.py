@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 from aiohttp import web
 
@@ -40,6 +41,7 @@ from sdrest.web.responses.errors import ERROR_SHAPES, error_middleware
 from sdrest.web.responses.thumbnails import THUMBNAILS, Thumbnails
 from sdrest.web.route import add_routes
 from sdrest.web.routes import ROUTES
+from sdrest.web.webhooks import sender
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a script that is cancelled; it has 1 second."""
@@ -53,12 +55,17 @@ _HANDLER_ARGS = {
 
 
 def create_app(
-    settings: Settings, *, bus: Bus | None = None, heartbeat: float = HEARTBEAT_SECONDS
+    settings: Settings,
+    *,
+    bus: Bus | None = None,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    webhook_pause: float = sender.FIRST_PAUSE,
 ) -> web.Application:
     """Return the application. Its jobs run from its start-up to its cleanup.
 
     `bus` receives every change of a job; a silent event stream sends a comment every `heartbeat`
-    seconds. Start-up raises `UsageError` for an output folder that cannot be used.
+    seconds; a message that a webhook did not take is sent again after `webhook_pause` seconds.
+    Start-up raises `UsageError` for an output folder or a secret that cannot be used.
     """
     app = web.Application(middlewares=[error_middleware], handler_args=_HANDLER_ARGS)
     routes = add_routes(app.router, ROUTES)
@@ -93,6 +100,7 @@ def create_app(
     app.on_shutdown.append(events.close)
     app.on_shutdown.append(_end_waits)
     app.cleanup_ctx.append(_run_jobs)
+    app.cleanup_ctx.append(partial(_send_webhooks, pause=webhook_pause))
     return app
 
 
@@ -134,6 +142,14 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         app[keys.JOBS] = service
         yield
         await app[WAITING].close()
+
+
+async def _send_webhooks(app: web.Application, *, pause: float) -> AsyncIterator[None]:
+    sending = sender.Sender(app[keys.JOBS], app[keys.SETTINGS], first_pause=pause)
+    task = asyncio.create_task(sending.serve())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _end_waits(app: web.Application) -> None:

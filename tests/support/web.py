@@ -18,6 +18,7 @@ from sdrest.settings import Settings
 from sdrest.web.app import create_app
 from sdrest.web.live.hub import HEARTBEAT_SECONDS
 from sdrest.web.server import Runner
+from sdrest.web.webhooks.sender import FIRST_PAUSE
 
 FORK = Path(__file__).parents[1] / "fakes" / "fork"
 PATIENCE = 30.0
@@ -72,6 +73,7 @@ async def served(
     *,
     heartbeat: float = HEARTBEAT_SECONDS,
     shutdown_timeout: float = 1,
+    webhook_pause: float = FIRST_PAUSE,
     **flags: Any,
 ) -> AsyncIterator[Served]:
     """Serve an application over plain HTTP, with its output in `folder`.
@@ -88,7 +90,12 @@ async def served(
         changes[event.snapshot.job.key.url, event.change].set()
 
     bus.subscribe(note)
-    app = create_app(Settings(**flags, given=frozenset(flags)), bus=bus, heartbeat=heartbeat)
+    app = create_app(
+        Settings(**flags, given=frozenset(flags)),
+        bus=bus,
+        heartbeat=heartbeat,
+        webhook_pause=webhook_pause,
+    )
     runner = Runner(app, access_log=None, shutdown_timeout=shutdown_timeout)
     await runner.setup()
     try:

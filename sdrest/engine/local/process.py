@@ -80,6 +80,19 @@ class Pipe:
             os.close(self._read_end)
 
 
+def open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
+    """Open a pipe for each receiver, or none: where the last one fails, the first are closed."""
+    with contextlib.ExitStack() as stack:
+        pipes = []
+        for receiver in receivers:
+            pipe = Pipe(receiver)
+            stack.callback(pipe.close)
+            stack.callback(pipe.handed_over)
+            pipes.append(pipe)
+        stack.pop_all()
+    return tuple(pipes)
+
+
 class Tail:
     """The last `limit` bytes of a stream."""
 

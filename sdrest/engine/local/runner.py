@@ -18,7 +18,7 @@ from typing import Any
 from sdrest.engine.base import NO_OWNER, Preview
 from sdrest.engine.local.failures.ending import Raised
 from sdrest.engine.local.failures.oom import OomCounter
-from sdrest.engine.local.process import GRACE, Pipe, ProcessTree, Tail
+from sdrest.engine.local.process import GRACE, ProcessTree, Tail, open_pipes
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.local.scripts import Invocation, environment
 from sdrest.engine.runner import main as runner_program
@@ -57,7 +57,7 @@ class Runner:
         self._protocol_ok = True
         self._settled = False
         self._ready = False
-        self._pipes = _open_pipes(self._receive_stderr, self._receive_events)
+        self._pipes = open_pipes(self._receive_stderr, self._receive_events)
         self._tree: ProcessTree | None = None
         self._jobs: asyncio.WriteTransport | None = None
         self._oom = OomCounter()
@@ -286,16 +286,3 @@ def _preview(event: dict[str, Any]) -> Preview:
     if event["type"] not in _PREVIEW_TYPES:
         raise ValueError("This is not the media type of a preview.")
     return Preview(int(event["image"]), base64.b64decode(event["data"]), event["type"])
-
-
-def _open_pipes(*receivers: Callable[[bytes], None]) -> tuple[Pipe, ...]:
-    """Open a pipe for each receiver, or none: where the last one fails, the first are closed."""
-    with contextlib.ExitStack() as stack:
-        pipes = []
-        for receiver in receivers:
-            pipe = Pipe(receiver)
-            stack.callback(pipe.close)
-            stack.callback(pipe.handed_over)
-            pipes.append(pipe)
-        stack.pop_all()
-    return tuple(pipes)

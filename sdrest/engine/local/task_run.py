@@ -124,9 +124,9 @@ class TaskRun:
         return events
 
     def _new_preview(self) -> list[Event]:
-        """Return the preview that has come, unless its image is complete."""
+        """Return the preview that has come, unless its image is complete, in this run or before."""
         preview, self._preview = self._preview, None
-        return [preview] if preview and preview.index > self._images.ready else []
+        return [preview] if preview and preview.index > self._reported else []
 
     def _unreported(self, image: ImageReady) -> list[Event]:
         if image.index <= self._reported:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from .built import Built
 
 _ALIGNMENT = 64
-"""Bytes at whose multiples torch allocates memory; torch's own files have tensors there, too."""
+"""Bytes at whose multiples torch allocates memory; its own files have tensors there, too.
+
+Elsewhere arithmetic may round in another order than in the bare script. Weights with an attribute
+`alignment` come from a format that the bare script cannot read.
+"""
 
 
 class CachedModel:
@@ -96,12 +100,14 @@ def _without_copies(module: Any, state: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     fitted = collections.OrderedDict(state)
     fitted.__dict__.update(getattr(state, "__dict__", {}))  # its _metadata
+    alignment = getattr(state, "alignment", _ALIGNMENT)
     used: set[int] = set()
     for name, own in module.state_dict(keep_vars=True).items():
         given: Any = fitted.get(name)
         if getattr(given, "shape", None) != own.shape:  # missing, or torch reports it
             continue
-        if not _is_alike(given, own) or given.data_ptr() in used:
+        is_aligned = given.data_ptr() % alignment == 0
+        if not (is_aligned and _is_alike(given, own)) or given.data_ptr() in used:
             fitted[name] = sys.modules["torch"].empty_like(own.detach()).copy_(given.detach())
         used.add(given.data_ptr())
     return fitted
@@ -109,8 +115,11 @@ def _without_copies(module: Any, state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_alike(given: Any, own: Any) -> bool:
     """Whether computing with either tensor takes the same code of torch."""
-    return (given.dtype, given.device, given.layout) == (own.dtype, own.device, own.layout) and (
-        given.stride() == own.stride() and given.data_ptr() % _ALIGNMENT == 0
+    return (given.dtype, given.device, given.layout, given.stride()) == (
+        own.dtype,
+        own.device,
+        own.layout,
+        own.stride(),
     )
 
 

@@ -104,7 +104,8 @@ def packed_checkpoint(path: Any) -> str | None:
 
 def is_safetensors(path: Any) -> bool:
     """Whether a file begins as a safetensors file: the length of its header, then the header."""
-    with open(path, "rb") as file:  # noqa: PTH123 (any path)
+    head = b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 (any path)
         head = file.read(9)
     return head[8:] == b"{" and 1 < int.from_bytes(head[:8], "little") <= LONGEST_HEADER
 
@@ -117,6 +118,8 @@ def _read_file(
     if not trusted:
         if any(name.endswith("constants.pkl") for name in _names_in_zip(file)):
             raise weights.UnusableCheckpointError(_TORCH_SCRIPT)
+        if not args:  # weights of a GPU load on a machine without one
+            options = {"map_location": "cpu", **options}
         options = {**options, "pickle_module": _restricted_pickle()}
         options.pop("weights_only", None)
     return _with_state_dict(load(file, *args, **options))
@@ -139,11 +142,13 @@ def _read_safetensors(path: Any) -> collections.OrderedDict[str, Any]:
             # Copied on write, so that the tensors may be written to, and the file stays as it is.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         header.pop("__metadata__", None)
-        return collections.OrderedDict(
+        tensors = collections.OrderedDict(
             (name, _tensor(data, 8 + length, **item)) for name, item in header.items()
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise weights.UnusableCheckpointError(_DAMAGED) from error
+    vars(tensors)["alignment"] = 1  # the format has them anywhere; see `cached_model.py`
+    return tensors
 
 
 def _tensor(

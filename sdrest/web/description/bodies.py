@@ -11,9 +11,11 @@ from typing import Any
 
 from sdrest import number_format
 from sdrest.job_types import JobType
+from sdrest.jobs.webhooks import WebhookEvent
 from sdrest.parameter_values import RANDOM_SEED
 from sdrest.params import MAX_MODEL, MIN_AREA, PARAMS_BY_TYPE
 from sdrest.sampling_steps import DIFFUSION_STEPS, is_usable
+from sdrest.web.webhooks.fields import ENDS, MAX_URL
 
 JSON_TYPE = "application/json"
 MULTIPART_TYPE = "multipart/form-data"
@@ -81,6 +83,7 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
         name: _field(name, schema, form=form, required=name in required)
         for name, schema in declared["properties"].items()
     }  # fmt: skip
+    fields |= _webhook(form=form)
     body: Schema = {
         "type": "object",
         "description": f"{declared['description']} Fields that are not named here are ignored.",
@@ -91,6 +94,29 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
         body["description"] += " " + _TOGETHER.format(area=MIN_AREA)
         body |= plms(form=form)
     return body
+
+
+def _webhook(*, form: bool) -> dict[str, Schema]:
+    """Return the fields of `sdrest.web.webhooks.fields`."""
+    names = {"type": "string", "enum": [*WebhookEvent]}
+    events: Schema = {"type": "array", "items": names}
+    pattern = f"^({'|'.join(WebhookEvent)})(, ?({'|'.join(WebhookEvent)}))*$"
+    text: Schema = {"type": "string", "pattern": pattern}
+    return {
+        "webhook": {
+            "description": "Where messages about the job are sent: an address that begins with "
+            "https:// or http://. It is part of the request, but not of the job's JSON.",
+            "type": "string",
+            "maxLength": MAX_URL,
+            "pattern": "^https?://",
+            "example": "https://example.org/hook",
+        },
+        "webhookEvents": {
+            "description": "What is sent there, with commas between; by default the end of the "
+            f"job: {', '.join(ENDS)}.",
+            **(text if form else {"anyOf": [events, text]}),
+        },
+    }
 
 
 def _upload(name: str, *, required: bool) -> Schema:

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from http import HTTPMethod, HTTPStatus
 from itertools import groupby
 from typing import Any
@@ -17,13 +17,18 @@ from sdrest.web.description import bodies, schemas
 from sdrest.web.description.a1111_schemas import schemas as a1111_schemas
 from sdrest.web.description.examples import (
     EXAMPLES,
-    ID,
     JSON_REQUEST,
     REQUESTS,
     curl,
     error_example,
 )
 from sdrest.web.description.openai_bodies import schemas as openai_schemas
+from sdrest.web.description.openapi_parts import (
+    DESCRIPTION,
+    PATH_PARAMETERS,
+    SCHEMES,
+    TAGS,
+)
 from sdrest.web.description.openapi_prefix import under_prefix
 from sdrest.web.description.preflight import preflight
 from sdrest.web.description.schemas import ref
@@ -41,59 +46,6 @@ ALWAYS = (
     ErrorCode.STORAGE_UNAVAILABLE,
 )
 """What every route may answer."""
-
-_DESCRIPTION = """\
-Stable Diffusion as a REST API. A request for a picture is answered with the path of its job; ask \
-there until its `status` is `COMPLETE`, then fetch its `imageUrls`.
-
-`HEAD` is answered wherever `GET` is, with the headers alone. The case of a job's type and a slash \
-at the end of a path do not matter. Every error has the same shape and a code of its own.
-"""
-
-_TAGS: Mapping[str, str] = {
-    **{job_type: f"Jobs of the type {job_type}." for job_type in JobType},
-    "jobs": "All jobs together.",
-    "openai": "Pictures for clients of OpenAI's images API; docs/openai.md says what is exact.",
-    "a1111": "For clients of AUTOMATIC1111's web UI; docs/a1111.md says what is exact.",
-    "server": "The server itself.",
-}
-
-_SCHEMES = {
-    "token": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The server's `--token`. A server without one answers everybody.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "sdrest-XXXXXXXX",
-        "description": "The cookie that `POST /session` sets; for X it has digits of its own.",
-    },
-}
-
-_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "model": {
-        "description": "The name of the model.",
-        "schema": {"type": "string", "minLength": 1},
-        "example": "text-to-image",
-    },
-    "name": {
-        "description": "The name of the picture, as in its address.",
-        "schema": {"type": "string", "minLength": 1},
-        "example": f"{ID}.png",
-    },
-    "id": {
-        "description": "The id of the job.",
-        "schema": schemas.ID,
-        "example": ID,
-    },
-    "number": {
-        "description": "Which of the images, counted from 1.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999},
-        "example": 1,
-    },
-}
 
 _HEADERS = {
     ErrorCode.UNAUTHORIZED: "WWW-Authenticate",
@@ -125,17 +77,17 @@ def document(routes: Iterable[Route], *, locked: bool = False, prefix: str = "")
         "info": {
             "title": "sdrest",
             "version": __version__,
-            "description": _DESCRIPTION,
+            "description": DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": prefix or "/"}],
-        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": bodies.schemas() | openai_schemas() | a1111_schemas() | schemas.schemas(),
             "responses": errors,
             "headers": dict(schemas.HEADERS),
-            "securitySchemes": _SCHEMES,
+            "securitySchemes": SCHEMES,
         },
     }
     return under_prefix(described, prefix) if prefix else described
@@ -165,7 +117,9 @@ def _operation(route: Route, job_type: JobType | None, *, locked: bool) -> Descr
     codes = {*ALWAYS, *route.errors}
     if route.access.token:
         codes.add(ErrorCode.UNAUTHORIZED)
-        schemes: list[Described] = [{name: []} for name in _SCHEMES]
+        schemes: list[Described] = [
+            {name: []} for name in SCHEMES if name != "basic" or route.access.basic
+        ]
         described["security"] = schemes if locked else [*schemes, {}]
     if not route.access.foreign:
         codes.add(ErrorCode.FOREIGN_ORIGIN)
@@ -192,7 +146,7 @@ def _head(get: Described, errors: Described) -> Described:
 
 
 def _path_parameters(path: str) -> Iterator[Described]:
-    for name, parameter in _PATH_PARAMETERS.items():
+    for name, parameter in PATH_PARAMETERS.items():
         if f"{{{name}}}" in path:
             yield {"name": name, "in": "path", "required": True, **parameter}
 

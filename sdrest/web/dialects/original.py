@@ -17,11 +17,12 @@ from sdrest.web.dialects.requested_job import RequestedJob
 from sdrest.web.requests.forms import JSON_HINT, Text, discard, read_form, read_text
 from sdrest.web.requests.job_path import given_type, job_key, job_type
 from sdrest.web.requests.multipart import Form, max_body
-from sdrest.web.requests.proxy import prefix
+from sdrest.web.requests.proxy import prefix, server_url
 from sdrest.web.responses.conditional import body_etag, is_fresh
 from sdrest.web.responses.images import send_image
 from sdrest.web.responses.render import JSON, job_body
 from sdrest.web.responses.thumbnails import requested_side
+from sdrest.web.webhooks import fields as webhook_fields
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LONGEST_WAIT = 60.0
@@ -89,14 +90,16 @@ async def _submit(request: web.Request, form: Form) -> JobKey:
     service, kind = request.app[keys.JOBS], job_type(request)
     _require_uploads(kind, form)
     uploads = {name: upload.path for name, upload in form.uploads.items()}
+    private = request.app[keys.SETTINGS].webhook_private
+    webhook, unusable = webhook_fields.read(form.fields, server_url(request), private=private)
     try:
-        params = validate(kind, form.fields)
+        params = validate(kind, form.fields, others=unusable)
     except InvalidRequestError:
         wrong = await service.check_pictures(uploads) if uploads else ()
-        params = validate(kind, form.fields, others=wrong)
+        params = validate(kind, form.fields, others=[*unusable, *wrong])
     wanted = _requested(request, form)
     job = await service.submit(
-        params, uploads, key=wanted.key, seed=wanted.seed, redraw=wanted.redraw
+        params, uploads, key=wanted.key, seed=wanted.seed, redraw=wanted.redraw, webhook=webhook
     )
     return job.key
 

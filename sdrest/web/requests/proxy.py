@@ -52,6 +52,12 @@ def prefix(request: web.BaseRequest) -> str:
     return address(request).prefix
 
 
+def server_url(request: web.BaseRequest) -> str:
+    """Return the address of this server as the client sees it, without a slash at its end."""
+    place = address(request)
+    return f"{place.scheme or request.scheme}://{place.host or request.host}{place.prefix}"
+
+
 def with_prefix(text: str, prefix: str) -> str:
     """Return a text with `prefix` before each path of a job in it."""
     return _JOB_PATH.sub(prefix, text) if prefix else text

@@ -333,8 +333,12 @@ def test_a_port_in_use(place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place.use(port=taken.getsockname()[1])
         (port,) = [result for result in place.found() if result.name == "port"]
-    assert port.finding.verdict is Verdict.WARNING
-    assert "another program listens there" in port.finding.message
+        place.use(port=0, a1111_port=taken.getsockname()[1])
+        _, second = [result for result in place.found() if result.name == "port"]
+    for found in (port, second):
+        assert found.finding.verdict is Verdict.WARNING
+        assert "another program listens there" in found.finding.message
+    assert "--a1111-port" in second.finding.message
 
 
 def test_a_certificate_that_is_trusted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

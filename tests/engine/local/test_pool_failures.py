@@ -1,19 +1,22 @@
 """Jobs that fail or are cancelled leave the next ones a runner as good as new."""
 
 import asyncio
+import itertools
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from sdrest.engine.base import Finished, ImageReady, Progress, Started
+from sdrest.engine.base import Finished, ImageReady, Preview, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
 from tests.fakes.running import (
     FORK,
     PATIENCE,
     Lifeline,
+    collect,
     failure,
     fake_repository,
     task,
@@ -67,6 +70,27 @@ async def test_a_runner_damaged_by_earlier_jobs_fails_no_job(jobs: Jobs, images:
         places = [event.index for event in events if isinstance(event, Progress)]
         assert places == sorted(places)
     assert await gone(first)
+
+
+async def test_no_preview_of_a_finished_image_comes_when_a_job_runs_again(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    await jobs.pid("spoil images=1")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    held = os.open(gate, os.O_RDWR)  # what is written stays until it is read
+    try:
+        os.write(held, b"x" * 4)  # for two batches of each run
+        work = task(jobs.folder / "previews", f"preview gate={gate}", iterations=2)
+        events = await collect(jobs.executor.run(replace(work, previews=True)))
+    finally:
+        os.close(held)
+    assert events[-1] == Finished()
+    shown = [event for event in events if isinstance(event, Preview | ImageReady)]
+    assert isinstance(shown[0], Preview)
+    for before, event in itertools.pairwise(shown):
+        if isinstance(before, ImageReady):
+            assert event.index > before.index
 
 
 async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(

@@ -1,10 +1,8 @@
 """AUTOMATIC1111's API over HTTP, with scripts that make one-coloured pictures at once."""
 
-import asyncio
 import base64
 import io
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,10 @@ import pytest_asyncio
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sdrest.jobs.bus import Change
-from tests.support.web import PATIENCE, Served, served
+from tests.support.a1111 import API, BASIC, TOKEN, ask, asked, bearer, opened, png
+from tests.support.web import Served, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
-
-TOKEN = "a-secret-of-many-letters"
-BASIC = "Basic " + base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
-API = "/sdapi/v1"
-RECORDED = json.loads((Path(__file__).parents[2] / "data" / "clients" / "a1111.json").read_text())
-"""Requests of real clients, each with an answer of AUTOMATIC1111's shape."""
 
 NO_CONTENT_TYPE = {"Content-Type": ""}
 
@@ -34,87 +26,6 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
     async with served(tmp_path_factory.mktemp("a1111"), token=TOKEN, max_upload=1) as made:
         made.client.headers["Authorization"] = BASIC
         yield made
-
-
-async def ask(site: Served, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
-    """Send a request, a POST if there is a body; return the status and the JSON of the answer."""
-    method = "GET" if body is None and "data" not in options else "POST"
-    if body is not None:
-        options["data"] = io.BytesIO(json.dumps(body).encode())
-    async with site.client.request(method, f"{API}/{path}", **options) as response:
-        return response.status, await response.json()
-
-
-async def asked(site: Served, path: str, body: Any = None, **options: Any) -> Any:
-    """Return the answer to a request that is right."""
-    status, answer = await ask(site, path, body, **options)
-    assert status == 200, answer
-    return answer
-
-
-def png(width: int = 64, height: int = 64, text: PngInfo | None = None) -> str:
-    """Return a picture as base64."""
-    written = io.BytesIO()
-    Image.new("RGB", (width, height), "orange").save(written, "PNG", pnginfo=text)
-    return base64.b64encode(written.getvalue()).decode()
-
-
-def opened(text: str) -> Image.Image:
-    picture = Image.open(io.BytesIO(base64.b64decode(text)))
-    picture.load()
-    return picture
-
-
-def filled(value: Any, model: str) -> Any:
-    """Put pictures, and the name of a model, where a recorded request has stand-ins."""
-    match value:
-        case dict():
-            return {name: filled(item, model) for name, item in value.items()}
-        case list():
-            return [filled(item, model) for item in value]
-        case "dreamlike" | "v1-4":
-            return model
-        case str() if "<base64 of PNG" in value:
-            return value[: value.index("<")] + png()
-        case _:
-            return value
-
-
-def lacks(recorded: Any, answer: Any, place: str = "") -> list[str]:
-    """Return what an answer lacks of a recorded one: keys, elements, types of values."""
-    if recorded is None or answer is None:
-        return []
-    numbers = isinstance(recorded, int | float) and isinstance(answer, int | float)
-    if type(recorded) is not type(answer) and not numbers:
-        return [f"{place}: {answer!r}"]
-    if isinstance(recorded, dict):
-        missing = [f"{place}.{name}" for name in recorded if name not in answer]
-        return missing + [
-            found
-            for name in recorded.keys() & answer.keys()
-            for found in lacks(recorded[name], answer[name], f"{place}.{name}")
-        ]
-    if isinstance(recorded, list) and recorded:
-        return lacks(recorded[0], answer[0], f"{place}[0]") if answer else [f"{place}[0]"]
-    return []
-
-
-@pytest.mark.parametrize(
-    "call", RECORDED, ids=lambda call: f"{call['client']}: {call['path'].rpartition('/')[2]}"
-)
-async def test_requests_of_real_clients(site: Served, call: dict[str, Any]) -> None:
-    (model, *_) = await asked(site, "sd-models")
-    body = None
-    headers = {}
-    if "body" in call:
-        body = json.dumps(filled(call["body"], model["title"])).encode()
-        headers["Content-Type"] = call["type"] or ""
-    async with site.client.request(
-        call["method"], call["path"], data=body, headers=headers
-    ) as response:
-        answer = await response.json()
-    assert response.status == 200, answer
-    assert lacks(call["answer"], answer) == []
 
 
 async def test_the_answer_is_true_to_what_ran(site: Served) -> None:
@@ -142,10 +53,6 @@ async def test_each_picture_is_an_ordinary_job(site: Served) -> None:
     async with site.client.get("/jobs", params={"limit": 2}, headers=bearer()) as response:
         jobs = (await response.json())["jobs"]
     assert [(job["seed"], job["status"]) for job in jobs] == [(71, "COMPLETE"), (70, "COMPLETE")]
-
-
-def bearer() -> dict[str, str]:
-    return {"Authorization": f"Bearer {TOKEN}"}
 
 
 async def test_pictures_come_back_only_where_asked_for(site: Served) -> None:
@@ -330,64 +237,6 @@ async def test_idle_progress(site: Served) -> None:
     assert progress["current_image"] is None
     assert await asked(site, "interrupt", {}) == {}
     assert await asked(site, "skip", {}) is None
-
-
-async def until_busy(site: Served, done: int = 0) -> Any:
-    """Return the progress once a picture is being made and `done` others are complete."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            progress = await asked(site, "progress")
-            if progress["state"]["job_no"] == done and progress["state"]["job_count"]:
-                return progress
-
-
-@pytest.mark.parametrize(("path", "left", "asked_for"), [("interrupt", 0, 4), ("skip", 2, 4)])
-async def test_interrupt_and_skip(
-    site: Served, tmp_path: Path, path: str, left: int, asked_for: int
-) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    wish = {"prompt": f"wait_between gate={gate}", "batch_size": 2, "n_iter": 2, "seed": 1}
-    request = asyncio.create_task(asked(site, "txt2img", wish))
-    progress = await until_busy(site)
-    assert progress["state"]["job_count"] == asked_for
-    assert progress["progress"] >= 0.01
-    assert progress["state"]["job"]
-    assert (await ask(site, path, {}))[0] == 200
-    if left:
-        await until_busy(site, done=2)
-        for number in range(left):
-            await asyncio.to_thread(gate.write_text, "go")
-            if number + 1 < left:
-                await until_busy(site, done=3)
-    answer = await request
-    info = json.loads(answer["info"])
-    assert len(answer["images"]) == len(info["infotexts"]) == left
-    assert info["all_seeds"] == [3, 4][:left]
-    assert (await asked(site, "progress"))["state"]["job_count"] == 0
-
-
-async def test_jobs_of_a_client_that_leaves_are_cancelled(site: Served, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    wish = {"prompt": f"wait_between gate={gate}", "batch_size": 2}
-    request = asyncio.create_task(asked(site, "txt2img", wish))
-    await until_busy(site)
-    async with site.client.get("/jobs", params={"limit": 2}, headers=bearer()) as response:
-        paths = [job["resultUrl"] for job in (await response.json())["jobs"]]
-    request.cancel()
-    for path in paths:
-        await site.until(path, Change.FINISHED)
-        async with site.client.get(path, headers=bearer()) as response:
-            assert (await response.json())["status"] == "CANCELLED"
-
-
-async def test_a_full_queue_is_told(tmp_path: Path) -> None:
-    async with served(tmp_path, max_queue=2) as site:
-        status, answer = await ask(site, "txt2img", {"batch_size": 4})
-        assert (status, answer["error"]) == (429, "HTTPException")
-        async with site.client.get("/jobs") as response:
-            assert (await response.json())["jobs"] == []  # all or none
 
 
 async def test_without_a_token_a_password_does_not_matter(tmp_path: Path) -> None:

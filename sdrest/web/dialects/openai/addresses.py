@@ -20,7 +20,7 @@ from sdrest.pictures.answers import Format
 from sdrest.pictures.decoding import Size
 from sdrest.settings import Settings
 from sdrest.web import keys
-from sdrest.web.requests.proxy import address
+from sdrest.web.requests.proxy import server_url
 
 FILES = "/v1/images/files"
 
@@ -40,7 +40,6 @@ class Shown:
 
 def url(request: web.Request, shown: Shown) -> str:
     """Return the address of a picture, with the host by which the client addresses the server."""
-    place = address(request)
     name = f"{shown.key.id}.{shown.kind}"
     query = {
         "type": shown.key.type,
@@ -49,8 +48,7 @@ def url(request: web.Request, shown: Shown) -> str:
         "expires": str(int(time.time()) + _SECONDS),
     }
     query["signature"] = _signature(request.app[keys.SETTINGS], name, query)
-    start = f"{place.scheme or request.scheme}://{place.host or request.host}{place.prefix}"
-    return f"{start}{FILES}/{name}?{urlencode(query)}"
+    return f"{server_url(request)}{FILES}/{name}?{urlencode(query)}"
 
 
 def read(request: web.Request) -> Shown:

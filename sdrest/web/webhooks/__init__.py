@@ -1,0 +1,1 @@
+"""Webhooks: messages about jobs to addresses that clients name."""

@@ -1,0 +1,163 @@
+"""Delivers messages to webhooks, beside the jobs, until each was taken or is a day old."""
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from sdrest.cancellation import until_done
+from sdrest.errors import GoneError, NotFoundError, StorageUnavailableError
+from sdrest.jobs.bus import Change, JobEvent
+from sdrest.jobs.service import JobService
+from sdrest.jobs.webhooks import Delivery
+from sdrest.settings import Settings
+from sdrest.web.webhooks import message
+from sdrest.web.webhooks.addresses import PublicResolver, is_public
+
+FIRST_PAUSE = 5.0
+"""Seconds from the first attempt of a message to the second."""
+
+ANSWER_SECONDS = 15.0
+"""Seconds that a listener has to answer."""
+
+_STORAGE_SECONDS = 10.0
+"""Seconds until the table is looked at again after an error."""
+
+_AT_ONCE = 4
+"""Messages on their way to one host; a host that is slow delays its own messages alone."""
+
+_CHANGES = {Change.STARTED, Change.IMAGE, Change.FINISHED, Change.REQUEUED}
+
+_log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """A listener did not take a message; the text says why."""
+
+
+class Sender:
+    """Sends what is due. `serve` it in a task; `first_pause` is that of `message.next_attempt`."""
+
+    def __init__(
+        self, service: JobService, settings: Settings, *, first_pause: float = FIRST_PAUSE
+    ) -> None:
+        self._service = service
+        self._signer = message.signer(settings.webhook_secret)
+        self._private = settings.webhook_private
+        self._first_pause = first_pause
+        self._look = asyncio.Event()
+        self._on_their_way: dict[Delivery, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Send messages until this is cancelled; those on their way are sent again later."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self._service.events.subscribe(self._hear))
+            stack.push_async_callback(self._stop)
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(resolver=PublicResolver(private=self._private)),
+                    timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+            )
+            while True:
+                self._look.clear()
+                pause = await self._send_due(session)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._look.wait()
+
+    def _hear(self, event: JobEvent) -> None:
+        if event.change in _CHANGES:
+            self._look.set()
+
+    async def _send_due(self, session: aiohttp.ClientSession) -> float | None:
+        """Start what is due; return the seconds until something else is, None: unknown."""
+        try:
+            due = await self._service.deliveries.due()
+            following = await self._service.deliveries.next_due()
+        except StorageUnavailableError:
+            return _STORAGE_SECONDS
+        for delivery in due:
+            if self._may_go(delivery):
+                task = asyncio.create_task(self._deliver(session, delivery))
+                self._on_their_way[delivery] = task
+                task.add_done_callback(partial(self._arrive, delivery))
+        return None if following is None else max(0.0, following - time.time())
+
+    def _may_go(self, delivery: Delivery) -> bool:
+        """Whether no message of the same job, and few to the same host, are on their way."""
+        if any(other.key == delivery.key for other in self._on_their_way):
+            return False
+        host = _host(delivery)
+        return sum(_host(other) == host for other in self._on_their_way) < _AT_ONCE
+
+    def _arrive(self, delivery: Delivery, _: object) -> None:
+        del self._on_their_way[delivery]
+        self._look.set()
+
+    async def _stop(self) -> None:
+        tasks = list(self._on_their_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _deliver(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        """Make one attempt, and note how it ended."""
+        try:
+            await self._send(session, delivery)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RefusedError) as error:
+            await self._fail(delivery, str(error) or type(error).__name__)
+        except (GoneError, NotFoundError):
+            await self._remove(delivery)
+        except StorageUnavailableError:
+            await asyncio.sleep(_STORAGE_SECONDS)  # it is due still
+        else:
+            await until_done(asyncio.create_task(self._remove(delivery)))  # else it is sent twice
+
+    async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        url = URL(delivery.webhook.url)
+        if not (self._private or is_public(url.host or "")):
+            raise RefusedError("it is an address of this machine or of a private network")
+        content = message.body(delivery, await self._service.get(delivery.key))
+        headers = message.headers(delivery.message, content, time.time(), self._signer)
+        async with session.post(
+            url, data=content, headers=headers, allow_redirects=False
+        ) as response:
+            if response.status == HTTPStatus.GONE:
+                _log.warning("The webhook at %s wants no more messages.", url.origin())
+            elif not response.ok or response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                raise RefusedError(f"it answered {response.status}")
+
+    async def _fail(self, delivery: Delivery, reason: str) -> None:
+        origin = URL(delivery.webhook.url).origin()
+        due_at = message.next_attempt(delivery, time.time(), self._first_pause)
+        if due_at is None:
+            _log.warning(
+                "A message to the webhook at %s is given up after a day: %s.", origin, reason
+            )
+            await self._remove(delivery)
+            return
+        if not delivery.attempts:
+            _log.warning(
+                "The webhook at %s did not take a message (%s). It is sent again for a day.",
+                origin,
+                reason,
+            )
+        try:
+            await self._service.deliveries.postpone(delivery, due_at)
+        except StorageUnavailableError:
+            await asyncio.sleep(_STORAGE_SECONDS)  # it is due still
+
+    async def _remove(self, delivery: Delivery) -> None:
+        with suppress(StorageUnavailableError):
+            await self._service.deliveries.remove(delivery)
+
+
+def _host(delivery: Delivery) -> str:
+    return URL(delivery.webhook.url).host or ""

@@ -85,6 +85,14 @@ def test_a_thing_is_drawn_within_the_mask_and_the_old_content_is_gone(tmp_path: 
     assert shares_of_colours(none[inside])["white"] > 0.95
 
 
+@pytest.mark.parametrize("box", [(0, 0, 255, 90), (20, 20, 235, 235)])
+def test_a_large_part_keeps_its_content_behind_things(
+    tmp_path: Path, lake: Pixels, box: tuple[int, int, int, int]
+) -> None:
+    repainted = repaint(lake, mask(tmp_path, box), "a small red balloon")[0]
+    assert 0.005 < (np.abs(repainted.astype(int) - lake).max(2) > 40).mean() < 0.25
+
+
 def test_a_small_strength_leaves_the_old_content(tmp_path: Path, lake: Pixels) -> None:
     where = mask(tmp_path, RECTANGLE)
     changes = [

@@ -21,7 +21,7 @@ CLAUSE_ENDS = r"[,.;:!?()\[\]\n|]+"
 Meanings = list[tuple[str, str]]
 
 
-_BRINGS_TIME = {"moon", "rainbow", "lightning"}
+_BRINGS_TIME = {"moon", "rainbow"}
 _ADDED = _BRINGS_TIME | {"sun", "clouds", "birds", "flowers", "trees", "path"}
 """Sights that can be added to a picture."""
 

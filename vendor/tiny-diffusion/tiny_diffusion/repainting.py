@@ -32,8 +32,8 @@ GROWN = 0.1
 """How far things may reach beyond the largest rectangle within the mask, as a share of it."""
 FILLED = 0.5
 """The strength from which on nothing of the old content of the mask stays behind things."""
-LARGE = 0.4
-"""The share of a picture that is too much to be filled from the rest."""
+LARGE, LARGE_RIM = 0.4, 0.25
+"""The share of a picture, and that of its rim, which is too much to be filled from the rest."""
 FEATHER = 12
 """The softest edge of what is repainted, in pixels."""
 
@@ -52,7 +52,8 @@ class Repainting:
         rows, columns = shares.shape
         cells = shares.reshape(rows // CELL, CELL, columns // CELL, CELL)
         self._touched = cells.max((1, 3)) > 0
-        self._is_large = float(shares.mean()) > LARGE
+        rim = np.concatenate([shares[0], shares[-1], shares[:, 0], shares[:, -1]])
+        self._is_large = float(shares.mean()) > LARGE or float(rim.mean()) > LARGE_RIM
         self._cells = blur(self._touched.astype(np.float32)[..., None], 1)[..., 0]
 
     def frame(self, prompt: Prompt) -> Frame | None:

@@ -143,7 +143,8 @@ def make_world(
         base, back = _choose_place(prompt, r)
         time = prompt.time or _choose_time(prompt, r)
     else:
-        base, back, time = "picture", (), prompt.time or frame.time
+        base, back = "picture", ()
+        time = (None if prompt.sight("moon") else prompt.time) or frame.time
         width, height = frame.size
     sky = prompt.sight("sky")
     colour = sky.colour if sky is not None else None

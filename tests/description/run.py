@@ -55,7 +55,7 @@ phases.coverage.enabled = false
 _QUICK = """
 [[operations]]
 # Each case waits for a picture; the long run has this phase.
-include-path-regex = "^/v1/images/"
+include-path-regex = "^/v1/images/|^/sdapi/"
 phases.coverage.enabled = false
 """
 

@@ -17,6 +17,7 @@ from tests.support.jobs import (
     SECONDS,
     Gate,
     ScriptedExecutor,
+    count,
     house,
     picture,
     text,

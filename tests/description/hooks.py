@@ -1,6 +1,7 @@
 """What schemathesis cannot know: what a picture is, rules on several fields, how forms are sent."""
 
 import base64
+import re
 from typing import Any
 
 import schemathesis
@@ -27,6 +28,7 @@ schemathesis.openapi.format(
 schemathesis.openapi.format("base64-image", st.sampled_from([base64.b64encode(picture()).decode()]))
 
 A1111, NO_PICTURE = "/sdapi/", "Invalid encoded image"
+SIZE = re.compile("[0-9]{3,4}x[0-9]{3,4}")
 MOST = {"batch_size": 1, "n_iter": 1, "width": 256, "height": 256}
 MOST |= {f"upscaling_resize_{side}": 256 for side in "wh"}
 
@@ -39,6 +41,11 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         ("http://", "https://")
     ):
         case.body["webhook"] = "https://webhook.invalid/"
+    if "/images/" in case.path and isinstance(case.body, dict):
+        if case.body.get("n") in range(2, 11):
+            case.body["n"] = 1
+        if SIZE.fullmatch(str(case.body.get("size"))):
+            case.body["size"] = "256x256"
     if case.path.startswith(A1111) and isinstance(case.body, dict):
         for name, most in MOST.items():
             if isinstance(case.body.get(name), int | float) and case.body[name] > most:

@@ -35,7 +35,9 @@ MOST |= {f"upscaling_resize_{side}": 256 for side in "wh"}
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Ask for one small picture where many would take minutes; let no message go anywhere."""
     del context, kwargs
-    if isinstance(case.body, dict) and str(case.body.get("webhook")).startswith(("http://", "https://")):
+    if isinstance(case.body, dict) and str(case.body.get("webhook")).startswith(
+        ("http://", "https://")
+    ):
         case.body["webhook"] = "https://webhook.invalid/"
     if case.path.startswith(A1111) and isinstance(case.body, dict):
         for name, most in MOST.items():

@@ -28,14 +28,16 @@ class Hashes:
         self._requested: set[Identity] = set()
         self._waiting: queue.SimpleQueue[tuple[Identity, Path] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._closed = threading.Event()
 
     def request(self, paths: Iterable[Path]) -> None:
         """Start to compute the hashes that are not known, one file after the other. May block."""
-        if self._thread is None:
-            self._known = dict(_read(self._memory))
-            self._thread = threading.Thread(target=self._work, name="hashes", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self._known = dict(_read(self._memory))
+                self._thread = threading.Thread(target=self._work, name="hashes", daemon=True)
+                self._thread.start()
         for path in paths:
             with contextlib.suppress(OSError):
                 key = identity(path)

@@ -80,8 +80,9 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         for opened in plain:
             await web.SockSite(runner, opened).start()
         url = _url(settings, sockets[0].getsockname()[1])
-        notes += await asyncio.to_thread(list, _engine_notes(settings, url))
         _greet(settings, terminal, url, notes)
+        for note in await asyncio.to_thread(list, _engine_notes(settings, url)):
+            _say(terminal, note)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
         for event in early:

@@ -46,11 +46,6 @@ class Queries:
 
         return await self._database.read(page)
 
-    async def count(self, status: Status) -> int:
-        """Return how many jobs have a status."""
-        counts = await self.counts()
-        return sum(counts[status, job_type] for job_type in JobType)
-
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, zeros included."""
         return await self._database.read(_counts)

@@ -17,7 +17,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import Inserted
 from sdrest.jobs.model import Status
 from sdrest.jobs.store import Store
-from tests.support.jobs import SECONDS, add, text_key
+from tests.support.jobs import SECONDS, add, count, text_key
 
 
 async def test_an_operation_that_fails_hurts_no_other(store: Store) -> None:
@@ -50,9 +50,9 @@ async def test_a_read_that_fails_hurts_no_other(store: Store) -> None:
         raise ZeroDivisionError
 
     results = await asyncio.gather(
-        store.count(Status.QUEUED),
+        count(store, Status.QUEUED),
         store._database.read(fail),
-        store.count(Status.QUEUED),
+        count(store, Status.QUEUED),
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [int, ZeroDivisionError, int]
@@ -77,7 +77,7 @@ async def test_a_full_disk_refuses_and_is_survived(
     assert await store.find(text_key("kept")) is not None
     await pages(2**30)
     assert (await add(store, "1" + "x" * 9000)).fresh
-    assert await store.count(Status.QUEUED) == 2
+    assert await count(store, Status.QUEUED) == 2
     assert [record.getMessage() for record in caplog.records] == [
         "The database cannot be used: database or disk is full",
         "The database can be used again",
@@ -101,7 +101,7 @@ async def test_operations_that_wait_share_one_commit(store: Store, folders: Fold
     backup = sqlite3.connect(folders.database, isolation_level=None)
     backup.execute("BEGIN IMMEDIATE")
     adding = [asyncio.create_task(add(store, f"job {number}")) for number in range(50)]
-    assert await store.count(Status.QUEUED) == 0  # all are called by now
+    assert await count(store, Status.QUEUED) == 0  # all are called by now
     statements.clear()
     backup.execute("COMMIT")
     backup.close()
@@ -118,7 +118,7 @@ async def test_a_closed_store_is_unavailable(folders: Folders) -> None:
     await store.close()
     await store.close()
     with pytest.raises(StorageUnavailableError):
-        await store.count(Status.QUEUED)
+        await count(store, Status.QUEUED)
 
 
 async def test_a_caller_that_goes_away_does_not_undo(store: Store) -> None:

@@ -13,7 +13,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import Inserted, NewJob, insert
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.store import Store
-from tests.support.jobs import addition, text_key
+from tests.support.jobs import addition, count, text_key
 
 FAILURE = Failure(FailureCode.SCRIPT_FAILED, "It said no.", {})
 
@@ -166,4 +166,4 @@ async def test_one_that_cannot_be_written_hurts_no_other(
             return_exceptions=True,
         )
         assert [isinstance(result, Inserted) for result in results] == [True, False, True]
-        assert await store.count(Status.QUEUED) == 2
+        assert await count(store, Status.QUEUED) == 2

@@ -165,7 +165,7 @@ async def test_an_output_folder_that_returns_is_used_as_before(tmp_path: Path) -
             await home.submit(text("b"))
         gate.opened.set()  # the job ends, which cannot be written down now
         with pytest.raises(StorageUnavailableError):
-            await home.store.count(Status.QUEUED)
+            await count(home.store, Status.QUEUED)
         away.rename(output)
         job = (await home.ended(text_key("a"))).snapshot.job
         assert job.status is Status.COMPLETE

@@ -14,6 +14,7 @@ from sdrest.jobs import sql
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Status
 from sdrest.jobs.store import Store
+from tests.support.jobs import count
 
 MIGRATIONS = sorted((Path(sql.__file__).parent / "migrations").glob("*.sql"))
 ROW = """
@@ -57,10 +58,10 @@ async def test_an_old_file_is_counted_once_when_it_is_opened(tmp_path: Path) -> 
         counts = await store.counts()
         assert {key: number for key, number in counts.items() if number} == expected
         assert len(counts) == len(kinds)  # zeros are told too
-        waiting = await store.count(Status.QUEUED)
+        waiting = await count(store, Status.QUEUED)
         assert waiting == sum(expected[Status.QUEUED, kind] for kind in JobType)
         await store.delete_incomplete()
-        assert await store.count(Status.QUEUED) == 0
+        assert await count(store, Status.QUEUED) == 0
 
 
 CHANGES = st.lists(

@@ -82,6 +82,12 @@ def addition(
     return NewJob(submission.key, params, images, seed=seed, limit=limit, instead=instead)
 
 
+async def count(store: Store, status: Status) -> int:
+    """Return how many jobs have a status."""
+    counts = await store.counts()
+    return sum(counts[status, job_type] for job_type in JobType)
+
+
 async def add(store: Store, name: str, *, limit: int = 1000, images: int = 3) -> Inserted:
     """Queue a job in a table, with the text `name` as its prompt."""
     return await store.add(
@@ -214,7 +220,7 @@ class House:
 
     async def waiting(self) -> int:
         """Return how many jobs wait."""
-        return await self.store.count(Status.QUEUED)
+        return await count(self.store, Status.QUEUED)
 
     async def until(self, reached: Callable[[JobEvent], bool]) -> JobEvent:
         """Return the first event, past ones included, for which `reached` is true."""

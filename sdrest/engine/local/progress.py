@@ -92,11 +92,6 @@ class ProgressParser:
         self._batch_ended = False  # whether the bar of the current batch reached its end
         self._steps_ended = False  # whether the bar of the current batch's steps did
 
-    @property
-    def written(self) -> int:
-        """How many images are certainly complete, by what the bars show."""
-        return self._done * self._batch_size
-
     def feed(self, data: bytes) -> list[Progress]:
         """Return the progress that `data` shows; it may repeat itself or go back."""
         return [progress for bar in self._reader.feed(data) if (progress := self._read(bar))]

@@ -200,6 +200,8 @@ class ModelCache:
         `named` is the file that the script names. Another one is temporary: mapped, it would take
         space on the disk for as long as the model is used.
         """
+        if not isinstance(file, (str, os.PathLike)):
+            return original(file, *args, **options)
         if file is named and "mmap" not in options and _can_be_mapped(original, file):
             with contextlib.suppress(RuntimeError):  # of a file system; any other recurs below
                 return original(file, *args, mmap=True, **options)

@@ -107,3 +107,13 @@ def test_helpers_do_not_show_in_tracebacks(folder: Path, capfd: pytest.CaptureFi
     shown = capfd.readouterr().err
     assert shown.count("File ") == 2
     assert "engine/runner" not in shown
+
+
+def test_an_interrupt_ends_the_filling_of_a_weight(folder: Path, state: main.RunnerState) -> None:
+    """The longest calls while a model is built are made by the runner's own code."""
+    script = (
+        "import time\nfrom sdrest.engine.runner.initialization import Initialization\n"
+        f"{REQUEST}Initialization(skipped=False)._handle(time.sleep, (60,), {{}})\n"
+    )
+    code, exception, clean = run(state, folder, script)
+    assert (code, exception["types"][0], clean) == (1, "KeyboardInterrupt", True)

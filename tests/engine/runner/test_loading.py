@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,7 @@ NOISE = 5
 
 
 @pytest.fixture
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "caches"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder
-
-
-@pytest.fixture
-def scripts(tmp_path: Path, caches: Path) -> Iterator[Scripts]:
+def scripts(tmp_path: Path) -> Iterator[Scripts]:
     forget()
     yield Scripts(tmp_path)
     forget()
@@ -97,6 +91,24 @@ def test_a_model_that_draws_other_numbers_than_known_is_built_again(
 
     monkeypatch.setattr(consumed, "read", before_an_edit)
     assert drawn_in(scripts) == (wanted, 9)
+
+
+def test_a_model_that_cannot_be_built_without_its_numbers(scripts: Scripts) -> None:
+    wanted = scripts.cold(inverts=True)
+    assert drawn_in(scripts, inverts=True) == (wanted, 9)
+
+
+def test_only_a_zip_archive_that_the_script_names_is_mapped(scripts: Scripts) -> None:
+    weights = {str(number): number for number in range(9)}
+    plain, zipped = scripts.checkpoint("plain.ckpt", weights), scripts.folder / "zipped.ckpt"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.write(plain, "data.pkl")
+    packed = scripts.folder / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(zipped, "last.ckpt")
+    for path, mapped in ((plain, False), (zipped, True), (packed, False)):
+        then = f"assert checkpoint.get('mmap', False) is {mapped}"
+        assert scripts.cold(ckpt=str(path), then=then)["weights"] == [*range(9)]
 
 
 @pytest.mark.parametrize(

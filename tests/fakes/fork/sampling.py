@@ -217,7 +217,8 @@ def leave_children(script: Script) -> None:
 def attend(script: Script) -> None:
     """Compute attention on a device, in a repository that has it: `attend device=mps`.
 
-    With `torch=1` PyTorch has none of its own.
+    With `torch=1` PyTorch has none of its own; with `memory=1` there is too little for the second
+    batch.
     """
     import torch  # type: ignore[import-not-found]  # noqa: PLC0415 (the one of that repository)
     from ldm.modules import (  # type: ignore[import-not-found]  # noqa: PLC0415 (as above)
@@ -227,6 +228,9 @@ def attend(script: Script) -> None:
     if "torch" in script.values:
         del torch.nn.functional.scaled_dot_product_attention
     attention.CrossAttention().forward(attention.Tensor(script.values.get("device", "cpu")))
+    if "memory" in script.values:
+        script.batches(last=1)
+        raise MemoryError
     script.batches()
 
 

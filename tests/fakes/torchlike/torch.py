@@ -5,6 +5,7 @@ import pickle
 import struct
 import types
 import weakref
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,9 +75,14 @@ def draw(count: int = 1) -> list[int]:
     return [int(number) for number in _twister.random_raw(count)]
 
 
-def load(file: str) -> Any:
+def load(file: Any, *, mmap: bool = False) -> Any:
     reads.append(str(file))
-    return pickle.loads(Path(file).read_bytes())
+    data = file.read() if hasattr(file, "read") else Path(file).read_bytes()
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(file) as archive:
+            return {**pickle.loads(archive.read("data.pkl")), "mmap": mmap}
+    assert not mmap
+    return pickle.loads(data)
 
 
 class TorchFunctionMode:
@@ -184,7 +190,7 @@ class Model:
     built = 0
     most_alive = 0
 
-    def __init__(self, size: int, *, has_buffers: bool = False) -> None:
+    def __init__(self, size: int, *, has_buffers: bool = False, inverts: bool = False) -> None:
         Model.built += 1
         _alive.add(self)
         Model.most_alive = max(Model.most_alive, len(_alive))
@@ -192,6 +198,7 @@ class Model:
         self.weights = [Weight() for _ in range(size)]
         for weight in self.weights:
             weight.uniform_()
+        self.inverse = 1 / self.weights[0].value if inverts else None
         self.buffers: dict[str, Tensor] = {}
         if has_buffers:
             self.buffers = {"drawn": Tensor().uniform_(), "copied": self.weights[0].clone()}

@@ -29,8 +29,11 @@ def flags(tmp_path: Path) -> tuple[str, ...]:
     return ("--repository", str(root), "--python", sys.executable, "--keep-alive", "-1")
 
 
-async def finished(client: aiohttp.ClientSession, prompt: str) -> dict[str, Any]:
-    fields = {"prompt": prompt, "steps": 2, "width": 256, "height": 256, "seed": 1}
+async def finished(
+    client: aiohttp.ClientSession, prompt: str, status: str = "COMPLETE"
+) -> dict[str, Any]:
+    size = {"width": 256, "height": 256}
+    fields = {"prompt": prompt, "steps": 2, "seed": 1, "iterations": 2, **size}
     async with client.post("text-to-image", json=fields) as answer:
         path = answer.url.path
     async with asyncio.timeout(PATIENCE):
@@ -38,7 +41,7 @@ async def finished(client: aiohttp.ClientSession, prompt: str) -> dict[str, Any]
             async with client.get(path, params={"wait": 10}) as answer:
                 job: dict[str, Any] = await answer.json()
             if job["status"] not in {"QUEUED", "IN_PROGRESS"}:
-                assert job["status"] == "COMPLETE", job
+                assert job["status"] == status, job
                 return job
 
 
@@ -61,6 +64,10 @@ async def test_the_attention_is_in_answers_and_pictures_and_stays(
         assert (await record(client, job))["attention"] == "fast"
         on_mps = await finished(client, "attend device=mps")
         assert on_mps["attention"] == "exact"
+        failed = await finished(client, "attend memory=1", "FAILED")
+        assert failed["attention"] == "fast"
+        assert failed["error"]["code"] == "out_of_memory"
+        assert "--attention" not in failed["error"]["message"]
         none = await finished(client, "paint")
         assert "attention" not in none
         assert "attention" not in await record(client, none)
@@ -70,8 +77,11 @@ async def test_the_attention_is_in_answers_and_pictures_and_stays(
             assert await answer.json() == job
         async with client.get("jobs") as answer:
             entries = (await answer.json())["jobs"]
-        assert [entry.get("attention") for entry in entries] == [None, "exact", "fast"]
-        assert (await finished(client, "attend anew"))["attention"] == "exact"
+        attentions = [entry.get("attention") for entry in entries]
+        assert attentions == [None, "fast", "exact", "fast"]
+        failed = await finished(client, "attend memory=1", "FAILED")
+        assert failed["attention"] == "exact"
+        assert "start the server with --attention fast" in failed["error"]["message"]
 
 
 async def test_fast_attention_that_torch_does_not_have_is_reported(

@@ -1,8 +1,7 @@
-"""OpenAI's images API: what requests mean, what answers hold, how errors look."""
+"""OpenAI's images API: what requests mean, and what answers hold."""
 
 import asyncio
 import base64
-import io
 import json
 import os
 from collections.abc import AsyncIterator
@@ -12,20 +11,25 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from PIL import Image
 from yarl import URL
 
 from sdrest.settings import Settings
 from sdrest.web.dialects.openai import addresses
-from tests.support.pictures import encoded, gradient
+from tests.support.openai import (
+    BODY,
+    EDITS,
+    GENERATIONS,
+    PICTURE,
+    TOKEN,
+    VARIATIONS,
+    asked,
+    decoded,
+    form,
+    read_events,
+)
 from tests.support.web import Served, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
-
-GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
-VARIATIONS = "/v1/images/variations"
-BODY = {"prompt": "a lighthouse", "size": "256x256"}
-TOKEN = "a-secret-of-many-letters"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -36,42 +40,11 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
         yield made
 
 
-async def ask(site: Served, path: str = GENERATIONS, **options: Any) -> tuple[int, Any]:
-    async with site.client.post(path, **options) as response:
-        return response.status, await response.json()
-
-
-async def asked(site: Served, path: str = GENERATIONS, **options: Any) -> Any:
-    """Return the answer to a request that is right."""
-    status, answer = await ask(site, path, **options)
-    assert status == 200, answer
-    return answer
-
-
 async def params(site: Served) -> Any:
     """Return the parameters of the newest job."""
     async with site.client.get("/jobs", params={"limit": 1}) as response:
         job = (await response.json())["jobs"][0]
         return job["params"] | {"type": job["type"]}
-
-
-def decoded(text: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(text)))
-
-
-def form(**parts: Any) -> aiohttp.FormData:
-    made = aiohttp.FormData(default_to_multipart=True)
-    for name, value in parts.items():
-        values = value if isinstance(value, list) else [value]
-        for each in values:
-            if isinstance(each, bytes):
-                made.add_field(name, each, filename="upload")  # as the SDKs name bytes
-            else:
-                made.add_field(name, each)
-    return made
-
-
-PICTURE = encoded(gradient((96, 64)))
 
 
 @pytest.mark.parametrize(
@@ -180,99 +153,6 @@ async def test_without_a_token_nobody_gets_another_size_than_a_picture_may_have(
                 assert response.status == 404, wrong
 
 
-@pytest.mark.parametrize(
-    ("body", "param", "code"),
-    [
-        ({}, "prompt", "missing_required_parameter"),
-        ({"prompt": ""}, "prompt", "missing_required_parameter"),
-        ({"prompt": 7}, "prompt", "invalid_value"),
-        (BODY | {"n": 11}, "n", "invalid_value"),
-        (BODY | {"n": 0}, "n", "invalid_value"),
-        (BODY | {"n": True}, "n", "invalid_value"),
-        (BODY | {"size": "huge"}, "size", "invalid_value"),
-        (BODY | {"size": "100000x100000"}, "size", "invalid_value"),
-        (BODY | {"size": "64x64"}, "size", "invalid_value"),
-        (BODY | {"output_format": "gif"}, "output_format", "invalid_value"),
-        (BODY | {"response_format": "text"}, "response_format", "invalid_value"),
-        (BODY | {"stream": "maybe"}, "stream", "invalid_value"),
-        (BODY | {"partial_images": 4}, "partial_images", "invalid_value"),
-        (BODY | {"seed": 2**32}, "seed", "invalid_value"),
-        (BODY | {"guidance_scale": 1e400}, None, None),
-        (BODY | {"sampler": "plms", "eta": 1}, "eta", "invalid_value"),
-        (BODY | {"svg": {"any": 1}}, "svg", "invalid_value"),
-        ([], None, None),
-        (None, None, None),
-    ],
-)
-async def test_wrong_fields_are_400_and_named(
-    site: Served, body: Any, param: str | None, code: str | None
-) -> None:
-    status, answer = await ask(
-        site, data=json.dumps(body), headers={"Content-Type": "application/json"}
-    )
-    error = answer["error"]
-    assert (status, error["type"]) == (400, "invalid_request_error")
-    assert (error["param"], error["code"]) == (param, code), error
-    assert error["message"]
-
-
-async def test_an_unknown_model_is_404_and_a_known_one_is_found(site: Served) -> None:
-    status, answer = await ask(site, json=BODY | {"model": "absent"})
-    assert (status, answer["error"]["code"]) == (404, "model_not_found")
-    assert answer["error"]["param"] == "model"
-    async with site.client.get("/v1/models") as response:
-        models = (await response.json())["data"]
-    name = models[0]["id"]
-    await asked(site, json=BODY | {"model": name})
-    async with site.client.get(f"/v1/models/{name}") as response:
-        assert await response.json() == models[0]
-    async with site.client.get("/v1/models/absent") as response:
-        assert response.status == 404
-
-
-@pytest.mark.parametrize(
-    ("place", "headers", "status", "code"),
-    [
-        ("GET /v1/there/is/nothing", {}, 404, None),
-        (f"GET {GENERATIONS}", {}, 405, "method_not_allowed"),
-        (f"POST {GENERATIONS}", {"Authorization": "Bearer wrong"}, 401, "invalid_api_key"),
-        ("GET /v1/models", {"Authorization": "Basic d3Jvbmc="}, 401, "invalid_api_key"),
-        (f"POST {EDITS}", {"Content-Type": "application/json"}, 415, "unsupported_media_type"),
-    ],
-)
-async def test_every_error_below_v1_has_the_shape_of_openai(
-    site: Served, place: str, headers: dict[str, str], status: int, code: str | None
-) -> None:
-    method, path = place.split()
-    async with site.client.request(method, path, headers=headers) as response:
-        assert response.status == status
-        error = (await response.json())["error"]
-    assert error.keys() == {"message", "type", "param", "code"}
-    assert error["code"] == code
-
-
-async def test_the_token_may_come_as_api_key_and_any_text_will_do_without_one(
-    site: Served, tmp_path: Path
-) -> None:
-    url = f"http://127.0.0.1:{site.port}/v1/models"
-    async with aiohttp.ClientSession() as azure:
-        for key, status in ((TOKEN, 200), ("wrong", 401)):
-            async with azure.get(url, headers={"api-key": key}) as response:
-                assert response.status == status
-    async with served(tmp_path) as open_site:
-        headers = {"Authorization": "Bearer none"}
-        async with open_site.client.get("/v1/models", headers=headers) as response:
-            assert response.status == 200
-
-
-async def test_a_failed_job_is_500_that_is_not_retried(site: Served) -> None:
-    async with site.client.post(GENERATIONS, json=BODY | {"prompt": "crash_before"}) as response:
-        assert (response.status, response.headers["x-should-retry"]) == (500, "false")
-        error = (await response.json())["error"]
-    assert (error["type"], error["code"]) == ("server_error", "script_failed")
-    assert "Sizes of tensors must match" in error["message"]
-
-
 async def test_a_json_body_of_any_type_is_read(site: Served) -> None:
     for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/octet-stream"}):
         await asked(site, "/images/generations", data=json.dumps(BODY).encode(), headers=headers)
@@ -309,24 +189,6 @@ async def test_a_picture_alone_becomes_image_to_image(
     assert {name: made[name] for name in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    ("parts", "param", "words"),
-    [
-        ({"prompt": "a boat"}, "image", "Is required."),
-        ({"image": PICTURE}, "prompt", "Is required."),
-        ({"image": b"no picture", "prompt": "a boat"}, "image", "Is not a PNG"),
-        ({"image": PICTURE, "mask": PICTURE, "prompt": "a boat"}, "mask", "no transparent part"),
-        ({"image": PICTURE, "mask": b"no", "prompt": "a boat"}, "mask", "Is not a PNG"),
-    ],
-)
-async def test_wrong_pictures_are_refused(
-    site: Served, parts: dict[str, Any], param: str, words: str
-) -> None:
-    status, answer = await ask(site, EDITS, data=form(**parts))
-    assert (status, answer["error"]["param"]) == (400, param)
-    assert words in answer["error"]["message"]
-
-
 async def test_a_stream_ends_with_the_completed_picture(site: Served) -> None:
     body = BODY | {"stream": True, "partial_images": 2, "n": 2, "seed": 3}
     async with site.client.post(GENERATIONS, json=body) as response:
@@ -342,15 +204,6 @@ async def test_a_stream_ends_with_the_completed_picture(site: Served) -> None:
         assert [name for name, _ in await read_events(response)] == ["image_edit.completed"]
 
 
-async def test_a_stream_says_what_went_wrong_in_an_event(site: Served) -> None:
-    body = BODY | {"stream": True, "prompt": "crash_before"}
-    async with site.client.post(GENERATIONS, json=body) as response:
-        assert response.status == 200
-        events = await read_events(response)
-    assert [name for name, _ in events] == ["error"]
-    assert events[0][1]["error"]["code"] == "script_failed"
-
-
 async def test_a_silent_stream_has_comments(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -362,14 +215,3 @@ async def test_a_silent_stream_has_comments(tmp_path: Path) -> None:
         assert (await response.content.readline()).startswith(b":")
         await asyncio.to_thread(gate.write_text, "")
         assert b"event: image_generation.completed" in await response.read()
-
-
-async def read_events(response: aiohttp.ClientResponse) -> list[tuple[str, Any]]:
-    found = []
-    for block in (await response.text()).split("\n\n"):
-        fields = dict(
-            line.split(": ", 1) for line in block.split("\n") if line[:1] not in {"", ":"}
-        )
-        if fields:
-            found.append((fields["event"], json.loads(fields["data"])))
-    return found

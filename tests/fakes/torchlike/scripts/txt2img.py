@@ -19,7 +19,7 @@ from transformers.modeling_utils import (  # type: ignore[import-not-found]  # a
 assert omegaconf
 options = json.loads(sys.argv[1])
 checker = SafetyChecker.from_pretrained(options.get("checker", "checker"))
-config = {"size": options["size"], "has_buffers": options.get("has_buffers", False)}
+config = {key: options[key] for key in ("size", "has_buffers", "inverts") if key in options}
 torch.manual_seed(options["seed"])
 if options.get("inpaint"):
     model = instantiate_from_config(config)

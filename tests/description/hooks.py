@@ -40,7 +40,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if isinstance(case.body, dict) and str(case.body.get("webhook")).startswith(
         ("http://", "https://")
     ):
-        case.body["webhook"] = "https://webhook.invalid/"
+        case.body["webhook"] = ""
     if "/images/" in case.path and isinstance(case.body, dict):
         if case.body.get("n") in range(2, 11):
             case.body["n"] = 1

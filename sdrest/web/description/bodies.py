@@ -99,22 +99,26 @@ def _body(job_type: JobType, *, form: bool) -> Schema:
 def _webhook(*, form: bool) -> dict[str, Schema]:
     """Return the fields of `sdrest.web.webhooks.fields`."""
     names = {"type": "string", "enum": [*WebhookEvent]}
-    events: Schema = {"type": "array", "items": names}
-    pattern = f"^({'|'.join(WebhookEvent)})(, ?({'|'.join(WebhookEvent)}))*$"
-    text: Schema = {"type": "string", "pattern": pattern}
+    name = rf"\s*({'|'.join(WebhookEvent)})?\s*"
+    events: list[Schema] = [{"type": "string", "pattern": f"^{name}(,{name})*$"}]
+    addresses: list[Schema] = [
+        {"type": "string", "maxLength": MAX_URL, "pattern": "^(https?://.*)?$"}
+    ]
+    if not form:
+        nothing = {"enum": [None, False], "description": "The same as nothing."}
+        events += [{"type": "array", "items": names}, nothing]
+        addresses.append(nothing)
     return {
         "webhook": {
             "description": "Where messages about the job are sent: an address that begins with "
             "https:// or http://. It is part of the request, but not of the job's JSON.",
-            "type": "string",
-            "maxLength": MAX_URL,
-            "pattern": "^https?://",
+            "anyOf": addresses,
             "example": "https://example.org/hook",
         },
         "webhookEvents": {
             "description": "What is sent there, with commas between; by default the end of the "
             f"job: {', '.join(ENDS)}.",
-            **(text if form else {"anyOf": [events, text]}),
+            "anyOf": events,
         },
     }
 

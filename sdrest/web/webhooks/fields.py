@@ -30,19 +30,18 @@ def read(
     private networks are wrong; names are looked up when a message is sent.
     """
     given = fields.get("webhook")
-    if given in {None, "", False} if isinstance(given, str | bool | None) else False:
-        return None, ()
+    is_given = not (given is None or given is False or given == "")
     errors = []
-    if (wrong := _wrong_with(given, private=private)) is not None:
+    if is_given and (wrong := _wrong_with(given, private=private)) is not None:
         errors.append(FieldError("webhook", wrong))
     names = _names(fields.get("webhookEvents"))
     unknown = [name for name in names if name not in {*WebhookEvent}]
     if unknown:
         errors.append(FieldError("webhookEvents", f"Should be among {', '.join(WebhookEvent)}."))
-    if errors:
+    if errors or not is_given:
         return None, errors
     events = tuple(event for event in WebhookEvent if event in names) or ENDS
-    return Webhook(str(given), events, server), ()
+    return Webhook(str(given), events, server), errors
 
 
 def _wrong_with(given: Any, *, private: bool) -> str | None:

@@ -22,7 +22,7 @@ DELIVERY = Delivery(
 
 @pytest.mark.parametrize("none", [{}, {"webhook": ""}, {"webhook": None}, {"webhook": False}])
 def test_no_webhook(none: dict[str, Any]) -> None:
-    assert fields.read(none, SERVER, private=False) == (None, ())
+    assert fields.read(none, SERVER, private=False) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_no_webhook(none: dict[str, Any]) -> None:
 )
 def test_events(events: Any, wanted: tuple[str, ...]) -> None:
     found, errors = fields.read({"webhook": URL, "webhookEvents": events}, SERVER, private=False)
-    assert (found, errors) == (Webhook(URL, tuple(map(WebhookEvent, wanted)), SERVER), ())
+    assert (found, errors) == (Webhook(URL, tuple(map(WebhookEvent, wanted)), SERVER), [])
     assert found is not None
     assert Webhook.load(found.dump()) == found
 
@@ -61,6 +61,7 @@ def test_events(events: Any, wanted: tuple[str, ...]) -> None:
         ({"webhook": "https://192.168.1.2/"}, "webhook"),
         ({"webhook": "https://169.254.169.254/latest"}, "webhook"),
         ({"webhook": URL, "webhookEvents": "done"}, "webhookEvents"),
+        ({"webhookEvents": "done"}, "webhookEvents"),
         ({"webhook": URL, "webhookEvents": ["complete", 5]}, "webhookEvents"),
         ({"webhook": URL, "webhookEvents": {"a": 1}}, "webhookEvents"),
     ],

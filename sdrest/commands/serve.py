@@ -81,7 +81,8 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
             await web.SockSite(runner, opened).start()
         url = _url(settings, sockets[0].getsockname()[1])
         _greet(settings, terminal, url, notes)
-        for note in await asyncio.to_thread(list, _engine_notes(settings, url)):
+        memory = await asyncio.to_thread(list, _memory_notes(settings))
+        for note in [] if stop.is_set() else memory:
             _say(terminal, note)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
@@ -167,7 +168,7 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Log
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
-    for note in [place, *_plain_notes(settings), *notes]:
+    for note in [place, *_plain_notes(settings), *notes, *_engine_notes(settings, url)]:
         _say(terminal, note)
 
 
@@ -187,15 +188,10 @@ def _say(terminal: Terminal, line: LogLine) -> None:
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
-    """Yield what people should know about the engine. Reads checkpoints."""
     repository = locate(settings)
     for failure in problems(repository):
         yield LogLine.of(Level.WARNING, failure.local_message)
-    if not repository.bundled:
-        for finding in memory_findings(settings, repository):
-            level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING
-            yield LogLine.of(level, " ".join(filter(None, [finding.message, finding.remedy])))
-    else:
+    if repository.bundled:
         yield LogLine.of(
             Level.INFO,
             f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
@@ -208,6 +204,16 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
                 "That sends the token in $SDREST_TOKEN and does not show it: where you paste it, "
                 "first set SDREST_TOKEN to the server's token (the value of --token).",
             )
+
+
+def _memory_notes(settings: Settings) -> Iterator[LogLine]:
+    """Yield what the checkpoints take, and whether that fits; reads them."""
+    repository = locate(settings)
+    if repository.bundled:
+        return
+    for finding in memory_findings(settings, repository):
+        level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING
+        yield LogLine.of(level, " ".join(filter(None, [finding.message, finding.remedy])))
 
 
 def _curl(settings: Settings, url: str) -> str:

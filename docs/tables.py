@@ -79,6 +79,8 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
     default = schema["properties"][name]["default"]
     if default is None or default == "":
         return "none"
+    if isinstance(default, bool):
+        return str(default).lower()
     return str(default) if isinstance(default, str) else f"{default:g}"
 
 

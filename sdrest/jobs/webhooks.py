@@ -1,4 +1,4 @@
-"""Who wants to hear of a job, and the messages that are still to be delivered.
+"""Store webhooks of jobs and their undelivered messages.
 
 The database writes a message in the transaction of the change that it is about: see the triggers
 of the migration `0007_webhooks.sql`. It is there until a listener has taken it.

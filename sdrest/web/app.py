@@ -44,7 +44,7 @@ from sdrest.web.routes import ROUTES
 from sdrest.web.webhooks import sender
 
 _SCRIPT_GRACE = 0.5
-"""Seconds between SIGTERM and SIGKILL for a script that is cancelled; it has 1 second."""
+"""Seconds between SIGTERM and SIGKILL for a cancelled script. Cancelling may take 1 in all."""
 
 _REPOSITORY = web.AppKey("repository", Repository)
 

@@ -1,4 +1,4 @@
-"""Check the machine and the server's files: memory, disk, port, certificate, output."""
+"""Check the machine and the server's own files."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""From a task to the command line of the fork's script. Pure.
+"""Turn a task into the command line of a script. Pure.
 
 Facts on the scripts: their options and file names as in `scripts/*.py` of the fork's branch
 `apple-silicon-mps-support`.
@@ -86,8 +86,10 @@ def _plan_sampling(
 ) -> Invocation:
     output = task.workdir / "output"
     inputs = task.workdir / "inputs" if isinstance(params, ImageToImage) else None
-    wishes = dict(_wishes(params, inputs / SCRIPT_MASK_NAME if inputs and task.mask else None))
-    own = wishes if repository.bundled else {}
+    changes = dict(
+        _sampling_changes(params, inputs / SCRIPT_MASK_NAME if inputs and task.mask else None)
+    )
+    own = changes if repository.bundled else {}
     return Invocation(
         script=repository.script(params.type),
         checkpoint=checkpoint,
@@ -104,11 +106,13 @@ def _plan_sampling(
         batches=params.iterations,
         batch_size=params.batch_size,
         inputs=inputs,
-        sampling={} if repository.bundled else wishes,
+        sampling={} if repository.bundled else changes,
     )
 
 
-def _wishes(params: TextToImage | ImageToImage, mask: Path | None) -> Iterator[tuple[str, str]]:
+def _sampling_changes(
+    params: TextToImage | ImageToImage, mask: Path | None
+) -> Iterator[tuple[str, str]]:
     """Yield what the fork's scripts have no option for, by name.
 
     The runner changes how they sample; the bundled engine's scripts have options of these names.

@@ -172,10 +172,12 @@ def ways(name: str, declared: Schema) -> list[Schema]:
             pattern = number_format.decimal_pattern(low, high, times=True)
         case _ if declared["type"] == "number":
             pattern = number_format.decimal_pattern(low, high)
-        case _:
+        case _ if declared["type"] == "integer":
             step = declared.get("multipleOf")
             ranges = [(n, n) for n in range(low, high + 1, step)] if step else [(low, high)]
             pattern = number_format.whole_pattern(ranges)
+        case _:
+            raise LookupError(f"`ways` does not know how to write {name}.")
     names = ("type", "minimum", "maximum", "multipleOf")
     return [{key: declared[key] for key in names if key in declared}, _text(pattern)]
 

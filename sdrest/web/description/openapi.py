@@ -1,6 +1,6 @@
 """The API's description in OpenAPI 3.1, made from what is declared elsewhere. Pure.
 
-`routes.py` declares the routes; bodies, answers and examples are those of `bodies.py`,
+`web/routes/` declares the routes; bodies, answers and examples are those of `bodies.py`,
 `schemas.py` and `examples.py`.
 """
 
@@ -268,6 +268,8 @@ def _answer(answer: ResponseSpec) -> Described:
 
 
 def _examples(name: str) -> Described:
+    if name not in EXAMPLES:
+        raise LookupError(f"`EXAMPLES` in examples.py has no example of {name}.")
     return {title: {"value": value} for title, value in EXAMPLES[name].items()}
 
 

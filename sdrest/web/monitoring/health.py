@@ -1,4 +1,4 @@
-"""Whether the server is alive, and whether it could draw a picture now: for probes, and the page.
+"""Answer health and readiness probes; the page uses them too.
 
 Neither needs the token, since a probe has no place for it; neither names a path of the server.
 """
@@ -29,7 +29,7 @@ _TROUBLES: Mapping[ErrorCode, str] = {
         "server may write to it, and that its disk has room."
     ),
 }
-"""What keeps every job from being taken."""
+"""Problems that make the server refuse every job."""
 
 
 async def send_health(_: web.Request) -> web.Response:
@@ -38,7 +38,7 @@ async def send_health(_: web.Request) -> web.Response:
 
 
 class Readiness:
-    """Looks whether jobs can be taken and run. Who asks meanwhile gets the same answer."""
+    """Checks whether jobs can be taken and run. Requests during a check share its result."""
 
     def __init__(self) -> None:
         self._looking: asyncio.Task[_Found] | None = None

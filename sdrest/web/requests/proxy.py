@@ -1,4 +1,4 @@
-"""How a client addresses the server behind a reverse proxy: path prefix, host and scheme.
+"""Find the path prefix, host and scheme that a client used, behind a reverse proxy.
 
 `--base-path` gives the prefix; a request has it in its path, or the proxy has removed it. The
 headers X-Forwarded-Prefix, -Host and -Proto count from the addresses of `--trusted-proxy` alone.

@@ -1,4 +1,4 @@
-"""What several routes answer or take."""
+"""Responses and parameters that several routes share."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

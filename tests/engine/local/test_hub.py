@@ -52,7 +52,7 @@ def safetensors(*, rest: int) -> bytes:
         (put("config.json", b"<html>"), "model_invalid", "config.json is not valid JSON"),
         (put("vocab.json", b""), "model_invalid", "vocab.json is empty"),
         (put("merges.txt", b""), "model_invalid", "merges.txt is empty"),
-        (put("tokenizer_config.json", b"{"), "model_invalid", "tokenizer_config.json is no valid"),
+        (put("tokenizer_config.json", b"{"), "model_invalid", "tokenizer_config.json is not valid"),
         (put(NAMES[3], b""), "model_invalid", "pytorch_model.bin is empty"),
         (put(NAMES[3], b"<!doctype html>"), "model_invalid", "is a web page, not the model."),
         (put(NAMES[3], b"version https://git-lfs"), "model_invalid", "is a Git LFS pointer"),

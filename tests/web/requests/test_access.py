@@ -43,7 +43,7 @@ FOREIGN = {
 
 
 def test_only_these_routes_need_no_token() -> None:
-    """A new route is the owner's; opening it takes a change here and in `routes.py`."""
+    """A new route is the owner's; opening it takes a change here and in `web/routes/`."""
     app = create_app(Settings())
     for route, whom in app[ACCESS]._routes.items():
         if route.method in {"HEAD", "OPTIONS"}:

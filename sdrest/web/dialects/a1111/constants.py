@@ -1,4 +1,4 @@
-"""What is the same on every server: lists of things that the scripts have, or have none of."""
+"""Constant answers of the web UI's dialect."""
 
 from collections.abc import Mapping
 from typing import Any

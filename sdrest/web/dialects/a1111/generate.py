@@ -42,11 +42,11 @@ async def _send(request: web.Request, kind: type[Txt2Img]) -> web.Response:
         planned = plan(wanted, model=model.parameter)
         params = [planned.params(number) for number in range(planned.count)]
         canvases = await _canvases(request, wanted, planned)
-        wishes = [
+        requests = [
             JobRequest(each, canvases[number % len(canvases)].uploads if canvases else {})
             for number, each in enumerate(params)
         ]
-        made = await _make(request, planned, wishes, canvases, model.filename)
+        made = await _make(request, planned, requests, canvases, model.filename)
         answer = info.answer(wanted, planned, made, model=model)
         if isinstance(wanted, Img2Img) and wanted.include_init_images:
             answer["parameters"] |= await decoding(request, lambda: _sources(wanted))
@@ -66,13 +66,13 @@ async def _canvases(request: web.Request, wanted: Txt2Img, planned: Plan) -> Seq
 async def _make(
     request: web.Request,
     planned: Plan,
-    wishes: Sequence[JobRequest],
+    requests: Sequence[JobRequest],
     canvases: Sequence[Canvas],
     model: str,
 ) -> list[Made]:
     """Return the pictures that are done at the end; those of cancelled jobs are left out."""
     waiting = request.app[WAITING]
-    group = await waiting.submit(request, wishes)
+    group = await waiting.submit(request, requests)
     generation = Generation(planned, group.keys)
     async with request.app[GENERATIONS].hold(generation), waiting.attend(request, group):
         snapshots = await waiting.ended(group)

@@ -16,12 +16,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from sdrest.engine.runner.checkpoint import describe_weights
 from sdrest.engine.runner.checkpoint_formats import (
     LONGEST_HEADER,
     SAFETENSORS_DTYPES,
+    Placeholder,
     packed_checkpoint,
 )
 from sdrest.engine.runner.weights import Weight
@@ -160,31 +161,6 @@ def _check_memo(file: io.BytesIO) -> None:
                 raise ValueError("The pickle's memo has gaps.")
 
 
-class _Stub:
-    """Takes the place of an object that a pickle would make, whatever it does to it."""
-
-    def __new__(cls, *_: object, **__: object) -> Self:
-        return super().__new__(cls)
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __call__(self, *_: object, **__: object) -> Self:
-        return self
-
-    def __setstate__(self, _: object) -> None:
-        pass
-
-    def __setitem__(self, *_: object) -> None:
-        pass
-
-    def append(self, _: object) -> None:
-        """Do nothing."""
-
-    def extend(self, _: object) -> None:
-        """Do nothing."""
-
-
 class _Reader(pickle.Unpickler):
     """Reads tensors as their shapes and types; `storages` are the bytes of each by its key."""
 
@@ -200,7 +176,7 @@ class _Reader(pickle.Unpickler):
             return _BUILDERS[name]
         if (module, name) == ("torch", "Size"):
             return tuple
-        return type(name, (_Stub,), {"__module__": module})
+        return type(name, (Placeholder,), {"__module__": module})
 
     def persistent_load(self, pid: Any) -> str:
         """Return the type of the numbers in a storage: `("storage", CLASS, KEY, PLACE, COUNT)`."""

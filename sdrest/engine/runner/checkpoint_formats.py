@@ -204,7 +204,7 @@ def _temporary_file(folder: str, size: int) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-class _Placeholder:
+class Placeholder:
     """Takes the place of an object that a pickle would make, and does nothing."""
 
     def __new__(cls, *_: object, **__: object) -> Any:
@@ -242,7 +242,7 @@ class _RestrictedUnpickler(pickle.Unpickler):
         found = vars(torch).get(name) if module == "torch" else None
         if isinstance(found, torch.dtype) or (module, name) == ("torch", "Size"):
             return found
-        return type(name, (_Placeholder,), {"__module__": module})
+        return type(name, (Placeholder,), {"__module__": module})
 
 
 def _once(function: Callable[..., Any]) -> Callable[..., Any]:

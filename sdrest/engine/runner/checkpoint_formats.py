@@ -208,12 +208,14 @@ class Placeholder:
     """Takes the place of an object that a pickle would make, and does nothing."""
 
     def __new__(cls, *_: object, **__: object) -> Any:
+        """Make one, whatever the arguments are."""
         return super().__new__(cls)
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def __call__(self, *_: object, **__: object) -> Any:
+        """Return itself."""
         return self
 
     def __setstate__(self, _: object) -> None:

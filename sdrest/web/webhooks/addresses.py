@@ -5,9 +5,17 @@ Otherwise a client could let the server send requests to programs that only it c
 
 import ipaddress
 import socket
+from collections.abc import Iterator
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+
+
+class PrivateAddressError(OSError):
+    """An address is of this machine or of a private network."""
 
 
 def is_public(host: str) -> bool:
@@ -15,9 +23,25 @@ def is_public(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host.lower().rstrip(".") != "localhost"
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_global)
+        return host.lower().rstrip(".").rpartition(".")[2] != "localhost"
+    return all(one.is_global and not one.is_multicast for one in _meant(address))
+
+
+def _meant(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Yield the IPv4 addresses inside an IPv6 address, which a network may translate it to.
+
+    Without one, yield the address itself.
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        yield address
+        return
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64 or address in _COMPATIBLE:
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    inner = [one for one in found if one is not None]
+    yield from inner or [address]
 
 
 class PublicResolver(AbstractResolver):
@@ -30,11 +54,11 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a name; raises OSError where none is left."""
+        """Return the addresses of a name; raises `PrivateAddressError` where none is allowed."""
         found = await self._resolver.resolve(host, port, family)
         allowed = [item for item in found if self._private or is_public(item["host"])]
         if not allowed:
-            raise OSError(f"{host} is a name of this machine or of a private network.")
+            raise PrivateAddressError
         return allowed
 
     async def close(self) -> None:

@@ -1,5 +1,7 @@
 """The fields `webhook` and `webhookEvents` of a request. Pure."""
 
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,10 @@ MAX_URL = 2000
 
 ENDS = (WebhookEvent.COMPLETE, WebhookEvent.FAILED, WebhookEvent.CANCELLED)
 """What a listener hears of where the request names no events."""
+
+_NOT_PRINTED = re.compile(r"[\0-\x20\x7f]")
+_NUMBER = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
+"""Hosts that some programs read as an IPv4 address: `2130706433`, `127.1`, `0x7f.1`."""
 
 _NO_ADDRESS = "Should be an address that begins with https:// or http://."
 _PRIVATE = (
@@ -54,9 +60,19 @@ def _wrong_with(given: Any, *, private: bool) -> str | None:
         host = url.host
     except ValueError:
         return _NO_ADDRESS
-    if url.scheme not in {"http", "https"} or not host:
+    if url.scheme not in {"http", "https"} or not host or not url.port:
+        return _NO_ADDRESS
+    if _NOT_PRINTED.search(given) or (_NUMBER.fullmatch(host) and not _is_address(host)):
         return _NO_ADDRESS
     return None if private or is_public(host) else _PRIVATE
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _names(given: Any) -> Sequence[str]:

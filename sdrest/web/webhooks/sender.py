@@ -17,7 +17,7 @@ from sdrest.jobs.service import JobService
 from sdrest.jobs.webhooks import Delivery
 from sdrest.settings import Settings
 from sdrest.web.webhooks import message
-from sdrest.web.webhooks.addresses import PublicResolver, is_public
+from sdrest.web.webhooks.addresses import PrivateAddressError, PublicResolver, is_public
 
 FIRST_PAUSE = 5.0
 """Seconds from the first attempt of a message to the second."""
@@ -30,6 +30,8 @@ _STORAGE_SECONDS = 10.0
 
 _AT_ONCE = 4
 """Messages on their way to one host; a host that is slow delays its own messages alone."""
+
+_PRIVATE = "it is an address of this machine or of a private network (--webhook-private)."
 
 _CHANGES = {Change.STARTED, Change.IMAGE, Change.FINISHED, Change.REQUEUED}
 
@@ -52,6 +54,7 @@ class Sender:
         self._first_pause = first_pause
         self._look = asyncio.Event()
         self._on_their_way: dict[Delivery, asyncio.Task[None]] = {}
+        self._arrived: set[int] = set()  # since the table was read; what was read has them still
 
     async def serve(self) -> None:
         """Send messages until this is cancelled; those on their way are sent again later."""
@@ -79,12 +82,13 @@ class Sender:
     async def _send_due(self, session: aiohttp.ClientSession) -> float | None:
         """Start what is due; return the seconds until something else is, None: unknown."""
         try:
-            due = await self._service.deliveries.due()
             following = await self._service.deliveries.next_due()
+            self._arrived.clear()
+            due = await self._service.deliveries.due()
         except StorageUnavailableError:
             return _STORAGE_SECONDS
         for delivery in due:
-            if self._may_go(delivery):
+            if delivery.id not in self._arrived and self._may_go(delivery):
                 task = asyncio.create_task(self._deliver(session, delivery))
                 self._on_their_way[delivery] = task
                 task.add_done_callback(partial(self._arrive, delivery))
@@ -99,6 +103,7 @@ class Sender:
 
     def _arrive(self, delivery: Delivery, _: object) -> None:
         del self._on_their_way[delivery]
+        self._arrived.add(delivery.id)
         self._look.set()
 
     async def _stop(self) -> None:
@@ -112,7 +117,11 @@ class Sender:
         try:
             await self._send(session, delivery)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RefusedError) as error:
-            await self._fail(delivery, str(error) or type(error).__name__)
+            if _is_private(error):
+                _log.warning("The webhook at %s is refused: %s", _origin(delivery), _PRIVATE)
+                await until_done(asyncio.create_task(self._remove(delivery)))
+            else:
+                await self._fail(delivery, _reason(error))
         except (GoneError, NotFoundError):
             await self._remove(delivery)
         except StorageUnavailableError:
@@ -123,19 +132,19 @@ class Sender:
     async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         url = URL(delivery.webhook.url)
         if not (self._private or is_public(url.host or "")):
-            raise RefusedError("it is an address of this machine or of a private network")
+            raise PrivateAddressError
         content = message.body(delivery, await self._service.get(delivery.key))
         headers = message.headers(delivery.message, content, time.time(), self._signer)
         async with session.post(
             url, data=content, headers=headers, allow_redirects=False
         ) as response:
             if response.status == HTTPStatus.GONE:
-                _log.warning("The webhook at %s wants no more messages.", url.origin())
+                _log.warning("The webhook at %s does not want a message (410).", url.origin())
             elif not response.ok or response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise RefusedError(f"it answered {response.status}")
 
     async def _fail(self, delivery: Delivery, reason: str) -> None:
-        origin = URL(delivery.webhook.url).origin()
+        origin = _origin(delivery)
         due_at = message.next_attempt(delivery, time.time(), self._first_pause)
         if due_at is None:
             _log.warning(
@@ -161,3 +170,21 @@ class Sender:
 
 def _host(delivery: Delivery) -> str:
     return URL(delivery.webhook.url).host or ""
+
+
+def _origin(delivery: Delivery) -> URL:
+    return URL(delivery.webhook.url).origin()
+
+
+def _is_private(error: BaseException) -> bool:
+    """Whether an error comes of an address that is not allowed."""
+    causes = [error, error.__cause__, getattr(error, "os_error", None)]
+    return any(isinstance(cause, PrivateAddressError) for cause in causes)
+
+
+def _reason(error: BaseException) -> str:
+    """Return why an attempt failed, in few words."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {ANSWER_SECONDS:g} seconds"
+    inner = getattr(error, "os_error", None)
+    return str(getattr(inner, "strerror", None) or error) or type(error).__name__

@@ -16,6 +16,7 @@ from aiohttp import web
 from standardwebhooks import Webhook as Verifier
 
 from sdrest.jobs.bus import Change
+from sdrest.web.webhooks.addresses import PrivateAddressError, PublicResolver
 from tests.support.web import PATIENCE, Served, served
 
 pytestmark = pytest.mark.integration
@@ -190,18 +191,55 @@ async def test_messages_of_a_deleted_job_are_forgotten(tmp_path: Path) -> None:
     assert pending(tmp_path) == 0
 
 
-async def test_a_name_of_this_machine_is_not_asked(tmp_path: Path) -> None:
+async def test_a_name_of_this_machine_is_not_asked() -> None:
+    with pytest.raises(PrivateAddressError):
+        await PublicResolver(private=False).resolve("localhost", 80, socket.AF_UNSPEC)
+    assert await PublicResolver(private=True).resolve("localhost", 80, socket.AF_UNSPEC)
+
+
+async def test_the_log_has_the_origin_of_a_webhook_only(tmp_path: Path) -> None:
     logger, record = logging.getLogger("sdrest.web.webhooks.sender"), Record()
     logger.addHandler(record)
-    async with listening() as listener, served(tmp_path) as site:
-        name = f"http://localhost.localdomain:{listener.port}/secret"
-        await post(site, webhook=name)
+    async with served(tmp_path) as site:
+        await post(site, webhook="https://nobody.invalid/secret")
         async with asyncio.timeout(PATIENCE):
             await record.came.wait()
     logger.removeHandler(record)
-    assert listener.messages == []
-    assert "did not take a message" in record.text
+    assert "https://nobody.invalid did not take a message" in record.text
     assert "secret" not in record.text
+    assert pending(tmp_path) == 1
+
+
+async def test_a_webhook_that_is_private_since_a_restart_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with served(tmp_path, webhook_private=True) as site:
+            await post(site, webhook=url)
+    logger, record = logging.getLogger("sdrest.web.webhooks.sender"), Record()
+    logger.addHandler(record)
+    async with served(tmp_path), asyncio.timeout(PATIENCE):
+        await record.came.wait()
+    logger.removeHandler(record)
+    assert "private network" in record.text
+    assert pending(tmp_path) == 0
+
+
+async def test_no_message_arrives_twice_that_was_taken(tmp_path: Path) -> None:
+    count = 12
+    async with listening() as listener, served(tmp_path, webhook_private=True) as site:
+        for seed in range(count):
+            await post(
+                site,
+                seed=seed,
+                prompt="paint",
+                iterations=1,
+                webhook=listener.url,
+                webhookEvents="started,image,complete",
+            )
+        await listener.until(3 * count)
+    ids = [headers["webhook-id"] for headers, _ in listener.messages]
+    assert len(set(ids)) == len(ids) == 3 * count
+    assert pending(tmp_path) == 0
 
 
 async def test_the_same_request_again_keeps_its_webhook(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ FILES = {
     "python": "~/bin/python",
     "text_to_image_model": "~/models/text.ckpt",
     "inpaint_image_model": "~/models/inpaint.ckpt",
+    "models": "~/models",
 }
 
 

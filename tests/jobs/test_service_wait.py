@@ -96,7 +96,7 @@ async def test_wrong_pictures_are_refused_and_leave_nothing(tmp_path: Path) -> N
         broken.write_bytes(b"no picture")
         key = JobKey(JobType.IMAGE_TO_IMAGE, uuid4().hex)
         good = upload(home.uploads / "good")
-        for uploads in ({"image": broken}, {}, {"mask": good}, {"image": good, "mask": good}):
+        for uploads in ({"image": broken}, {}, {"mask": good}, {"image": good, "other": good}):
             with pytest.raises(InvalidRequestError):
                 await home.jobs.submit(ImageToImage(prompt="a"), uploads, key=key)
         with pytest.raises(InvalidRequestError):

@@ -25,6 +25,13 @@ _PROMPT: Schema = {"type": "string", "pattern": NO_NUL}
 _SMALLEST = 193
 """The shortest side of a square that is made from 256x256 pixels."""
 
+_PURPOSES = {
+    "Txt2Img": "A request for pictures from a prompt.",
+    "Img2Img": "A request for pictures from pictures and a prompt; pictures are in base64.",
+    "UpscaleOne": "A request to resize a picture.",
+    "UpscaleMany": "A request to resize pictures.",
+    "PngInfo": "A request to read what a picture says of its making.",
+}
 _TEXTS = {
     "prompt": "What the picture shows.",
     "negative_prompt": "What it should not show.",
@@ -201,7 +208,7 @@ def _body(kind: type[BaseModel]) -> Schema:
     required = [*declared.get("required", ()), *(["init_images"] if "mask" in fields else [])]
     return {
         "type": "object",
-        "description": f"{kind.__doc__} Fields that are not named here are ignored.",
+        "description": f"{_PURPOSES[kind.__name__]} Fields that are not named here are ignored.",
         "properties": fields,
         "required": required,
     }

@@ -83,6 +83,8 @@ def schemas() -> dict[str, Schema]:
     )
     found: dict[str, Schema] = described["$defs"]
     found |= {name: schema for (name, _), schema in made.items() if "$ref" not in schema}
+    for schema in found.values():
+        schema.pop("description", None)  # a docstring, which `python -OO` strips
     for name in ("Entry", "EventData"):
         found[name]["allOf"] = [ref("Job")]
     nothing = {"type": "object", "maxProperties": 0, "description": "That of `reset`."}

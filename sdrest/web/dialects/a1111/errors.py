@@ -22,6 +22,7 @@ class JobFailedError(RequestError):
     """A job of the request FAILED."""
 
     code = ErrorCode.INTERNAL
+    default_message = "The job failed."
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message, failure=failure.code)

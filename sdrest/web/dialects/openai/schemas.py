@@ -133,6 +133,8 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         for name, part in schema.pop("$defs", {}).items():
             found[f"OpenAI{name}"] = part
         found[f"OpenAI{answer.__name__}"] = schema
+    for schema in found.values():
+        schema.pop("description", None)  # a docstring, which `python -OO` strips
     names = list(found["OpenAIImageEvent"]["properties"]["type"]["enum"])
     found["OpenAIStreamEvent"] = {
         "type": "object",

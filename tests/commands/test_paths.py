@@ -132,7 +132,7 @@ def test_setup_takes_sources_and_targets_in_the_home_folder(tmp_path: Path, home
     done = command(
         tmp_path,
         home,
-        *("setup", "--dry-run", *typed(without=("output", "python"))),
+        *("setup", "--dry-run", *typed(without=("models", "output", "python"))),
         *("--with-python=~/bin/python", "--text-encoder=~/encoder"),
     )
     assert f"into {home}/sd" in done.stdout

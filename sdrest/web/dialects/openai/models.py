@@ -20,6 +20,8 @@ _HASH = re.compile(r" ?\[[0-9a-f]+\]$")
 class ModelNotFoundError(NotFoundError):
     """No checkpoint has the name that a request asks for."""
 
+    default_message = "There is no such model."
+
     def __init__(self, name: str) -> None:
         shown = name[:200]
         super().__init__(f"There is no model {shown!r}. GET /v1/models lists all.", model=shown)

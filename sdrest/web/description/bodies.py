@@ -113,12 +113,13 @@ def _webhook(*, form: bool) -> dict[str, Schema]:
             "description": "Where messages about the job are sent: an address that begins with "
             "https:// or http://. It is part of the request, but not of the job's JSON.",
             "anyOf": addresses,
-            "example": "https://example.org/hook",
+            "example": "",  # forms made from the description begin with it
         },
         "webhookEvents": {
             "description": "What is sent there, with commas between; by default the end of the "
             f"job: {', '.join(ENDS)}.",
             "anyOf": events,
+            "example": "",
         },
     }
 

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from sdrest.commands import sizes
 from sdrest.commands.doctor.findings import Finding, ok, warning
 from sdrest.engine.local import memory
-from sdrest.engine.local.memory import Memory, Model, process_memory, usable_memory
+from sdrest.engine.local.memory import (
+    Memory,
+    Model,
+    expected_attention,
+    process_memory,
+    usable_memory,
+)
 from sdrest.engine.local.repository import Repository
 from sdrest.settings import AUTO, Settings
 
@@ -27,12 +33,12 @@ def memory_findings(settings: Settings, repository: Repository) -> Iterator[Find
     )
     for model in memory.models(repository):
         if model.exists:
-            yield model_finding(usable, model)
+            yield model_finding(usable, model, expected_attention(settings))
 
 
-def model_finding(usable: Memory, model: Model) -> Finding:
+def model_finding(usable: Memory, model: Model, attention: str) -> Finding:
     """Return a finding about the memory of a process with one model."""
-    needed = process_memory([model.size])
+    needed = process_memory([model], attention=attention)
     text = f"{model.checkpoint.name} takes up to {_gib(needed)}"
     if needed <= usable.total:
         return ok(f"{text}: it fits.")

@@ -14,8 +14,10 @@ import pytest
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.checkpoints.contents import read
 from sdrest.commands import sizes
-from sdrest.commands.doctor.memory import memory_findings
+from sdrest.commands.doctor.memory import memory_findings, model_findings
 from sdrest.engine.local.memory import (
+    Memory,
+    Model,
     expected_attention,
     fitting,
     gpu_memory,
@@ -248,8 +250,30 @@ def test_auto_and_what_each_checkpoint_takes_under_a_limit(
         timeout=60,
     )
     told = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
-    assert [row["verdict"] for row in told] == ["ok" if fits else "warning"] * 3
-    assert f"a process keeps {kept} loaded" in told[0]["message"]
-    assert told[1]["message"].startswith("t.ckpt takes up to 7.3 GiB")
-    assert told[2]["message"].startswith("i.ckpt takes up to 8.0 GiB")
-    assert ("it fits" in told[1]["message"]) is fits
+    assert {row["verdict"] for row in told} == {"ok" if fits else "warning"}
+    first, *others = [row["message"] for row in told]
+    assert f"a process keeps {kept} loaded" in first
+    assert others == (
+        [f"2 checkpoints fit into the memory; {kept} at once."]
+        if fits
+        else [
+            f"{path} takes up to {size} GiB, more than there is: its jobs may fail."
+            for path, size in ((found.text_to_image_model, 7.3), (found.inpaint_image_model, "8.0"))
+        ]
+    )
+
+
+def test_a_checkpoint_that_does_not_fit_is_named_by_its_place_in_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    made = [
+        Model(folder / "styles" / "large.ckpt", JobType.TEXT_TO_IMAGE, 20 * GIB),
+        Model(tmp_path / "t.ckpt", JobType.TEXT_TO_IMAGE, 4 * GIB),
+        Model(folder / "small.ckpt", JobType.TEXT_TO_IMAGE, 2 * GIB),
+    ]
+    findings = model_findings(Memory(16 * GIB, 0), made, folder, attention="fast", at_once=2)
+    assert [finding.message for finding in findings] == [
+        "styles/large.ckpt takes up to 23.3 GiB, more than there is: its jobs may fail.",
+        "2 checkpoints fit into the memory; 2 at once.",
+    ]
+    (finding,) = model_findings(Memory(8 * GIB, 0), made[2:], folder, attention="fast", at_once=1)
+    assert finding.message == "1 checkpoint fits into the memory."

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from sdrest import pictures
 from sdrest.engine.base import STOP_SECONDS, Event, Finished, ImageReady, Output, Requeue, Task
@@ -175,9 +175,13 @@ def _start(
 ) -> AsyncGenerator[Event, None]:
     flags = {name: options[name] for name in Options.__annotations__ if name in options}
     fields = {name: value for name, value in options.items() if name not in flags}
+    known = picture_fields(job_type)
     for name in fields:
-        if name not in picture_fields(job_type):
-            raise TypeError(f"{job_type} has no option {name!r}")
+        if name not in known:
+            meant = to_snake(name)
+            is_option = meant in known or meant in Options.__annotations__
+            hint = f"; did you mean {meant}?" if is_option else ""
+            raise TypeError(f"{job_type} has no option {name!r}{hint}")
     params = validate(job_type, {to_camel(name): value for name, value in fields.items()})
     return generate(params, _settings(flags), files)
 

@@ -109,6 +109,16 @@ def test_wrong_values_are_refused_at_the_call() -> None:
         sdrest.text_to_image("paint", colour="red")  # type: ignore[call-arg]  # the wrong value
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [("negativePrompt", "negative_prompt"), ("allowPickle", "allow_pickle")]
+)
+def test_an_option_in_the_spelling_of_the_api_is_refused_with_pythons(
+    given: str, meant: str
+) -> None:
+    with pytest.raises(TypeError, match=f"no option '{given}'; did you mean {meant}\\?$"):
+        sdrest.text_to_image("paint", **{given: "fog"})  # type: ignore[arg-type]  # the wrong name
+
+
 @pytest.mark.parametrize("job_type", JobType)
 def test_options_are_the_declared_parameters(job_type: JobType) -> None:
     hints = get_type_hints(OPTIONS[job_type])

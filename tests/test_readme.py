@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+from pydantic.alias_generators import to_snake
 
 from sdrest.cli import COMMANDS
 from sdrest.commands.options import settings
 from sdrest.job_types import JobType
+from sdrest.params import PARAMS_BY_TYPE
+from sdrest.web.description.bodies import schemas
 from tests.support.paths import ROOT
 from tests.support.server import PATIENCE, Server, environment, running
 
@@ -50,6 +53,16 @@ def test_the_command_that_starts_the_server_is_understood() -> None:
     assert program == ".venv/bin/sdrest"
     read = settings(COMMANDS["serve"]().make_context("sdrest", words))
     assert {"output", "port", "concurrency"} < read.given
+
+
+def test_generate_has_an_option_for_each_field_but_those_named() -> None:
+    sentence = re.search(r"Every field of the API is an option([^.]*)\.", README)
+    assert sentence
+    bodies = [schemas()[f"{model.__name__}Form"] for model in PARAMS_BY_TYPE.values()]
+    fields = {to_snake(name) for body in bodies for name in body["properties"]}
+    options = {option.name for option in COMMANDS["generate"]().params}
+    named = {to_snake(name) for name in re.findall(r"`(\w+)`", sentence[1])}
+    assert fields - options == named
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sdrest.engine.local.memory import PUBLISHED, process_memory
+from sdrest.engine.local.memory import PUBLISHED, process_memory, published
 from sdrest.job_types import JobType
 
 GB = 10**9
@@ -56,10 +56,11 @@ PARTS: Mapping[str, tuple[Size, Size]] = {
 }
 """Sizes without and with the packages for NVIDIA GPUs, in the order of the steps."""
 
-TEXT_TO_IMAGE_MEMORY = process_memory([TEXT_TO_IMAGE.disk])
-INPAINT_MEMORY = process_memory([INPAINT.disk])
-BOTH_MEMORY = process_memory([TEXT_TO_IMAGE.disk, INPAINT.disk])
-"""Peak memory of a process with one model, or both."""
+_MODELS = [published(JobType.TEXT_TO_IMAGE), published(JobType.INPAINT_IMAGE)]
+TEXT_TO_IMAGE_MEMORY = process_memory(_MODELS[:1])
+INPAINT_MEMORY = process_memory(_MODELS[1:])
+BOTH_MEMORY = process_memory(_MODELS)
+"""Peak memory of a process with one model, or both, and `--attention fast`."""
 
 
 def total(*, cuda: bool) -> Size:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from sdrest.commands.doctor.engine_checks import EngineChecks
+from sdrest.commands.doctor.engine_checks import PROBE_SECONDS, EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
 from sdrest.commands.log_lines import Level, LogLine, readable
@@ -22,14 +22,9 @@ _LEVELS = {
 }
 
 
-def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Check, ...]:
+def checks(given: Settings, *, probe_seconds: float = PROBE_SECONDS) -> tuple[Check, ...]:
     """Return the checks for these flags, in the order of the report."""
-    repository = locate(given)
-    engine = (
-        EngineChecks(repository)
-        if probe_seconds is None
-        else EngineChecks(repository, probe_seconds)
-    )
+    engine = EngineChecks(locate(given), given.attention, probe_seconds)
     machine = MachineChecks(given)
     return (
         Check("server", machine.server_python),
@@ -38,6 +33,7 @@ def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Chec
         Check("python", engine.python),
         Check("imports", engine.imports),
         Check("device", engine.device),
+        Check("attention", engine.attention_used),
         Check("checkpoints", engine.checkpoints),
         Check("models", engine.models),
         Check("hub models", engine.hub_models),

@@ -14,6 +14,7 @@ from typing import Any
 from sdrest.checkpoints.contents import read, read_safetensors
 from sdrest.checkpoints.kinds import TYPES
 from sdrest.checkpoints.recognition import recognise
+from sdrest.commands.doctor.attention import attention_finding
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine.local import hub
@@ -31,6 +32,7 @@ from sdrest.engine.runner.checkpoint_formats import averaged_name, is_safetensor
 from sdrest.engine.runner.weights import Need
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
+from sdrest.settings import AUTO
 
 MODULES = (
     *("numpy", "PIL", "tqdm", "torch", "torchvision", "einops", "omegaconf", "cv2"),
@@ -54,9 +56,10 @@ _SETUP = "Run `sdrest setup`."
 
 @dataclass(frozen=True)
 class EngineChecks:
-    """Checks of `repository`. Its Python runs for `probe_seconds` at most."""
+    """Checks of `repository` with `--attention`. Its Python runs for `probe_seconds` at most."""
 
     repository: Repository
+    attention: str = AUTO
     probe_seconds: float = PROBE_SECONDS
 
     def repository_there(self) -> Iterator[Finding]:
@@ -145,6 +148,11 @@ class EngineChecks:
                 f"torch {self._probe['torch']} sees no GPU: a picture takes minutes.",
                 "See that the driver is installed, and that torch is a build for this GPU.",
             )
+
+    def attention_used(self) -> Iterator[Finding]:
+        """Which attention the scripts would use; nothing where torch cannot tell."""
+        if not self.repository.bundled and isinstance(self._probe, dict) and "torch" in self._probe:
+            yield attention_finding(self.attention, self._probe)
 
     def checkpoints(self) -> Iterator[Finding]:
         """Whether both checkpoints exist and contain the weights that the scripts need."""

@@ -1,12 +1,21 @@
 """Check whether the models fit into the memory that the server's processes may use."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from sdrest.commands import sizes
 from sdrest.commands.doctor.findings import Finding, ok, warning
 from sdrest.engine.local import memory
-from sdrest.engine.local.memory import Memory, Model, process_memory, usable_memory
+from sdrest.engine.local.memory import (
+    Memory,
+    Model,
+    expected_attention,
+    process_memory,
+    usable_memory,
+)
 from sdrest.engine.local.repository import Repository
+from sdrest.paths import expand
 from sdrest.settings import AUTO, Settings
 
 
@@ -17,29 +26,49 @@ def memory_findings(settings: Settings, repository: Repository) -> Iterator[Find
         yield ok(f"{_memory_text(usable)} The bundled engine needs little.")
         return
     number = memory.max_models(settings, repository)
+    needed = memory.needed_memory(settings, repository)
     yield memory_finding(
         usable.total,
         usable.free,
         limit=usable.limit,
-        needed=memory.needed_memory(settings, repository),
+        needed=needed,
         kept=f"; a process keeps {number} loaded" if settings.max_models == AUTO else "",
         remedy=_remedy(settings, number),
     )
-    for model in memory.models(repository):
-        if model.exists:
-            yield model_finding(usable, model)
-
-
-def model_finding(usable: Memory, model: Model) -> Finding:
-    """Return a finding about the memory of a process with one model."""
-    needed = process_memory([model.size])
-    text = f"{model.checkpoint.name} takes up to {_gib(needed)}"
-    if needed <= usable.total:
-        return ok(f"{text}: it fits.")
-    return warning(
-        f"{text}, more than there is: its jobs may fail.",
-        "Give it more memory, or use a smaller checkpoint.",
+    if needed > usable.total:
+        number = memory.max_models(replace(settings, max_models=AUTO), repository)
+    yield from model_findings(
+        usable,
+        [model for model in memory.models(repository) if model.exists],
+        expand(settings.models).absolute(),
+        attention=expected_attention(settings),
+        at_once=number,
     )
+
+
+def model_findings(
+    usable: Memory, models: Sequence[Model], folder: Path, *, attention: str, at_once: int
+) -> Iterator[Finding]:
+    """Yield a finding for each model that is too large for a process, and one for all others.
+
+    Models in `folder` are named by their path in it. `at_once` is how many a process keeps.
+    """
+    fitting = 0
+    for model in models:
+        needed = process_memory([model], attention=attention)
+        if needed <= usable.total:
+            fitting += 1
+            continue
+        path = model.checkpoint
+        name = path.relative_to(folder) if path.is_relative_to(folder) else path
+        yield warning(
+            f"{name} takes up to {_gib(needed)}, more than there is: its jobs may fail.",
+            "Give it more memory, or use a smaller checkpoint.",
+        )
+    if fitting == 1:
+        yield ok("1 checkpoint fits into the memory.")
+    elif fitting:
+        yield ok(f"{fitting} checkpoints fit into the memory; {min(at_once, fitting)} at once.")
 
 
 def memory_finding(

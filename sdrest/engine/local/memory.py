@@ -7,9 +7,11 @@ has no effect.
 import functools
 import math
 import os
+import platform
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +20,23 @@ import psutil
 
 from sdrest.checkpoints.contents import read
 from sdrest.engine.local.repository import Repository
+from sdrest.engine.runner.attention import EXACT, FAST, chosen
 from sdrest.engine.runner.weights import EMA
 from sdrest.job_types import JobType
 from sdrest.settings import AUTO, Settings
 
 GIB = 2**30
 
-PROCESS = round(3.3 * GIB)
-"""What a script's process needs besides its models: libraries, safety checker, a 512x512 picture.
+PROCESS = {FAST: round(3.3 * GIB), EXACT: round(4.2 * GIB)}
+"""What a script's process needs besides its models, by its attention.
 
-Measured on a CPU, with float32 and `--attention fast`; `exact` takes 0.9 GiB more.
+That is libraries, safety checker and a picture of 512x512. Measured on a CPU, with float32.
+"""
+
+FIRST_LOAD = round(1.6 * GIB)
+"""What the first load of an inpainting model on a machine takes more than later ones.
+
+Measured. That of a text-to-image model stays within `PROCESS`.
 """
 
 GPU_PROCESS = round(1.5 * GIB)
@@ -59,19 +68,37 @@ class Model:
     """A checkpoint's model: the bytes that it takes, and whether the checkpoint is there."""
 
     checkpoint: Path
+    job_type: JobType
     size: int
     exists: bool = True
 
 
-def process_memory(models: Sequence[int]) -> int:
-    """Return the peak memory of a process that keeps models of these sizes, in bytes."""
-    return PROCESS + sum(models)
+def published(job_type: JobType, checkpoint: Path = Path()) -> Model:
+    """Return the published model for jobs of this type, as that of a missing checkpoint."""
+    return Model(checkpoint, job_type, PUBLISHED[job_type], exists=False)
+
+
+def process_memory(models: Sequence[Model], *, attention: str = FAST) -> int:
+    """Return the peak memory of a process that keeps these models, in bytes."""
+    inpaints = any(model.job_type is JobType.INPAINT_IMAGE for model in models)
+    first_load = FIRST_LOAD if inpaints else 0
+    return PROCESS[attention] + sum(model.size for model in models) + first_load
+
+
+def expected_attention(settings: Settings) -> str:
+    """Return the attention that the scripts will use, `exact` or `fast`.
+
+    `auto` depends on the device: a Mac with Apple silicon has MPS; CPU and CUDA are alike.
+    """
+    has_mps = sys.platform == "darwin" and platform.machine() == "arm64"
+    return chosen(settings.attention, "mps" if has_mps else "cpu")
 
 
 def needed_memory(settings: Settings, repository: Repository) -> int:
     """Return the peak memory of all script processes, in bytes."""
-    sizes = sorted((model.size for model in _models_to_keep(repository)), reverse=True)
-    return settings.concurrency * process_memory(sizes[: max_models(settings, repository)])
+    number = max_models(settings, repository)
+    attention = expected_attention(settings)
+    return settings.concurrency * _peak(_models_to_keep(repository), number, attention)
 
 
 def max_models(settings: Settings, repository: Repository) -> int:
@@ -82,27 +109,34 @@ def max_models(settings: Settings, repository: Repository) -> int:
     if settings.max_models != AUTO:
         return int(settings.max_models)
     return fitting(
-        [model.size for model in _models_to_keep(repository)],
+        _models_to_keep(repository),
+        attention=expected_attention(settings),
         concurrency=settings.concurrency,
         memory=round(usable_memory().total * SHARE),
         gpu=gpu_memory(),
     )
 
 
-def fitting(sizes: Sequence[int], *, concurrency: int, memory: int, gpu: int | None = None) -> int:
+def fitting(
+    models: Sequence[Model],
+    *,
+    concurrency: int,
+    memory: int,
+    attention: str = FAST,
+    gpu: int | None = None,
+) -> int:
     """Return how many models each of the processes can keep in so many bytes; at least 1.
 
     `gpu` is the memory of the GPU, where there is one.
     """
-    largest = sorted(sizes, reverse=True)
+    sizes = sorted((model.size for model in models), reverse=True)
 
     def fits(number: int) -> bool:
-        kept = largest[:number]
-        return concurrency * process_memory(kept) <= memory and (
-            gpu is None or concurrency * (GPU_PROCESS + sum(kept)) <= gpu
+        return concurrency * _peak(models, number, attention) <= memory and (
+            gpu is None or concurrency * (GPU_PROCESS + sum(sizes[:number])) <= gpu
         )
 
-    return max(filter(fits, range(1, len(largest) + 1)), default=1)
+    return max(filter(fits, range(1, len(models) + 1)), default=1)
 
 
 def models(repository: Repository) -> list[Model]:
@@ -155,8 +189,8 @@ def _model(checkpoint: Path, job_type: JobType) -> Model:
         found = checkpoint.stat()
         size = _model_size(checkpoint, found.st_mtime_ns, found.st_size, job_type)
     except OSError:
-        return Model(checkpoint, PUBLISHED[job_type], exists=False)
-    return Model(checkpoint, size)
+        return published(job_type, checkpoint)
+    return Model(checkpoint, job_type, size)
 
 
 @functools.lru_cache(maxsize=256)
@@ -176,6 +210,21 @@ def _model_size(checkpoint: Path, _changed: int, size: int, job_type: JobType) -
         if job_type is JobType.INPAINT_IMAGE or not name.startswith(EMA):
             kept += count
     return round(_FLOAT32 * kept * min(1.0, size / stored)) if stored else size
+
+
+def _peak(models: Sequence[Model], number: int, attention: str) -> int:
+    """Return the peak memory of a process that keeps any `number` of the models, in bytes.
+
+    A smaller inpainting model may take more than a larger one of text to image, for its first load.
+    """
+    ordered = sorted(models, key=lambda model: model.size, reverse=True)
+    largest_of_type = {model.job_type: model for model in reversed(ordered)}
+    return max(
+        process_memory(
+            [one, *(model for model in ordered if model is not one)][:number], attention=attention
+        )
+        for one in largest_of_type.values()
+    )
 
 
 def _models_to_keep(repository: Repository) -> list[Model]:

@@ -22,6 +22,12 @@ _AUTOMATICALLY_FAST = {"cpu", "cuda"}
 """Devices on which `auto` is fast; MPS has not been measured."""
 
 
+def chosen(wanted: str, device: str) -> str:
+    """Return `exact` or `fast` for what was asked for; `auto` follows the type of the device."""
+    is_fast = wanted == FAST or (wanted != EXACT and device in _AUTOMATICALLY_FAST)
+    return FAST if is_fast else EXACT
+
+
 class Attention:
     """The attention of the running job.
 
@@ -62,9 +68,7 @@ class Attention:
     def _choose(self, device: str) -> bool:
         """Return whether the job's attention is the fast one."""
         if self._is_fast is None:
-            asked = self._wanted == FAST or (
-                self._wanted != EXACT and device in _AUTOMATICALLY_FAST
-            )
+            asked = chosen(self._wanted, device) == FAST
             self._is_fast = asked and hasattr(_functional(), "scaled_dot_product_attention")
             self._report("attention", {"attention": FAST if self._is_fast else EXACT})
         return self._is_fast

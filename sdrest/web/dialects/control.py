@@ -30,6 +30,8 @@ async def send_job_preview(request: web.Request) -> web.Response:
     preview = service.preview(key)
     if preview is None:
         await service.get(key)  # raises for a job that does not exist
+        if not request.app[keys.SETTINGS].previews:
+            raise NoPreviewError("This server makes no previews (--no-previews).")
         raise NoPreviewError
     headers = {hdrs.CONTENT_TYPE: preview.media_type, hdrs.CACHE_CONTROL: "no-store"}
     return web.Response(body=preview.data, headers=headers)

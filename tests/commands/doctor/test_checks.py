@@ -323,6 +323,26 @@ def test_each_fault_is_named_with_its_remedy(
     assert any(part in told for part in text.strip("()").split("|")), told
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer", "verdict", "text"),
+    [
+        ("auto", {"cuda": False}, "ok", "fast (auto, on a CPU)"),
+        ("auto", {"cuda": True}, "ok", "fast (auto, on CUDA)"),
+        ("auto", {"cuda": False, "mps": True}, "ok", "exact (auto, on MPS)"),
+        ("exact", {}, "ok", "exact (--attention exact)"),
+        ("auto", {"torch": "1.13.1"}, "ok", "exact (torch 1.13.1 has no fast one)"),
+        ("fast", {"torch": "1.13.1"}, "warning", "exact (torch 1.13.1 has no fast one)"),
+    ],
+)
+def test_the_attention_that_would_be_used(
+    place: Place, asked: str, answer: dict[str, object], verdict: str, text: str
+) -> None:
+    place.answer(**answer)
+    place.use(attention=asked)
+    (attention,) = [result for result in place.found() if result.name == "attention"]
+    assert (attention.finding.verdict, attention.finding.message) == (verdict, text)
+
+
 def test_a_python_that_hangs(place: Place) -> None:
     place.program("exec sleep 60")
     (python,) = [result for result in place.found(probe_seconds=0.2) if result.name == "python"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import resource
 import subprocess
 import sys
@@ -13,15 +14,20 @@ import pytest
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.checkpoints.contents import read
 from sdrest.commands import sizes
-from sdrest.commands.doctor.memory import memory_findings
+from sdrest.commands.doctor.memory import memory_findings, model_findings
 from sdrest.engine.local.memory import (
+    Memory,
+    Model,
+    expected_attention,
     fitting,
     gpu_memory,
     models,
     needed_memory,
+    published,
     usable_memory,
 )
 from sdrest.engine.local.repository import Repository, locate
+from sdrest.job_types import JobType
 from sdrest.settings import Settings
 from tests.support.paths import DATA
 from tests.support.server import environment
@@ -46,20 +52,26 @@ PUBLISHED = {"text": sizes.TEXT_TO_IMAGE.disk, "inpaint": sizes.INPAINT.disk}
 @pytest.mark.parametrize(
     ("checkpoints", "flags", "needed"),
     [
-        (PUBLISHED, {"max_models": 2}, 10.35),
-        (PUBLISHED, {"max_models": 1}, 7.27),
+        (PUBLISHED, {"max_models": 2}, 11.95),
+        (PUBLISHED, {"max_models": 1}, 7.97),
         ({**PUBLISHED, "inpaint": None}, {"max_models": 2}, 7.27),
-        ({**PUBLISHED, "text": None}, {"max_models": 2}, 6.37),
-        ({"text": None, "inpaint": None}, {"max_models": 2}, 10.35),
-        (PUBLISHED, {"concurrency": 2, "max_models": 2}, 20.69),
+        (PUBLISHED, {"max_models": 1, "attention": "exact"}, 8.87),
+        ({**PUBLISHED, "text": None}, {"max_models": 2}, 7.97),
+        ({"text": None, "inpaint": None}, {"max_models": 2}, 11.95),
+        (PUBLISHED, {"concurrency": 2, "max_models": 2}, 23.89),
+        (PUBLISHED, {"concurrency": 2, "max_models": 2, "attention": "exact"}, 25.69),
         ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk + 3 * GIB}, {"max_models": 1}, 10.27),
-        ({**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk - GIB // 2}, {"max_models": 1}, 6.77),
+        (
+            {**PUBLISHED, "text": sizes.TEXT_TO_IMAGE.disk - GIB // 2, "inpaint": None},
+            {"max_models": 1},
+            6.77,
+        ),
     ],
 )
 def test_the_needed_memory_follows_the_models_that_are_kept(
     tmp_path: Path, checkpoints: dict[str, int | None], flags: dict[str, int], needed: float
 ) -> None:
-    settings = Settings(**flags)  # type: ignore[arg-type]  # by name
+    settings = Settings(**{"attention": "fast", **flags})  # type: ignore[arg-type]  # by name
     made = repository(tmp_path, **checkpoints)
     assert needed_memory(settings, made) / GIB == pytest.approx(needed, abs=0.01)
 
@@ -128,11 +140,11 @@ def test_a_model_is_in_float32_and_averaged_weights_count_for_inpainting(name: s
     ("gib", "concurrency", "gpu", "kept"),
     [
         (23, 1, None, 2),
-        (10.3, 1, None, 1),
-        (10.4, 1, None, 2),
+        (11.9, 1, None, 1),
+        (12, 1, None, 2),
         (2, 1, None, 1),
         (16, 2, None, 1),
-        (21, 2, None, 2),
+        (24, 2, None, 2),
         (64, 1, 6, 1),
         (64, 1, 12, 2),
         (64, 2, 12, 1),
@@ -143,12 +155,30 @@ def test_as_many_models_stay_as_fit(
     gib: float, concurrency: int, gpu: int | None, kept: int
 ) -> None:
     found = fitting(
-        list(PUBLISHED.values()),
+        [published(JobType.TEXT_TO_IMAGE), published(JobType.INPAINT_IMAGE)],
         concurrency=concurrency,
         memory=round(gib * GIB),
         gpu=gpu and gpu * GIB,
     )
     assert found == kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "system", "machine", "used"),
+    [
+        ("auto", "darwin", "arm64", "exact"),
+        ("fast", "darwin", "arm64", "fast"),
+        ("auto", "darwin", "x86_64", "fast"),
+        ("auto", "linux", "aarch64", "fast"),
+        ("exact", "linux", "x86_64", "exact"),
+    ],
+)
+def test_the_memory_is_that_of_the_attention_that_will_run(
+    monkeypatch: pytest.MonkeyPatch, asked: str, system: str, machine: str, used: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert expected_attention(Settings(attention=asked)) == used
 
 
 def test_the_memory_of_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +213,7 @@ def test_the_doctor_reads_ulimit(tmp_path: Path) -> None:
     (told,) = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
     assert told["verdict"] == "warning"
     assert told["message"].startswith("ulimit -v allows 6.0 GiB of memory, ")
-    assert told["message"].endswith("The models take up to 7.3 GiB.")
+    assert told["message"].endswith("The models take up to 8.0 GiB.")
     assert "smaller checkpoints" in told["remedy"]
     assert "--max-models" not in told["remedy"]
 
@@ -198,7 +228,7 @@ def test_the_remedy_names_what_would_help(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
-@pytest.mark.parametrize(("gib", "kept", "fits"), [(9, 1, True), (13, 2, True), (4, 1, False)])
+@pytest.mark.parametrize(("gib", "kept", "fits"), [(9, 1, True), (15, 2, True), (4, 1, False)])
 def test_auto_and_what_each_checkpoint_takes_under_a_limit(
     tmp_path: Path, gib: int, kept: int, fits: bool
 ) -> None:
@@ -220,8 +250,30 @@ def test_auto_and_what_each_checkpoint_takes_under_a_limit(
         timeout=60,
     )
     told = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
-    assert [row["verdict"] for row in told] == ["ok" if fits else "warning"] * 3
-    assert f"a process keeps {kept} loaded" in told[0]["message"]
-    assert told[1]["message"].startswith("t.ckpt takes up to 7.3 GiB")
-    assert told[2]["message"].startswith("i.ckpt takes up to 6.4 GiB")
-    assert ("it fits" in told[1]["message"]) is fits
+    assert {row["verdict"] for row in told} == {"ok" if fits else "warning"}
+    first, *others = [row["message"] for row in told]
+    assert f"a process keeps {kept} loaded" in first
+    assert others == (
+        [f"2 checkpoints fit into the memory; {kept} at once."]
+        if fits
+        else [
+            f"{path} takes up to {size} GiB, more than there is: its jobs may fail."
+            for path, size in ((found.text_to_image_model, 7.3), (found.inpaint_image_model, "8.0"))
+        ]
+    )
+
+
+def test_a_checkpoint_that_does_not_fit_is_named_by_its_place_in_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    made = [
+        Model(folder / "styles" / "large.ckpt", JobType.TEXT_TO_IMAGE, 20 * GIB),
+        Model(tmp_path / "t.ckpt", JobType.TEXT_TO_IMAGE, 4 * GIB),
+        Model(folder / "small.ckpt", JobType.TEXT_TO_IMAGE, 2 * GIB),
+    ]
+    findings = model_findings(Memory(16 * GIB, 0), made, folder, attention="fast", at_once=2)
+    assert [finding.message for finding in findings] == [
+        "styles/large.ckpt takes up to 23.3 GiB, more than there is: its jobs may fail.",
+        "2 checkpoints fit into the memory; 2 at once.",
+    ]
+    (finding,) = model_findings(Memory(8 * GIB, 0), made[2:], folder, attention="fast", at_once=1)
+    assert finding.message == "1 checkpoint fits into the memory."

@@ -153,8 +153,13 @@ async def test_without_previews_there_are_none(tmp_path: Path) -> None:
     async with served(tmp_path, previews=False) as site:
         sampling = Sampling(site, tmp_path / "gate")
         await sampling.start()
+        await site.until(sampling.url, Change.PROGRESS)
+        async with site.client.get(f"{sampling.url}/preview") as answer:
+            error = (await answer.json())["error"]
         async with site.client.get(f"{sampling.url}/events") as response:
             await sampling.finish_image()
             seen = [event async for event in events(response)]
+    assert error["code"] == "no_preview"
+    assert error["message"] == "This server makes no previews (--no-previews)."
     assert {event.kind for event in seen} <= {"status", "progress", "image"}
     assert not [event for event in seen if "preview" in event.entry]

@@ -2,10 +2,11 @@
 
 import json
 import os
+import pickletools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -201,3 +202,24 @@ def test_a_pickle_cannot_reserve_memory(tmp_path: Path) -> None:
     path = tmp_path / "file.ckpt"
     path.write_bytes(b"\x80\x02}r\xff\xff\xff\x7f.")
     assert read(path) is None
+
+
+@pytest.mark.parametrize("ints", [20_000_000, 40_000_000], ids=["short", "longer than is read"])
+def test_a_pickle_of_many_opcodes_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ints: int
+) -> None:
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"K\x01" * ints + b".")
+    looked_at = 0
+
+    def counted(file: IO[bytes]) -> Iterator[Any]:
+        nonlocal looked_at
+        for opcode in genops(file):
+            looked_at += 1
+            yield opcode
+
+    genops = pickletools.genops
+    monkeypatch.setattr(pickletools, "genops", counted)
+    assert recognise(path) == "unknown"
+    assert looked_at < 2_000_000

@@ -181,8 +181,11 @@ def test_what_is_not_a_file_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "lost.ckpt").symlink_to("nowhere")
     (tmp_path / ".hidden.ckpt").write_text("x")
     (tmp_path / "again").symlink_to(tmp_path)  # a loop
-    kinds = {found.file: found.kind for found in Catalog(tmp_path, {}).entries()}
-    assert kinds == {"lost.ckpt": "unreadable", "pipe.ckpt": "unreadable"}
+    (lost, pipe) = Catalog(tmp_path, {}).entries()
+    assert (lost.file, lost.kind, lost.usable) == ("lost.ckpt", "dangling-link", False)
+    assert lost.reason.startswith("A link to a file that does not exist.")
+    assert (pipe.file, pipe.kind, pipe.usable) == ("pipe.ckpt", "not-a-file", False)
+    assert pipe.reason.startswith("Not a regular file.")
 
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:

@@ -109,12 +109,12 @@ async def test_a_job_names_a_model(site: Served, job_type: str, name: str, file:
         (
             "text-to-image",
             "none",
-            "There is no model 'none' here. Models for text-to-image: styles/Oil, model.",
+            "There is no model 'none' here. Models for text-to-image: 'styles/Oil', 'model'.",
         ),
         ("text-to-image", "../models/painter", "There is no model"),
-        ("text-to-image", "nine", "nine cannot be used. A Stable Diffusion inpainting model"),
-        ("text-to-image", "painter", "painter is a model for inpaint-image. Models for text"),
-        ("inpaint-image", "styles/Oil", "Models for inpaint-image: painter, last."),
+        ("text-to-image", "nine", "'nine' cannot be used. A Stable Diffusion inpainting model"),
+        ("text-to-image", "painter", "'painter' is a model for inpaint-image. Models for text"),
+        ("inpaint-image", "styles/Oil", "Models for inpaint-image: 'painter', 'last'."),
     ],
 )
 async def test_a_model_that_does_not_fit_is_refused(

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 import click
 
-from sdrest.commands.doctor.engine_checks import EngineChecks
+from sdrest.commands.doctor.engine_checks import PROBE_SECONDS, EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
 from sdrest.commands.log_lines import Level, LogLine, readable
 from sdrest.commands.options import FlagOption, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.local.repository import locate
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Settings
 
 _LEVELS = {
@@ -25,10 +26,11 @@ _LEVELS = {
 def checks(given: Settings, *, probe_seconds: float | None = None) -> tuple[Check, ...]:
     """Return the checks for these flags, in the order of the report."""
     repository = locate(given)
-    engine = (
-        EngineChecks(repository)
-        if probe_seconds is None
-        else EngineChecks(repository, probe_seconds)
+    lost = "models" in given.given and not expand(given.models).is_dir()
+    engine = EngineChecks(
+        repository,
+        PROBE_SECONDS if probe_seconds is None else probe_seconds,
+        lost_models=given.models if lost else "",
     )
     machine = MachineChecks(given)
     return (

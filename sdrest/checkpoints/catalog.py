@@ -95,18 +95,22 @@ class Catalog:
         found = self._matches(name)
         return self._describe(*found[0]) if len(found) == 1 else None
 
+    def ambiguity(self, name: str) -> str:
+        """Return what to say of a name that more than one file has; '' of any other."""
+        found = self._matches(name)
+        files = " or ".join(one.file for one in found)
+        return f"{name!r} is ambiguous: {files}. Write the whole name." if found[1:] else ""
+
     def choose(self, name: str, job_type: JobType) -> Checkpoint:
         """Return the checkpoint that a job names.
 
         Raises `InvalidRequestError` where there is none or the job cannot use it.
         """
-        matches = self._matches(name)
-        if len(matches) > 1:
-            files = " or ".join(one.file for one in matches)
-            message = f"{name!r} is ambiguous: {files}. Write the whole name."
-            raise InvalidRequestError([FieldError("model", message)])
-        found = self._describe(*matches[0]) if matches else None
+        found = self.find(name)
         if found is None:
+            ambiguity = self.ambiguity(name)
+            if ambiguity:
+                raise InvalidRequestError([FieldError("model", ambiguity)])
             message = f"There is no model {name!r} here."
         elif not found.usable:
             message = f"{found.name!r} cannot be used. {found.reason}"

@@ -128,6 +128,26 @@ async def test_a_model_that_does_not_fit_is_refused(
     assert str(site.output.parent) not in wrong["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("text-to-image", {"prompt": "paint", "model": "both"}),
+        ("v1/images/generations", {"prompt": "paint", "model": "both"}),
+        (
+            "sdapi/v1/txt2img",
+            {"prompt": "paint", "override_settings": {"sd_model_checkpoint": "both"}},
+        ),
+    ],
+)
+async def test_an_ambiguous_name_is_refused(site: Served, path: str, body: dict[str, Any]) -> None:
+    for ending in (".ckpt", ".safetensors"):
+        safetensors_file(site.output.parent / f"models/both{ending}", model())
+    async with site.client.post(path, json=body) as answer:
+        assert answer.status in {404, 422}
+        said = "'both' is ambiguous: both.ckpt or both.safetensors. Write the whole name."
+        assert said in await answer.text()
+
+
 async def test_without_a_model_jobs_are_as_before(site: Served) -> None:
     _, job = await submit(site, "text-to-image", prompt="paint")
     _, same = await submit(site, "text-to-image", prompt="paint")

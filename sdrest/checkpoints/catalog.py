@@ -17,7 +17,7 @@ from sdrest.job_types import JobType
 from sdrest.params import Params
 
 _ENDINGS = (".ckpt", ".safetensors", ".gguf", ".zip")
-_SHOWN = 20
+_SHOWN = 10
 """Most names in an error message."""
 
 
@@ -90,15 +90,16 @@ class Catalog:
     def find(self, name: str) -> Checkpoint | None:
         """Return the checkpoint of a name, with or without its ending; the case may differ.
 
-        A name in another case counts only where no other file has it.
+        A name counts only where one file has it, or one has it in this case.
         """
-        files = tuple(self._files())
-        for fold in (str, str.casefold):
-            for form in ("file", "name"):
-                found = [one for one in files if fold(getattr(one, form)) == fold(name)]
-                if len(found) == 1:
-                    return self._describe(*found[0])
-        return None
+        found = self._matches(name)
+        return self._describe(*found[0]) if len(found) == 1 else None
+
+    def ambiguity(self, name: str) -> str:
+        """Return what to say of a name that more than one file has; '' of any other."""
+        found = self._matches(name)
+        files = " or ".join(one.file for one in found)
+        return f"{name!r} is ambiguous: {files}. Write the whole name." if found[1:] else ""
 
     def choose(self, name: str, job_type: JobType) -> Checkpoint:
         """Return the checkpoint that a job names.
@@ -107,11 +108,14 @@ class Catalog:
         """
         found = self.find(name)
         if found is None:
+            ambiguity = self.ambiguity(name)
+            if ambiguity:
+                raise InvalidRequestError([FieldError("model", ambiguity)])
             message = f"There is no model {name!r} here."
         elif not found.usable:
-            message = f"{found.name} cannot be used. {found.reason}"
+            message = f"{found.name!r} cannot be used. {found.reason}"
         elif job_type not in found.types:
-            message = f"{found.name} is a model for {' and '.join(found.types)}."
+            message = f"{found.name!r} is a model for {' and '.join(found.types)}."
         else:
             return found
         raise InvalidRequestError([FieldError("model", f"{message} {self._choices(job_type)}")])
@@ -125,9 +129,22 @@ class Catalog:
             return params
         return params.model_copy(update={"model": self.choose(params.model, params.type).file})
 
+    def _matches(self, name: str) -> Sequence[_File]:
+        """Return the files that a name may mean: more than one where it is ambiguous.
+
+        The file itself comes before those without their ending, and both before another case.
+        """
+        files = tuple(self._files())
+        for fold in (str, str.casefold):
+            for form in (str, _without_ending):
+                found = [one for one in files if fold(form(one.file)) == fold(name)]
+                if found:
+                    return found
+        return ()
+
     def _choices(self, job_type: JobType) -> str:
         """Return a sentence with the names that a job of this type may have."""
-        names = [one.name for one in self.entries() if job_type in one.types]
+        names = [repr(one.name) for one in self.entries() if job_type in one.types]
         if not names:
             return f"The server has no models for {job_type}."
         more = f" and {len(names) - _SHOWN} more; see GET /models" if names[_SHOWN:] else ""
@@ -163,7 +180,7 @@ class Catalog:
         try:
             key = identity(path)
         except OSError:
-            return "unreadable", 0
+            return recognise(path), 0
         with self._lock:
             known = self._kinds.get(key)
         if known is None:

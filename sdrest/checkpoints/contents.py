@@ -28,6 +28,8 @@ from sdrest.engine.runner.checkpoint_formats import (
 from sdrest.engine.runner.weights import Weight
 
 _LONGEST_PICKLE = 1 << 26
+_MOST_OPCODES = 1_000_000
+"""Most opcodes of a pickle that is looked at: a second's work. Models have some 30,000."""
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PICKLES_BEFORE = 2  # of the older format, between the magic number and the checkpoint
 _ZIP = b"PK\x03\x04"
@@ -140,7 +142,7 @@ def _contents(checkpoint: Any, least_size: int = 0) -> Contents | None:
 def _load(file: io.BytesIO) -> tuple[Any, int]:
     """Read a pickle and go behind it; return its value and the bytes of the storages it names."""
     start = file.tell()
-    _check_memo(file)
+    _check_opcodes(file)
     end = file.tell()
     file.seek(start)
     reader = _Reader(io.BytesIO(file.read(end - start)))
@@ -148,13 +150,15 @@ def _load(file: io.BytesIO) -> tuple[Any, int]:
     return value, sum(reader.storages.values())
 
 
-def _check_memo(file: io.BytesIO) -> None:
-    """Raise `ValueError` for a pickle that numbers its objects with gaps.
+def _check_opcodes(file: io.BytesIO) -> None:
+    """Raise `ValueError` for a pickle of too many opcodes or that numbers its objects with gaps.
 
     The unpickler of CPython reserves memory for all numbers up to the highest one.
     """
     written = 0
-    for opcode, argument, _ in pickletools.genops(file):
+    for index, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        if index >= _MOST_OPCODES:
+            raise ValueError("The pickle is too long.")
         if opcode.name in _MEMO_WRITERS:
             written += 1
             if int(argument or 0) > written:

@@ -45,6 +45,8 @@ REASONS: Mapping[str, str] = {
     "damaged": f"Damaged: it cannot be read. {_AGAIN}",
     "empty": f"Empty. {_AGAIN}",
     "no-weights": f"A file without weights. {_WHOLE}",
+    "dangling-link": "A link to a file that does not exist. Mend the link, or remove it.",
+    "not-a-file": "Not a regular file. Remove it from the folder of models.",
     "unreadable": "It cannot be read. Allow the server to read it.",
     "unknown": f"Its content is not known. {_WHOLE}",
     "bundled": "The bundled engine draws without checkpoints. Run `sdrest setup` for Stable "

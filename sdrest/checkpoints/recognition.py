@@ -24,7 +24,10 @@ def recognise(path: Path) -> str:
     try:
         if path.is_dir():
             return "diffusers-folder"
-        return _recognise_file(path) if path.is_file() else "unreadable"  # a FIFO would block
+        path.stat()
+        return _recognise_file(path) if path.is_file() else "not-a-file"  # a FIFO would block
+    except FileNotFoundError:
+        return "dangling-link" if path.is_symlink() else "unreadable"
     except OSError:
         return "unreadable"
 

@@ -123,8 +123,10 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
 def _check_given_paths(settings: Settings) -> None:
     """Raise `UsageError` if a given path does not exist; missing defaults are only warned about."""
-    if "repository" in settings.given and not expand(settings.repository).is_dir():
-        raise UsageError(f"There is no folder {settings.repository} (--repository).")
+    for flag in ("repository", "models"):
+        folder = getattr(settings, flag)
+        if flag in settings.given and not expand(folder).is_dir():
+            raise UsageError(f"There is no folder {folder} (--{flag}).")
     if settings.python and shutil.which(expand_home(settings.python)) is None:
         raise UsageError(f"There is no program {settings.python} (--python).")
 

@@ -2,10 +2,11 @@
 
 import json
 import os
+import pickletools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -180,8 +181,11 @@ def test_what_is_not_a_file_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "lost.ckpt").symlink_to("nowhere")
     (tmp_path / ".hidden.ckpt").write_text("x")
     (tmp_path / "again").symlink_to(tmp_path)  # a loop
-    kinds = {found.file: found.kind for found in Catalog(tmp_path, {}).entries()}
-    assert kinds == {"lost.ckpt": "unreadable", "pipe.ckpt": "unreadable"}
+    (lost, pipe) = Catalog(tmp_path, {}).entries()
+    assert (lost.file, lost.kind, lost.usable) == ("lost.ckpt", "dangling-link", False)
+    assert lost.reason.startswith("A link to a file that does not exist.")
+    assert (pipe.file, pipe.kind, pipe.usable) == ("pipe.ckpt", "not-a-file", False)
+    assert pipe.reason.startswith("Not a regular file.")
 
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
@@ -201,3 +205,24 @@ def test_a_pickle_cannot_reserve_memory(tmp_path: Path) -> None:
     path = tmp_path / "file.ckpt"
     path.write_bytes(b"\x80\x02}r\xff\xff\xff\x7f.")
     assert read(path) is None
+
+
+@pytest.mark.parametrize("ints", [20_000_000, 40_000_000], ids=["short", "longer than is read"])
+def test_a_pickle_of_many_opcodes_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ints: int
+) -> None:
+    path = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"K\x01" * ints + b".")
+    looked_at = 0
+
+    def counted(file: IO[bytes]) -> Iterator[Any]:
+        nonlocal looked_at
+        for opcode in genops(file):
+            looked_at += 1
+            yield opcode
+
+    genops = pickletools.genops
+    monkeypatch.setattr(pickletools, "genops", counted)
+    assert recognise(path) == "unknown"
+    assert looked_at < 2_000_000

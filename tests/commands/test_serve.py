@@ -252,6 +252,8 @@ def test_on_a_terminal_it_clears_and_colours(tmp_path: Path, certificate: Path) 
     ("flags", "line"),
     [
         (("--repository", "nope"), "There is no folder nope (--repository)."),
+        (("--models", "nope"), "There is no folder nope (--models)."),
+        (("--models", "bad.pem"), "There is no folder bad.pem (--models)."),
         (("--python", "nope"), "There is no program nope (--python)."),
         (("--cert", "nope.pem"), "There is no file nope.pem (--cert)."),
         (("--cert", "bad.pem", "--key", "bad.pem"), "Cannot use bad.pem with bad.pem: "),

@@ -13,6 +13,7 @@ from sdrest.commands.log_lines import Level, LogLine, readable
 from sdrest.commands.options import FlagOption, settings
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.local.repository import locate
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Settings
 
 _LEVELS = {
@@ -24,7 +25,13 @@ _LEVELS = {
 
 def checks(given: Settings, *, probe_seconds: float = PROBE_SECONDS) -> tuple[Check, ...]:
     """Return the checks for these flags, in the order of the report."""
-    engine = EngineChecks(locate(given), given.attention, probe_seconds)
+    lost = "models" in given.given and not expand(given.models).is_dir()
+    engine = EngineChecks(
+        locate(given),
+        given.attention,
+        probe_seconds,
+        lost_models=given.models if lost else "",
+    )
     machine = MachineChecks(given)
     return (
         Check("server", machine.server_python),

@@ -56,11 +56,15 @@ _SETUP = "Run `sdrest setup`."
 
 @dataclass(frozen=True)
 class EngineChecks:
-    """Checks of `repository` with `--attention`. Its Python runs for `probe_seconds` at most."""
+    """Checks of `repository` with `--attention`. Its Python runs for `probe_seconds` at most.
+
+    `lost_models` is the folder that `--models` names, if there is none.
+    """
 
     repository: Repository
     attention: str = AUTO
     probe_seconds: float = PROBE_SECONDS
+    lost_models: str = ""
 
     def repository_there(self) -> Iterator[Finding]:
         """Whether the repository exists."""
@@ -166,6 +170,10 @@ class EngineChecks:
 
     def models(self) -> Iterator[Finding]:
         """Whether the files in the folder of models can be used."""
+        if self.lost_models:
+            missing = f"There is no folder {self.lost_models} (--models)."
+            yield failure(missing, "Make it, or name another one.")
+            return
         found = [one for one in self.repository.models.entries() if not one.trusted]
         if self.repository.bundled:
             yield ok("The bundled engine needs none.")

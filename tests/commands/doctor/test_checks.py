@@ -92,6 +92,7 @@ def place(tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
             *("preprocessor_config.json", "pytorch_model.bin"),
         ):
             (fork / model / name).write_text("{}")
+    (tmp_path / "models").mkdir()
     for name in ("t.ckpt", "i.ckpt"):
         (tmp_path / name).write_bytes(b"\x80\x02weights")
     for name in ("cert.pem", "key.pem"):
@@ -174,6 +175,10 @@ def test_a_checkpoint_in_another_format_is_ok(place: Place, write: Callable[[Pat
     place.answer(**{"configs/stable-diffusion/v1-inference.yaml": {"needs": NEEDS}})
     (found,) = [result.finding for result in place.found() if result.name == "checkpoints"]
     assert found.verdict is Verdict.OK
+
+
+def _no_models(place: Place) -> None:
+    place.use(models="nope")
 
 
 def _lora(place: Place) -> None:
@@ -285,6 +290,7 @@ def _foreign_table(place: Place) -> None:
         (_checkpoint("vae"), "checkpoints", "failure", "is a VAE"),
         (_checkpoint("lora"), "checkpoints", "failure", "is a LoRA"),
         (_checkpoint("empty"), "checkpoints", "failure", "holds no weights"),
+        (_no_models, "models", "failure", "There is no folder nope (--models). Make it, or "),
         (_lora, "models", "warning", "styles/lora.safetensors cannot be used. A LoRA, an additi"),
         (_remove("fork/openai"), "hub models", "warning", "openai/clip-vit-large-patch14 is not"),
         (

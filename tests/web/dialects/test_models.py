@@ -109,12 +109,12 @@ async def test_a_job_names_a_model(site: Served, job_type: str, name: str, file:
         (
             "text-to-image",
             "none",
-            "There is no model 'none' here. Models for text-to-image: styles/Oil, model.",
+            "There is no model 'none' here. Models for text-to-image: 'styles/Oil', 'model'.",
         ),
         ("text-to-image", "../models/painter", "There is no model"),
-        ("text-to-image", "nine", "nine cannot be used. A Stable Diffusion inpainting model"),
-        ("text-to-image", "painter", "painter is a model for inpaint-image. Models for text"),
-        ("inpaint-image", "styles/Oil", "Models for inpaint-image: painter, last."),
+        ("text-to-image", "nine", "'nine' cannot be used. A Stable Diffusion inpainting model"),
+        ("text-to-image", "painter", "'painter' is a model for inpaint-image. Models for text"),
+        ("inpaint-image", "styles/Oil", "Models for inpaint-image: 'painter', 'last'."),
     ],
 )
 async def test_a_model_that_does_not_fit_is_refused(
@@ -126,6 +126,26 @@ async def test_a_model_that_does_not_fit_is_refused(
     assert wrong["field"] == "model"
     assert text in wrong["message"]
     assert str(site.output.parent) not in wrong["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("text-to-image", {"prompt": "paint", "model": "both"}),
+        ("v1/images/generations", {"prompt": "paint", "model": "both"}),
+        (
+            "sdapi/v1/txt2img",
+            {"prompt": "paint", "override_settings": {"sd_model_checkpoint": "both"}},
+        ),
+    ],
+)
+async def test_an_ambiguous_name_is_refused(site: Served, path: str, body: dict[str, Any]) -> None:
+    for ending in (".ckpt", ".safetensors"):
+        safetensors_file(site.output.parent / f"models/both{ending}", model())
+    async with site.client.post(path, json=body) as answer:
+        assert answer.status in {404, 422}
+        said = "'both' is ambiguous: both.ckpt or both.safetensors. Write the whole name."
+        assert said in await answer.text()
 
 
 async def test_without_a_model_jobs_are_as_before(site: Served) -> None:

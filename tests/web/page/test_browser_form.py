@@ -175,6 +175,9 @@ async def test_image_to_image_may_change_only_what_is_painted(
         await opened.pictures(opened.gallery).click()
         viewer = opened.page.get_by_role("dialog", name="Picture")
         await expect(viewer.get_by_text("fog", exact=True)).to_be_visible()
+        await expect(
+            viewer.locator("div", has=opened.page.get_by_text("Mask", exact=True)).last
+        ).to_have_text("Maskyes")
 
 
 async def test_the_mask_can_be_painted_by_keyboard(

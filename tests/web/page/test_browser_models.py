@@ -37,3 +37,33 @@ async def test_a_model_is_chosen_where_there_is_more_than_one(
         async with server.client() as client, client.get("jobs") as answer:
             (job,) = (await answer.json())["jobs"]
         assert job["model"] == "oil.safetensors"
+
+
+async def test_a_model_that_is_gone_gives_way_to_the_default(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN, *FAKE) as server:
+        (server.folder / "models").mkdir()
+        oil, ink, pen = (
+            server.folder / f"models/{name}.safetensors" for name in ("oil", "ink", "pen")
+        )
+        safetensors_file(oil, model())
+        async with studio(browser, server) as opened:
+            opened.provoked = ("422",)
+            await opened.open()
+            choice = opened.page.get_by_role("combobox", name="Model")
+            await choice.select_option("oil")
+            oil.rename(ink)
+            await opened.enter(Prompt="paint")
+            await opened.make()
+            await expect(
+                opened.page.get_by_text("There is no model 'oil.safetensors'")
+            ).to_be_visible()
+            await expect(choice.get_by_role("option")).to_have_text(["model (default)", "ink"])
+            await expect(choice).to_have_value("")
+            await choice.select_option("ink")
+            ink.rename(pen)
+            await opened.page.reload()
+            await opened.connected()
+            await expect(choice.get_by_role("option")).to_have_text(["model (default)", "pen"])
+            await expect(choice).to_have_value("")

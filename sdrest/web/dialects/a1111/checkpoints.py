@@ -68,12 +68,15 @@ async def current(request: web.Request) -> Model:
 
 async def find(request: web.Request, name: str) -> Model:
     """Return the checkpoint of a title, a name, a file name or a hash; raises `NotFoundError`."""
-    found = await asyncio.to_thread(request.app[keys.MODELS].find, _TITLE_HASH.sub("", name))
+    plain = _TITLE_HASH.sub("", name)
+    catalog = request.app[keys.MODELS]
+    found = await asyncio.to_thread(catalog.find, plain)
     wanted = found.name if found else name
     for model in await models(request):
         if wanted in {model.name, model.filename, model.hash} - {_UNKNOWN_HASH}:
             return model
-    raise NotFoundError(f"model {name[:200]!r} not found")
+    ambiguity = await asyncio.to_thread(catalog.ambiguity, plain)
+    raise NotFoundError(ambiguity or f"model {name[:200]!r} not found")
 
 
 async def chosen(request: web.Request, wanted: Txt2Img) -> Model:

@@ -18,13 +18,14 @@ _HASH = re.compile(r" ?\[[0-9a-f]+\]$")
 
 
 class ModelNotFoundError(NotFoundError):
-    """No checkpoint has the name that a request asks for."""
+    """No checkpoint has the name that a request asks for, or more than one: `ambiguity` says it."""
 
     default_message = "There is no such model."
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ambiguity: str = "") -> None:
         shown = name[:200]
-        super().__init__(f"There is no model {shown!r}. GET /v1/models lists all.", model=shown)
+        missing = f"There is no model {shown!r}. GET /v1/models lists all."
+        super().__init__(ambiguity or missing, model=shown)
 
 
 async def send_models(request: web.Request) -> web.Response:
@@ -44,9 +45,11 @@ async def send_model(request: web.Request) -> web.Response:
 
 async def find(app: web.Application, name: str) -> Checkpoint:
     """Return the model of a name; raises `ModelNotFoundError`."""
-    found = await asyncio.to_thread(app[keys.MODELS].find, _HASH.sub("", name))
+    models = app[keys.MODELS]
+    plain = _HASH.sub("", name)
+    found = await asyncio.to_thread(models.find, plain)
     if found is None:
-        raise ModelNotFoundError(name)
+        raise ModelNotFoundError(name, await asyncio.to_thread(models.ambiguity, plain))
     return found
 
 

@@ -35,7 +35,8 @@ export function facts(job) {
   const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
   const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null && value !== "");
-  return [...size, ...rest.map(([name, value]) => [label(name), String(value)])];
+  const text = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+  return [...size, ...rest.map(([name, value]) => [label(name), text(value)])];
 }
 
 function state(job, estimate) {

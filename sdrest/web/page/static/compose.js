@@ -93,9 +93,11 @@ export class Compose {
     return this.#tabs.current;
   }
 
-  /** Offers the server's models in the forms that they fit. */
-  offer(models) {
-    for (const [type, { parameters }] of this.#panels) parameters.field("model").offer(models, type);
+  /** Offers the server's models in the forms that they fit, again where `refused` chose a lost one. */
+  offer(models, refused) {
+    for (const [type, panel] of this.#panels) {
+      panel.parameters.field("model").offer(models, type, { refused: panel === refused });
+    }
   }
 
   /** Opens a job's form with its parameters. */
@@ -194,6 +196,9 @@ export class Compose {
   #refused(panel, error) {
     const fields = error instanceof ApiError ? error.fields : [];
     const others = panel.parameters.fail(fields);
+    if (fields.some(({ field }) => field === "model")) {
+      api.models().then((models) => this.offer(models, panel)).catch(() => {}); // the message stays
+    }
     const about = new Map(others.map(({ field, message }) => [field, message]));
     this.#upload.fail(about.get("image"));
     this.#mask.fail(about.get("mask"));

@@ -96,11 +96,11 @@ export class ModelField extends Field {
     this.element.hidden = true;
   }
 
-  /** Offers the models that fit a type of jobs. */
-  offer(models, type) {
+  /** Offers the models that fit a type of jobs; a chosen one that is not there gives way to the default. */
+  offer(models, type, { refused = false } = {}) {
     const fitting = models.filter(({ types }) => types.includes(type));
     const names = fitting.map(({ name }) => name).join("\n");
-    if (names === this.#offered) return; // the list may be open
+    if (names === this.#offered && !refused) return; // the list may be open
     this.#offered = names;
     const { value } = this;
     const standard = fitting.find((model) => model.default.includes(type));
@@ -109,8 +109,9 @@ export class ModelField extends Field {
       ...fitting.filter((model) => model !== standard)
         .map(({ file, name }) => h("option", { value: file }, name)),
     );
-    this.element.hidden = fitting.length < 2;
-    this.set(value);
+    this.element.hidden = fitting.length < 2 && !this.control.hasAttribute("aria-invalid");
+    const isThere = [...this.control.options].some((option) => option.value === value);
+    this.set(isThere ? value : "");
   }
 
   /** A model that is not offered becomes a choice, too: the server says what is wrong with it. */

@@ -72,7 +72,7 @@ async def _make(
 ) -> list[Made]:
     """Return the pictures that are done at the end; those of cancelled jobs are left out."""
     waiting = request.app[WAITING]
-    group = await waiting.submit(request, requests)
+    group = await waiting.submit(request, requests, field="n_iter")
     generation = Generation(planned, group.keys)
     async with request.app[GENERATIONS].hold(generation), waiting.attend(request, group):
         snapshots = await waiting.ended(group)

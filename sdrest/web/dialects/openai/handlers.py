@@ -121,7 +121,7 @@ async def _group(request: web.Request, jobs: list[JobRequest], identity: str) ->
     """Return the jobs of a request: those of its first try, or new ones."""
     waiting = request.app[WAITING]
     known = waiting.first_try(request, identity)
-    return known or await waiting.submit(request, jobs, identity=identity)
+    return known or await waiting.submit(request, jobs, field="n", identity=identity)
 
 
 async def _send(request: web.Request, group: Group, answer: Answer) -> web.StreamResponse:

@@ -81,9 +81,9 @@ def picture_requests(
 ) -> list[JobRequest]:
     """Return a request for each of `count` pictures; picture i has the seed `seed` + i.
 
-    So each can be made again alone. After the largest seed comes 0.
+    So each can be made again alone. The last one's may be at most `LARGEST_SEED`.
     """
-    seeds = [(seed + number) % (LARGEST_SEED + 1) for number in range(count)]
+    seeds = range(seed, seed + count)
     return [JobRequest(params.model_copy(update={"seed": each}), uploads or {}) for each in seeds]
 
 
@@ -186,9 +186,9 @@ class Waiting:
             for ended in asyncio.as_completed(tasks):
                 snapshot = await ended
                 if snapshot.job.status is not Status.COMPLETE:
-                    group.failed = group.failed or snapshot
+                    group.failed = snapshot
                     await self.fail(group)
-                    return [group.failed]
+                    return [snapshot]
         except GoneError:
             await self.fail(group)
             raise

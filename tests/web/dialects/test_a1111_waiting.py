@@ -57,6 +57,7 @@ async def test_interrupt_and_skip(
     info = json.loads(answer["info"])
     assert len(answer["images"]) == len(info["infotexts"]) == left
     assert info["all_seeds"] == [3, 4][:left]
+    assert f"Cancelled: {asked_for - left} of {asked_for} pictures." in info["warnings"]
     assert (await asked(site, "progress"))["state"]["job_count"] == 0
 
 

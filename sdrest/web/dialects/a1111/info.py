@@ -55,6 +55,8 @@ def _info(plan: Plan, made: Sequence[Made], model: Model) -> Mapping[str, Any]:
     prompt, negative = fields["prompt"], fields.get("negativePrompt", "")
     texts = [each.text for each in made]
     strength = fields.get("strength")
+    missing = plan.count - len(made)
+    cancelled = [f"Cancelled: {missing} of {plan.count} pictures."] if missing else []
     more = {"Denoising strength": strength, "Eta": fields.get("eta")}
     return {
         "prompt": prompt,
@@ -89,5 +91,5 @@ def _info(plan: Plan, made: Sequence[Made], model: Model) -> Mapping[str, Any]:
         "clip_skip": 1,
         "is_using_inpainting_conditioning": False,
         "version": VERSION,
-        "warnings": list(plan.warnings),
+        "warnings": [*plan.warnings, *cancelled],
     }

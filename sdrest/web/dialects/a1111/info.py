@@ -34,10 +34,13 @@ def answer(wanted: Txt2Img, plan: Plan, made: Sequence[Made], *, model: Model) -
     }
 
 
-def resized(text: str, size: tuple[int, int]) -> str:
-    """Return an infotext with another size."""
+def completed(text: str, size: tuple[int, int], model: Model) -> str:
+    """Return an infotext with another size, and with the model's hash if that is known."""
     settings = infotext.read(text)
     pairs = {**settings.pairs, "Size": f"{size[0]}x{size[1]}"}
+    if model.known_hash:
+        name = pairs.pop("Model", model.name)
+        pairs |= {"Model hash": model.known_hash, "Model": name}
     return infotext.write(settings.prompt, settings.negative_prompt, pairs.items())
 
 

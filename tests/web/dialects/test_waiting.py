@@ -218,9 +218,21 @@ async def test_a_job_that_somebody_else_ends_is_an_error_that_is_not_retried(
         assert answer["error"]["code"] == code
 
 
-@pytest.mark.parametrize("headers", [{}, {RETRY_COUNT: "0"}])
+@pytest.mark.parametrize(
+    ("headers", "end", "code", "left"),
+    [
+        ({}, lambda app, url: app.client.post(f"{url}/cancel"), "cancelled", 3),
+        ({RETRY_COUNT: "0"}, lambda app, url: app.client.delete(url), "gone", 2),
+    ],
+)
 async def test_a_request_ends_with_the_first_of_its_jobs_that_makes_no_picture(
-    tmp_path: Path, lifeline: Lifeline, headers: dict[str, str]
+    tmp_path: Path,
+    lifeline: Lifeline,
+    headers: dict[str, str],
+    end: Callable[[Served, str], Awaitable[aiohttp.ClientResponse]],
+    *,
+    code: str,
+    left: int,
 ) -> None:
     hang = f"hang lifeline={lifeline.path}"
     async with site(tmp_path) as (app, seen):
@@ -229,11 +241,11 @@ async def test_a_request_ends_with_the_first_of_its_jobs_that_makes_no_picture(
         await seen.until(hang, Change.QUEUED, 3)
         async with app.client.get("/jobs") as response:
             newest = (await response.json())["jobs"][0]["resultUrl"]
-        (await app.client.post(f"{newest}/cancel")).release()
-        status, answer = await client.waiting
-        assert (status, answer["error"]["code"]) == (500, "cancelled")
-        await seen.until(hang, Change.FINISHED, 3)
-        assert await statuses(app) == {hang: ["CANCELLED"] * 3}
+        (await end(app, newest)).release()
+        _, answer = await client.waiting
+        assert answer["error"]["code"] == code
+        await seen.until(hang, Change.FINISHED, left)
+        assert await statuses(app) == {hang: ["CANCELLED"] * left}
     assert seen.events.count((hang, Change.STARTED)) == 1
 
 

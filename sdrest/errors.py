@@ -189,6 +189,11 @@ class InvalidRequestError(RequestError):
         )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 job", "2 jobs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class QueueFullError(RequestError):
     """As many jobs wait as `--max-queue` allows."""
 
@@ -198,7 +203,8 @@ class QueueFullError(RequestError):
     def __init__(self, *, limit: int, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(
-            f"{limit} jobs are already waiting. Try again in {retry_after} seconds.",
+            f"{counted(limit, 'job')} {'is' if limit == 1 else 'are'} already waiting. "
+            f"Try again in {counted(retry_after, 'second')}.",
             limit=limit,
             retryAfter=retry_after,
         )

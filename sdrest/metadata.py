@@ -7,7 +7,7 @@ prompt, then `Negative prompt:` and the negative one, if there is one, then one 
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,9 @@ from sdrest.params import ImageToImage, InpaintImage, Params, TextToImage, pictu
 PARAMETERS, RECORD = "parameters", "sdrest"
 """The keywords of the chunks."""
 
-_KEYWORDS = {PARAMETERS.encode(), RECORD.encode()}
+Texts = Mapping[str, str]
+"""Texts of chunks by their keywords."""
+
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt"}
 _MAX_KEYWORD = 79
 _COPY_BYTES = 256 * 1024
@@ -80,6 +82,27 @@ def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
     Chunks with the same keywords are left out. Raises `BrokenPngError` if `source` is not a PNG.
     """
 
+    def texts(size: tuple[int, int]) -> Texts:
+        return {PARAMETERS: infotext(info, size), RECORD: record(info)}
+
+    _embed(texts, {PARAMETERS, RECORD}, source, target)
+
+
+def with_infotext(data: bytes, text: str) -> bytes:
+    """Return a PNG with another text of the chunk `parameters`; all else as `embed`."""
+    target = io.BytesIO()
+    _embed(lambda _: {PARAMETERS: text}, {PARAMETERS}, io.BytesIO(data), target)
+    return target.getvalue()
+
+
+def _embed(
+    texts: Callable[[tuple[int, int]], Texts],
+    keywords: Collection[str],
+    source: BinaryIO,
+    target: BinaryIO,
+) -> None:
+    """Copy a PNG and insert after IHDR the texts for its size, in place of those of `keywords`."""
+
     def read(position: int, length: int) -> bytes:
         source.seek(position)
         return source.read(length)
@@ -89,9 +112,9 @@ def embed(info: GenerationInfo, source: BinaryIO, target: BinaryIO) -> None:
     for chunk in png.chunks(read, end):
         if chunk.kind == b"IHDR":
             _copy(source, target, start, chunk.end)
-            target.write(_encode_chunks(info, png.size(read)))
+            target.write(_encode_chunks(texts(png.size(read))))
             start = chunk.end
-        elif _is_replaced(chunk, read):
+        elif _keyword(chunk, read) in keywords:
             _copy(source, target, start, chunk.start)
             start = chunk.end
     _copy(source, target, start, end)
@@ -127,22 +150,23 @@ def _replace_unencodable(text: str) -> str:
     return whole.replace("\0", "\ufffd")
 
 
-def _encode_chunks(info: GenerationInfo, size: tuple[int, int]) -> bytes:
-    """Return both chunks: tEXt, or iTXt if the text is not Latin-1."""
-    texts = PngInfo()
-    texts.add_text(PARAMETERS, infotext(info, size))
-    texts.add_text(RECORD, record(info))
+def _encode_chunks(texts: Texts) -> bytes:
+    """Return a chunk for each text: tEXt, or iTXt if it is not Latin-1."""
+    info = PngInfo()
+    for keyword, text in texts.items():
+        info.add_text(keyword, text)
     written = io.BytesIO()
-    for kind, data, _ in texts.chunks:
+    for kind, data, _ in info.chunks:
         putchunk(written, kind, data)
     return written.getvalue()
 
 
-def _is_replaced(chunk: png.Chunk, read: png.ReadAt) -> bool:
+def _keyword(chunk: png.Chunk, read: png.ReadAt) -> str:
+    """Return the keyword of a chunk with a text; empty for other chunks."""
     if chunk.kind not in _TEXT_CHUNKS:
-        return False
+        return ""
     beginning = read(chunk.data_start, min(_MAX_KEYWORD + 1, chunk.data_end - chunk.data_start))
-    return beginning.partition(b"\0")[0] in _KEYWORDS
+    return beginning.partition(b"\0")[0].decode("latin-1")
 
 
 def _copy(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:

@@ -1,11 +1,14 @@
 """Prepares a picture that a client wants to have changed: its size, and what is repainted."""
 
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from sdrest.errors import FieldError, InvalidRequestError
+from sdrest.parameter_values import MAX_GENERATED_SIDE
+from sdrest.params import MIN_AREA
 from sdrest.pictures.decoding import PictureError, Size, decode
 from sdrest.pictures.masks import THRESHOLD
 from sdrest.pictures.prepared import flatten, pad, write
@@ -15,8 +18,16 @@ OPAQUE_MASK = (
     "/image-to-image it is the white ones. Make the white parts transparent, or use that route."
 )
 
+TOO_NARROW = (
+    f"Is too narrow: in at most {MAX_GENERATED_SIDE} pixels to a side it has less than 256x256 in "
+    "area. Name a size, or send another picture."
+)
+
 _MOST_PIXELS = 1024 * 1024
-"""Pixels of the largest picture whose size is kept where the client leaves the size open."""
+"""Pixels of the largest picture whose size is kept where the client leaves the size open.
+
+The smallest has `MIN_AREA`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +36,15 @@ class Edit:
 
     `size` is that of the answer. `uploads` are the files for the job, by name. `is_cropped`: the
     picture had another shape than `size`, so parts of it at two edges are gone. `is_reduced`: it
-    was too large for a request that leaves the size open. `from_image`: the mask is the transparent
-    part of the picture itself.
+    was too large for a request that leaves the size open, `is_enlarged`: too small. `from_image`:
+    the mask is the transparent part of the picture itself.
     """
 
     size: Size
     uploads: dict[str, Path]
     is_cropped: bool = False
     is_reduced: bool = False
+    is_enlarged: bool = False
     from_image: bool = False
 
 
@@ -65,7 +77,8 @@ def prepare_edit(
         size=wanted,
         uploads=uploads,
         is_cropped=not _same_shape(picture.size, wanted),
-        is_reduced=size is None and wanted != picture.size,
+        is_reduced=size is None and wanted < picture.size,
+        is_enlarged=size is None and wanted > picture.size,
         from_image=mask is None and hole is not None,
     )
 
@@ -87,9 +100,21 @@ def _transparent(picture: Image.Image) -> Image.Image | None:
 
 
 def _open_size(size: Size) -> Size:
+    """Return the size of the answer to a picture where the client leaves it open, in its shape.
+
+    Raises `InvalidRequestError` for a shape that the models cannot make.
+    """
     width, height = size
-    scale = min(1.0, (_MOST_PIXELS / (width * height)) ** 0.5)
-    return max(1, int(width * scale)), max(1, int(height * scale))
+    area = width * height
+    if area < MIN_AREA:
+        scale = (MIN_AREA / area) ** 0.5
+        width, height = ceil(width * scale), ceil(height * scale)
+    else:
+        scale = min(1.0, (_MOST_PIXELS / area) ** 0.5, MAX_GENERATED_SIDE / max(size))
+        width, height = int(width * scale), int(height * scale)
+    if max(width, height) > MAX_GENERATED_SIDE or width * height < MIN_AREA:
+        raise InvalidRequestError([FieldError("image", TOO_NARROW)])
+    return width, height
 
 
 def _same_shape(size: Size, other: Size) -> bool:

@@ -44,7 +44,7 @@ def opened(edit: Edit, name: str) -> Image.Image:
 @pytest.mark.parametrize("alpha", [0, 100])
 def test_what_is_transparent_in_the_mask_is_white_in_the_job(tmp_path: Path, alpha: int) -> None:
     image = gradient((64, 64))
-    edit = prepared(tmp_path, image, with_hole(Image.new("RGB", (64, 64)), alpha))
+    edit = prepared(tmp_path, image, with_hole(Image.new("RGB", (64, 64)), alpha), (64, 64))
     assert opened(edit, "mask").getbbox() == HOLE
     assert opened(edit, "image").tobytes() == image.tobytes()
     assert (edit.size, edit.from_image) == ((64, 64), False)
@@ -66,7 +66,7 @@ def test_a_mask_without_a_transparent_part_is_refused(tmp_path: Path, mode: str)
 
 
 def test_without_a_mask_the_hole_of_the_picture_is_repainted(tmp_path: Path) -> None:
-    edit = prepared(tmp_path, with_hole(gradient((64, 64))))
+    edit = prepared(tmp_path, with_hole(gradient((64, 64))), size=(64, 64))
     assert edit.from_image
     assert opened(edit, "mask").getbbox() == HOLE
     assert opened(edit, "image").getpixel((32, 32)) == (255, 255, 255)
@@ -91,6 +91,29 @@ def test_a_picture_of_another_shape_is_cut_and_a_large_one_reduced(tmp_path: Pat
     large = prepared(tmp_path, Image.new("RGB", (3000, 2000)))
     assert (large.size, large.is_reduced) == ((1254, 836), True)
     assert not large.is_cropped
+
+
+@pytest.mark.parametrize(
+    ("sent", "made"),
+    [
+        ((1, 1), (256, 256)),
+        ((96, 64), (314, 210)),
+        ((300, 300), (300, 300)),
+        ((8000, 160), (4096, 81)),
+    ],
+)
+def test_an_open_size_is_one_that_the_models_can_make(
+    tmp_path: Path, sent: tuple[int, int], made: tuple[int, int]
+) -> None:
+    edit = prepared(tmp_path, Image.new("RGB", sent))
+    assert (edit.size, edit.is_enlarged, edit.is_cropped) == (made, made > sent, False)
+
+
+def test_a_picture_that_is_too_narrow_needs_a_size(tmp_path: Path) -> None:
+    narrow = Image.new("RGB", (16000, 10))
+    with pytest.raises(InvalidRequestError, match="image: Is too narrow"):
+        prepared(tmp_path, narrow)
+    assert prepared(tmp_path, narrow, size=(256, 256)).size == (256, 256)
 
 
 @pytest.mark.parametrize("kind", get_args(Format))

@@ -6,6 +6,8 @@ cancelled. A request that an SDK repeats after a lost connection joins the jobs 
     group = await waiting.submit(request, picture_requests(params, seed, count, uploads))
     async with waiting.attend(request, group):
         snapshots = await waiting.ended(group)
+
+`waiting.complete(group)` is for answers that need all pictures: it ends at the first failure.
 """
 
 import asyncio
@@ -22,8 +24,15 @@ from typing import Any
 from aiohttp import hdrs, web
 from cachetools import LRUCache
 
-from sdrest.errors import RequestError, StoppingError
-from sdrest.jobs.model import JobKey, Snapshot
+from sdrest.errors import (
+    FieldError,
+    GoneError,
+    InvalidRequestError,
+    RequestError,
+    StoppingError,
+    counted,
+)
+from sdrest.jobs.model import JobKey, Snapshot, Status
 from sdrest.jobs.submission import JobRequest
 from sdrest.params import Params
 from sdrest.web import keys
@@ -50,7 +59,7 @@ class Group:
     """The jobs of one request, in the order of its pictures, and how many clients wait for them.
 
     `left_at` is when the last client left, in the event loop's time. `retry_seconds` is how long
-    that client may take to come back.
+    that client may take to come back. `failed` is the job for which the others were cancelled.
     """
 
     keys: tuple[JobKey, ...]
@@ -59,6 +68,7 @@ class Group:
     left_at: float = 0
     is_answered: bool = False
     is_abandoned: bool = False
+    failed: Snapshot | None = None
 
 
 def draw_seeds(count: int) -> int:
@@ -71,9 +81,9 @@ def picture_requests(
 ) -> list[JobRequest]:
     """Return a request for each of `count` pictures; picture i has the seed `seed` + i.
 
-    So each can be made again alone. After the largest seed comes 0.
+    So each can be made again alone. The last one's may be at most `LARGEST_SEED`.
     """
-    seeds = [(seed + number) % (LARGEST_SEED + 1) for number in range(count)]
+    seeds = range(seed, seed + count)
     return [JobRequest(params.model_copy(update={"seed": each}), uploads or {}) for each in seeds]
 
 
@@ -109,12 +119,17 @@ class Waiting:
         return group
 
     async def submit(
-        self, request: web.Request, wanted: Sequence[JobRequest], *, identity: str = ""
+        self, request: web.Request, wanted: Sequence[JobRequest], *, field: str, identity: str = ""
     ) -> Group:
         """Queue a job for each picture, all or none; raises what `JobService.submit_all` raises.
 
-        With an `identity`, retries of the request find its jobs by `first_try`.
+        `field` is the request's number of pictures: more than even the empty queue takes are an
+        `InvalidRequestError`. With an `identity`, retries find the jobs by `first_try`.
         """
+        most = self._app[keys.SETTINGS].max_queue
+        if len(wanted) > most:
+            message = f"This server takes at most {counted(most, 'picture')} at once (--max-queue)."
+            raise InvalidRequestError([FieldError(field, message)])
         jobs = await self._app[keys.JOBS].submit_all(wanted)
         group = Group(tuple(job.key for job in jobs))
         if identity and RETRY_COUNT in request.headers:
@@ -158,6 +173,36 @@ class Waiting:
         snapshots = [await self.wait(key) for key in group.keys]
         group.is_answered = True
         return snapshots
+
+    async def complete(self, group: Group) -> Sequence[Snapshot]:
+        """Return the jobs once all are COMPLETE, or the first alone that ended otherwise.
+
+        Its siblings are cancelled then. Raises what `ended` raises.
+        """
+        if group.failed is not None:  # a retry gets the same answer
+            return [group.failed]
+        tasks = [asyncio.create_task(self.wait(key)) for key in group.keys]
+        try:
+            for ended in asyncio.as_completed(tasks):
+                snapshot = await ended
+                if snapshot.job.status is not Status.COMPLETE:
+                    group.failed = snapshot
+                    await self.fail(group)
+                    return [snapshot]
+        except GoneError:
+            await self.fail(group)
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        group.is_answered = True
+        return [task.result() for task in tasks]
+
+    async def fail(self, group: Group) -> None:
+        """Cancel what is left of a request that is answered with an error."""
+        group.is_answered = True
+        await self._cancel(group)
 
     async def close(self) -> None:
         """Cancel the jobs whose clients might have come back; wait until that is done."""

@@ -214,7 +214,7 @@ async def test_pages_of_other_origins(site: Served) -> None:
     for path in ("options", "sd-models"):
         await asked(site, path, headers=foreign)
     await asked(site, "txt2img", {"prompt": "a fox"}, headers=foreign)
-    for path in ("options", "interrupt", "skip", "unload-checkpoint"):
+    for path in ("options", "interrupt", "skip", "unload-checkpoint", "refresh-loras"):
         assert (await ask(site, path, {}, headers=foreign))[0] == 403
     ask_first = {"Access-Control-Request-Method": "POST", **foreign}
     async with site.client.options(f"{API}/txt2img", headers=ask_first) as response:

@@ -175,6 +175,8 @@ def test_a_long_prompt_is_refused_with_its_limit() -> None:
 def test_several_pictures_are_one_batch() -> None:
     made = plan(read(Img2Img, {"init_images": ["x", "y", "z"], "batch_size": 1, "n_iter": 2}))
     assert (made.type, made.count, made.per_batch) == (JobType.IMAGE_TO_IMAGE, 6, 3)
+    with pytest.raises(InvalidRequestError, match="n_iter: At most 100 pictures"):
+        plan(read(Img2Img, {"init_images": ["x", "y", "z"], "n_iter": 34}))
 
 
 def test_a_chosen_model_is_a_parameter_of_the_jobs() -> None:

@@ -57,6 +57,7 @@ async def test_interrupt_and_skip(
     info = json.loads(answer["info"])
     assert len(answer["images"]) == len(info["infotexts"]) == left
     assert info["all_seeds"] == [3, 4][:left]
+    assert f"Cancelled: {asked_for - left} of {asked_for} pictures." in info["warnings"]
     assert (await asked(site, "progress"))["state"]["job_count"] == 0
 
 
@@ -78,6 +79,9 @@ async def test_jobs_of_a_client_that_leaves_are_cancelled(site: Served, tmp_path
 async def test_a_full_queue_is_told(tmp_path: Path) -> None:
     async with served(tmp_path, max_queue=2) as site:
         status, answer = await ask(site, "txt2img", {"batch_size": 4})
-        assert (status, answer["error"]) == (429, "HTTPException")
+        assert status == 422
+        assert answer["detail"] == (
+            "n_iter: This server takes at most 2 pictures at once (--max-queue)."
+        )
         async with site.client.get("/jobs") as response:
             assert (await response.json())["jobs"] == []  # all or none

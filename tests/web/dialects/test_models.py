@@ -1,6 +1,7 @@
 """`GET /models`, and jobs that name a checkpoint."""
 
 import asyncio
+import base64
 import hashlib
 import io
 import json
@@ -77,6 +78,17 @@ async def test_all_files_are_listed(site: Served) -> None:
         while short is None:
             short = (await listed(site.client))["styles/Oil"]["hash"]
     assert short == hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    async with site.client.post("sdapi/v1/options", json={"sd_model_checkpoint": short}) as answer:
+        assert answer.status == 200
+    async with site.client.get("sdapi/v1/options") as answer:
+        assert (await answer.json())["sd_checkpoint_hash"] == short
+    async with site.client.post("sdapi/v1/txt2img", json={"prompt": "a fox"}) as answer:
+        made = await answer.json()
+    (text,) = json.loads(made["info"])["infotexts"]
+    assert f"Model hash: {short}, Model: Oil" in text
+    with Image.open(io.BytesIO(base64.b64decode(made["images"][0]))) as picture:
+        assert picture.info["parameters"] == text
+        assert "sdrest" in picture.info
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from sdrest.web.dialects.openai.requests import MAX_JSON
 from tests.support.openai import (
@@ -22,7 +23,10 @@ from tests.support.openai import (
     form,
     read_events,
 )
+from tests.support.pictures import encoded
 from tests.support.web import Served, served
+
+NARROW = encoded(Image.new("RGB", (16000, 10)))
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -52,6 +56,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
         (BODY | {"stream": "maybe"}, "stream", "invalid_value"),
         (BODY | {"partial_images": 4}, "partial_images", "invalid_value"),
         (BODY | {"seed": 2**32}, "seed", "invalid_value"),
+        (BODY | {"seed": 2**32 - 1, "n": 2}, "seed", "invalid_value"),
         (BODY | {"guidance_scale": 1e400}, None, None),
         (BODY | {"sampler": "plms", "eta": 1}, "eta", "invalid_value"),
         (BODY | {"svg": {"any": 1}}, "svg", "invalid_value"),
@@ -104,6 +109,8 @@ async def test_every_error_below_v1_has_the_shape_of_openai(
         error = (await response.json())["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert error["code"] == code
+    if status == 401:
+        assert error["message"] == "The API key is missing or wrong: it is this server's token."
 
 
 async def test_the_token_may_come_as_api_key_and_any_text_will_do_without_one(
@@ -159,6 +166,7 @@ async def test_a_body_of_100_mb_is_refused_before_it_is_sent(site: Served) -> No
     [
         ({"prompt": "a boat"}, "image", "Is required."),
         ({"image": PICTURE}, "prompt", "Is required."),
+        ({"image": NARROW, "prompt": "a boat"}, "image", "Is too narrow"),
         ({"image": b"no picture", "prompt": "a boat"}, "image", "Is not a PNG"),
         ({"image": PICTURE, "mask": PICTURE, "prompt": "a boat"}, "mask", "no transparent part"),
         ({"image": PICTURE, "mask": b"no", "prompt": "a boat"}, "mask", "Is not a PNG"),

@@ -140,3 +140,4 @@ async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
     assert status == 429
     assert int(headers["Retry-After"]) >= 1
     assert json.loads(body)["error"]["code"] == "queue_full"
+    assert json.loads(body)["error"]["message"].startswith("1 job is already waiting. Try again in")

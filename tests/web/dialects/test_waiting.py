@@ -155,16 +155,27 @@ async def test_a_request_that_the_queue_has_no_room_for_queues_nothing(
     tmp_path: Path, lifeline: Lifeline
 ) -> None:
     hang = f"hang lifeline={lifeline.path}"
-    async with site(tmp_path, max_queue=2) as (app, _):
+    async with site(tmp_path, max_queue=2) as (app, seen):
         running = Client(app, hang)
         await lifeline.pids(1)
         body = {"prompt": "too many", "n": 3}
+        async with app.client.post(GENERATIONS, json=body) as response:  # never has room
+            assert response.status == 400
+            error = (await response.json())["error"]
+        assert (error["param"], error["message"]) == (
+            "n",
+            "n: This server takes at most 2 pictures at once (--max-queue).",
+        )
+        waits = Client(app, "waits")
+        await seen.until("waits", Change.QUEUED)
+        body = {"prompt": "too many", "n": 2}
         async with app.client.post(GENERATIONS, json=body) as response:
             assert response.status == 429
             assert int(response.headers["Retry-After"]) > 0
             error = (await response.json())["error"]
         assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
-        assert await statuses(app) == {hang: ["IN_PROGRESS"]}
+        assert await statuses(app) == {hang: ["IN_PROGRESS"], "waits": ["QUEUED"]}
+        await waits.leave()
         await running.leave()
 
 
@@ -205,3 +216,46 @@ async def test_a_job_that_somebody_else_ends_is_an_error_that_is_not_retried(
         (await end(app, url)).release()
         _, answer = await client.waiting
         assert answer["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "end", "code", "left"),
+    [
+        ({}, lambda app, url: app.client.post(f"{url}/cancel"), "cancelled", 3),
+        ({RETRY_COUNT: "0"}, lambda app, url: app.client.delete(url), "gone", 2),
+    ],
+)
+async def test_a_request_ends_with_the_first_of_its_jobs_that_makes_no_picture(
+    tmp_path: Path,
+    lifeline: Lifeline,
+    headers: dict[str, str],
+    end: Callable[[Served, str], Awaitable[aiohttp.ClientResponse]],
+    *,
+    code: str,
+    left: int,
+) -> None:
+    hang = f"hang lifeline={lifeline.path}"
+    async with site(tmp_path) as (app, seen):
+        client = Client(app, hang, n=3, headers=headers)
+        await lifeline.pids(1)
+        await seen.until(hang, Change.QUEUED, 3)
+        async with app.client.get("/jobs") as response:
+            newest = (await response.json())["jobs"][0]["resultUrl"]
+        (await end(app, newest)).release()
+        _, answer = await client.waiting
+        assert answer["error"]["code"] == code
+        await seen.until(hang, Change.FINISHED, left)
+        assert await statuses(app) == {hang: ["CANCELLED"] * left}
+    assert seen.events.count((hang, Change.STARTED)) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True}])
+async def test_the_siblings_of_a_job_that_fails_are_cancelled(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    prompt = "crash_before"
+    async with site(tmp_path, keep_abandoned=True) as (app, seen):
+        _, answer = await Client(app, prompt, n=3, **more).waiting
+        assert "script_failed" in str(answer)
+        await seen.until(prompt, Change.FINISHED, 3)
+        assert (await statuses(app))[prompt].count("CANCELLED") >= 1

@@ -32,6 +32,11 @@ class Model:
     hash: str = _UNKNOWN_HASH
     parameter: str = ""
 
+    @property
+    def known_hash(self) -> str:
+        """The hash; empty while it is not known."""
+        return "" if self.hash == _UNKNOWN_HASH else self.hash
+
     def entry(self) -> dict[str, Any]:
         """Return the entry of `sd-models`; it names no folder."""
         return {
@@ -73,7 +78,7 @@ async def find(request: web.Request, name: str) -> Model:
     found = await asyncio.to_thread(catalog.find, plain)
     wanted = found.name if found else name
     for model in await models(request):
-        if wanted in {model.name, model.filename, model.hash} - {_UNKNOWN_HASH}:
+        if wanted in {model.name, model.filename, model.known_hash or model.name}:
             return model
     ambiguity = await asyncio.to_thread(catalog.ambiguity, plain)
     raise NotFoundError(ambiguity or f"model {name[:200]!r} not found")

@@ -46,7 +46,7 @@ async def _send(request: web.Request, kind: type[Txt2Img]) -> web.Response:
             JobRequest(each, canvases[number % len(canvases)].uploads if canvases else {})
             for number, each in enumerate(params)
         ]
-        made = await _make(request, planned, requests, canvases, model.filename)
+        made = await _make(request, planned, requests, canvases, model)
         answer = info.answer(wanted, planned, made, model=model)
         if isinstance(wanted, Img2Img) and wanted.include_init_images:
             answer["parameters"] |= await decoding(request, lambda: _sources(wanted))
@@ -68,11 +68,11 @@ async def _make(
     planned: Plan,
     requests: Sequence[JobRequest],
     canvases: Sequence[Canvas],
-    model: str,
+    model: checkpoints.Model,
 ) -> list[Made]:
     """Return the pictures that are done at the end; those of cancelled jobs are left out."""
     waiting = request.app[WAITING]
-    group = await waiting.submit(request, requests)
+    group = await waiting.submit(request, requests, field="n_iter")
     generation = Generation(planned, group.keys)
     async with request.app[GENERATIONS].hold(generation), waiting.attend(request, group):
         snapshots = await waiting.ended(group)
@@ -84,7 +84,7 @@ async def _make(
         if snapshot.job.status is Status.COMPLETE:
             path = await request.app[keys.JOBS].image(snapshot.job.key, 1)
             source = canvases[number % len(canvases)] if canvases else None
-            finish = partial(results.finished, source=source, model=Path(model))
+            finish = partial(results.finished, source=source, model=model)
             made.append(
                 await decoding(request, partial(finish, path, planned, number, snapshot.job))
             )

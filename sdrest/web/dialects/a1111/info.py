@@ -34,10 +34,13 @@ def answer(wanted: Txt2Img, plan: Plan, made: Sequence[Made], *, model: Model) -
     }
 
 
-def resized(text: str, size: tuple[int, int]) -> str:
-    """Return an infotext with another size."""
+def completed(text: str, size: tuple[int, int], model: Model) -> str:
+    """Return an infotext with another size, and with the model's hash if that is known."""
     settings = infotext.read(text)
     pairs = {**settings.pairs, "Size": f"{size[0]}x{size[1]}"}
+    if model.known_hash:
+        name = pairs.pop("Model", model.name)
+        pairs |= {"Model hash": model.known_hash, "Model": name}
     return infotext.write(settings.prompt, settings.negative_prompt, pairs.items())
 
 
@@ -55,6 +58,8 @@ def _info(plan: Plan, made: Sequence[Made], model: Model) -> Mapping[str, Any]:
     prompt, negative = fields["prompt"], fields.get("negativePrompt", "")
     texts = [each.text for each in made]
     strength = fields.get("strength")
+    missing = plan.count - len(made)
+    cancelled = [f"Cancelled: {missing} of {plan.count} pictures."] if missing else []
     more = {"Denoising strength": strength, "Eta": fields.get("eta")}
     return {
         "prompt": prompt,
@@ -89,5 +94,5 @@ def _info(plan: Plan, made: Sequence[Made], model: Model) -> Mapping[str, Any]:
         "clip_skip": 1,
         "is_using_inpainting_conditioning": False,
         "version": VERSION,
-        "warnings": list(plan.warnings),
+        "warnings": [*plan.warnings, *cancelled],
     }

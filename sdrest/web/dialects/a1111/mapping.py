@@ -68,10 +68,10 @@ def plan(wanted: Txt2Img, *, model: str = "") -> Plan:
 
     Raises `InvalidRequestError` for what would give another picture than the client expects.
     """
-    _refuse(wanted)
     sources = len(wanted.init_images) if isinstance(wanted, Img2Img) else 1
     per_batch = sources if sources > 1 else wanted.batch_size
     count = per_batch * wanted.n_iter
+    _refuse(wanted, count)
     warnings: list[str] = []
     sampler = _sampler(wanted, warnings)
     steps = nearest_usable(wanted.steps)
@@ -103,15 +103,17 @@ def plan(wanted: Txt2Img, *, model: str = "") -> Plan:
     )
 
 
-def _refuse(wanted: Txt2Img) -> None:
+def _refuse(wanted: Txt2Img, count: int) -> None:
     """Raise `InvalidRequestError` for what cannot be done and would show."""
     errors = []
     if wanted.enable_hr:
         errors.append(
             FieldError("enable_hr", "Is not supported. Set it to false and choose width, height.")
         )
-    if wanted.n_iter * wanted.batch_size > MOST_PICTURES:
-        message = f"At most {MOST_PICTURES} pictures (batch_size times n_iter)."
+    if max(count, wanted.n_iter * wanted.batch_size) > MOST_PICTURES:
+        message = (
+            f"At most {MOST_PICTURES} pictures (n_iter times batch_size, or times init_images)."
+        )
         errors.append(FieldError("n_iter", message))
     if wanted.seed > _LARGEST_SEED:
         errors.append(FieldError("seed", f"Should be at most {_LARGEST_SEED}."))

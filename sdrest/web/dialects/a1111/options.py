@@ -19,7 +19,7 @@ async def send_options(request: web.Request) -> web.Response:
         {
             "samples_format": "png",
             _MODEL: model.name,
-            "sd_checkpoint_hash": "",
+            "sd_checkpoint_hash": model.known_hash,
             "sd_vae": "Automatic",
             "CLIP_stop_at_last_layers": 1,
             "eta_ddim": 0.0,

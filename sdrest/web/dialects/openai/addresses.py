@@ -25,6 +25,7 @@ from sdrest.web.requests.proxy import server_url
 FILES = "/v1/images/files"
 
 _SECONDS = 3600
+_INVALID = "This link has expired or was changed; request the picture again."
 _KINDS: Mapping[str, Format] = {"png": "png", "jpeg": "jpeg", "webp": "webp"}
 
 
@@ -60,13 +61,13 @@ def read(request: web.Request) -> Shown:
     given = query.pop("signature", "").encode("utf-8", "surrogateescape")
     expected = _signature(request.app[keys.SETTINGS], name, query).encode()
     if not hmac.compare_digest(given, expected):
-        raise NotFoundError
+        raise NotFoundError(_INVALID)
     try:
         shown, expires = _parse(name, query)
     except (KeyError, ValueError):
-        raise NotFoundError from None
+        raise NotFoundError(_INVALID) from None
     if expires < time.time():
-        raise GoneError("The address of the picture has expired. Send the request again.")
+        raise GoneError(_INVALID)
     return shown
 
 

@@ -73,10 +73,10 @@ async def send_file(request: web.Request) -> web.Response:
 
 
 async def send_json(request: web.Request, group: Group, answer: Answer) -> web.Response:
-    """Wait for all pictures and send them; or why there are not all of them."""
+    """Wait for all pictures and send them; or, at once, why there will not be all of them."""
     waiting = request.app[WAITING]
     async with waiting.attend(request, group):
-        snapshots = await waiting.ended(group)
+        snapshots = await waiting.complete(group)
     for snapshot in snapshots:
         if snapshot.job.status is not Status.COMPLETE:
             return _named(failure_response(snapshot.job.failure), group)

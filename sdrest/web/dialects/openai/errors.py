@@ -32,6 +32,8 @@ _CODES: Mapping[ErrorCode, str | None] = {
 
 MODEL_NOT_FOUND = "model_not_found"
 
+_WRONG_KEY = "The API key is missing or wrong: it is this server's token."
+
 
 def error_response(refused: ErrorResponse) -> web.Response:
     """Return the same error in OpenAI's shape."""
@@ -64,6 +66,8 @@ def content_of(refused: ErrorResponse) -> ErrorContent:
 def _content(refused: ErrorResponse, status: HTTPStatus) -> ErrorContent:
     fields = refused.details.get("fields", ())
     param, message, code = None, refused.message, _CODES.get(refused.code, refused.code.value)
+    if refused.code is ErrorCode.UNAUTHORIZED:
+        message = _WRONG_KEY
     if len(fields) == 1:
         message = f"{fields[0]['field']}: {fields[0]['message']}"
     if fields:

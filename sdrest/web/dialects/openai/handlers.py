@@ -13,6 +13,7 @@ from sdrest.pictures.edits import Edit, prepare_edit
 from sdrest.web import keys
 from sdrest.web.dialects.openai import models
 from sdrest.web.dialects.openai.answers import Answer, send_json
+from sdrest.web.dialects.openai.differences import differences
 from sdrest.web.dialects.openai.requests import (
     DEFAULT_SIZE,
     MAX_JSON,
@@ -40,7 +41,7 @@ async def generate(request: web.Request) -> web.StreamResponse:
     params = generation_params(wanted, size, await _model(request, wanted))
     jobs = picture_requests(params, wanted.first_seed(), wanted.n)
     group = await _group(request, jobs, identify(request, fields, {}))
-    return await _send(request, group, Answer(wanted, size, wanted.warnings(fields)))
+    return await _send(request, group, Answer(wanted, size, [*differences(wanted, fields, params)]))
 
 
 async def edit(request: web.Request) -> web.StreamResponse:
@@ -68,7 +69,10 @@ async def _change(request: web.Request, *, is_variation: bool) -> web.StreamResp
         jobs = picture_requests(params, wanted.first_seed(), wanted.n, edited.uploads)
         digests = {name: upload.sha256 for name, upload in form.uploads.items()}
         group = await _group(request, jobs, identify(request, form.fields, digests))
-    said = [*wanted.warnings(form.fields), *_said(edited, form)]
+    said = [
+        *differences(wanted, form.fields, params, is_variation=is_variation),
+        *_said(edited, form),
+    ]
     return await _send(request, group, Answer(wanted, edited.size, said, is_edit=True))
 
 
@@ -113,6 +117,8 @@ def _said(edited: Edit, form: Form) -> Iterable[str]:
         yield "size: the picture has another shape; two of its edges are cut off."
     if edited.is_reduced:
         yield "size: the picture is made smaller; name a size to have a larger one."
+    if edited.is_enlarged:
+        yield "size: the picture is made larger; the smallest square is 256x256."
     if edited.from_image:
         yield "image: its transparent parts are repainted, since there is no mask."
 
@@ -121,7 +127,7 @@ async def _group(request: web.Request, jobs: list[JobRequest], identity: str) ->
     """Return the jobs of a request: those of its first try, or new ones."""
     waiting = request.app[WAITING]
     known = waiting.first_try(request, identity)
-    return known or await waiting.submit(request, jobs, identity=identity)
+    return known or await waiting.submit(request, jobs, field="n", identity=identity)
 
 
 async def _send(request: web.Request, group: Group, answer: Answer) -> web.StreamResponse:

@@ -19,7 +19,7 @@ from sdrest.parameter_values import MAX_GENERATED_SIDE, SIZE_MULTIPLE, Decimal, 
 from sdrest.params import MIN_AREA, Params, validate
 from sdrest.pictures.decoding import Size
 from sdrest.sampling_steps import nearest_usable
-from sdrest.web.dialects.waiting import draw_seeds
+from sdrest.web.dialects.waiting import LARGEST_SEED, draw_seeds
 
 MAX_JSON = 1024 * 1024
 """Most bytes of a JSON body: 32,000 characters of prompt may take 12 bytes each."""
@@ -49,7 +49,6 @@ _SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
 _FOREIGN_MODELS = re.compile(r"dall-e|gpt-image|chatgpt-image")
 _GPT_MODELS = re.compile(r"gpt-image|chatgpt-image")
 _REFUSED = ("markup", "svg", "frame_count", "frame_duration_ms")
-_APPROXIMATED = ("style", "complexity")
 ALIASES = {"num_inference_steps": "steps", "step": "steps", "cfg_scale": "guidance_scale"}
 """Names that other servers have for the same fields."""
 
@@ -134,15 +133,6 @@ class ImageRequest(BaseModel):
         """Return the seed of the first picture; those of the others follow it."""
         return draw_seeds(self.n) if self.seed is None else self.seed
 
-    def warnings(self, fields: Mapping[str, Any]) -> list[str]:
-        """Return what is not done as the request says."""
-        said = [f"{name} is ignored." for name in _APPROXIMATED if fields.get(name)]
-        if self.background == "transparent":
-            said.append("background: the models make opaque pictures.")
-        if self.steps is not None and (usable := nearest_usable(self.steps)) != self.steps:
-            said.append(f"steps: {self.steps} do not work with this model; {usable} ran.")
-        return said
-
 
 def read(
     fields: Mapping[str, Any], *, needs_prompt: bool, others: Iterable[FieldError] = ()
@@ -177,6 +167,8 @@ def _wrong(request: ImageRequest) -> Iterable[FieldError]:
         yield FieldError("size", f"Should have at most {MAX_GENERATED_SIDE} pixels to a side.")
     elif size is not None and size[0] * size[1] < MIN_AREA:
         yield FieldError("size", "Has too few pixels; the smallest square is 256x256.")
+    if request.seed is not None and request.seed + request.n - 1 > LARGEST_SEED:
+        yield FieldError("seed", f"The last picture's seed would be over {LARGEST_SEED}.")
 
 
 def generation_params(request: ImageRequest, size: Size, more: Mapping[str, Any]) -> Params:

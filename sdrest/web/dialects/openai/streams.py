@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from sdrest.errors import RequestError
+from sdrest.errors import GoneError, RequestError
 from sdrest.jobs.model import JobKey, Snapshot, Status
 from sdrest.pictures.answers import enlarge
 from sdrest.web import keys
@@ -39,15 +39,19 @@ async def send_stream(request: web.Request, group: Group, answer: Answer) -> web
     if request.version >= HttpVersion11:
         response.enable_chunked_encoding()
     with suppress(ConnectionError):  # a client may leave at any time
-        async with request.app[WAITING].attend(request, group):
+        waiting = request.app[WAITING]
+        async with waiting.attend(request, group):
             await response.prepare(request)
             try:
                 for key in group.keys:
                     await _Picture(request, response, answer, key).send()
                 group.is_answered = True
             except _Failed as failed:
+                await waiting.fail(group)
                 await _send_error(response, failed.content)
             except RequestError as error:
+                if isinstance(error, GoneError):
+                    await waiting.fail(group)
                 await _send_error(response, content_of(request_error_response(error)))
             await response.write_eof()
     return response

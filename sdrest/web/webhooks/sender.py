@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -119,15 +121,15 @@ class Sender:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RefusedError) as error:
             if _is_private(error):
                 _log.warning("The webhook at %s is refused: %s", _origin(delivery), _PRIVATE)
-                await until_done(asyncio.create_task(self._remove(delivery)))
+                await self._note(self._service.deliveries.remove, delivery)
             else:
                 await self._fail(delivery, _reason(error))
-        except (GoneError, NotFoundError):
-            await self._remove(delivery)
         except StorageUnavailableError:
             await asyncio.sleep(_STORAGE_SECONDS)  # it is due still
+        except (GoneError, NotFoundError):
+            await self._note(self._service.deliveries.remove, delivery)
         else:
-            await until_done(asyncio.create_task(self._remove(delivery)))  # else it is sent twice
+            await self._note(self._service.deliveries.remove, delivery)
 
     async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         url = URL(delivery.webhook.url)
@@ -150,7 +152,7 @@ class Sender:
             _log.warning(
                 "A message to the webhook at %s is given up after a day: %s.", origin, reason
             )
-            await self._remove(delivery)
+            await self._note(self._service.deliveries.remove, delivery)
             return
         if not delivery.attempts:
             _log.warning(
@@ -158,14 +160,17 @@ class Sender:
                 origin,
                 reason,
             )
-        try:
-            await self._service.deliveries.postpone(delivery, due_at)
-        except StorageUnavailableError:
-            await asyncio.sleep(_STORAGE_SECONDS)  # it is due still
+        await self._note(self._service.deliveries.postpone, delivery, due_at)
 
-    async def _remove(self, delivery: Delivery) -> None:
-        with suppress(StorageUnavailableError):
-            await self._service.deliveries.remove(delivery)
+    async def _note(self, change: Callable[..., Coroutine[Any, Any, None]], *values: Any) -> None:
+        """Write down how an attempt ended, once the table can be written: until then it is due."""
+        while True:
+            try:
+                await until_done(asyncio.create_task(change(*values)))
+            except StorageUnavailableError:
+                await asyncio.sleep(_STORAGE_SECONDS)
+            else:
+                return
 
 
 def _host(delivery: Delivery) -> str:

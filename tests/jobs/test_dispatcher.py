@@ -159,10 +159,10 @@ async def test_a_job_whose_row_is_gone_is_left(tmp_path: Path) -> None:
 async def test_an_invalid_row_does_not_stop_the_dispatcher(
     tmp_path: Path,
 ) -> None:
-    stumbled = asyncio.Event()
+    logged = asyncio.Event()
 
     def hear(record: logging.LogRecord) -> bool:
-        stumbled.set()
+        logged.set()
         return False
 
     def write_params(params: str) -> Callable[[sqlite3.Connection], object]:
@@ -177,7 +177,7 @@ async def test_an_invalid_row_does_not_stop_the_dispatcher(
             await home.submit(submission)
             await home.store._database.write(write_params("{"))
             gate.opened.set()
-            await asyncio.wait_for(stumbled.wait(), SECONDS)
+            await asyncio.wait_for(logged.wait(), SECONDS)
             whole = json.dumps(submission.params.dump())
             await home.store._database.write(write_params(whole))
             await home.ended(submission.key)

@@ -1,4 +1,4 @@
-"""What the sampler offers to whoever looks at it from outside."""
+"""Previews: what the sampler passes on about its estimate of a picture."""
 
 from collections.abc import Callable
 

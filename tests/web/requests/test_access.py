@@ -45,7 +45,7 @@ FOREIGN = {
 def test_only_these_routes_need_no_token() -> None:
     """A new route is the owner's; opening it takes a change here and in `web/routes/`."""
     app = create_app(Settings())
-    for route, whom in app[ACCESS]._routes.items():
+    for route, access in app[ACCESS]._routes.items():
         if route.method in {"HEAD", "OPTIONS"}:
             continue
         assert route.resource is not None
@@ -54,8 +54,8 @@ def test_only_these_routes_need_no_token() -> None:
             path = path.replace(f"/{name}", "/TYPE")
         name = f"{route.method} {path}"
         static = path.startswith("/static/")
-        assert whom.token is not (static or name in PUBLIC), name
-        assert whom.foreign is (name in FOREIGN or PUBLIC.get(name, False)), name
+        assert access.token is not (static or name in PUBLIC), name
+        assert access.foreign is (name in FOREIGN or PUBLIC.get(name, False)), name
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,6 @@ async def reload(request: web.Request) -> web.Response:
 
 
 async def interrogate(request: web.Request) -> web.Response:
-    """Refuse: there is no model that describes pictures."""
+    """Refuse the request: the server has no model to describe pictures."""
     await discard(request, limit=max_body(request.app[keys.SETTINGS]))
     raise NotFoundError("Model not found")

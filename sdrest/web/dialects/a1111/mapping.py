@@ -37,8 +37,8 @@ class Plan:
     """The jobs of a request, one for each picture; picture i has `seed` + i.
 
     `size` is that of the web UI's answer and `job_size` that of the jobs, which is larger where a
-    side is no multiple of 64: the middle is the answer. `per_batch` jobs are a batch. `sampler` is
-    what runs, `warnings` are sentences on what is different from the request.
+    side is not a multiple of 64: the middle is the answer. `per_batch` jobs are a batch. `sampler`
+    is what runs, `warnings` are sentences on what is different from the request.
     """
 
     type: JobType

@@ -141,6 +141,8 @@ async def test_a_runner_that_replaces_another_is_an_orphan_of_the_same_owner(
     executor = LocalExecutor(fake_repository(), config=PoolConfig(owner="1:2"))
     pool = executor._pool
     runner = await pool.replace(await pool.take(tmp_path / "model"))
+    runner.submit(_plan(tmp_path / "job"), fake_repository())
+    await runner.wait(PATIENCE)  # Linux shows no environment until the program is loaded
     assert psutil.Process(runner.pid).environ()[MARK].startswith("1:2/")
     await executor.close()
 

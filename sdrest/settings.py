@@ -199,6 +199,11 @@ class Settings:
         True,
         "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
     )
+    cluster_credentials: str = _flag(
+        "./cluster.pem",
+        "This machine's file of `sdrest cluster credentials`, for addresses with tls://",
+        kind=Kind.PATH,
+    )
     cors_origin: tuple[str, ...] = _flag(
         (),
         "Origins of web pages that may use every route, e.g. https://example.org",

@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -172,7 +173,8 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Log
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
-    for note in [place, *_plain_notes(settings), *notes, *_engine_notes(settings, url)]:
+    engine = _engine_notes(settings, url) if settings.concurrency else ()
+    for note in [place, *_plain_notes(settings), *_cluster_notes(settings), *notes, *engine]:
         _say(terminal, note)
 
 
@@ -185,6 +187,19 @@ def _plain_notes(settings: Settings) -> Iterator[LogLine]:
         if settings.token and not is_loopback(settings.host):
             text = "The token and the pictures pass --a1111-port unencrypted."
             yield LogLine.of(Level.WARNING, text)
+
+
+def _cluster_notes(settings: Settings) -> Iterator[LogLine]:
+    """Yield how workers reach the server."""
+    if settings.cluster:
+        parts = urlsplit(settings.cluster)
+        host = parts.hostname
+        if host in {"0.0.0.0", "::"}:  # noqa: S104 (a name, nothing is bound to it)
+            host = socket.gethostname()
+        text = f"Workers connect with `sdrest worker {parts.scheme}://{host}:{parts.port or 8786}`."
+        yield LogLine.of(Level.INFO, text)
+    elif settings.scheduler:
+        yield LogLine.of(Level.INFO, f"Workers are those of the scheduler at {settings.scheduler}.")
 
 
 def _say(terminal: Terminal, line: LogLine) -> None:

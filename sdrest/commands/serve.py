@@ -20,6 +20,7 @@ from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
 from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
+from sdrest.engine.cluster.start import has_cluster
 from sdrest.engine.local.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, Change, JobEvent
@@ -64,6 +65,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
     _check_given_paths(settings)
     require_lock(settings)
     require_free_base_path(settings)
+    has_cluster(settings)
     allow_many()
     tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)

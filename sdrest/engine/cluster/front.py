@@ -73,13 +73,13 @@ class Front:
         from distributed.core import ConnectionPool  # noqa: PLC0415 (see `library`)
         from distributed.security import Security  # noqa: PLC0415
 
-        security = self._security or Security()  # type: ignore[no-untyped-call]  # Dask's
+        security = self._security or Security()
         if self._listen:
             await self._start_scheduler(security)
         self._pool = ConnectionPool(
             limit=_CONNECTIONS,
             deserialize=True,
-            connection_args=security.get_connection_args("client"),  # type: ignore[no-untyped-call]  # Dask's
+            connection_args=security.get_connection_args("client"),
         )
         await self._pool.start()
         self._watching = asyncio.create_task(self._watch())

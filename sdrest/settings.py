@@ -267,6 +267,7 @@ class Settings:
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
+    name: str = _flag("", "Name of this machine in a cluster (default: its host name)")
     previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",

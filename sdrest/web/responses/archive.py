@@ -22,8 +22,8 @@ MISSING = "missing.txt"
 """The file that names the images that could not be read."""
 
 _SLICE = 128 * 1024
-_MAX_WORDS = 60
-_WORD = re.compile(r"\w+")
+_MAX_WORDS = 48
+_NO_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,9 @@ class Source:
 
 def file_name(job: Job, number: int) -> str:
     """Return a name with words of the prompt, seed and number; as `fileName` of the page."""
-    words = ""
-    for word in _WORD.findall((job.params.get("prompt") or job.key.type).lower()):
-        if len(words) + len(word) >= _MAX_WORDS:
-            break
-        words += f"{word}-"
-    return f"{words or f'{job.key.type}-'}{job.seed}-{number}.png"
+    words = _NO_WORD.sub("-", (job.params.get("prompt") or job.key.type).lower())
+    parts = words[:_MAX_WORDS].strip("-"), job.seed, number
+    return "-".join(str(part) for part in parts if part != "") + ".png"
 
 
 async def send_archive(request: web.Request, sources: AsyncIterator[Source]) -> web.StreamResponse:

@@ -142,6 +142,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             stall_timeout=settings.stall_timeout,
             metadata=settings.metadata,
             previews=settings.previews,
+            suspects=settings.concurrency > 0,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )

@@ -50,6 +50,11 @@ class ClusterExecutor:
             watcher()
 
     @property
+    def address(self) -> str:
+        """The address at which workers connect."""
+        return self._front.address if self._front else ""
+
+    @property
     def capacity(self) -> int:
         """How many tasks all machines run at once."""
         return sum(place.offer.capacity for place in self._places() if not place.draining)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from distributed.core import ConnectionPool
     from distributed.security import Security
 
+PORT = 8786
+"""The port of an address that names none: Dask's own."""
+
 _LOOK_SECONDS = 0.2
 """Seconds between two looks at who is connected to the scheduler of this process."""
 
@@ -105,7 +108,7 @@ class Front:
         parts = urlsplit(self._listen)
         scheduler = Scheduler(
             host=parts.hostname,
-            port=parts.port or 0,
+            port=parts.port if parts.port is not None else PORT,
             protocol=parts.scheme,
             security=security,
             dashboard=False,

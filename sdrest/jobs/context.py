@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sdrest.engine.base import STOP_SECONDS, Executor, Progress
-from sdrest.errors import StorageUnavailableError
+from sdrest.errors import ErrorCode, FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.key_locks import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status, Waiting, need
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
@@ -110,17 +110,29 @@ class QueueContext:
         match job.status:
             case Status.QUEUED:
                 return Snapshot(
-                    job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
+                    job,
+                    queue_position=self.store.queue_position(job),
+                    waiting=self._waiting(None) or self._no_worker(job),
                 )
             case Status.IN_PROGRESS:
                 return Snapshot(
                     job,
                     self.progress.get(job.key, BEGINNING),
-                    waiting=self.waits.get(job.key),
+                    waiting=self._waiting(job.key),
                     preview=self.previews.number(job.key),
                 )
             case _:
                 return Snapshot(job)
+
+    def _waiting(self, key: JobKey | None) -> Waiting | None:
+        """Return what a job, or the queue, waits for the disk for."""
+        message = self.waits.get(key)
+        return Waiting(ErrorCode.STORAGE_UNAVAILABLE, message) if message else None
+
+    def _no_worker(self, job: Job) -> Waiting | None:
+        """Return why no machine can run a job."""
+        message = self.executor.waits_for(need(job))
+        return Waiting(FailureCode.NO_WORKER, message) if message else None
 
     async def retry_until_stored(
         self,

@@ -1,13 +1,15 @@
 """The job table of an output folder."""
 
 import asyncio
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from cachetools import LRUCache
 
+from sdrest.engine.base import Need
 from sdrest.errors import Failure, QueueFullError, UsageError
 from sdrest.jobs import rows, sql, transactions
 from sdrest.jobs.database import Database
@@ -168,14 +170,19 @@ class Store(Queries):
             lambda connection: insert_all(connection, news, retry_after=retry_after), then=note
         )
 
-    async def claim(self, *, most_attempts: int | None = None) -> Job | None:
+    async def claim(
+        self, needs: Iterable[Need] | None = None, *, most_attempts: int | None = None
+    ) -> Job | None:
         """Start the job that has waited longest: it is IN_PROGRESS, with one attempt more.
 
-        If it has had more than `most_attempts`, no job is started.
+        With `needs`, of those jobs that need one of them. If it has had more than `most_attempts`,
+        no job is started.
         """
         most = MAX_INTEGER if most_attempts is None else most_attempts
-        moved = rows.moved({"now": time.time(), "most_attempts": most}, Status.IN_PROGRESS)
-        return await self._change(sql.CLAIM, moved, reserved=False)
+        values = {"now": time.time(), "most_attempts": most, "needs": json.dumps([*(needs or ())])}
+        moved = rows.moved(values, Status.IN_PROGRESS)
+        statement = sql.CLAIM if needs is None else sql.CLAIM_ONE_OF
+        return await self._change(statement, moved, reserved=False)
 
     async def list_image(
         self, key: JobKey, number: int, *, is_flagged: bool = False, attention: str = ""

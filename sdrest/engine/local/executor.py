@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,16 @@ from functools import partial
 from sdrest import pictures
 from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.checkpoints.problems import missing_model, named
-from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Started, Task
+from sdrest.engine.base import (
+    Event,
+    Finished,
+    Health,
+    OneMachine,
+    PoolStats,
+    Requeue,
+    Started,
+    Task,
+)
 from sdrest.engine.local import links
 from sdrest.engine.local.failures.classify import not_started
 from sdrest.engine.local.failures.verdict import failure_of, was_signalled
@@ -52,7 +61,7 @@ _AGAIN = "again"
 """The folder in a task's workdir where it runs again in a fresh process."""
 
 
-class LocalExecutor:
+class LocalExecutor(OneMachine):
     """An `Executor` over runners on this machine.
 
     `config` says how many there are and what stays in them between tasks: by default nothing.
@@ -80,10 +89,6 @@ class LocalExecutor:
     def capacity(self) -> int:
         """How many tasks it runs at once: that never changes."""
         return self._pool_config.concurrency
-
-    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
-        """Do nothing, since `capacity` never changes."""
-        return lambda: None
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""

@@ -1,0 +1,82 @@
+"""The front's own runners as one of the machines of its cluster."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from sdrest.engine.base import Event, Executor, Started, Task
+from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.cluster.offer import Offers
+from sdrest.engine.cluster.protocol import versions
+from sdrest.engine.workers import WorkerInfo
+
+
+class Here:
+    """`executor` and what it offers; `runs` are the ids of the jobs that it runs."""
+
+    def __init__(self, executor: Executor, offers: Offers) -> None:
+        self.executor = executor
+        self.runs: list[str] = []
+        self._offers = offers
+        self._since = time.time()
+        self._loaded: list[str] = []
+        self._changed: Callable[[], object] = lambda: None
+        self._watching: asyncio.Task[None] | None = None
+
+    def on_change(self, changed: Callable[[], object]) -> None:
+        """Call `changed` when another task may run here."""
+        self._changed = changed
+
+    async def start(self) -> None:
+        """Look at what there is, and go on looking."""
+        await self._offers.refresh()
+        self._watching = asyncio.create_task(self._offers.watch())
+
+    async def refresh(self) -> None:
+        """Look again at what there is."""
+        await self._offers.refresh()
+
+    async def close(self) -> None:
+        """End every process."""
+        if self._watching:
+            self._watching.cancel()
+        await self.executor.close()
+
+    @property
+    def place(self) -> Place:
+        """This machine for `assignment`."""
+        return Place("", self._offers.current, len(self.runs), self._loaded)
+
+    @property
+    def info(self) -> WorkerInfo:
+        """This machine for people."""
+        offer = self._offers.current
+        return WorkerInfo(
+            offer.name,
+            "",
+            versions(),
+            self._since,
+            time.time(),
+            offer,
+            sorted(self.runs),
+            self._loaded,
+        )
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of a task; see `Executor.run`."""
+        self.runs.append(task.id)
+        try:
+            async with aclosing(self.executor.run(task)) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        await self._look()
+                    yield event
+        finally:
+            self.runs.remove(task.id)
+            self._changed()
+
+    async def _look(self) -> None:
+        """Note which models are loaded."""
+        stats = await self.executor.stats()
+        self._loaded = self._offers.files(stats.models)

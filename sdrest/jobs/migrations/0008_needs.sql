@@ -1,0 +1,3 @@
+-- The oldest waiting job of a type and a checkpoint, for machines that have only some of them.
+CREATE INDEX jobs_by_need ON jobs (type, coalesce(json_extract(params, '$.model'), ''), number)
+WHERE status = 'QUEUED';

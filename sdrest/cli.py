@@ -26,6 +26,7 @@ _SUMMARIES = {
     "generate": "Makes pictures without a server",
     "cluster": "Makes the files that several machines need to work together",
     "worker": "Runs jobs of a server on another machine (sdrest worker --help)",
+    "service": "Starts the server with the machine, by systemd or launchd",
     "help": "Displays this message; with a command, the command's own",
 }
 _CLOSE = 0.75
@@ -211,6 +212,12 @@ def _cluster_command() -> click.Command:
     return command()
 
 
+def _service_command() -> click.Command:
+    from sdrest.commands.service.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command(COMMANDS)
+
+
 COMMANDS: Mapping[str, Callable[[], click.Command]] = {
     "serve": _serve_command,
     "setup": _setup_command,
@@ -218,5 +225,6 @@ COMMANDS: Mapping[str, Callable[[], click.Command]] = {
     "generate": _generate_command,
     "cluster": _cluster_command,
     "worker": _worker_command,
+    "service": _service_command,
 }
 """The commands by name; `serve` is the default."""

@@ -101,11 +101,15 @@ class Flag:
     @property
     def default_text(self) -> str:
         """Return the default as text on the command line; empty if there is no default."""
+        return self.text(self.default)
+
+    def text(self, value: Any) -> str:
+        """Return a value as text on the command line."""
         if self.kind is Kind.BOOLEAN:
-            return str(self.default).lower()
-        if isinstance(self.default, tuple):
-            return ",".join(map(str, self.default))
-        return f"{self.default:g}" if self.kind is Kind.NUMBER else str(self.default)
+            return str(value).lower()
+        if isinstance(value, tuple):
+            return ",".join(map(str, value))
+        return str(value).removesuffix(".0") if self.kind is Kind.NUMBER else str(value)
 
 
 _KINDS: Mapping[type, Kind] = {

@@ -51,8 +51,10 @@ async def worker(
     scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Worker]:
     folder = tmp_path_factory.mktemp("worker")
-    flags = ("--name", "attic", "--concurrency", "2", "--models", "models")
-    flags += ("--keep-alive", "0")  # so that an ended run leaves no process
+    flags = (
+        *("--name", "attic", "--concurrency", "2", "--models", "models"),
+        *("--keep-alive", "0"),  # so that an ended run leaves no process
+    )
     await asyncio.to_thread((folder / "models").mkdir)
     async with running_worker(scheduler.address, folder, *flags) as running:
         yield running

@@ -104,8 +104,8 @@ class Worker(TypedDict):
     """A machine that runs jobs."""
 
     accelerator: Annotated[
-        Literal["cuda", "mps", "cpu"] | None,
-        Field(description="What it computes with; null where that is not known."),
+        str | None,
+        Field(description="What it computes with: cuda, mps or cpu; null if that is not known."),
     ]
     address: Annotated[
         str | None, Field(description="Where the front reaches it; null for the server's own.")

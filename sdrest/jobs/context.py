@@ -12,6 +12,7 @@ from sdrest.errors import ErrorCode, FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.key_locks import KeyLocks
+from sdrest.jobs.losses import Losses
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status, Waiting, need
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
@@ -55,7 +56,7 @@ class DurationEstimate:
 
     def retry_after(self, capacity: int) -> int:
         """Return the seconds, 1 to 600, until one of `capacity` running jobs is likely to end."""
-        return min(600, max(1, math.ceil(self._seconds / capacity)))
+        return min(600, max(1, math.ceil(self._seconds / max(1, capacity))))
 
 
 @dataclass(slots=True)
@@ -78,10 +79,12 @@ class QueueContext:
     stall_timeout: float = 0
     metadata: bool = False
     with_previews: bool = False
+    suspects: bool = True
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
     progress: dict[JobKey, Progress] = field(default_factory=dict)
     previews: Previews = field(default_factory=Previews)
+    losses: Losses = field(default_factory=Losses)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)

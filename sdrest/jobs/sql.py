@@ -40,7 +40,8 @@ CLAIM_ONE_OF = _CLAIM.format("""
     SELECT min((
         SELECT min(number) FROM jobs WHERE status = 'QUEUED'
         AND type = json_extract(need.value, '$[0]')
-        AND coalesce(json_extract(params, '$.model'), '') = json_extract(need.value, '$[1]')
+        AND iif(json_valid(params), coalesce(json_extract(params, '$.model'), ''), '')
+            = json_extract(need.value, '$[1]')
     )) FROM json_each(:needs) AS need
 """)
 

@@ -1,9 +1,6 @@
 """The job table of an output folder."""
 
 import asyncio
-import json
-import sqlite3
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
@@ -172,14 +169,10 @@ class Store(Queries):
     ) -> Job | None:
         """Start the job that has waited longest: it is IN_PROGRESS, with one attempt more.
 
-        With `needs`, of those jobs that need one of them. If it has had more than `most_attempts`,
-        no job is started.
+        With `needs`, of the jobs with one of them. After more than `most_attempts` none is started.
         """
         most = MAX_INTEGER if most_attempts is None else most_attempts
-        values = {"now": time.time(), "most_attempts": most, "needs": json.dumps([*(needs or ())])}
-        moved = rows.moved(values, Status.IN_PROGRESS)
-        statement = sql.CLAIM if needs is None else sql.CLAIM_ONE_OF
-        return await self._change(statement, moved, reserved=False)
+        return await self._change(*rows.claim(needs, most_attempts=most), reserved=False)
 
     async def list_image(
         self,
@@ -257,11 +250,11 @@ class Store(Queries):
             reserved=True,
         )
 
-    async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
+    async def resume(self, *, max_attempts: int | None, failure: Failure) -> Sequence[Job]:
         """Put back the jobs that the previous server was running when it died.
 
-        A job that was started `max_attempts` times and ran alone becomes FAILED with `failure`. One
-        that others ran beside is not proven to be the cause: it keeps an attempt.
+        One that was started `max_attempts` times and ran alone becomes FAILED with `failure`; with
+        None no job was the cause. Where others ran beside it, it is not proven to be the cause.
         """
         return await self._database.write(
             lambda connection: transactions.resume(
@@ -289,11 +282,11 @@ class Store(Queries):
         )
 
     async def _change_all(self, statements: Sequence[str]) -> None:
-        def change(connection: sqlite3.Connection) -> None:
-            for statement in statements:
-                connection.execute(statement)
-
-        await self._database.write(change, then=lambda _: self._forget(), reserved=True)
+        await self._database.write(
+            lambda connection: transactions.execute_all(connection, statements),
+            then=lambda _: self._forget(),
+            reserved=True,
+        )
 
     def _note(self, *jobs: Job | None) -> None:
         """Take account of rows that were written."""

@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import aclosing
 from dataclasses import replace
 
+from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.shared import NOWHERE
 from sdrest.engine.base import Event, Finished, Health, Need, PoolStats, Requeue, Task
 from sdrest.engine.cluster import assignment, remote
 from sdrest.engine.cluster.assignment import Place
 from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
-from sdrest.engine.workers import OfferedModel, WorkerInfo
+from sdrest.engine.workers import WorkerInfo
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 
@@ -29,13 +31,11 @@ class ClusterExecutor:
         self._front: Front | None = None
         self._watchers: list[Callable[[], object]] = []
         self._conflicts: Mapping[str, Sequence[str]] = {}
-        if here:
-            here.on_change(self.changed)
 
     async def start(self, front: Front) -> None:
         """Begin to use workers; raises `UsageError`."""
         if self._here:
-            await self._here.start()
+            await self._here.start(self.changed)
         self._front = front
         await front.start()
 
@@ -48,6 +48,11 @@ class ClusterExecutor:
         self._conflicts = conflicts
         for watcher in tuple(self._watchers):
             watcher()
+
+    @property
+    def address(self) -> str:
+        """The address at which workers connect."""
+        return self._front.address if self._front else ""
 
     @property
     def capacity(self) -> int:
@@ -74,13 +79,22 @@ class ClusterExecutor:
             return ""
         return self._obstacle(need, places).message
 
-    def models(self) -> Mapping[str, tuple[OfferedModel, Sequence[str]]]:
-        """Return the checkpoints that workers offer, by their files, with the workers' names."""
-        found: dict[str, tuple[OfferedModel, list[str]]] = {}
+    def models(self) -> Mapping[str, Checkpoint]:
+        """Return the checkpoints that workers have, by their files."""
+        found: dict[str, Checkpoint] = {}
         for place in self._places():
-            if place.key:
-                for one in place.offer.models:
-                    found.setdefault(one.file, (one, []))[1].append(place.offer.name)
+            for one in place.offer.models if place.key else ():
+                known = found.get(one.file)
+                found[one.file] = Checkpoint(
+                    one.name,
+                    one.file,
+                    NOWHERE / one.file,
+                    one.size,
+                    one.kind,
+                    defaults=tuple(one.defaults),
+                    workers=(*(known.workers if known else ()), place.offer.name),
+                    digest=one.digest,
+                )
         return found
 
     def workers(self) -> Sequence[WorkerInfo]:
@@ -123,14 +137,14 @@ class ClusterExecutor:
         return Health(problems, bundled=bundled)
 
     async def stats(self) -> PoolStats:
-        """Count the runners of all machines; the models are those of this one."""
+        """Count the runners of all machines; the models of workers are named by their files."""
         own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
         infos = [link.info for link in self._front.links.values()] if self._front else []
         return PoolStats(
             own.busy + sum(one.busy for one in infos),
             own.idle + sum(one.idle for one in infos),
             own.memory + sum(one.memory for one in infos),
-            own.models,
+            own.models.union(*(one.loaded for one in infos)),
         )
 
     def preload(self) -> None:

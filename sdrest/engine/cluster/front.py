@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from distributed.core import ConnectionPool
     from distributed.security import Security
 
+PORT = 8786
+"""The port of an address that names none: Dask's own."""
+
 _LOOK_SECONDS = 0.2
 """Seconds between two looks at who is connected to the scheduler of this process."""
 
@@ -73,13 +76,13 @@ class Front:
         from distributed.core import ConnectionPool  # noqa: PLC0415 (see `library`)
         from distributed.security import Security  # noqa: PLC0415
 
-        security = self._security or Security()  # type: ignore[no-untyped-call]  # Dask's
+        security = self._security or Security()
         if self._listen:
             await self._start_scheduler(security)
         self._pool = ConnectionPool(
             limit=_CONNECTIONS,
             deserialize=True,
-            connection_args=security.get_connection_args("client"),  # type: ignore[no-untyped-call]  # Dask's
+            connection_args=security.get_connection_args("client"),
         )
         await self._pool.start()
         self._watching = asyncio.create_task(self._watch())
@@ -105,7 +108,7 @@ class Front:
         parts = urlsplit(self._listen)
         scheduler = Scheduler(
             host=parts.hostname,
-            port=parts.port or 0,
+            port=parts.port if parts.port is not None else PORT,
             protocol=parts.scheme,
             security=security,
             dashboard=False,

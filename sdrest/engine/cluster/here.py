@@ -5,32 +5,36 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.base import Event, Executor, Started, Task
 from sdrest.engine.cluster.assignment import Place
-from sdrest.engine.cluster.offer import Offers
+from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
+from sdrest.engine.local.repository import Repository
 from sdrest.engine.workers import WorkerInfo
 
 
 class Here:
-    """`executor` and what it offers; `runs` are the ids of the jobs that it runs."""
+    """`executor` and what it offers; `runs` are the ids of the jobs that it runs.
 
-    def __init__(self, executor: Executor, offers: Offers) -> None:
+    `start` comes before all else.
+    """
+
+    def __init__(
+        self, executor: Executor, repository: Repository, hashes: Hashes, machine: Machine
+    ) -> None:
         self.executor = executor
         self.runs: list[str] = []
-        self._offers = offers
+        self._offers = Offers(machine, repository, executor, hashes, changed=self._note)
         self._since = time.time()
-        self._loaded: list[str] = []
+        self._loaded: tuple[str, ...] = ()
         self._changed: Callable[[], object] = lambda: None
         self._watching: asyncio.Task[None] | None = None
 
-    def on_change(self, changed: Callable[[], object]) -> None:
-        """Call `changed` when another task may run here."""
-        self._changed = changed
-
-    async def start(self) -> None:
-        """Look at what there is, and go on looking."""
+    async def start(self, changed: Callable[[], object]) -> None:
+        """Look at what there is, and go on looking; call `changed` when it is another."""
         await self._offers.refresh()
+        self._changed = changed
         self._watching = asyncio.create_task(self._offers.watch())
 
     async def refresh(self) -> None:
@@ -61,6 +65,7 @@ class Here:
             offer,
             sorted(self.runs),
             self._loaded,
+            busy=len(self.runs),
         )
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
@@ -75,6 +80,9 @@ class Here:
         finally:
             self.runs.remove(task.id)
             self._changed()
+
+    def _note(self) -> None:
+        self._changed()
 
     async def _look(self) -> None:
         """Note which models are loaded."""

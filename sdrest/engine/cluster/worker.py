@@ -18,7 +18,7 @@ from distributed.comm.core import connect
 from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
-from sdrest.engine.cluster.security import explain
+from sdrest.engine.cluster.security import explain, own_host
 
 PORT = 8786
 """The port of a scheduler where an address has none: Dask's own."""
@@ -118,6 +118,7 @@ class WorkerConnection:
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
+            host=own_host(self._address),
             nthreads=1,
             memory_limit=0,
             security=self._security,

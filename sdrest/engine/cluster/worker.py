@@ -17,7 +17,7 @@ from distributed.comm.core import connect
 from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
-from sdrest.engine.cluster.security import explain
+from sdrest.engine.cluster.security import explain, own_host
 
 _CONNECT_SECONDS = 10.0
 """Seconds in which a scheduler has to answer."""
@@ -121,6 +121,7 @@ class WorkerConnection:
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
+            host=own_host(self._address),
             nthreads=1,
             memory_limit=0,
             security=self._security,

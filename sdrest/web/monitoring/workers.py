@@ -68,6 +68,8 @@ def state(worker: WorkerInfo) -> WorkerState:
     """Return whether a worker takes jobs, and why not."""
     if worker.refused:
         return "refused"
+    if worker.offer is None:
+        return "connecting"
     if worker.lost:
         return "lost"
     return "draining" if worker.draining else "ready"

@@ -97,15 +97,15 @@ class WorkerProblem(TypedDict):
     message: str
 
 
-WorkerState = Literal["ready", "draining", "lost", "refused"]
+WorkerState = Literal["ready", "connecting", "draining", "lost", "refused"]
 
 
 class Worker(TypedDict):
     """A machine that runs jobs."""
 
     accelerator: Annotated[
-        Literal["cuda", "mps", "cpu"] | None,
-        Field(description="What it computes with; null where that is not known."),
+        str | None,
+        Field(description="What it computes with: cuda, mps or cpu; null if that is not known."),
     ]
     address: Annotated[
         str | None, Field(description="Where the front reaches it; null for the server's own.")
@@ -128,8 +128,9 @@ class Worker(TypedDict):
     state: Annotated[
         WorkerState,
         Field(
-            description="`ready` for jobs; `draining`, it stops and takes no more; `lost`, it does "
-            "not answer; `refused`, see `reason`."
+            description="`ready` for jobs; `connecting`, it has not said yet what it has; "
+            "`draining`, it stops and takes no more jobs; `lost`, it does not answer; `refused`, "
+            "see `reason`."
         ),
     ]
     version: Annotated[str | None, Field(description="Its version of sdrest.")]

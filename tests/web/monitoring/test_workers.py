@@ -81,6 +81,7 @@ async def test_without_a_cluster_this_machine_is_the_one_worker(site: Served) ->
     ("worker", "state"),
     [
         (WORKER, "ready"),
+        (WorkerInfo("a", "tls://a:1", {}, 0, 0, lost=True), "connecting"),
         (WorkerInfo("a", "tls://a:1", {}, 0, 0, OFFER, draining=True), "draining"),
         (WorkerInfo("a", "tls://a:1", {}, 0, 0, OFFER, draining=True, lost=True), "lost"),
         (WorkerInfo("a", "tls://a:1", {}, 0, 0, refused="Another version."), "refused"),

@@ -18,9 +18,9 @@ export class Tabs {
       tab.setAttribute("aria-controls", id);
       return { name, tab, panel: h("div", { role: "tabpanel", id, "aria-labelledby": tab.id }, panel) };
     });
-    const bar = h("div", { class: "tabs", role: "tablist", "aria-label": label, onkeydown: (event) => this.#key(event) },
+    this.bar = h("div", { class: "tabs", role: "tablist", "aria-label": label, onkeydown: (event) => this.#key(event) },
       this.#items.map(({ tab }) => tab));
-    this.element = h("div", {}, bar, this.#items.map(({ panel }) => panel));
+    this.panels = h("div", { class: "tab-panels" }, this.#items.map(({ panel }) => panel));
   }
 
   open(name) {

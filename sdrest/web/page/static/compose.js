@@ -5,23 +5,27 @@ import * as api from "./api.js";
 import { copy } from "./clipboard.js";
 import { loadDraft, rememberPrompt, saveDraft } from "./draft.js";
 import { h } from "./dom.js";
-import { settingsOf } from "./embedded.js";
+import { SettingsOffer } from "./embedded.js";
 import { ApiError, OfflineError, sentence } from "./errors.js";
 import { Footer } from "./footer.js";
 import * as link from "./link.js";
 import { Mask } from "./mask.js";
 import { count, Outlook } from "./outlook.js";
 import { Panel } from "./panel.js";
+import { isActive } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { Upload } from "./upload.js";
 import { typeName } from "./words.js";
 
 const NEEDS_PICTURE = new Set(["image-to-image", "inpaint-image"]);
+const TITLES = { "inpaint-image": "Inpaint" };
 const SHARED = ["prompt", "negativePrompt"];
+const TAKEN = "The form now has these settings.";
 const FIX = "Please fix the marked fields.";
 
 export class Compose {
   #schemas;
+  #store;
   #panels;
   #footer = new Footer();
   #outlook = new Outlook();
@@ -29,25 +33,28 @@ export class Compose {
   #mask;
   #part = h("input", { type: "checkbox", onchange: () => this.#showMask() });
   #partPlace = h("label", { class: "check shown-with-picture" }, this.#part, "Repaint only a part");
-  #embedded = h("p", { class: "embedded row", hidden: true });
+  #offer = new SettingsOffer((found) => this.#useEmbedded(found));
   #tabs;
   #submitted;
 
-  /** `schemas` are those of the requests by type; `submitted(job, values, again)` gets each job and a
-   * function that makes it with a new seed; `store` tells how long jobs took. */
+  /**
+   * `schemas` are those of the requests by type. `submitted(job, values, wasKnown, again)` gets each
+   * job; `again()` makes it with a new seed. `store` has the jobs that are known.
+   */
   constructor(root, schemas, submitted, store) {
     this.#schemas = schemas;
+    this.#store = store;
     this.#submitted = submitted;
     const calls = { send: (panel) => this.#send(panel), actions: (panel) => this.#actions(panel) };
     this.#panels = new Map(
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
     );
     this.#mask = new Mask(this.#upload.stage);
-    this.#upload.element.append(this.#embedded, this.#partPlace, this.#mask.tools);
+    this.#upload.element.append(this.#offer.element, this.#partPlace, this.#mask.tools);
     this.#upload.addEventListener("picture", () => this.#pictureChanged());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
-      name: type, title: typeName(type), panel: element,
+      name: type, title: TITLES[type] ?? typeName(type), label: typeName(type), panel: element,
     })), (type) => this.#opened(type));
     root.append(this.#tabs.bar, this.#tabs.panels, this.#footer.element);
     this.#restore();
@@ -88,7 +95,7 @@ export class Compose {
   use({ type, params, seed = params.seed }, { newSeed = false } = {}) {
     this.#panels.get(type).parameters.fill({ ...params, seed: newSeed ? null : seed });
     this.#reveal(type);
-    announce("The form now has these settings.");
+    announce(TAKEN);
   }
 
   /** Takes a finished image as the input of another type. */
@@ -171,27 +178,19 @@ export class Compose {
   }
 
   #pictureChanged() {
-    const { picture } = this.#upload;
-    this.#embedded.hidden = true;
-    if (!picture) return;
-    this.#mask.fit(picture);
-    this.#offerSettings(this.#upload.file);
+    const { picture, file } = this.#upload;
+    if (picture) this.#mask.fit(picture);
+    this.#offer.show(picture && file);
   }
 
-  /** Offers the settings that a picture's file carries. */
-  async #offerSettings(file) {
-    const found = await settingsOf(file).catch(() => null); // it is a picture all the same
-    if (!found || file !== this.#upload.file) return;
-    const use = () => {
-      this.#panels.get(found.type).parameters.start(found.values);
-      const field = this.#panels.get(found.type).field("model");
-      if (found.model && field.named(found.model)) field.set(field.named(found.model));
-      this.#reveal(found.type);
-      announce("The form now has these settings.");
-    };
-    this.#embedded.replaceChildren("This file contains the settings it was made with.",
-      h("button", { type: "button", class: "quiet", onclick: use }, "Reuse settings"));
-    this.#embedded.hidden = false;
+  /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */
+  #useEmbedded({ type, values, model }) {
+    const panel = this.#panels.get(type);
+    panel.parameters.start(values);
+    const known = panel.field("model").named(model);
+    if (known !== undefined) panel.field("model").set(known);
+    this.#reveal(type);
+    announce(TAKEN);
   }
 
   /** Whether the open form sends a mask. */
@@ -208,23 +207,33 @@ export class Compose {
     if (this.#footer.isBusy) return;
     this.#footer.clear();
     if (!this.#check(panel)) return;
-    this.#footer.isBusy = true;
     const { request, seed } = panel.parameters;
+    const again = () => {
+      seed.take(null);
+      this.#send(panel);
+    };
+    const made = this.#madeBefore(panel);
+    if (made) return this.#submitted(made, request, true, again);
+    const active = new Set(this.#store.all.filter(isActive).map(({ resultUrl }) => resultUrl));
+    this.#footer.isBusy = true;
     try {
       const job = await api.submit(panel.type, await this.#body(panel.type, request));
       if (seed.isFresh && job.seed != null) seed.set(job.seed);
       rememberPrompt(request.prompt);
       this.#save();
       panel.parameters.fail([]);
-      this.#submitted(job, request, () => {
-        seed.take(null);
-        this.#send(panel);
-      });
+      this.#submitted(job, request, !isActive(job) || active.has(job.resultUrl), again);
     } catch (error) {
       this.#refused(panel, error);
     } finally {
       this.#footer.isBusy = false;
     }
+  }
+
+  /** A job that made the same pictures with a seed that was random then; the server sees another request. */
+  #madeBefore({ type, parameters }) {
+    if (NEEDS_PICTURE.has(type) || parameters.seed.isFresh) return null;
+    return this.#store.all.find((job) => job.type === type && job.status === "COMPLETE" && parameters.isOf(job));
   }
 
   /** Checks what only the page knows: that there is a prompt, a picture, and something painted. */

@@ -1,6 +1,7 @@
 // The settings that a picture's file carries: ours, or those of AUTOMATIC1111's web UI and its kin.
 
 import * as api from "./api.js";
+import { h } from "./dom.js";
 
 const READABLE = new Set(["image/png", "image/jpeg", "image/webp"]);
 const STEP = 64;
@@ -24,11 +25,34 @@ function translated(parameters) {
 }
 
 /** Resolves to `{type, values, model}` of a file: `model` is a model's name; null if it has no settings. */
-export async function settingsOf(file) {
+async function settingsOf(file) {
   if (!READABLE.has(file.type)) return null;
   const { items, parameters } = await api.settingsOf(file);
   const ours = items.sdrest && JSON.parse(items.sdrest);
   if (ours?.params) return { type: ours.type, values: given({ ...ours.params, seed: ours.seed }) };
   if (!parameters.Steps && !parameters.Prompt) return null;
   return { type: "text-to-image", values: translated(parameters), model: parameters.Model };
+}
+
+/** Offers the settings that a picture's file carries. */
+export class SettingsOffer {
+  #use;
+  #file = null;
+  element = h("div", { class: "embedded row", hidden: true });
+
+  /** `use({type, values, model})` takes the settings. */
+  constructor(use) {
+    this.#use = use;
+  }
+
+  /** Looks at another file, or at none. */
+  async show(file) {
+    this.#file = file;
+    this.element.hidden = true;
+    const found = file && (await settingsOf(file).catch(() => null)); // it is a picture all the same
+    if (!found || file !== this.#file) return;
+    this.element.replaceChildren(h("p", {}, "This file contains the settings it was made with."),
+      h("button", { type: "button", class: "quiet", onclick: () => this.#use(found) }, "Reuse settings"));
+    this.element.hidden = false;
+  }
 }

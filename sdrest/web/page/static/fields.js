@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { CHOICES, hintOf, labelOf, placeholderOf } from "./labels.js";
 
 const WIDEST_SLIDER = 1;
+const OBVIOUS = new Set(["prompt", "negativePrompt"]);
 
 /** Returns the schema without "or null" and without references. */
 function plain(schema, definitions) {
@@ -74,7 +75,7 @@ export class Field {
     this.element = h(
       "div",
       { class: `field field-${name}` },
-      h("div", { class: "field-head" }, h("label", { for: id }, labelOf(name)), info(name, hint)),
+      h("div", { class: "field-head" }, h("label", { for: id }, labelOf(name)), OBVIOUS.has(name) ? null : info(name, hint)),
       this.control.type === "range" ? slider(this.control) : this.control,
       this.#error,
       hint,

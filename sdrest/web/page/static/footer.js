@@ -9,14 +9,16 @@ const IS_MAC = /^(Mac|iPhone|iPad)/.test(navigator.platform);
 export class Footer {
   #button;
   #label = h("span", {}, SEND);
-  #outlook = h("p", { class: "outlook" });
+  #count = h("span");
+  #seconds = h("span");
   #message = h("p", { class: "form-error", role: "alert", hidden: true });
   #cause = null;
 
   constructor() {
     this.#button = h("button", { class: "primary make", type: "submit" }, this.#label,
       h("kbd", { "aria-hidden": "true" }, IS_MAC ? "⌘ ↵" : "Ctrl ↵"));
-    this.element = h("div", { class: "compose-footer" }, this.#message, h("div", { class: "send" }, this.#button, this.#outlook));
+    this.element = h("div", { class: "compose-footer" }, this.#message, h("div", { class: "send" }, this.#button,
+      h("p", { class: "outlook" }, this.#count, this.#seconds)));
   }
 
   /** The form that the button submits. */
@@ -41,7 +43,8 @@ export class Footer {
 
   /** Shows how many pictures will be made; `seconds` is null while nothing like it was made. */
   foretell(count, seconds) {
-    setText(this.#outlook, [pictures(count), seconds !== null && `about ${duration(seconds)}`].filter(Boolean).join(" · "));
+    setText(this.#count, pictures(count));
+    setText(this.#seconds, seconds === null ? "" : ` · about ${duration(seconds)}`);
   }
 
   get isBusy() {

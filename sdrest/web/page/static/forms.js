@@ -62,6 +62,12 @@ export class ParameterForm {
     return Object.fromEntries(this.seed.isFresh ? changed : [...changed, ["seed", seed]]);
   }
 
+  /** Whether a job was made with these values. */
+  isOf({ params, seed }) {
+    const made = { ...params, seed: seed ?? params.seed, keepAlive: this.values.keepAlive };
+    return this.#fields.every((field) => String(made[field.name] ?? field.default ?? "") === (field.value || String(field.default ?? "")));
+  }
+
   /** Fills in a job's values; fields without one get the server's default. */
   fill(values) {
     for (const field of this.#fields) {

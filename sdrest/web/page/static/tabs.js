@@ -9,12 +9,13 @@ export class Tabs {
   #opened;
   current = null;
 
-  /** `items` are `{name, title, panel}`; `opened(name)` is called on every change. */
+  /** `items` are `{name, title, label, panel}`, the label for screen readers; `opened(name)` is called on every change. */
   constructor(label, items, opened) {
     this.#opened = opened;
-    this.#items = items.map(({ name, title, panel }) => {
+    this.#items = items.map(({ name, title, label: spoken, panel }) => {
       const tab = h("button", { type: "button", role: "tab", id: uniqueId("tab"), onclick: () => this.open(name) }, title);
       const id = uniqueId("panel");
+      tab.setAttribute("aria-label", spoken);
       tab.setAttribute("aria-controls", id);
       return { name, tab, panel: h("div", { role: "tabpanel", id, "aria-labelledby": tab.id }, panel) };
     });

@@ -20,8 +20,8 @@ export class Chips {
     this.#fields = fields;
     this.#describe = describe;
     const group = uniqueId("chips");
-    const chip = (onchange, ...content) => {
-      const input = h("input", { type: "radio", class: "unseen", name: group, onchange });
+    const chip = (oninput, ...content) => {
+      const input = h("input", { type: "radio", class: "unseen", name: group, oninput });
       this.#inputs.push(input);
       return h("label", { class: "chip" }, input, ...content);
     };
@@ -30,7 +30,7 @@ export class Chips {
       element.title = choice.title ?? "";
       return element;
     });
-    this.#other = chip(null, this.#otherText);
+    this.#other = chip(() => {}, this.#otherText);
     this.element = h("fieldset", { class: `choice choice-${kind}` },
       h("legend", {}, legend),
       h("div", { class: "chips" }, chips, this.#other));

@@ -279,23 +279,13 @@ export class Compose {
   }
 
   #save() {
-    const forms = [...this.#panels].map(([type, { parameters }]) => [
-      type, { values: parameters.values, isFresh: parameters.seed.isFresh },
-    ]);
+    const forms = [...this.#panels].map(([type, { parameters }]) => [type, parameters.draft]);
     saveDraft({ type: this.type, forms: Object.fromEntries(forms) });
   }
 
   #restore() {
     const { type, forms = {} } = loadDraft();
-    for (const [name, { values, isFresh }] of Object.entries(forms)) {
-      const parameters = this.#panels.get(name)?.parameters;
-      if (!parameters) continue;
-      parameters.start(values);
-      if (isFresh) {
-        parameters.seed.set(values.seed);
-        parameters.seed.isFresh = true;
-      }
-    }
+    for (const [name, draft] of Object.entries(forms)) this.#panels.get(name)?.parameters.restore(draft);
     this.#tabs.open(this.#panels.has(type) ? type : [...this.#panels.keys()][0]);
   }
 }

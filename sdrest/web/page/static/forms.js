@@ -87,6 +87,16 @@ export class ParameterForm {
     this.fill({ ...this.#start, ...values });
   }
 
+  /** What `restore` takes: also a random seed that is known. */
+  get draft() {
+    return { values: this.values, isFresh: this.seed.isFresh };
+  }
+
+  restore({ values, isFresh }) {
+    this.start(values);
+    this.seed.isFresh = isFresh;
+  }
+
   /** Shows errors beside their fields; returns those that have no field here. */
   fail(errors) {
     for (const field of this.#fields) field.fail(null);

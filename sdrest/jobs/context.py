@@ -11,7 +11,7 @@ from sdrest.engine.base import STOP_SECONDS, Executor, Progress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.keys import KeyLocks
+from sdrest.jobs.key_locks import KeyLocks
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
@@ -99,6 +99,9 @@ class QueueContext:
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's progress, and without images that are gone."""
+        known = self.store.remembered(job.key)
+        if known is not None:  # a run's copy of its job lacks later marks
+            job = replace(job, favourites=known.favourites)
         deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):

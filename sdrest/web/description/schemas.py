@@ -1,4 +1,4 @@
-"""The schemas of answers: of JSON bodies, from `responses/*models.py`, and of headers. Pure."""
+"""The schemas of answers: of JSON bodies, from `responses/*answers.py`, and of headers. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,26 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdrest.web.live.messages import EventKind
-from sdrest.web.responses import models, server_models
+from sdrest.web.responses import answers, server_answers
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 
 Schema = dict[str, Any]
 
-ID = {"type": "string", "pattern": models.ID_PATTERN}
+ID = {"type": "string", "pattern": answers.ID_PATTERN}
+_JOB_PATHS = f"^{answers.JOB_PATH}$"
+_IMAGE_PATHS = rf"^{answers.JOB_PATH}/[1-9][0-9]{{0,5}}\.png$"
 _TEXT: Schema = {"type": "string"}
 
 _MODELS: Mapping[str, Any] = {
-    "Job": models.Job,
-    "Entry": models.Entry,
-    "Jobs": models.Jobs,
-    "Error": models.Error,
-    "EventData": models.EventData,
-    "Deletion": models.Deletion,
-    "Health": server_models.Health,
-    "Models": server_models.Models,
-    "Readiness": server_models.Readiness,
+    "Job": answers.Job,
+    "Entry": answers.Entry,
+    "Jobs": answers.Jobs,
+    "Error": answers.Error,
+    "EventData": answers.EventData,
+    "Deletion": answers.Deletion,
+    "Health": server_answers.Health,
+    "Models": server_answers.Models,
+    "Readiness": server_answers.Readiness,
 }
 """The bodies of answers by the names of their schemas."""
 
@@ -33,6 +35,7 @@ HEADERS: Mapping[str, Schema] = {
         "description": "Which bytes these are, and of how many.",
         "schema": {"type": "string", "pattern": r"^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$"},
     },
+    "Content-Disposition": {"description": "The name of the file.", "schema": _TEXT},
     "ETag": {
         "description": "Names this answer, for `If-None-Match`.",
         "schema": {"type": "string", "pattern": '^(W/)?"[^"]+"$'},
@@ -40,7 +43,7 @@ HEADERS: Mapping[str, Schema] = {
     "Last-Modified": {"description": "When the image was made.", "schema": _TEXT},
     "Location": {
         "description": "The path of the job.",
-        "schema": {"type": "string", "pattern": f"(?i)^{models.JOB_PATH}$"},
+        "schema": {"type": "string", "pattern": f"(?i)^{answers.JOB_PATH}$"},
     },
     "Retry-After": {
         "description": "Seconds until it may work.",
@@ -103,6 +106,8 @@ def schemas() -> dict[str, Schema]:
                 },
             }
         ),
+        "JobPaths": _object({"jobs": _paths("resultUrl", _JOB_PATHS)}),
+        "ImagePaths": _object({"images": _paths("imageUrls", _IMAGE_PATHS)}),
         "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
     }
 
@@ -111,6 +116,16 @@ def codes(meanings: Mapping[Any, str]) -> Schema:
     """Return the schema of codes, each with its meaning."""
     options = [{"const": code, "description": text} for code, text in meanings.items()]
     return {"type": "string", "oneOf": options}
+
+
+def _paths(name: str, pattern: str) -> Schema:
+    items = {"type": "string", "pattern": pattern}
+    return {
+        "type": "array",
+        "items": items,
+        "minItems": 1,
+        "description": f"Paths as in `{name}`.",
+    }
 
 
 def _object(properties: Mapping[str, Any], *optional: str) -> Schema:

@@ -5,10 +5,11 @@ from http import HTTPStatus
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.web.dialects import control, models, original
+from sdrest.web.dialects import control, model_list, original
 from sdrest.web.live import events
 from sdrest.web.responses.thumbnails import LARGEST, SMALLEST
 from sdrest.web.route import TOKEN_ANY_ORIGIN, Parameter, ResponseSpec, Route
+from sdrest.web.routes.gallery import ROUTES as GALLERY
 from sdrest.web.routes.shared import (
     BODY_ERRORS,
     IF_NONE_MATCH,
@@ -188,6 +189,16 @@ ROUTES: tuple[Route, ...] = (
             Parameter("status", {"type": "string", "enum": [*Status]}, "Only jobs in this state."),
             Parameter("type", {"type": "string", "enum": [*JobType]}, "Only jobs of this type."),
             Parameter(
+                "q",
+                {"type": "string", "maxLength": control.MAX_SEARCH},
+                "Words that the prompt has, all of them, in any case.",
+            ),
+            Parameter(
+                "favourite",
+                {"type": "string", "enum": [*control.Favourite]},
+                "Only jobs with an image that is a favourite.",
+            ),
+            Parameter(
                 "limit",
                 {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 "How many jobs.",
@@ -200,10 +211,11 @@ ROUTES: tuple[Route, ...] = (
         ),
         tag="jobs",
     ),
+    *GALLERY,
     Route(
         "GET",
         "/models",
-        models.send_models,
+        model_list.send_models,
         "List the checkpoints that jobs may name",
         {OK: json_response("All files of the folder, usable or not.", "Models")},
         text="Those of `--models`, and those of the two flags. Hashes are computed in the "

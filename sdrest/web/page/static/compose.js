@@ -76,9 +76,9 @@ export class Compose {
     this.#panels = new Map(
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, send)]),
     );
-    this.#mask = new Mask(this.#upload.stage);
+    this.#mask = new Mask(this.#upload);
     this.#upload.element.append(this.#partPlace, this.#mask.tools);
-    this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
+    this.#upload.addEventListener("picture", () => this.#isMasked && this.#mask.edit());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
       name: type, title: typeName(type), panel: element,
@@ -113,12 +113,11 @@ export class Compose {
 
   /** Takes a finished image as the input of another type. */
   async useImage(type, url, prompt) {
-    const blob = await api.image(url);
     this.#tabs.open(type);
     const panel = this.#panels.get(type);
     const field = panel.parameters.field("prompt");
     if (prompt && field && !field.value) field.set(prompt);
-    await this.#upload.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
+    await this.#upload.takeUrl(url);
     this.#reveal(panel);
   }
 
@@ -150,6 +149,7 @@ export class Compose {
   #showMask() {
     this.#partPlace.hidden = this.type !== "image-to-image";
     this.#upload.element.classList.toggle("masked", this.#isMasked);
+    this.#mask.type = this.type;
   }
 
   async #send(panel) {
@@ -189,7 +189,10 @@ export class Compose {
     const body = new FormData();
     for (const [name, value] of Object.entries(values)) body.append(name, value);
     if (NEEDS_PICTURE.has(type)) body.append("image", this.#upload.picture.blob, "image");
-    if (this.#isMasked) body.append("mask", await this.#mask.png(), "mask.png");
+    if (this.#isMasked) {
+      body.append("mask", await this.#mask.png(), "mask.png");
+      body.append("feather", this.#mask.feather);
+    }
     return body;
   }
 

@@ -8,7 +8,7 @@ import { MaskLayer } from "./mask_layer.js";
 /** What a mask is for, by the type of the job. */
 const PURPOSES = {
   "inpaint-image": "Paint over what should go; the gap is filled. No prompt needed.",
-  "image-to-image": "Paint over the part to change. The prompt says what comes there.",
+  "image-to-image": "Paint over what should change; the prompt says what comes there.",
 };
 
 const THUMBNAIL = 640;

@@ -30,7 +30,6 @@ export class MaskLayer extends EventTarget {
   /** Begins a stroke at `[x, y, diameter]` in pixels of the picture. */
   begin(point, erase) {
     this.#strokes.begin(this.#context, point, erase);
-    this.extend(point);
     this.#changed();
   }
 

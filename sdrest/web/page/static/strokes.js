@@ -19,13 +19,18 @@ function paint(context, { kind, bitmap, erase, points }, from = 0) {
 function drawLine(context, points) {
   context.lineCap = "round";
   let [before] = points;
-  for (const point of points) {
-    context.lineWidth = point[2];
+  for (const [x, y, diameter] of points) {
     context.beginPath();
-    context.moveTo(before[0], before[1]);
-    context.lineTo(point[0], point[1]);
-    context.stroke();
-    before = point;
+    if (x === before[0] && y === before[1]) { // lines without a length are not drawn
+      context.arc(x, y, diameter / 2, 0, 2 * Math.PI);
+      context.fill();
+    } else {
+      context.lineWidth = diameter;
+      context.moveTo(before[0], before[1]);
+      context.lineTo(x, y);
+      context.stroke();
+    }
+    before = [x, y];
   }
 }
 

@@ -11,12 +11,13 @@ const UNSEEN_ORIENTATION = /tiff:Orientation|XML:com\.adobe\.xmp|^RIFF....WEBP.*
 
 const HEIC = /^....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)/s;
 
-const text = async (blob) => new TextDecoder("latin1").decode(await blob.arrayBuffer());
+/** A file's first bytes, one character each. */
+const beginning = async (file) => String.fromCharCode(...new Uint8Array(await file.slice(0, 16).arrayBuffer()));
 
 /** Whether the server reads a file, and sees it as the browser does. */
 async function isSentAsIs(file) {
-  if (!ACCEPTED.test(await text(file.slice(0, 16)))) return false;
-  return !UNSEEN_ORIENTATION.test(await text(file));
+  if (!ACCEPTED.test(await beginning(file))) return false;
+  return !UNSEEN_ORIENTATION.test(new TextDecoder("latin1").decode(await file.arrayBuffer()));
 }
 
 /** Decodes a file as the browser can; vector drawings only as elements. */
@@ -45,9 +46,9 @@ async function decodeDrawing(file) {
 /** The sentence for a file that the browser cannot decode. */
 async function refusal(file) {
   const name = file.name || "The file";
-  const beginning = await text(file.slice(0, 16)).catch(() => null);
-  if (beginning === null) return `${name} cannot be read. Choose one picture, not a folder.`;
-  if (HEIC.test(beginning)) return `${name} is HEIC, which this browser cannot read. Save it as JPEG or PNG first.`;
+  const bytes = await beginning(file).catch(() => null);
+  if (bytes === null) return `${name} cannot be read. Choose one picture, not a folder.`;
+  if (HEIC.test(bytes)) return `${name} is HEIC, which this browser cannot read. Save it as JPEG or PNG first.`;
   return `${name} cannot be read as a picture. Choose a PNG, JPEG, WebP, GIF or BMP.`;
 }
 

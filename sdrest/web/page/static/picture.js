@@ -30,7 +30,7 @@ async function decode(file) {
 }
 
 async function decodeDrawing(file) {
-  const url = URL.createObjectURL(file);
+  const url = URL.createObjectURL(file.type ? file : new Blob([file], { type: "image/svg+xml" }));
   try {
     const image = new Image();
     image.src = url;

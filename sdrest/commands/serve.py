@@ -170,8 +170,14 @@ def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[Log
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
-    for note in [place, *_plain_notes(settings), *notes, *_engine_notes(settings, url)]:
+    page = LogLine.of(Level.INFO, f"The page for your browser is {_page_url(settings, url)}.")
+    for note in [place, *_plain_notes(settings), page, *notes, *_engine_notes(settings, url)]:
         _say(terminal, note)
+
+
+def _page_url(settings: Settings, url: str) -> str:
+    """Return where a browser finds the page: the certificate is for localhost, not for 0.0.0.0."""
+    return url if "host" in settings.given else url.replace(_ORIGINAL_HOST, "localhost")
 
 
 def _plain_notes(settings: Settings) -> Iterator[LogLine]:

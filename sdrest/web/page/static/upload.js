@@ -6,7 +6,7 @@ import { carriesPicture, droppedPicture, pastedPicture } from "./drag.js";
 import { h, uniqueId } from "./dom.js";
 import { sentence } from "./errors.js";
 import { icon } from "./icons.js";
-import { openPicture } from "./picture.js";
+import { maxBytes, openPicture } from "./picture.js";
 
 export class Upload extends EventTarget {
   #input;
@@ -14,8 +14,7 @@ export class Upload extends EventTarget {
   #note = h("p", { class: "hint" });
   #error = h("p", { class: "field-error", role: "alert", hidden: true });
   #limits = null;
-  /** The file that was given, before it was made smaller or became a PNG. */
-  file = null;
+  #file = null;
   /** What is sent: `{blob, width, height}`, or null. */
   picture = null;
 
@@ -48,6 +47,11 @@ export class Upload extends EventTarget {
       this.#error,
     );
     this.clear();
+  }
+
+  /** The file that was given, before it was made smaller or became a PNG; null if it is too large to send. */
+  get file() {
+    return this.#file && this.#file.size <= maxBytes(this.#limits) ? this.#file : null;
   }
 
   /** What the picture shows, as a URL for `img`. */
@@ -109,7 +113,7 @@ export class Upload extends EventTarget {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.removeAttribute("src");
     this.#input.value = "";
-    this.file = null;
+    this.#file = null;
     this.#set(null);
   }
 
@@ -123,7 +127,7 @@ export class Upload extends EventTarget {
   }
 
   #show(file, picture) {
-    this.file = file;
+    this.#file = file;
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.src = URL.createObjectURL(picture.blob);
     this.#input.value = "";
@@ -139,7 +143,7 @@ export class Upload extends EventTarget {
     else if (excess) this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")}. ${excess}`);
     else {
       this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")} to save memory. `,
-        h("button", { type: "button", class: "link", onclick: () => this.take(this.file, { whole: true }) }, "Use its full size"));
+        h("button", { type: "button", class: "link", onclick: () => this.take(this.#file, { whole: true }) }, "Use its full size"));
     }
   }
 

@@ -33,7 +33,11 @@ export class Upload extends EventTarget {
     });
     const button = (title, image, action) =>
       h("button", { type: "button", class: "quiet icon-button", title, "aria-label": title, onclick: action }, icon(image));
-    this.stage = h("div", { class: "input-picture" }, this.#preview);
+    this.actions = h("div", { class: "row input-facts shown-with-picture" }, this.#note);
+    this.stage = h("div", { class: "input-picture" }, this.#preview,
+      h("div", { class: "input-corner" },
+        button("Another picture", "image", () => this.#input.click()),
+        button("Remove", "close", () => this.clear())));
     this.element = h(
       "div",
       { class: "upload" },
@@ -41,9 +45,7 @@ export class Upload extends EventTarget {
       h("label", { class: "drop", for: id },
         icon("image"), h("span", {}, h("strong", {}, "Choose a picture"), ", drop or paste one, or drag one from the gallery")),
       this.stage,
-      h("div", { class: "row input-facts shown-with-picture" }, this.#note,
-        button("Another picture", "image", () => this.#input.click()),
-        button("Remove", "trash", () => this.clear())),
+      this.actions,
       this.#error,
     );
     this.clear();

@@ -2,9 +2,6 @@
 
 import * as api from "./api.js";
 import { arrange, h, setText, uniqueId } from "./dom.js";
-import { Grain } from "./grain.js";
-import { DurationEstimate } from "./estimate.js";
-import { Preview } from "./preview.js";
 import { facts, isReplaced, REPLACED, replaced, stateText, summary, title, total } from "./job.js";
 import { doneFraction, isActive } from "./store.js";
 import { pictures } from "./words.js";
@@ -21,9 +18,7 @@ function thumbnailSize(index, count) {
 }
 
 export class Card {
-  #estimate = new DurationEstimate();
   #tiles = new Map();
-  #grains = new Map();
   #actions;
   #parts;
   job = null;
@@ -58,7 +53,6 @@ export class Card {
 
   update(job) {
     this.job = job;
-    if (job.status === "IN_PROGRESS") this.#estimate.record(doneFraction(job));
     this.element.dataset.status = job.status;
     this.#showState(job);
     this.#showActions(job);
@@ -74,7 +68,7 @@ export class Card {
     const p = this.#parts;
     setText(p.heading, title(job));
     p.heading.title = title(job);
-    const text = [stateText(job, this.#estimate.remaining()), replaced(job)].filter(Boolean).join(" · ");
+    const text = [stateText(job), replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";
@@ -107,38 +101,15 @@ export class Card {
   #showTiles(job) {
     const urls = job.imageUrls ?? [];
     for (const url of this.#tiles.keys()) if (!urls.includes(url)) this.#tiles.delete(url); // it may be made again
-    const count = isActive(job) ? total(job) : urls.length;
-    const shown = Math.min(count, MAX_TILES);
-    const first = isActive(job) ? Math.max(0, Math.min(urls.length - MAX_TILES + 1, count - MAX_TILES)) : 0;
-    const tiles = Array.from({ length: shown }, (_, place) => this.#tile(job, first + place, urls));
+    const shown = Math.min(urls.length, MAX_TILES);
+    const tiles = urls.slice(0, shown).map((url, index) => this.#image(job, index, url));
     arrange(this.#parts.tiles, tiles);
     this.#parts.tiles.dataset.count = shown;
     this.#parts.tiles.hidden = shown === 0;
     const last = tiles.at(-1);
-    const hidden = count - first - shown;
+    const hidden = urls.length - shown;
     for (const tile of tiles) delete tile.dataset.more;
     if (last && hidden > 0) last.dataset.more = `+${hidden}`;
-  }
-
-  #tile(job, index, urls) {
-    const url = urls[index];
-    if (url) return this.#image(job, index, url);
-    const { currentImageIndex, currentImageProgress } = job.progress ?? {};
-    const isCurrent = currentImageIndex === index + 1;
-    const grain = this.#grain(job, index);
-    grain.show(isCurrent ? currentImageProgress : 0);
-    grain.preview.show(isCurrent ? job.preview : null);
-    return grain.tile;
-  }
-
-  #grain(job, index) {
-    if (!this.#grains.has(index)) {
-      const grain = new Grain(Number.parseInt(job.resultUrl.slice(-8), 16) + index * 7919);
-      grain.preview = new Preview();
-      grain.tile = h("div", { class: "tile" }, grain.element, grain.preview.element);
-      this.#grains.set(index, grain);
-    }
-    return this.#grains.get(index);
   }
 
   #image(job, index, url) {

@@ -13,8 +13,8 @@ from benchmarks import uploads
 from benchmarks.client import LoadError
 from sdrest import pictures
 from sdrest.engine.base import Task
+from sdrest.engine.local.invocation import Invocation, environment, plan
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.local.scripts import Invocation, environment, plan
 from sdrest.engine.runner import main
 from sdrest.job_types import JobType
 from sdrest.params import validate

@@ -23,9 +23,9 @@ from benchmarks import attention, chosen, direct, document, report
 from benchmarks.bare import Bare
 from benchmarks.client import LoadError
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.invocation import environment
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.local.scripts import environment
 from sdrest.job_types import JobType
 
 TEXT, IMAGE, INPAINT = JobType

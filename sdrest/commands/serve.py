@@ -196,7 +196,7 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
     if repository.bundled:
         yield LogLine.of(
             Level.INFO,
-            f"There is no {settings.repository}: the bundled engine draws simple scenes. It is no "
+            f"There is no {settings.repository}: the bundled engine draws simple scenes. It is not "
             "Stable Diffusion; `sdrest setup` gets that.",
         )
         yield LogLine.of(Level.INFO, "Try: ", _curl(settings, url))

@@ -11,7 +11,7 @@ from sdrest.engine.base import STOP_SECONDS, Executor, Progress
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
-from sdrest.jobs.keys import KeyLocks
+from sdrest.jobs.key_locks import KeyLocks
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck

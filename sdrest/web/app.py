@@ -29,7 +29,7 @@ from sdrest.web.dialects.openai.errors import OPENAI_PATHS, error_response
 from sdrest.web.dialects.original import KNOWN_REQUESTS, known_requests
 from sdrest.web.dialects.waiting import WAITING, Waiting
 from sdrest.web.live import events
-from sdrest.web.live.hub import HEARTBEAT_SECONDS, HUB, EventHub
+from sdrest.web.live.event_hub import HEARTBEAT_SECONDS, HUB, EventHub
 from sdrest.web.monitoring.health import READINESS, Readiness
 from sdrest.web.monitoring.metrics import METRICS, Metrics
 from sdrest.web.monitoring.traffic import TRAFFIC, Traffic

@@ -1,6 +1,7 @@
 """What handlers find in the application, as far as `sdrest.web` does not define it.
 
-The keys of the application's other parts are beside their classes, e.g. `HUB` in `live/hub.py`.
+The keys of the application's other parts are beside their classes, such as
+`HUB` in `live/event_hub.py`.
 """
 
 import asyncio

@@ -55,7 +55,7 @@ async def test_the_first_line_is_the_original_s(serve: Serve) -> None:
 
 async def test_the_bundled_engine_says_what_it_is_and_how_to_try_it(serve: Serve) -> None:
     async with serve() as server:
-        await server.out.line("It is no Stable Diffusion")
+        await server.out.line("It is not Stable Diffusion")
         line = await server.out.line("Try: ")
         command = line.partition("Try: ")[2]
         assert command.startswith("curl --cacert ")

@@ -16,7 +16,7 @@ from aiohttp import web
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.settings import Settings
 from sdrest.web.app import create_app
-from sdrest.web.live.hub import HEARTBEAT_SECONDS
+from sdrest.web.live.event_hub import HEARTBEAT_SECONDS
 from sdrest.web.server import Runner
 from sdrest.web.webhooks.sender import FIRST_PAUSE
 

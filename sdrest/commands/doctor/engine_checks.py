@@ -17,8 +17,9 @@ from sdrest.checkpoints.recognition import recognise
 from sdrest.commands.doctor.attention import attention_finding
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 from sdrest.engine.local.failures.imports import module_package
+from sdrest.engine.local.invocation import environment
 from sdrest.engine.local.repository import (
     INPAINT_CONFIG,
     TEXT_TO_IMAGE_CONFIG,
@@ -26,7 +27,6 @@ from sdrest.engine.local.repository import (
     every_problem,
     model_flag,
 )
-from sdrest.engine.local.scripts import environment
 from sdrest.engine.runner import weights
 from sdrest.engine.runner.checkpoint_formats import averaged_name, is_safetensors
 from sdrest.engine.runner.weights import Need
@@ -206,9 +206,9 @@ class EngineChecks:
         if self.repository.bundled:
             yield ok("The bundled engine needs none.")
             return
-        for model in (hub.TEXT_ENCODER, hub.SAFETY_CHECKER):
-            place = hub.located(model, self.repository.root)
-            wrong = hub.problem(model, self.repository.root) if place else None
+        for model in (hub_models.TEXT_ENCODER, hub_models.SAFETY_CHECKER):
+            place = hub_models.located(model, self.repository.root)
+            wrong = hub_models.problem(model, self.repository.root) if place else None
             if wrong:
                 yield failure(wrong.message)
             elif place:

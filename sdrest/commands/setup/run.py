@@ -8,13 +8,13 @@ from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.setup import checkpoint, environment
 from sdrest.commands.setup.checkout import FORK_BRANCH, FORK_URL, Checkout
 from sdrest.commands.setup.checkpoint import Checkpoint
-from sdrest.commands.setup.models import HubModel
+from sdrest.commands.setup.model_downloads import HubModel
 from sdrest.commands.setup.room import room_lines, takes_text
 from sdrest.commands.setup.step import Footprint, Step, StepError
 from sdrest.commands.setup.torch_build import TorchBuild
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 from sdrest.engine.local.repository import locate
 from sdrest.errors import UsageError
 from sdrest.paths import expand, expand_home
@@ -107,7 +107,7 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
             sources.inpaint_image_sha256,
         ),
         HubModel(
-            hub.TEXT_ENCODER,
+            hub_models.TEXT_ENCODER,
             root,
             python,
             "text-encoder",
@@ -115,7 +115,7 @@ def steps_of(settings: Settings, sources: Sources) -> tuple[Step, ...]:
             sources.hub_endpoint,
         ),
         HubModel(
-            hub.SAFETY_CHECKER,
+            hub_models.SAFETY_CHECKER,
             root,
             python,
             "safety-checker",

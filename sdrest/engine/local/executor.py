@@ -14,12 +14,12 @@ from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Star
 from sdrest.engine.local import links
 from sdrest.engine.local.failures.classify import not_started
 from sdrest.engine.local.failures.verdict import failure_of, was_signalled
+from sdrest.engine.local.invocation import Invocation, plan
 from sdrest.engine.local.pool import Pool, PoolConfig
 from sdrest.engine.local.preload import preload
 from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.runner import Runner
-from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.engine.local.task_run import TaskRun
 from sdrest.engine.runner.attention import EXACT, FAST
 from sdrest.errors import Failure, FailureCode, picture_failure

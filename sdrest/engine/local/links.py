@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sdrest.engine.local.scripts import Invocation
+from sdrest.engine.local.invocation import Invocation
 
 COPIES = (
     "Neither the file system of the output folder nor that of temporary files has links, so each "

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sdrest.engine.base import Task
 from sdrest.engine.local.failures.verdict import failure_of, was_signalled
+from sdrest.engine.local.invocation import plan
 from sdrest.engine.local.pool import Pool
 from sdrest.engine.local.repository import Repository, problem
-from sdrest.engine.local.scripts import plan
 from sdrest.job_types import JobType
 from sdrest.params import TextToImage
 

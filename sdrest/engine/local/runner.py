@@ -18,9 +18,9 @@ from typing import Any
 from sdrest.engine.base import NO_OWNER, Preview
 from sdrest.engine.local.failures.ending import Raised
 from sdrest.engine.local.failures.oom import OomCounter
+from sdrest.engine.local.invocation import Invocation, environment
 from sdrest.engine.local.process import GRACE, ProcessTree, Tail, open_pipes
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.local.scripts import Invocation, environment
 from sdrest.engine.runner import main as runner_program
 
 _LONGEST_EVENT = 1 << 20

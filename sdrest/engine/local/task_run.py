@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncGenerator
 
 from sdrest.engine.base import Event, ImageReady, Output, Preview, Progress, Task
+from sdrest.engine.local.invocation import Invocation
 from sdrest.engine.local.outdir import OutDir
 from sdrest.engine.local.progress import ProgressParser
 from sdrest.engine.local.runner import Runner
-from sdrest.engine.local.scripts import Invocation
 
 POLL_SECONDS = 0.05
 """Seconds between checks for complete images while a script writes nothing."""

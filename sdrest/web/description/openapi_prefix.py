@@ -4,7 +4,7 @@ from typing import Any
 
 from sdrest.web.description.examples import BASE
 from sdrest.web.requests.proxy import with_prefix
-from sdrest.web.responses.models import JOB_PATH
+from sdrest.web.responses.answers import JOB_PATH
 
 
 def under_prefix(value: Any, prefix: str) -> Any:

@@ -1,4 +1,4 @@
-"""The schemas of answers: of JSON bodies, from `responses/*models.py`, and of headers. Pure."""
+"""The schemas of answers: of JSON bodies, from `responses/*answers.py`, and of headers. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdrest.web.live.messages import EventKind
-from sdrest.web.responses import models, server_models
+from sdrest.web.responses import answers, server_answers
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 
 Schema = dict[str, Any]
 
-ID = {"type": "string", "pattern": models.ID_PATTERN}
+ID = {"type": "string", "pattern": answers.ID_PATTERN}
 _TEXT: Schema = {"type": "string"}
 
 _MODELS: Mapping[str, Any] = {
-    "Job": models.Job,
-    "Entry": models.Entry,
-    "Jobs": models.Jobs,
-    "Error": models.Error,
-    "EventData": models.EventData,
-    "Deletion": models.Deletion,
-    "Health": server_models.Health,
-    "Models": server_models.Models,
-    "Readiness": server_models.Readiness,
+    "Job": answers.Job,
+    "Entry": answers.Entry,
+    "Jobs": answers.Jobs,
+    "Error": answers.Error,
+    "EventData": answers.EventData,
+    "Deletion": answers.Deletion,
+    "Health": server_answers.Health,
+    "Models": server_answers.Models,
+    "Readiness": server_answers.Readiness,
 }
 """The bodies of answers by the names of their schemas."""
 
@@ -40,7 +40,7 @@ HEADERS: Mapping[str, Schema] = {
     "Last-Modified": {"description": "When the image was made.", "schema": _TEXT},
     "Location": {
         "description": "The path of the job.",
-        "schema": {"type": "string", "pattern": f"(?i)^{models.JOB_PATH}$"},
+        "schema": {"type": "string", "pattern": f"(?i)^{answers.JOB_PATH}$"},
     },
     "Retry-After": {
         "description": "Seconds until it may work.",

@@ -12,7 +12,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from sdrest.jobs.model import Snapshot, Status
 from sdrest.web import keys
-from sdrest.web.live.hub import HUB, Subscription
+from sdrest.web.live.event_hub import HUB, Subscription
 from sdrest.web.live.messages import HEARTBEAT, EventKind, Message, ended_at, format_event
 from sdrest.web.requests.job_path import job_key
 from sdrest.web.requests.proxy import prefix

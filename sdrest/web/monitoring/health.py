@@ -14,10 +14,10 @@ from sdrest.errors import ErrorCode, FailureCode, RequestError
 from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, json_body
-from sdrest.web.responses.server_models import Engine
+from sdrest.web.responses.server_answers import Engine
 
 _BUNDLED = (
-    "The bundled engine draws simple scenes; it is no Stable Diffusion. For that, run "
+    "The bundled engine draws simple scenes; it is not Stable Diffusion. For that, run "
     "sdrest setup: it gets https://github.com/bfirsh/stable-diffusion and its models."
 )
 _OWN = "Jobs run in the repository that --repository names."

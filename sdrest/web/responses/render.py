@@ -8,7 +8,7 @@ from typing import Any
 from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.jobs.model import Job, Snapshot, Status
-from sdrest.web.responses import models
+from sdrest.web.responses import answers
 
 JSON = "application/json; charset=utf-8"
 
@@ -104,7 +104,7 @@ def json_body(value: Any) -> bytes:
     return _dump(value)
 
 
-def _progress(job: Job, progress: Progress) -> models.Progress:
+def _progress(job: Job, progress: Progress) -> answers.Progress:
     fraction = progress.fraction
     return {
         "currentImageIndex": progress.index,

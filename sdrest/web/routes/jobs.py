@@ -5,7 +5,7 @@ from http import HTTPStatus
 from sdrest.errors import ErrorCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
-from sdrest.web.dialects import control, models, original
+from sdrest.web.dialects import control, model_list, original
 from sdrest.web.live import events
 from sdrest.web.responses.thumbnails import LARGEST, SMALLEST
 from sdrest.web.route import TOKEN_ANY_ORIGIN, Parameter, ResponseSpec, Route
@@ -203,7 +203,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/models",
-        models.send_models,
+        model_list.send_models,
         "List the checkpoints that jobs may name",
         {OK: json_response("All files of the folder, usable or not.", "Models")},
         text="Those of `--models`, and those of the two flags. Hashes are computed in the "

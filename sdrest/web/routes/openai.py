@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from sdrest.errors import ErrorCode
-from sdrest.web.dialects.openai import answers, handlers, models
+from sdrest.web.dialects.openai import answers, handlers, model_list
 from sdrest.web.dialects.openai.addresses import FILES
 from sdrest.web.dialects.openai.errors import SHAPE
 from sdrest.web.route import (
@@ -97,7 +97,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/v1/models",
-        models.send_models,
+        model_list.send_models,
         "List the models",
         {HTTPStatus.OK: json_response("The models.", "OpenAIModelList")},
         access=TOKEN_ANY_ORIGIN,
@@ -107,7 +107,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/v1/models/{model}",
-        models.send_model,
+        model_list.send_model,
         "See a model",
         {HTTPStatus.OK: json_response("The model.", "OpenAIModel")},
         (ErrorCode.NOT_FOUND,),

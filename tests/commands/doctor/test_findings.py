@@ -13,7 +13,7 @@ from sdrest.commands.doctor.machine_checks import (
     requirement_findings,
 )
 from sdrest.commands.doctor.memory import memory_finding
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 from tests.support.server import environment
 
 
@@ -81,7 +81,8 @@ def test_the_caches_of_the_hub(tmp_path: Path) -> None:
     for name in ("config.json", "vocab.json", "merges.txt", "model.safetensors"):
         (snapshot / name).write_text("{}")
     for name, value in {"HF_HUB_CACHE": tmp_path, "TRANSFORMERS_CACHE": tmp_path}.items():
-        assert hub.found(hub.TEXT_ENCODER, tmp_path, {name: str(value)}) == snapshot
-    assert hub.found(hub.TEXT_ENCODER, tmp_path, {"HF_HOME": str(tmp_path)}) is None
+        assert hub_models.found(hub_models.TEXT_ENCODER, tmp_path, {name: str(value)}) == snapshot
+    assert hub_models.found(hub_models.TEXT_ENCODER, tmp_path, {"HF_HOME": str(tmp_path)}) is None
     (snapshot / "model.safetensors").write_text("")
-    assert hub.found(hub.TEXT_ENCODER, tmp_path, {"HF_HUB_CACHE": str(tmp_path)}) is None
+    location = {"HF_HUB_CACHE": str(tmp_path)}
+    assert hub_models.found(hub_models.TEXT_ENCODER, tmp_path, location) is None

@@ -13,9 +13,9 @@ from PIL import Image
 
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.invocation import plan
 from sdrest.engine.local.outdir import is_complete_png
 from sdrest.engine.local.runner import Runner
-from sdrest.engine.local.scripts import plan
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
 from sdrest.params import MAX_PROMPT_BYTES

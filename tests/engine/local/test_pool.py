@@ -9,9 +9,9 @@ import pytest
 
 from sdrest.engine.base import Finished, Health, ImageReady, Started
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.invocation import Invocation, plan
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import MARK
-from sdrest.engine.local.scripts import Invocation, plan
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
 from tests.fakes.running import (

@@ -10,9 +10,9 @@ from PIL import Image
 
 from sdrest.engine.base import Event, Finished, ImageReady, Progress, Started, Task
 from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.invocation import plan
 from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.repository import Repository, locate
-from sdrest.engine.local.scripts import plan
 from sdrest.job_types import JobType
 from sdrest.params import validate
 from sdrest.settings import Settings

@@ -9,7 +9,11 @@ from typing import Any
 from sdrest.checkpoints.problems import missing_model
 from sdrest.engine.local.failures.ending import Ending, FailureContext, Raised
 from sdrest.engine.local.failures.imports import import_advice
-from sdrest.engine.local.failures.models import config_problem, hub_model_problem, state_dict_reason
+from sdrest.engine.local.failures.model_failures import (
+    config_problem,
+    hub_model_problem,
+    state_dict_reason,
+)
 from sdrest.engine.local.failures.redaction import last_lines, redact, shorten
 from sdrest.engine.local.failures.resources import (
     lacks_memory,

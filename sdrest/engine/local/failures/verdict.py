@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdrest.checkpoints.problems import named
 from sdrest.engine.base import Task
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 from sdrest.engine.local.failures.classify import classify
 from sdrest.engine.local.failures.ending import Ending, FailureContext
 from sdrest.engine.local.failures.redaction import names_of_paths
@@ -89,7 +89,7 @@ def _context(task: Task, repository: Repository, checkpoint: Path) -> FailureCon
                 "VENV": python.parent.parent,
                 "OUTPUT": task.workdir / "output",
                 "WORKDIR": task.workdir,
-                "HUB_CACHE": hub.cache_of(),
+                "HUB_CACHE": hub_models.cache_of(),
             }
         ),
         hub_problems=_hub_problems(repository.root),
@@ -101,18 +101,18 @@ def _context(task: Task, repository: Repository, checkpoint: Path) -> FailureCon
 def _hub_problems(root: Path) -> dict[str, Failure]:
     """Return what is wrong with each model that the fork loads by name, where something is."""
     found = {}
-    for model in hub.TITLES:
+    for model in hub_models.TITLES:
         with contextlib.suppress(OSError):  # the script tells
-            found[model] = hub.problem(model, root)
+            found[model] = hub_models.problem(model, root)
     return {model: failure for model, failure in found.items() if failure}
 
 
 def _hub_folders(root: Path) -> dict[str, Path]:
     """Return what to delete of each model to have it fetched again: in the cache, all versions."""
     found = {}
-    for model in hub.TITLES:
+    for model in hub_models.TITLES:
         with contextlib.suppress(OSError):
-            found[model] = hub.located(model, root)
+            found[model] = hub_models.located(model, root)
     return {
         model: folder if folder.is_relative_to(root) else folder.parents[1]
         for model, folder in found.items()

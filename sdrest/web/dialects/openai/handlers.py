@@ -11,7 +11,7 @@ from sdrest.jobs.spool import Upload
 from sdrest.jobs.submission import JobRequest
 from sdrest.pictures.edits import Edit, prepare_edit
 from sdrest.web import keys
-from sdrest.web.dialects.openai import models
+from sdrest.web.dialects.openai import model_list
 from sdrest.web.dialects.openai.answers import Answer, send_json
 from sdrest.web.dialects.openai.differences import differences
 from sdrest.web.dialects.openai.requests import (
@@ -79,7 +79,7 @@ async def _change(request: web.Request, *, is_variation: bool) -> web.StreamResp
 async def _model(request: web.Request, wanted: ImageRequest) -> Mapping[str, Any]:
     """Return the parameter that names the checkpoint; raises `ModelNotFoundError`."""
     name = wanted.model_name()
-    return {} if name is None else {"model": (await models.find(request.app, name)).file}
+    return {} if name is None else {"model": (await model_list.find(request.app, name)).file}
 
 
 def _missing(form: Form) -> Iterable[FieldError]:

@@ -14,7 +14,7 @@ from sdrest.web.dialects.openai.answers import REQUEST_ID, Answer, as_base64, pi
 from sdrest.web.dialects.openai.errors import content_of, failure_content
 from sdrest.web.dialects.openai.schemas import NO_USAGE, ErrorBody, ErrorContent, ImageEvent
 from sdrest.web.dialects.waiting import WAITING, Group
-from sdrest.web.live.hub import HUB
+from sdrest.web.live.event_hub import HUB
 from sdrest.web.live.messages import HEARTBEAT
 from sdrest.web.responses.errors import request_error_response
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.local.hub import SAFETY_CHECKER, TEXT_ENCODER
+from sdrest.engine.local.hub_models import SAFETY_CHECKER, TEXT_ENCODER
 from sdrest.errors import Failure, FailureCode
 from tests.fakes.running import failure, run_alone, task
 

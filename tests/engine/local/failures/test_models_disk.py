@@ -8,7 +8,7 @@ import pytest
 
 from sdrest.engine.local.failures.classify import classify
 from sdrest.engine.local.failures.ending import Ending
-from sdrest.engine.local.failures.models import state_dict_reason
+from sdrest.engine.local.failures.model_failures import state_dict_reason
 from sdrest.errors import Failure, FailureCode
 from tests.support.failures import AROUND, ending_of, raised
 

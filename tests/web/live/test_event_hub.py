@@ -4,7 +4,7 @@ from sdrest.engine.base import Progress
 from sdrest.job_types import JobType
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
-from sdrest.web.live.hub import EventHub, Subscription
+from sdrest.web.live.event_hub import EventHub, Subscription
 
 
 def event(

@@ -11,15 +11,15 @@ from sdrest.commands.setup.environment import without_python_variables
 from sdrest.commands.setup.step import Footprint, StepError, run_program
 from sdrest.commands.sizes import Size
 from sdrest.commands.terminal import Terminal
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 
 _PROGRAMS = {
-    hub.TEXT_ENCODER: """
+    hub_models.TEXT_ENCODER: """
 from transformers import CLIPTextModel, CLIPTokenizer
 CLIPTokenizer.from_pretrained({model!r})
 CLIPTextModel.from_pretrained({model!r})
 """,
-    hub.SAFETY_CHECKER: """
+    hub_models.SAFETY_CHECKER: """
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import AutoFeatureExtractor
 AutoFeatureExtractor.from_pretrained({model!r})
@@ -28,7 +28,10 @@ StableDiffusionSafetyChecker.from_pretrained({model!r})
 }
 """What the fork does at its first run; the hub's library resumes interrupted downloads."""
 
-_PUBLISHED = {hub.TEXT_ENCODER: sizes.TEXT_ENCODER, hub.SAFETY_CHECKER: sizes.SAFETY_CHECKER}
+_PUBLISHED = {
+    hub_models.TEXT_ENCODER: sizes.TEXT_ENCODER,
+    hub_models.SAFETY_CHECKER: sizes.SAFETY_CHECKER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class HubModel:
     def footprint(self) -> Footprint:
         """See `Step.footprint`."""
         if not self.source:
-            return Footprint(hub.cache_of(), _PUBLISHED[self.model])
+            return Footprint(hub_models.cache_of(), _PUBLISHED[self.model])
         folder = local_path(self.source)
         files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
         there = sum(path.stat().st_size for path in files)
@@ -67,7 +70,7 @@ class HubModel:
 
     def done(self) -> bool:
         """Whether the fork finds it without the network."""
-        return hub.found(self.model, self.root) is not None
+        return hub_models.found(self.model, self.root) is not None
 
     def run(self, terminal: Terminal) -> None:
         """Copy or fetch it."""
@@ -91,14 +94,14 @@ class HubModel:
             aside = folder.with_name(f"{folder.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
             folder.replace(aside)
-        for snapshot in hub.snapshots(self.model):
-            for path in hub.damaged_files(snapshot):
+        for snapshot in hub_models.snapshots(self.model):
+            for path in hub_models.damaged_files(snapshot):
                 path.resolve().unlink(missing_ok=True)  # a link to the content
                 path.unlink(missing_ok=True)
 
     def _copy(self) -> None:
         source, target = local_path(self.source), self.root / self.model
-        if source is None or not hub.complete(self.model, source):
+        if source is None or not hub_models.complete(self.model, source):
             raise StepError(f"{self.source} (--{self.name}) does not hold {self.model}.")
         part = target.with_name(f"{target.name}.part")
         shutil.rmtree(part, ignore_errors=True)

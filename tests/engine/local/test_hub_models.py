@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.engine.local import hub
+from sdrest.engine.local import hub_models
 from sdrest.errors import FailureCode
 
 NAMES = ("config.json", "vocab.json", "merges.txt", "pytorch_model.bin")
@@ -63,30 +63,31 @@ def safetensors(*, rest: int) -> bytes:
 def test_a_damaged_folder_of_the_checkout(
     tmp_path: Path, damage: Damage, code: str, text: str
 ) -> None:
-    folder = fill(tmp_path / "fork" / hub.TEXT_ENCODER)
+    folder = fill(tmp_path / "fork" / hub_models.TEXT_ENCODER)
     cached = fill(tmp_path / "models--openai--clip-vit-large-patch14/snapshots/1")
     cache = {"HF_HUB_CACHE": str(tmp_path)}
-    assert hub.found(hub.TEXT_ENCODER, tmp_path / "fork", cache) == folder
+    assert hub_models.found(hub_models.TEXT_ENCODER, tmp_path / "fork", cache) == folder
     damage(folder)
-    failure = hub.problem(hub.TEXT_ENCODER, tmp_path / "fork", cache)
+    failure = hub_models.problem(hub_models.TEXT_ENCODER, tmp_path / "fork", cache)
     assert failure
     assert failure.code == code
     assert failure.message.startswith("The text encoder (openai/clip-vit-large-patch14) ")
     assert text in failure.message
     assert "`sdrest setup`" in failure.message
-    assert hub.found(hub.TEXT_ENCODER, tmp_path / "fork", cache) is None  # it hides the cache
-    assert hub.found(hub.TEXT_ENCODER, tmp_path / "elsewhere", cache) == cached
+    hidden = hub_models.found(hub_models.TEXT_ENCODER, tmp_path / "fork", cache)
+    assert hidden is None  # the folder hides the cache
+    assert hub_models.found(hub_models.TEXT_ENCODER, tmp_path / "elsewhere", cache) == cached
 
 
 def test_weights_that_are_whole(tmp_path: Path) -> None:
-    folder = fill(tmp_path / hub.TEXT_ENCODER)
+    folder = fill(tmp_path / hub_models.TEXT_ENCODER)
     for data in (safetensors(rest=16), b"weights", b"12345678no json"):
         (folder / "model.safetensors").write_bytes(data)
-        assert hub.problem(hub.TEXT_ENCODER, tmp_path) is None
+        assert hub_models.problem(hub_models.TEXT_ENCODER, tmp_path) is None
 
 
 def test_a_model_that_is_nowhere(tmp_path: Path) -> None:
-    failure = hub.problem(hub.SAFETY_CHECKER, tmp_path, {"HF_HOME": str(tmp_path)})
+    failure = hub_models.problem(hub_models.SAFETY_CHECKER, tmp_path, {"HF_HOME": str(tmp_path)})
     assert failure
     assert failure.code is FailureCode.MODEL_MISSING
     assert "is missing" in failure.message
@@ -96,7 +97,7 @@ def test_a_cache_that_is_incomplete(tmp_path: Path) -> None:
     snapshot = fill(tmp_path / "models--openai--clip-vit-large-patch14/snapshots/1")
     (snapshot / "config.json").unlink()
     (snapshot / "config.json").symlink_to("nowhere")
-    failure = hub.problem(hub.TEXT_ENCODER, tmp_path, {"HF_HUB_CACHE": str(tmp_path)})
+    failure = hub_models.problem(hub_models.TEXT_ENCODER, tmp_path, {"HF_HUB_CACHE": str(tmp_path)})
     assert failure
     assert "has no config.json" in failure.message
 
@@ -104,9 +105,9 @@ def test_a_cache_that_is_incomplete(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a user without a home")
 def test_a_user_without_a_home_has_no_cache() -> None:
     program = (
-        "import os; from pathlib import Path; from sdrest.engine.local import hub; "
+        "import os; from pathlib import Path; from sdrest.engine.local import hub_models; "
         "os.setuid(54321); "
-        "print(hub.problem(hub.TEXT_ENCODER, Path('/nowhere')).code)"
+        "print(hub_models.problem(hub_models.TEXT_ENCODER, Path('/nowhere')).code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -11,7 +11,7 @@ from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, Failure, FailureCode, FieldError, InvalidRequestError
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
-from sdrest.web.responses import models
+from sdrest.web.responses import answers
 from sdrest.web.responses.render import error_body, job_body, job_entry
 
 JOB = Job(
@@ -47,19 +47,19 @@ def test_a_job_has_the_fields_of_its_model(status: Status) -> None:
         preview=3 if status is Status.IN_PROGRESS else None,
     )
     shown = json.loads(job_body(snapshot))
-    assert read(models.Job, shown) == shown
+    assert read(answers.Job, shown) == shown
     assert "seed" in shown
     listed = job_entry(snapshot)
-    assert read(models.Job, listed) | read(models.Entry, listed) == listed
+    assert read(answers.Job, listed) | read(answers.Entry, listed) == listed
     event = job_entry(snapshot, params=False)
-    assert read(models.Job, event) | read(models.EventData, event) == event
+    assert read(answers.Job, event) | read(answers.EventData, event) == event
 
 
 def test_an_error_has_the_fields_of_its_model() -> None:
     wrong = InvalidRequestError([FieldError("prompt", "Is required.")])
     shown = json.loads(error_body(ErrorCode.INVALID_REQUEST, wrong.message, wrong.details))
-    assert read(models.Error, shown) == shown
+    assert read(answers.Error, shown) == shown
 
 
 def test_every_status_has_a_model() -> None:
-    assert set(models.Counts.__annotations__) == {*Status}
+    assert set(answers.Counts.__annotations__) == {*Status}

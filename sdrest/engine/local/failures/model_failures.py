@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from sdrest.engine.local.failures.ending import Raised
-from sdrest.engine.local.hub import SAFETY_CHECKER, TEXT_ENCODER, TITLES
+from sdrest.engine.local.hub_models import SAFETY_CHECKER, TEXT_ENCODER, TITLES
 from sdrest.errors import Failure, FailureCode
 
 _HUB_LOADERS = {

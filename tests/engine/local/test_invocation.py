@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sdrest.engine.base import Task
+from sdrest.engine.local.invocation import environment, plan, usable_strength
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.local.scripts import environment, plan, usable_strength
 from sdrest.job_types import JobType
 from sdrest.params import validate
 from sdrest.sampling_steps import is_usable, sampled_steps

@@ -74,7 +74,9 @@ async def test_the_demo_engine_says_how_to_get_the_real_one(
     async with studio(browser, server, permissions=CLIPBOARD) as opened:
         await opened.open()
         await opened.page.get_by_role("button", name="Demo engine").click()
-        await expect(opened.page.get_by_text("built-in demo engine")).to_be_visible()
+        await expect(
+            opened.page.get_by_text("You are using the built-in demo engine")
+        ).to_be_visible()
         await opened.page.get_by_role("button", name="Copy", exact=True).click()
         await expect(opened.page.get_by_text("Command copied.")).to_be_visible()
         assert await opened.page.evaluate(READ) == "sdrest setup"

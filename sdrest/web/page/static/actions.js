@@ -44,9 +44,10 @@ export function jobActions(store, page) {
     retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
     remove: guarded(async (job) => {
       const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
-      if (!(await confirm(`Delete “${title(job)}”${what} permanently?`, "Delete"))) return;
+      if (!(await confirm(`Delete “${title(job)}”${what} permanently?`, "Delete"))) return false;
       await api.remove(job.resultUrl);
       page.forget(job);
+      return true;
     }),
     again: guarded(async (job) => page.submitted(...(await repeat(job)))),
     begin: guarded((type, job, index) => page.compose().useImage(type, job.imageUrls[index], job.params.prompt)),

@@ -40,7 +40,7 @@ export class Stage {
     const now = this.#store.get(this.#url);
     if (!now || !isActive(now)) this.#url = resultUrl;
     this.#show();
-    this.#root.scrollIntoView({ block: "nearest" });
+    this.#job.element.scrollIntoView({ block: "nearest" });
   }
 
   #show() {

@@ -16,7 +16,6 @@ export class Viewer {
   #dialog;
   #job;
   #index = 0;
-  #leaving = null;
 
   /** `actions` are those of jobs; `jobs()` are the jobs to turn over, in the order of the gallery. */
   constructor(actions, jobs) {
@@ -79,12 +78,9 @@ export class Viewer {
     else this.#show();
   }
 
-  /** Closes if its job was deleted; after a deletion in the viewer it shows the neighbour. */
+  /** Closes if its job was deleted. */
   forget(job) {
-    if (!this.#shows(job)) return;
-    const { job: next, index } = this.#leaving ?? {};
-    if (next && next.resultUrl !== job.resultUrl) this.#go(next, index);
-    else this.#dialog.close();
+    if (this.#shows(job)) this.#dialog.close();
   }
 
   #shows({ resultUrl }) {
@@ -124,15 +120,13 @@ export class Viewer {
     event.preventDefault();
   }
 
+  /** Deletes the job and turns to the next one. */
   async #remove() {
     const job = this.#job;
     const next = this.#neighbour(1);
-    this.#leaving = { job: next, index: 0 };
-    try {
-      await this.#actions.remove(job);
-    } finally {
-      this.#leaving = null;
-    }
+    if (!(await this.#actions.remove(job))) return;
+    if (next.resultUrl === job.resultUrl) this.#dialog.close();
+    else this.#go(next, 0);
   }
 
   #show() {

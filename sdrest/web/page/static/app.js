@@ -3,12 +3,13 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { Compose } from "./compose.js";
+import { Deletion } from "./deletion.js";
 import { askForToken, confirm } from "./dialogs.js";
 import { setText } from "./dom.js";
 import { ApiError, sentence } from "./errors.js";
 import { Feed } from "./events.js";
 import { title, total } from "./job.js";
-import { Jobs } from "./jobs.js";
+import { Gallery } from "./gallery.js";
 import { showNotices } from "./notices.js";
 import { Stage } from "./stage.js";
 import { doneFraction, isActive, Store } from "./store.js";
@@ -65,7 +66,7 @@ const actions = {
 };
 
 const stage = new Stage(document.getElementById("stage"), store, actions);
-const gallery = new Jobs(document.getElementById("gallery"), store, actions);
+const gallery = new Gallery(document.getElementById("gallery"), store, actions, new Deletion(store, forget));
 
 /** The element of a job, where it is shown. */
 const elementOf = (url) => stage.element(url) ?? gallery.element(url);
@@ -74,6 +75,7 @@ const elementOf = (url) => stage.element(url) ?? gallery.element(url);
 function forget({ resultUrl }) {
   viewer.forget({ resultUrl });
   const hadFocus = elementOf(resultUrl)?.contains(document.activeElement);
+  gallery.forget({ resultUrl });
   const job = store.remove(resultUrl);
   if (job) announce(`Deleted: ${title(job)}`);
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });

@@ -1,6 +1,7 @@
 // The server's routes as functions, which resolve to JSON or throw an ApiError or OfflineError.
 
 import { OfflineError, readError } from "./errors.js";
+import { keepSource } from "./sources.js";
 
 /** The server's root, which behind a proxy may have a path. */
 const ROOT = new URL("../", import.meta.url);
@@ -52,7 +53,11 @@ export function list(query = {}) {
 }
 
 /** Submits a job; resolves to its JSON, whether it is new or known. */
-export const submit = (type, form) => post(at(type), form);
+export async function submit(type, form) {
+  const job = await post(at(type), form);
+  keepSource(job.resultUrl, form);
+  return job;
+}
 
 export const job = (url) => json(url);
 export const cancel = (url) => post(`${url}/cancel`);
@@ -77,6 +82,9 @@ export async function openSession(token) {
   });
   if (!response.ok) throw await readError(response);
 }
+
+/** Gives the cookie back. */
+export const closeSession = () => request(at("session"), { method: "DELETE" });
 
 /** The address of a version of an image whose longer side has at most `size` pixels. */
 export const thumbnail = (url, size) => `${url}?size=${size}`;

@@ -25,6 +25,7 @@ export class Gallery {
   #root;
   #actions;
   #deletion;
+  #store;
   #results;
   #selection = new Selection();
   #rows;
@@ -40,12 +41,14 @@ export class Gallery {
   #isSelecting = false;
   #isNew = true;
   #frame = 0;
+  #width = 0;
 
   /** `actions` are those of jobs; `deletion` deletes them with an undo. */
   constructor(root, store, actions, deletion) {
     this.#root = root;
     this.#actions = actions;
     this.#deletion = deletion;
+    this.#store = store;
     this.#results = new Results(store);
     this.#filter = new FilterBar({
       filter: (filter) => this.#search(filter),
@@ -59,7 +62,7 @@ export class Gallery {
       remove: () => this.#remove(this.#selected),
       clear: () => this.#setSelecting(false),
     });
-    this.#unfinished = new Unfinished({ ...actions, remove: (job) => this.#deletion.start([job]) });
+    this.#unfinished = new Unfinished(actions);
     this.#rows = new RowsView({
       open: (tile, event) => this.#open(tile, event),
       select: (tile, event) => this.#select(tile.picture.key, event),
@@ -95,9 +98,9 @@ export class Gallery {
     this.#results.remove(resultUrl);
   }
 
-  /** The jobs with pictures in the order in which they are shown. */
+  /** The jobs to turn over, in the order in which they are shown; without a filter also those in progress. */
   get jobs() {
-    return [...new Set(this.#pictures.map(({ job }) => job))];
+    return this.#results.isFiltered ? this.#results.jobs : this.#store.all;
   }
 
   #later() {
@@ -125,8 +128,6 @@ export class Gallery {
     this.#isNew = false;
     for (const tile of this.#rows.tiles) this.#mark(tile);
   }
-
-  #width = 0;
 
   #picturesOf(job) {
     const favourites = new Set(job.favourites);

@@ -3,11 +3,17 @@
 /** Whether a job waits or runs. */
 export const isActive = (job) => job.status === "QUEUED" || job.status === "IN_PROGRESS";
 
-/** How much of a whole job is done, from 0 to 1. */
-export function doneFraction({ progress }) {
+/** How much of a job its run has made, from 0 to 1. */
+export function madeFraction({ progress }) {
   if (!progress) return 0;
   const { currentImageIndex, currentImageProgress, totalImages } = progress;
   return Math.min(1, (currentImageIndex - 1 + currentImageProgress) / totalImages);
+}
+
+/** How much of a job is done, from 0 to 1; after a restart its run makes listed pictures again, which count. */
+export function doneFraction(job) {
+  const listed = job.progress ? (job.imageUrls?.length ?? 0) / job.progress.totalImages : 0;
+  return Math.max(madeFraction(job), Math.min(1, listed));
 }
 
 export class Store extends EventTarget {

@@ -1,0 +1,54 @@
+// What the buttons of jobs do: on the stage, in the gallery, in the viewer.
+
+import { announce } from "./announce.js";
+import * as api from "./api.js";
+import { confirm } from "./dialogs.js";
+import { ApiError, sentence } from "./errors.js";
+import { repeat } from "./repeat.js";
+import { toast } from "./toasts.js";
+
+const PAGE = 60;
+const MOST = 1000;
+
+/** Every job in progress, those that the page has not loaded too; the last of the queue first. */
+async function activeJobs() {
+  const found = await Promise.all(["QUEUED", "IN_PROGRESS"].map((status) => api.list({ status, limit: MOST })));
+  return found.flatMap(({ jobs }) => jobs).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+}
+
+/**
+ * The actions on the jobs of `store`. `page` has what they need of the rest: `compose()`,
+ * `forget(job)`, `remove(jobs)`, `submitted(job, params)`, `view(job, index)`.
+ */
+export function jobActions(store, page) {
+  /** Runs an action and shows its errors. */
+  const guarded = (action) => async (...given) => {
+    try {
+      return await action(...given);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 410) page.forget(given[0]);
+      return toast(sentence(error), { role: "alert" });
+    }
+  };
+
+  return {
+    cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
+    cancelAll: guarded(async () => {
+      const jobs = await activeJobs();
+      if (!jobs.length || !(await confirm(`Cancel all ${jobs.length} jobs?`, "Cancel all", "Keep them"))) return;
+      for (const job of jobs) await api.cancel(job.resultUrl).then((changes) => store.merge({ ...job, ...changes }), () => {}); // it may have ended
+      announce("Cancelled all jobs.");
+    }),
+    retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
+    remove: (job) => page.remove([job]),
+    again: guarded(async (job) => page.submitted(...(await repeat(job)))),
+    begin: guarded((type, job, index) => page.compose().useImage(type, job.imageUrls[index], job.params.prompt)),
+    use: (job) => page.compose().use(job),
+    view: (job, index) => page.view(job, index),
+    more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
+    example: guarded(async (prompt) => {
+      page.compose().suggest(prompt);
+      page.submitted(...(await repeat({ type: "text-to-image", params: { prompt } })));
+    }),
+  };
+}

@@ -90,7 +90,7 @@ export class Gallery {
   /** The element of a job, if it is shown. */
   element(url) {
     const key = this.#pictures.find(({ job }) => job.resultUrl === url)?.key;
-    return this.#rows.shot(key)?.element ?? this.#unfinished.line(url);
+    return this.#rows.tile(key)?.element ?? this.#unfinished.line(url);
   }
 
   /** Forgets a deleted job. */
@@ -238,7 +238,7 @@ export class Gallery {
     this.#deletion.start(jobs);
     this.#stop = next ?? null;
     this.#show();
-    this.#rows.shot(this.#stop)?.focus({ preventScroll: true });
+    this.#rows.tile(this.#stop)?.focus({ preventScroll: true });
   }
 
   #menu(tile, at) {
@@ -266,7 +266,7 @@ export class Gallery {
   }
 
   #tileOf(target) {
-    const element = target.closest?.(".shot");
+    const element = target.closest?.(".tile");
     return element && this.#rows.tiles.find((tile) => tile.element === element);
   }
 

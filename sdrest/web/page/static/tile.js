@@ -28,25 +28,25 @@ export class Tile {
   constructor(picture, actions) {
     this.#actions = actions;
     const tool = (name, label, action) =>
-      h("button", { type: "button", class: "shot-tool", tabindex: -1, title: label, "aria-label": label, onclick: action }, icon(name));
+      h("button", { type: "button", class: "tile-tool", tabindex: -1, title: label, "aria-label": label, onclick: action }, icon(name));
     const image = h("img", { alt: "", decoding: "async", draggable: "false" });
     this.#parts = {
       image,
-      open: h("button", { type: "button", class: "shot-open", tabindex: -1, onclick: (event) => actions.open(this, event) }, image),
-      check: h("button", { type: "button", class: "shot-check", role: "checkbox", tabindex: -1, onclick: (event) => actions.select(this, event) }, icon("check")),
-      state: h("span", { class: "shot-state" }),
-      prompt: h("p", { class: "shot-prompt", dir: "auto" }),
+      open: h("button", { type: "button", class: "tile-open", tabindex: -1, onclick: (event) => actions.open(this, event) }, image),
+      check: h("button", { type: "button", class: "tile-check", role: "checkbox", tabindex: -1, onclick: (event) => actions.select(this, event) }, icon("check")),
+      state: h("span", { class: "tile-state" }),
+      prompt: h("p", { class: "tile-prompt", dir: "auto" }),
       favourite: tool("heart", "Favourite", () => actions.favourite(this)),
-      download: h("a", { class: "shot-tool", tabindex: -1, title: "Download", "aria-label": "Download" }, icon("download")),
+      download: h("a", { class: "tile-tool", tabindex: -1, title: "Download", "aria-label": "Download" }, icon("download")),
       menu: tool("more", "More actions", () => actions.menu(this, this.#parts.menu)),
     };
     const p = this.#parts;
     p.menu.setAttribute("aria-haspopup", "menu");
-    p.menu.classList.add("shot-menu");
-    p.favourite.classList.add("shot-favourite");
-    this.element = h("article", { class: "shot" }, p.open, p.check, p.state,
-      h("div", { class: "shot-about" }, p.prompt,
-        h("div", { class: "shot-tools" }, tool("reuse", "Reuse settings", () => actions.use(this)), p.download,
+    p.menu.classList.add("tile-menu");
+    p.favourite.classList.add("tile-favourite");
+    this.element = h("article", { class: "tile" }, p.open, p.check, p.state,
+      h("div", { class: "tile-about" }, p.prompt,
+        h("div", { class: "tile-tools" }, tool("reuse", "Reuse settings", () => actions.use(this)), p.download,
           tool("trash", "Delete", () => actions.remove(this)))),
       p.favourite, p.menu);
     image.addEventListener("load", () => {

@@ -4,23 +4,13 @@ import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { confirm } from "./dialogs.js";
 import { ApiError, sentence } from "./errors.js";
-import { title } from "./job.js";
 import { repeat } from "./repeat.js";
 import { toast } from "./toasts.js";
-import { pictures } from "./words.js";
 
 const PAGE = 60;
-const MOST = 1000;
-
-/** Every job in progress, those that the page has not loaded too; the last of the queue first. */
-async function activeJobs() {
-  const found = await Promise.all(["QUEUED", "IN_PROGRESS"].map((status) => api.list({ status, limit: MOST })));
-  return found.flatMap(({ jobs }) => jobs).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-}
-
 /**
  * The actions on the jobs of `store`. `page` has what they need of the rest: `compose()`,
- * `forget(job)`, `submitted(job, params)`, `view(job, index)`.
+ * `forget(job)`, `remove(jobs)`, `submitted(job, params)`, `view(job, index)`.
  */
 export function jobActions(store, page) {
   /** Runs an action and shows its errors. */
@@ -36,19 +26,12 @@ export function jobActions(store, page) {
   return {
     cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
     cancelAll: guarded(async () => {
-      const jobs = await activeJobs();
-      if (!jobs.length || !(await confirm(`Cancel all ${jobs.length} jobs?`, "Cancel all", "Keep them"))) return;
-      for (const job of jobs) await api.cancel(job.resultUrl).then((changes) => store.merge({ ...job, ...changes }), () => {}); // it may have ended
+      if (!(await confirm("Cancel all jobs that wait or run?", "Cancel all", "Keep them"))) return;
+      await api.cancelAll();
       announce("Cancelled all jobs.");
     }),
     retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
-    remove: guarded(async (job) => {
-      const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
-      if (!(await confirm(`Delete “${title(job)}”${what} permanently?`, "Delete"))) return false;
-      await api.remove(job.resultUrl);
-      page.forget(job);
-      return true;
-    }),
+    remove: (job) => page.remove([job]),
     again: guarded(async (job) => page.submitted(...(await repeat(job)))),
     begin: guarded((type, job, index) => page.compose().useImage(type, job.imageUrls[index], job.params.prompt)),
     use: (job) => page.compose().use(job),

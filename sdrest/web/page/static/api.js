@@ -9,6 +9,9 @@ const ROOT = new URL("../", import.meta.url);
 /** The URL of a route relative to the root. */
 export const at = (route) => new URL(route, ROOT).href;
 
+/** Jobs whose deletion fits the 64 KiB that browsers send after a page is left. */
+const MOST_KEPT_ALIVE = 700;
+
 let unlock = async () => false;
 
 /** Calls `ask` when the server requires a token; it resolves to whether there is one now. */
@@ -58,6 +61,7 @@ export async function submit(type, form) {
 
 export const job = (url) => json(url);
 export const cancel = (url) => post(`${url}/cancel`);
+export const cancelAll = () => request(at("jobs/cancel"), { method: "POST" });
 export const retry = (url) => post(`${url}/retry`);
 export const remove = (url) => request(url, { method: "DELETE" });
 
@@ -98,4 +102,28 @@ export async function settingsOf(file) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ image }),
   });
+}
+
+/** Deletes several jobs; the request is sent even if the page is left. */
+export const deleteJobs = (urls) =>
+  request(at("jobs/delete"), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ jobs: urls }),
+    keepalive: urls.length < MOST_KEPT_ALIVE,
+  });
+
+/** Marks a picture as a favourite, or no longer. */
+export const markFavourite = (url, isFavourite) => request(`${url}/favourite`, { method: isFavourite ? "PUT" : "DELETE" });
+
+/** Downloads pictures as one file, which the browser writes to the disk as it comes. */
+export function downloadZip(urls) {
+  const form = document.createElement("form");
+  const images = document.createElement("input");
+  Object.assign(form, { method: "post", action: at("jobs/zip"), hidden: true });
+  Object.assign(images, { type: "hidden", name: "images", value: urls.join(" ") });
+  form.append(images);
+  document.body.append(form);
+  form.submit();
+  form.remove();
 }

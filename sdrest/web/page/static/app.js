@@ -4,6 +4,7 @@ import { jobActions } from "./actions.js";
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { Compose } from "./compose.js";
+import { Deletion } from "./deletion.js";
 import { askForToken, isSignedIn, signOut } from "./dialogs.js";
 import { h, setText } from "./dom.js";
 import { sentence } from "./errors.js";
@@ -11,7 +12,7 @@ import { record } from "./estimate.js";
 import { Feed } from "./events.js";
 import { icon } from "./icons.js";
 import { title, total } from "./job.js";
-import { Jobs } from "./jobs.js";
+import { Gallery } from "./gallery.js";
 import { showNotices } from "./notices.js";
 import { Stage } from "./stage.js";
 import { isActive, Store } from "./store.js";
@@ -35,15 +36,17 @@ const CONNECTION = {
 const store = new Store();
 let compose = null;
 
+const deletion = new Deletion(store, forget);
 const actions = jobActions(store, {
   compose: () => compose,
   forget,
+  remove: (jobs) => deletion.start(jobs),
   submitted,
   view: (job, index) => viewer.open(job, index),
 });
 const stage = new Stage(document.getElementById("stage"), store, actions);
-const gallery = new Jobs(document.getElementById("gallery"), store, actions);
-const viewer = new Viewer(actions, () => store.all);
+const gallery = new Gallery(document.getElementById("gallery"), store, actions, deletion);
+const viewer = new Viewer(actions, () => gallery.jobs);
 
 /** The element of a job, where it is shown. */
 const elementOf = (url) => stage.element(url) ?? gallery.element(url);
@@ -52,6 +55,7 @@ const elementOf = (url) => stage.element(url) ?? gallery.element(url);
 function forget({ resultUrl }) {
   viewer.forget({ resultUrl });
   const hadFocus = elementOf(resultUrl)?.contains(document.activeElement);
+  gallery.forget({ resultUrl });
   const job = store.remove(resultUrl);
   if (job) announce(`Deleted: ${title(job)}`);
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });

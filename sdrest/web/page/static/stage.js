@@ -60,7 +60,7 @@ export class Stage {
    * vanish the moment it is done.
    */
   #choose(all, active) {
-    const now = this.#store.get(this.#url);
+    const now = all.find(({ resultUrl }) => resultUrl === this.#url);
     const next = active.find((job) => job.imageUrls?.length || job.preview);
     if (now && isActive(now)) return now;
     if (next) return next;

@@ -1,6 +1,7 @@
 // One picture, as large as the window allows, beside what it is and what to do with it.
 
 import { copy } from "./clipboard.js";
+import { compare } from "./compare.js";
 import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { facts, fileName, isReplaced, REPLACED, seedOf, title, total } from "./job.js";
@@ -39,6 +40,7 @@ export class Viewer {
       download: h("a", { class: "primary", download: "" }, icon("download"), "Download"),
       copyPrompt: act("copy", "Copy prompt", () => copy(this.#job.params.prompt, "Prompt copied.")),
       again: leave("dice", "Make with a new seed", actions.again),
+      compare: act("compare", "Compare with next", () => this.#compare()),
       remove: act("trash", "Delete", () => this.#remove()),
     };
     const p = this.#parts;
@@ -53,7 +55,7 @@ export class Viewer {
           leave("brush", "Erase or repaint", begin("inpaint-image")),
           leave("reuse", "Reuse settings", actions.use),
           p.again, p.copyPrompt,
-          actions.compare && leave("compare", "Compare", actions.compare),
+          p.compare,
           p.remove),
         p.facts));
     p.image.addEventListener("click", () => this.#dialog.close());
@@ -99,10 +101,21 @@ export class Viewer {
 
   /** Turns to the next picture, which may be another job's. */
   #turn(step) {
+    const { job, index } = this.#at(step);
+    this.#go(job, index);
+  }
+
+  #at(step) {
     const index = this.#index + step;
-    if (this.#job.imageUrls[index]) return this.#go(this.#job, index);
+    if (this.#job.imageUrls[index]) return { job: this.#job, index };
     const job = this.#neighbour(step);
-    this.#go(job, step > 0 ? 0 : job.imageUrls.length - 1);
+    return { job, index: step > 0 ? 0 : job.imageUrls.length - 1 };
+  }
+
+  #compare() {
+    const next = this.#at(1);
+    const side = ({ job, index }) => ({ url: job.imageUrls[index], name: `${title(job)} (${index + 1})` });
+    compare(side({ job: this.#job, index: this.#index }), side(next));
   }
 
   #neighbour(step) {
@@ -121,10 +134,10 @@ export class Viewer {
   }
 
   /** Deletes the job and turns to the next one. */
-  async #remove() {
+  #remove() {
     const job = this.#job;
     const next = this.#neighbour(1);
-    if (!(await this.#actions.remove(job))) return;
+    this.#actions.remove(job);
     if (next.resultUrl === job.resultUrl) this.#dialog.close();
     else this.#go(next, 0);
   }
@@ -165,6 +178,6 @@ export class Viewer {
     setText(this.#parts.place, `${this.#index + 1} of ${count}`);
     this.#parts.place.hidden = count < 2;
     const alone = this.#job.imageUrls.length < 2 && this.#neighbour(1).resultUrl === this.#job.resultUrl;
-    this.#parts.previous.hidden = this.#parts.next.hidden = alone;
+    for (const name of ["previous", "next", "compare"]) this.#parts[name].hidden = alone;
   }
 }

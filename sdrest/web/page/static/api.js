@@ -46,6 +46,9 @@ export const schemas = () => json(at("static/parameters.json"));
 /** The checkpoints that requests may name. */
 export const models = async () => (await json(at("models"))).models;
 
+/** What the server takes as an upload: `{maxPixels, maxSide, maxUpload}`; the last in MiB. */
+export const limits = () => json(at("static/limits.json"));
+
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);

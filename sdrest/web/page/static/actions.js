@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { confirm } from "./dialogs.js";
-import { ApiError, sentence } from "./errors.js";
+import { ApiError, OfflineError, sentence } from "./errors.js";
 import { repeat } from "./repeat.js";
 import { toast } from "./toasts.js";
 
@@ -19,7 +19,9 @@ export function jobActions(store, page) {
       return await action(...given);
     } catch (error) {
       if (error instanceof ApiError && error.status === 410) page.forget(given[0]);
-      return toast(sentence(error), { role: "alert" });
+      const close = toast(sentence(error), { role: "alert" });
+      if (error instanceof OfflineError) document.addEventListener("connected", close, { once: true });
+      return undefined;
     }
   };
 

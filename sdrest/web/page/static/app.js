@@ -134,7 +134,9 @@ const feed = new Feed({
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
     showLinks(state);
-    if (state === "live" || state === "polling") compose.online();
+    if (state === "lost" || state === "locked") return;
+    compose.online();
+    document.dispatchEvent(new Event("connected"));
   },
 });
 

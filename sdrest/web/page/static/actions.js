@@ -46,9 +46,6 @@ export function jobActions(store, page) {
     use: (job) => page.compose().use(job),
     view: (job, index) => page.view(job, index),
     more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
-    example: guarded(async (prompt) => {
-      page.compose().suggest(prompt);
-      page.submitted(...(await repeat({ type: "text-to-image", params: { prompt } })));
-    }),
+    example: (prompt) => page.compose().suggest(prompt),
   };
 }

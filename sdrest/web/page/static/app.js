@@ -17,6 +17,7 @@ import { showNotices } from "./notices.js";
 import { Stage } from "./stage.js";
 import { isActive, Store } from "./store.js";
 import { notify, offerNotifications, showTitle } from "./tab.js";
+import { toast } from "./toasts.js";
 import { Viewer } from "./viewer.js";
 import { pictures, place } from "./words.js";
 
@@ -63,13 +64,17 @@ function forget({ resultUrl }) {
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
 }
 
-/** Shows a job that this window has sent, or that was known already. */
-function submitted(job, values) {
+/** Shows a job that this window has sent. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
+function submitted(job, values, wasKnown = false, again = null) {
   const type = job.resultUrl.split("/").at(-2);
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
-  if (!isActive(job)) announce("The same request was made before; this is its result.");
   stage.submitted(job);
+  if (!wasKnown) return;
+  toast(isActive(job) ? "This is being made already." : "You made this before.", { label: "Make with a new seed", action: again });
+  const element = elementOf(job.resultUrl);
+  element?.classList.add("flash");
+  element?.addEventListener("animationend", () => element.classList.remove("flash"), { once: true });
 }
 
 let settling = null;
@@ -132,6 +137,7 @@ const feed = new Feed({
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
     showLinks(state);
+    if (state === "live" || state === "polling") compose.online();
   },
 });
 
@@ -157,6 +163,6 @@ async function schemas() {
 }
 
 api.onLocked(askForToken);
-compose = new Compose(document.getElementById("compose"), await schemas(), submitted);
+compose = new Compose(document.getElementById("compose"), await schemas(), submitted, store);
 feed.start();
 showNotices(document.getElementById("problems"), document.getElementById("notices"));

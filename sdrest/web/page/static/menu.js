@@ -1,39 +1,61 @@
-// A menu of actions beside what it belongs to.
+// A button with a menu, as in the ARIA patterns: arrow keys move, Escape closes.
 
-import { h } from "./dom.js";
+import { h, uniqueId } from "./dom.js";
 import { icon } from "./icons.js";
 
-const MARGIN = 8;
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
-/** Opens a menu at an element; `items` are `[icon, label, action]`, `closed()` gives the focus back. */
-export function openMenu(at, items, closed) {
-  const buttons = items.map(([name, label, action]) =>
-    h("button", { type: "button", role: "menuitem", class: "bare", tabindex: -1, onclick: () => choose(action) }, icon(name), label));
-  const menu = h("div", { class: "menu", role: "menu", popover: "auto", "aria-label": "Actions" }, ...buttons);
-  let chosen = null;
-  const choose = (action) => {
-    chosen = action;
-    menu.hidePopover();
-  };
-  menu.addEventListener("keydown", (event) => {
-    const place = buttons.indexOf(document.activeElement);
-    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: -1 }[event.key];
-    if (event.key === "Tab") menu.hidePopover();
-    if (to === undefined) return;
+export class Menu {
+  #button;
+  #list;
+  #items;
+
+  /** `items()` gives `{text, action}` each time the menu opens; without an action it is a note. */
+  constructor(label, symbol, items) {
+    this.#items = items;
+    const id = uniqueId("menu");
+    this.#button = h("button", {
+      type: "button", class: "bare icon-button", "aria-label": label, title: label, "aria-haspopup": "menu", "aria-expanded": "false", "aria-controls": id,
+      onclick: () => (this.#list.hidden ? this.#open() : this.close()),
+    }, icon(symbol));
+    this.#list = h("div", { class: "menu", role: "menu", id, "aria-label": label, hidden: true });
+    this.element = h("div", { class: "menu-place", onkeydown: (event) => this.#key(event) }, this.#button, this.#list);
+    this.element.addEventListener("focusout", ({ relatedTarget }) => this.element.contains(relatedTarget) || this.close());
+  }
+
+  close() {
+    this.#list.hidden = true;
+    this.#button.setAttribute("aria-expanded", "false");
+  }
+
+  #open() {
+    this.#list.replaceChildren(...this.#items().map(({ text, action }) =>
+      h("button", {
+        type: "button", role: "menuitem", tabindex: -1, dir: "auto", title: text, "aria-disabled": action ? null : "true",
+        onclick: () => {
+          if (!action) return;
+          this.#button.focus();
+          this.close();
+          action();
+        },
+      }, text)));
+    this.#list.hidden = false;
+    this.#button.setAttribute("aria-expanded", "true");
+    this.#list.firstElementChild?.focus();
+  }
+
+  #key(event) {
+    if (this.#list.hidden) return;
+    const items = [...this.#list.children];
+    const place = items.indexOf(document.activeElement);
+    if (event.key === "Escape") {
+      this.#button.focus();
+      this.close();
+    } else if (event.key in STEPS) items[(place + STEPS[event.key] + items.length) % items.length].focus();
+    else if (event.key === "Home") items[0].focus();
+    else if (event.key === "End") items.at(-1).focus();
+    else return;
     event.preventDefault();
-    buttons.at(to % buttons.length).focus();
-  });
-  menu.addEventListener("toggle", ({ newState }) => {
-    if (newState !== "closed") return;
-    menu.remove();
-    closed();
-    chosen?.();
-  });
-  document.body.append(menu);
-  menu.showPopover();
-  const box = at.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = menu;
-  menu.style.left = `${Math.max(MARGIN, Math.min(box.right - width, innerWidth - width - MARGIN))}px`;
-  menu.style.top = `${Math.max(MARGIN, Math.min(box.bottom + 4, innerHeight - height - MARGIN))}px`;
-  buttons[0].focus();
+    event.stopPropagation();
+  }
 }

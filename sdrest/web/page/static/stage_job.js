@@ -88,9 +88,11 @@ export class StageJob {
     const text = [stateText(job, secondsLeft(job)), job.error?.message ?? job.waiting?.message, replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
+    p.state.toggleAttribute("data-calm", isActive(job) && !job.waiting);
     p.bar.value = doneFraction(job);
-    p.bar.hidden = job.status !== "IN_PROGRESS";
+    p.bar.classList.toggle("idle", job.status !== "IN_PROGRESS"); // it keeps its place
     setText(p.facts, summary(job));
+    p.facts.hidden = isActive(job); // the state stands there
     setText(p.log, job.error?.details?.stderr ?? "");
     p.details.hidden = !job.error?.details?.stderr;
   }

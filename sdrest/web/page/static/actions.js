@@ -8,6 +8,7 @@ import { repeat } from "./repeat.js";
 import { toast } from "./toasts.js";
 
 const PAGE = 60;
+
 /**
  * The actions on the jobs of `store`. `page` has what they need of the rest: `compose()`,
  * `forget(job)`, `remove(jobs)`, `submitted(job, params)`, `view(job, index)`.

@@ -93,20 +93,6 @@ export const closeSession = () => request(at("session"), { method: "DELETE" });
 /** The address of a version of an image whose longer side has at most `size` pixels. */
 export const thumbnail = (url, size) => `${url}?size=${size}`;
 
-/** What a picture's file says of its making: `{info, items, parameters}`. */
-export async function settingsOf(file) {
-  const image = await new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    Object.assign(reader, { onload: () => resolve(reader.result), onerror: () => reject(reader.error) });
-    reader.readAsDataURL(file);
-  });
-  return json(at("sdapi/v1/png-info"), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ image }),
-  });
-}
-
 /** Deletes several jobs; the request is sent even if the page is left. */
 export const deleteJobs = (urls) =>
   request(at("jobs/delete"), {
@@ -129,4 +115,18 @@ export function downloadZip(urls) {
   document.body.append(form);
   form.submit();
   form.remove();
+}
+
+/** What a picture's file says of its making: `{info, items, parameters}`. */
+export async function settingsOf(file) {
+  const image = await new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    Object.assign(reader, { onload: () => resolve(reader.result), onerror: () => reject(reader.error) });
+    reader.readAsDataURL(file);
+  });
+  return json(at("sdapi/v1/png-info"), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ image }),
+  });
 }

@@ -9,7 +9,7 @@ const MARGIN = 8;
 export function openMenu(at, items, closed) {
   const buttons = items.map(([name, label, action]) =>
     h("button", { type: "button", role: "menuitem", class: "bare", tabindex: -1, onclick: () => choose(action) }, icon(name), label));
-  const menu = h("div", { class: "context-menu", role: "menu", popover: "auto", "aria-label": "Actions" }, ...buttons);
+  const menu = h("div", { class: "tile-actions", role: "menu", popover: "auto", "aria-label": "Actions" }, ...buttons);
   let chosen = null;
   const choose = (action) => {
     chosen = action;

@@ -134,6 +134,7 @@ async def test_arrows_lead_from_job_to_job_and_a_deletion_to_the_next(
         await opened.viewer.get_by_role("button", name="Delete").click()
         await expect(prompt).to_have_text("a landscape")
         await opened.viewer.get_by_role("button", name="Undo").click()
+        await expect(opened.gallery.filter(has_text="a hill")).to_have_count(1)
         await opened.page.keyboard.press("ArrowUp")
         await expect(prompt).to_have_text("a hill")
         await opened.page.keyboard.press("Delete")

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sdrest.checkpoints.hashes import Hashes
-from sdrest.engine.base import Event, Executor, Started, Task
-from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.base import Event, Executor, Need, Started, Task
+from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
 from sdrest.engine.local.repository import Repository
@@ -28,6 +28,7 @@ class Here:
         self._offers = Offers(machine, repository, executor, hashes, changed=self._note)
         self._since = time.time()
         self._loaded: tuple[str, ...] = ()
+        self._needs: frozenset[Need] = frozenset()
         self._changed: Callable[[], object] = lambda: None
         self._watching: asyncio.Task[None] | None = None
 
@@ -50,7 +51,8 @@ class Here:
     @property
     def place(self) -> Place:
         """This machine for `assignment`."""
-        return Place("", self._offers.current, len(self.runs), self._loaded)
+        offer = self._offers.current
+        return Place("", offer, self._needs, len(self.runs), self._loaded)
 
     @property
     def info(self) -> WorkerInfo:
@@ -82,6 +84,8 @@ class Here:
             self._changed()
 
     def _note(self) -> None:
+        """Take account of another offer."""
+        self._needs = needs_of(self._offers.current)
         self._changed()
 
     async def _look(self) -> None:

@@ -24,6 +24,8 @@ _SUMMARIES = {
     "setup": "Sets up Stable Diffusion (sdrest setup --help)",
     "doctor": "Checks the set-up and suggests remedies",
     "generate": "Makes pictures without a server",
+    "cluster": "Makes the files that several machines need to work together",
+    "service": "Starts the server with the machine, by systemd or launchd",
     "help": "Displays this message; with a command, the command's own",
 }
 _CLOSE = 0.75
@@ -197,10 +199,24 @@ def _generate_command() -> click.Command:
     return command()
 
 
+def _cluster_command() -> click.Command:
+    from sdrest.commands.cluster.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
+def _service_command() -> click.Command:
+    from sdrest.commands.service.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command(COMMANDS)
+
+
 COMMANDS: Mapping[str, Callable[[], click.Command]] = {
     "serve": _serve_command,
     "setup": _setup_command,
     "doctor": _doctor_command,
     "generate": _generate_command,
+    "cluster": _cluster_command,
+    "service": _service_command,
 }
 """The commands by name; `serve` is the default."""

@@ -101,11 +101,15 @@ class Flag:
     @property
     def default_text(self) -> str:
         """Return the default as text on the command line; empty if there is no default."""
+        return self.text(self.default)
+
+    def text(self, value: Any) -> str:
+        """Return a value as text on the command line."""
         if self.kind is Kind.BOOLEAN:
-            return str(self.default).lower()
-        if isinstance(self.default, tuple):
-            return ",".join(map(str, self.default))
-        return f"{self.default:g}" if self.kind is Kind.NUMBER else str(self.default)
+            return str(value).lower()
+        if isinstance(value, tuple):
+            return ",".join(map(str, value))
+        return str(value).removesuffix(".0") if self.kind is Kind.NUMBER else str(value)
 
 
 _KINDS: Mapping[type, Kind] = {
@@ -198,6 +202,11 @@ class Settings:
     auth: bool = _flag(
         True,
         "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
+    )
+    cluster_credentials: str = _flag(
+        "./cluster.pem",
+        "This machine's file of `sdrest cluster credentials`, for addresses with tls://",
+        kind=Kind.PATH,
     )
     cors_origin: tuple[str, ...] = _flag(
         (),

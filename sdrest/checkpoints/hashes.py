@@ -47,11 +47,15 @@ class Hashes:
 
     def short(self, path: Path) -> str | None:
         """Return the first digits of a file's hash; None while it is not known. May block."""
+        known = self.digest(path)
+        return known and known[:SHORT]
+
+    def digest(self, path: Path) -> str | None:
+        """Return a file's hash; None while it is not known. May block."""
         try:
-            known = self._known.get(identity(path))
+            return self._known.get(identity(path))
         except OSError:
             return None
-        return known and known[:SHORT]
 
     def close(self) -> None:
         """Stop computing."""

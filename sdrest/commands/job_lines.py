@@ -34,7 +34,7 @@ class JobLines:
                     yield from self._steps(job, progress)
             case Change.IMAGE:
                 yield from self._image(job)
-            case Change.PREVIEW:
+            case Change.PREVIEW | Change.MARKED:
                 pass
             case Change.WAITING:
                 yield _line(job, f"Waiting: {event.snapshot.waiting}")

@@ -21,7 +21,8 @@ _SERVICE_NAME = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
 _LINK_NAME = re.compile(r"/[\w.-]+/[\w.-]+")
 
-_GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+GIVEN = {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}
+"""Where a value comes from that a user set."""
 _LISTS = {Kind.ORIGINS, Kind.NETWORKS}
 """Kinds whose flag may be repeated; each value may be a list with commas."""
 
@@ -158,7 +159,7 @@ class FlagOption(click.Option):
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the value; raises `UsageError` with the name of the flag or the variable."""
         source = ctx.get_parameter_source(self._flag.name)
-        if source not in _GIVEN:
+        if source not in GIVEN:
             return self._flag.default
         try:
             return parse(self._flag, value if isinstance(value, str) else ",".join(value))
@@ -215,6 +216,6 @@ def options(names: Iterable[str]) -> list[click.Parameter]:
 def settings(context: click.Context) -> Settings:
     """Return the values from the command line and the environment, else the defaults."""
     names = [flag.name for flag in FLAGS if flag.name in context.params]
-    given = (name for name in names if context.get_parameter_source(name) in _GIVEN)
+    given = (name for name in names if context.get_parameter_source(name) in GIVEN)
     values = {name: context.params[name] for name in names}
     return Settings(**values, given=frozenset(given))

@@ -29,6 +29,8 @@ class Change(StrEnum):
     """Images of a job at its end are gone, or are back; the status has changed with them."""
     REQUEUED = auto()
     """Was interrupted; it is in its old place in the queue."""
+    MARKED = auto()
+    """An image is a favourite, or no longer."""
     DELETED = auto()
     """Is removed; the snapshot is its last one."""
     DELETE_FAILED = auto()

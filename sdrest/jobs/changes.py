@@ -2,14 +2,14 @@
 
 import asyncio
 
-from sdrest.errors import ConflictError, StorageUnavailableError
+from sdrest.errors import ConflictError, NotFoundError, StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import QueueContext
 from sdrest.jobs.dispatcher import Dispatcher
 from sdrest.jobs.insert import can_requeue
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
-from sdrest.jobs.reconcile import current
+from sdrest.jobs.reconcile import current, image
 from sdrest.jobs.retention import free, remove
 from sdrest.jobs.space import may_be_full
 from sdrest.jobs.submission import Submission, Submissions
@@ -60,6 +60,14 @@ class Changes:
             return (
                 await self._submissions.add(Submission(key, params, job.seed, uploads=names))
             ).job
+
+    async def mark_favourite(self, key: JobKey, number: int, *, is_favourite: bool) -> None:
+        """Make an image a favourite, or no longer."""
+        await image(self._context, key, number)
+        job = await self._context.store.mark_favourite(key, number, is_favourite=is_favourite)
+        if job is None:
+            raise NotFoundError("The server has no record of this job, only its images.")
+        self._context.publish(Change.MARKED, job)
 
     async def delete(self, key: JobKey) -> None:
         """Cancel a job, then remove its row and its files."""

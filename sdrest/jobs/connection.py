@@ -27,7 +27,7 @@ class _Call:
     """An operation, the callbacks that get its result, and then the result or the error."""
 
     operation: Operation[Any]
-    then: Callable[[Any], None] | None
+    then: Callable[[Any], object] | None
     future: asyncio.Future[Any]
     result: Any = None
     error: BaseException | None = None
@@ -94,7 +94,7 @@ class ConnectionThread:
             self._calls.put(None)
             await asyncio.to_thread(thread.join)
 
-    async def call(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> T:
+    async def call(self, operation: Operation[T], then: Callable[[T], object] | None = None) -> T:
         """Return what `operation` returns, raise what it raises.
 
         Raises `StorageUnavailableError` where the file cannot be used. `then` gets the result in

@@ -99,6 +99,9 @@ class QueueContext:
 
     def publish(self, change: Change, job: Job, *, warm: bool = False) -> None:
         """Publish an event with the job's progress, and without images that are gone."""
+        known = self.store.remembered(job.key)
+        if known is not None:  # a run's copy of its job lacks later marks
+            job = replace(job, favourites=known.favourites)
         deleting = job.key in self.deleting and change is not Change.DELETED
         snapshot = self.snapshot(job)
         if missing := self.image_check.missing(job):

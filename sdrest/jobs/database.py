@@ -75,7 +75,7 @@ class Database:
         self,
         operation: Operation[T],
         *,
-        then: Callable[[T], None] | None = None,
+        then: Callable[[T], object] | None = None,
         reserved: bool = False,
     ) -> T:
         """Return what `operation` returns, once its changes are on the disk.

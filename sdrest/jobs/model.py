@@ -75,7 +75,9 @@ class Job:
     `peak_rss` is the most memory in bytes that the script's process was seen with. `flagged` are
     the images, counted from 1, that the script's safety checker replaced. `attention` is how the
     script computed the images, `exact` or `fast`; None before the first one, and for an engine
-    without attention.
+    without attention. `favourites` are the images, counted from 1, that somebody marked.
+    `image_size` is the width and height of the images in pixels; None before the first one, and for
+    jobs of earlier versions.
     """
 
     key: JobKey
@@ -94,6 +96,8 @@ class Job:
     peak_rss: int | None = None
     flagged: tuple[int, ...] = ()
     attention: str | None = None
+    favourites: tuple[int, ...] = ()
+    image_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

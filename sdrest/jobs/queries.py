@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sdrest.job_types import JobType
 from sdrest.jobs import rows, sql
@@ -29,11 +30,22 @@ class Queries:
         self._database = database
 
     async def page(
-        self, status: Status | None, job_type: JobType | None, *, before: int | None, limit: int
+        self,
+        status: Status | None,
+        job_type: JobType | None,
+        *,
+        words: Sequence[str] = (),
+        favourites: bool = False,
+        before: int | None,
+        limit: int,
     ) -> Page:
-        """Return up to `limit` jobs with numbers below `before`, newest first, and all counts."""
-        statement = sql.page(status, job_type)
-        values = {"before": MAX_INTEGER if before is None else before, "limit": limit + 1}
+        """Return up to `limit` jobs with numbers below `before`, newest first, and all counts.
+
+        Every one of `words` is in the prompt, in any case; `favourites`: only jobs with one.
+        """
+        statement = sql.page(status, job_type, words=len(words), favourites=favourites)
+        values: dict[str, Any] = {f"word{n}": word.casefold() for n, word in enumerate(words)}
+        values |= {"before": MAX_INTEGER if before is None else before, "limit": limit + 1}
 
         def page(connection: sqlite3.Connection) -> Page:
             jobs = [rows.job(row) for row in connection.execute(statement, values)]

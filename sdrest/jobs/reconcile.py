@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from sdrest.errors import (
     Failure,
@@ -43,6 +45,24 @@ async def current(context: QueueContext, key: JobKey) -> Snapshot:
     if job is None:
         raise NotFoundError(f"There is no job {key.url}.")
     return await reconcile(context, job)
+
+
+async def image(context: QueueContext, key: JobKey, number: int) -> Path:
+    """Return the path of an image of a job, which exists; see `JobService.image`."""
+    job = context.store.remembered(key)
+    if job is None or job.images < number:
+        job = (await current(context, key)).job
+        if job.images < number:
+            raise NotFoundError
+    try:
+        return results.image(context.folders, key, number)
+    except NotFoundError:
+        with suppress(StorageUnavailableError, NotFoundError):
+            await context.store.check_writable()  # the table may be gone with the image
+            await current(context, key)  # the status follows
+        raise NotFoundError(
+            "The image is no longer in the output folder. Send the job's request again."
+        ) from None
 
 
 async def reconcile_page(

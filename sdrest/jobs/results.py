@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cachetools import TTLCache
 
+from sdrest import png
 from sdrest.errors import NotFoundError
 from sdrest.jobs.durable import move_file, sync, sync_path
 from sdrest.jobs.folders import Folders
@@ -26,13 +27,15 @@ _MOST_TRUSTED = 256
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
+def publish(folders: Folders, key: JobKey, number: int, source: Path) -> tuple[int, int] | None:
     """Move a complete image to its place, atomically and durably, replacing the one there.
 
-    Raises `OSError`, also where `source` or a folder on the way is a symbolic link. May block.
+    Returns its width and height, None for a file that is not a PNG. Raises `OSError`, also
+    where `source` or a folder on the way is a symbolic link. May block.
     """
     if not _is_real_file(source):
         raise OSError(f"{source.name} is not a file")
+    size = _size(source)
     sync_path(source)
     folder = folders.published(key)
     with contextlib.suppress(FileExistsError):  # a user may have removed it since the start
@@ -47,6 +50,15 @@ def publish(folders: Folders, key: JobKey, number: int, source: Path) -> None:
         with _folder(folder, parent) as target:
             move_file(source, f"{number}.png", target)
             sync(target)
+    return size
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    with path.open("rb") as file:
+        try:
+            return png.size(lambda position, length: os.pread(file.fileno(), length, position))
+        except png.BrokenPngError:
+            return None
 
 
 def image(folders: Folders, key: JobKey, number: int) -> Path:

@@ -54,6 +54,8 @@ def job(row: sqlite3.Row) -> Job:
         peak_rss=row["peak_rss"],
         flagged=tuple(json.loads(row["flagged"])),
         attention=row["attention"],
+        favourites=tuple(json.loads(row["favourites"])),
+        image_size=None if row["width"] is None else (row["width"], row["height"]),
     )
 
 

@@ -258,12 +258,12 @@ class JobRun:
     async def _list(self, event: ImageReady) -> Outcome | None:
         """Publish an image, then list it."""
         context, key, index = self._context, self._job.key, event.index
-        await self._retry_until_stored(
+        size = await self._retry_until_stored(
             lambda: finish_or_full(lambda: results.publish(context.folders, key, index, event.path))
         )
         job = await self._retry_until_stored(
             lambda: context.store.list_image(
-                key, index, is_flagged=event.flagged, attention=event.attention
+                key, index, is_flagged=event.flagged, attention=event.attention, size=size
             )
         )
         if job is None:  # the job was deleted, or no longer runs

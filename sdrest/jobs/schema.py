@@ -33,6 +33,7 @@ def open_to_write(path: Path) -> tuple[sqlite3.Connection, Journal]:
     unclean = any(_has_content(path.with_name(f"{path.name}{end}")) for end in ("-wal", "-journal"))
 
     def use(connection: sqlite3.Connection, journal: Journal) -> None:
+        _define_functions(connection)
         _check_application(connection, path)
         if unclean or path.stat().st_size < _QUICKLY_CHECKED:
             _check_integrity(connection, path)
@@ -54,7 +55,13 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA query_only = ON")
+    _define_functions(connection)
     return connection
+
+
+def _define_functions(connection: sqlite3.Connection) -> None:
+    """Add what the statements use beside SQLite's functions: its `lower` knows ASCII only."""
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
 
 
 def inspect(path: Path) -> None:

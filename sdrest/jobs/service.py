@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.engine.base import Executor
-from sdrest.errors import FieldError, NotFoundError, StorageUnavailableError
+from sdrest.errors import FieldError, StorageUnavailableError
 from sdrest.job_types import JobType
-from sdrest.jobs import results
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.changes import Changes
 from sdrest.jobs.context import QueueContext, Stopped
@@ -26,7 +25,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status
 from sdrest.jobs.previews import JobPreview
 from sdrest.jobs.queries import Page
-from sdrest.jobs.reconcile import current, reconcile_page
+from sdrest.jobs.reconcile import current, image, reconcile_page
 from sdrest.jobs.recovery import recover
 from sdrest.jobs.retention import Retention
 from sdrest.jobs.spool import Spool
@@ -218,12 +217,17 @@ class JobService:
         status: Status | None = None,
         job_type: JobType | None = None,
         *,
+        words: Sequence[str] = (),
+        favourites: bool = False,
         before: int | None = None,
         limit: int,
     ) -> tuple[Sequence[Snapshot], Page]:
-        """Return some jobs, newest first; `before` is the `following` of another page."""
-        load = partial(self._store.page, status, job_type, before=before, limit=limit)
-        return await reconcile_page(self._context, load)
+        """Return some jobs, newest first; `before` is the `following` of another page.
+
+        Every one of `words` is in the prompt, in any case; `favourites`: only jobs with one.
+        """
+        matching = partial(self._store.page, status, job_type, words=words, favourites=favourites)
+        return await reconcile_page(self._context, partial(matching, before=before, limit=limit))
 
     async def counts(self) -> Mapping[tuple[Status, JobType], int]:
         """Return how many jobs there are of each status and type, all of them named."""
@@ -238,20 +242,7 @@ class JobService:
 
         Raises `NotFoundError`, also where a symbolic link is in its place, and what `get` raises.
         """
-        job = self._store.remembered(key)
-        if job is None or job.images < number:
-            job = (await self.get(key)).job
-            if job.images < number:
-                raise NotFoundError
-        try:
-            return results.image(self._folders, key, number)
-        except NotFoundError:
-            with suppress(StorageUnavailableError, NotFoundError):
-                await self._store.check_writable()  # the table may be gone with the image
-                await self.get(key)  # the status follows
-            raise NotFoundError(
-                "The image is no longer in the output folder. Send the job's request again."
-            ) from None
+        return await image(self._context, key, number)
 
     async def images(self, key: JobKey) -> Sequence[Path]:
         """Return the paths of all listed images of a job; raises what `image` raises."""
@@ -286,6 +277,13 @@ class JobService:
         Raises what `get` raises.
         """
         await self._finish(self._changes.delete(key))
+
+    async def mark_favourite(self, key: JobKey, number: int, *, is_favourite: bool) -> None:
+        """Make an image a favourite, or no longer; jobs with favourites are kept.
+
+        Raises what `image` raises.
+        """
+        await self._finish(self._changes.mark_favourite(key, number, is_favourite=is_favourite))
 
     async def _finish(self, change: Coroutine[Any, Any, T]) -> T:
         """Make a change to its end even if its caller goes away; a stop waits for it."""

@@ -35,13 +35,25 @@ RETURNING *
 """
 
 LIST_IMAGE = """
-UPDATE jobs SET images = max(images, :number), attention = nullif(:attention, ''), flagged = (
+UPDATE jobs SET images = max(images, :number), attention = nullif(:attention, ''),
+    width = coalesce(:width, width), height = coalesce(:height, height), flagged = (
     SELECT json_group_array(value) FROM (
         SELECT value FROM json_each(flagged) WHERE value <> :number
         UNION ALL SELECT :number WHERE :is_flagged ORDER BY value
     )
 )
 WHERE type = :type AND id = :id AND status = 'IN_PROGRESS'
+RETURNING *
+"""
+
+MARK_FAVOURITE = """
+UPDATE jobs SET favourites = (
+    SELECT json_group_array(value) FROM (
+        SELECT value FROM json_each(favourites) WHERE value <> :number
+        UNION ALL SELECT :number WHERE :is_favourite ORDER BY value
+    )
+)
+WHERE type = :type AND id = :id
 RETURNING *
 """
 
@@ -108,10 +120,13 @@ DELETED_WITH_FILES = "SELECT type, id FROM deleted WHERE has_files"
 FILES_REMOVED = "UPDATE deleted SET has_files = 0 WHERE type = :type AND id = :id"
 
 OLDEST_FINISHED = """
-SELECT * FROM jobs WHERE finished_at IS NOT NULL ORDER BY finished_at, number LIMIT 1
+SELECT * FROM jobs WHERE finished_at IS NOT NULL AND favourites = '[]'
+ORDER BY finished_at, number LIMIT 1
 """
 
-FINISHED_BYTES = "SELECT coalesce(sum(bytes), 0) FROM jobs WHERE finished_at IS NOT NULL"
+FINISHED_BYTES = """
+SELECT coalesce(sum(bytes), 0) FROM jobs WHERE finished_at IS NOT NULL AND favourites = '[]'
+"""
 
 DUE_DELIVERIES = """
 SELECT deliveries.id AS delivery, message, jobs.type, jobs.id, event, webhook,
@@ -128,11 +143,22 @@ POSTPONE_DELIVERY = """
 UPDATE deliveries SET attempts = attempts + 1, due_at = :due_at WHERE id = :id
 """
 
+_PROMPT = "casefold(coalesce(json_extract(params, '$.prompt'), ''))"
+"""The prompt as it is searched; `schema.py` defines the function."""
+
 _PAGE = "SELECT * FROM jobs WHERE number < :before{} ORDER BY number DESC LIMIT :limit"
 
 
-def page(status: Status | None, job_type: JobType | None) -> str:
-    """Return the statement for a page of jobs, newest first, of one status or type if given."""
+def page(
+    status: Status | None, job_type: JobType | None, *, words: int = 0, favourites: bool = False
+) -> str:
+    """Return the statement for a page of jobs, newest first, of one status or type if given.
+
+    `words`: how many words (`:word0`, `:word1` …, casefolded) the prompt has to have.
+    `favourites`: only jobs with a favourite.
+    """
     by_status = "" if status is None else f" AND status = '{status}'"
     by_type = "" if job_type is None else f" AND type = '{job_type}'"
-    return _PAGE.format(by_status + by_type)
+    by_favourite = " AND favourites <> '[]'" if favourites else ""
+    by_words = "".join(f" AND instr({_PROMPT}, :word{index})" for index in range(words))
+    return _PAGE.format(by_status + by_type + by_favourite + by_words)

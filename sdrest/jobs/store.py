@@ -38,7 +38,9 @@ class Store(Queries):
         self._folders = folders
         self._lock = FolderLock(folders.lock)
         self._index = QueueIndex()
-        self._written: LRUCache[JobKey, Job] = LRUCache(_CACHE_SIZE, getsizeof=_cached_size)
+        self._written: LRUCache[JobKey, Job] = LRUCache(
+            _CACHE_SIZE, getsizeof=lambda job: 1024 + len(job.params.get("prompt", ""))
+        )
         """The rows written last. Reads do not add to it: they could return out of order."""
         self.reserve = Reserve(folders.reserve)
         """Room for changes that end or delete a job, where the disk is full."""
@@ -103,10 +105,7 @@ class Store(Queries):
         return self._lock.id
 
     async def check_writable(self) -> None:
-        """Return if a job could be added now: the file is there, and opens for writing.
-
-        Nothing is written, so this does not wait for the disk.
-        """
+        """Raise unless a job could be added now; writes nothing, so waits for no disk."""
         await self._database.write(lambda _: None)
 
     def remembered(self, key: JobKey) -> Job | None:
@@ -131,8 +130,6 @@ class Store(Queries):
     def queue_position(self, job: Job) -> int | None:
         """Return a waiting job's place in the queue, from 1; None if it is not waiting."""
         return self._index.queue_position(job.number)
-
-    # Changes of a job
 
     async def add(
         self, new: NewJob, *, retry_after: int, on_insert: Callable[[Job], None]
@@ -178,11 +175,23 @@ class Store(Queries):
         return await self._change(sql.CLAIM, moved, reserved=False)
 
     async def list_image(
-        self, key: JobKey, number: int, *, is_flagged: bool = False, attention: str = ""
+        self,
+        key: JobKey,
+        number: int,
+        *,
+        is_flagged: bool = False,
+        attention: str = "",
+        size: tuple[int, int] | None = None,
     ) -> Job | None:
         """Count the images of a running job up to `number`, never down; see `ImageReady`."""
         values = {"number": number, "is_flagged": is_flagged, "attention": attention}
-        return await self._change(sql.LIST_IMAGE, rows.names(key) | values)
+        sides = dict(zip(("width", "height"), size or (None, None), strict=True))
+        return await self._change(sql.LIST_IMAGE, rows.names(key) | values | sides)
+
+    async def mark_favourite(self, key: JobKey, number: int, *, is_favourite: bool) -> Job | None:
+        """Make an image of a job a favourite, or no longer; None for a job without a row."""
+        values = rows.names(key) | {"number": number, "is_favourite": is_favourite}
+        return await self._change(sql.MARK_FAVOURITE, values)
 
     async def complete(self, key: JobKey, *, size: int, peak_rss: int | None = None) -> Job | None:
         """Make a running job COMPLETE. Its files take `size` bytes.
@@ -228,13 +237,10 @@ class Store(Queries):
 
         Returns False, and changes nothing, where the job has not ended.
         """
-
-        def forget(is_deleted: bool) -> None:  # noqa: FBT001 (called by the database)
-            if is_deleted:
-                self._written.pop(key, None)
-
         return await self._database.write(
-            lambda connection: transactions.delete(connection, key), then=forget, reserved=True
+            lambda connection: transactions.delete(connection, key),
+            then=lambda is_deleted: self._written.pop(key, None) if is_deleted else None,
+            reserved=True,
         )
 
     async def files_removed(self, key: JobKey) -> None:
@@ -243,8 +249,6 @@ class Store(Queries):
             lambda connection: connection.execute(sql.FILES_REMOVED, rows.names(key)).close(),
             reserved=True,
         )
-
-    # Changes at a start
 
     async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
         """Put back the jobs that the previous server was running when it died.
@@ -294,7 +298,3 @@ class Store(Queries):
         """Take account of a table without waiting jobs."""
         self._written.clear()
         self._index.reset()
-
-
-def _cached_size(job: Job) -> int:
-    return 1024 + len(job.params.get("prompt", ""))

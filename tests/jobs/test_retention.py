@@ -74,6 +74,19 @@ async def test_keep_days_removes_old_jobs(tmp_path: Path) -> None:
         assert await kept(home, "abc") == "c"
 
 
+async def test_jobs_with_favourites_are_kept_and_do_not_count(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await run(home, "a", "b")
+        (job,) = (await home.jobs.page(limit=1))[0]
+        for name in "ab":
+            await home.jobs.mark_favourite(text_key(name), 1, is_favourite=True)
+        await home.jobs.mark_favourite(text_key("b"), 1, is_favourite=False)
+    async with house(tmp_path, keep_bytes=2 * job.job.size) as home:
+        await run(home, "c", "d")
+    async with house(tmp_path) as home:
+        assert await kept(home, "abcd") == "acd"
+
+
 async def test_retention_keeps_jobs_that_wait_or_run(tmp_path: Path) -> None:
     gate = Gate()
     async with house(tmp_path, ScriptedExecutor(gate), keep_bytes=1) as home:

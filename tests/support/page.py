@@ -112,7 +112,10 @@ class Studio:
 
     @property
     def under_way(self) -> Locator:
-        return self.page.get_by_role("region", name="Under way").get_by_role("article")
+        """The jobs on the stage that wait or run."""
+        return self.page.locator(
+            "#stage article:is([data-status=QUEUED], [data-status=IN_PROGRESS])"
+        )
 
     @property
     def gallery(self) -> Locator:

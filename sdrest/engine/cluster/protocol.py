@@ -1,26 +1,39 @@
 """What the front and its workers say to each other, as plain values that Dask carries.
 
-A worker runs one `Engine`, a Dask actor that the front creates. The front calls:
+A worker adds the coroutines of its `Engine` to the handlers of its `distributed.Worker`, each as
+`sdrest_` and its name (`CALLS`). The front calls them over connections of their own; each call
+takes and returns what msgpack carries: texts, numbers, bytes, None, dicts and lists (which arrive
+as tuples). Nothing is pickled, and nothing passes through Dask's scheduler, which only knows who is
+there. `front` is the id of a running front.
 
-- `describe()`: the worker's `Offer`.
-- `start(run, task)`: begin a task; `run` is a name that no other run has, also not of another
-  front. A run that was cancelled before it began never begins.
-- `events(run, since)`: wait for the events of a run from number `since` on, `POLL_SECONDS` at most;
-  an empty list means that nothing happened. Events that the front has asked beyond are dropped.
-- `cancel(run)`: end a run, and return when nothing of it is left.
-- `status(since)`: wait for another `Status` than the one numbered `since`, `POLL_SECONDS` at most.
-- `preload()`, `unload()`: as in `Executor`.
+- `connect(front, versions)`: end all runs that this front began earlier; return the worker's
+  versions and its offer: `{"versions": …, "offer": …}`. Where `refusal` says that the two do not
+  fit together, `offer` is None, the worker says so on its terminal, and no other call follows.
+- `offer(front)`: return its offer.
+- `status(front, since)`: wait for another status than the one numbered `since`, `POLL_SECONDS` at
+  most; return the latest.
+- `start(front, run, task)`: begin a task, and return at once. `run` is a name that no other run
+  has. A run that is there goes on; one that was cancelled, even before it began, never begins.
+- `events(front, run, since)`: wait for events of a run from number `since` (0 is the first) on,
+  `POLL_SECONDS` at most; return a list, empty where nothing happened. The worker forgets those
+  before `since`. Returns None for a run that is not there: it is lost.
+- `cancel(front, run)`: end a run, and return when nothing of it is left.
+- `preload(front)`, `unload(front)`: as in `Executor`.
 
-Both sides watch the other by these calls. The front gives up a worker that does not answer within
-`LOST_SECONDS`: its runs are lost, and run elsewhere. A worker ends a run whose events nobody has
-asked for in `ABANDONED_SECONDS`, so that a worker that was cut off does not work for nobody.
+Both sides watch each other by `status` alone, which is small and has a connection of its own: while
+it is answered, a large image may take its time on a slow link. The front gives up a worker that has
+not answered for `LOST_SECONDS`: its runs are lost, and run elsewhere. A worker ends the runs of a
+front that has not called for `ABANDONED_SECONDS`, and all runs when its connection to the scheduler
+ends: nobody waits for them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sdrest import __version__
 from sdrest.engine.base import (
     Event,
     Finished,
@@ -32,74 +45,100 @@ from sdrest.engine.base import (
     Started,
     Task,
 )
+from sdrest.engine.workers import Offer, OfferedModel
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 from sdrest.params import PARAMS_BY_TYPE
 
 PROTOCOL = 1
-"""The version of these messages; a front refuses workers of another."""
+"""The version of these messages."""
+
+PREFIX = "sdrest_"
+"""What the name of a handler begins with."""
+
+CALLS = ("connect", "offer", "status", "start", "events", "cancel", "preload", "unload")
 
 POLL_SECONDS = 2.0
 """Seconds for which a worker holds a call when it has nothing to say."""
 
 LOST_SECONDS = 8.0
-"""Seconds without an answer after which the front gives up a worker."""
+"""Seconds without a status after which the front gives up a worker."""
 
 ABANDONED_SECONDS = 12.0
-"""Seconds without a call after which a worker ends a run."""
+"""Seconds without a call of its front after which a worker ends a run."""
 
 Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class OfferedModel:
-    """A checkpoint that a worker has. `digest` is its SHA-256 in hex, empty until it is known.
-
-    `file` is its path in the worker's `--models` folder, the name by which jobs choose it.
-    `defaults` are the types of jobs that use it where they name none.
-    """
-
-    name: str
-    file: str
-    size: int
-    digest: str
-    types: Sequence[JobType]
-    defaults: Sequence[JobType] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a worker is and has. `memory` is in bytes; `accelerator` is `cuda`, `mps` or `cpu`.
-
-    `versions` are those of sdrest, Python and the protocol. `problems` are why jobs of a type would
-    fail there now, by type. `bundled` says that its pictures come from the bundled engine.
-    """
-
-    name: str
-    versions: Mapping[str, str]
-    capacity: int
-    accelerator: str
-    memory: int
-    models: Sequence[OfferedModel]
-    problems: Mapping[JobType, Failure]
-    bundled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
-    """How a worker is now; each new one has the next `number`.
+    """How a worker is now; each new one has the next `number`, from 1.
 
     `runs` are the names of the runs that it has. `loaded` are the files of the checkpoints in its
-    memory. `draining` says that it takes no further runs, since it is about to stop.
+    memory, as offers name them. `offer` is the number of its latest offer, from 1. `busy`, `idle`
+    and `memory` are as in `PoolStats`. `draining` says that it takes no further runs, since it is
+    about to stop; runs that it hands back end with `Requeue.YES`.
     """
 
     number: int
-    runs: Sequence[str]
-    loaded: Sequence[str]
-    busy: int
-    idle: int
-    memory: int
+    runs: tuple[str, ...] = ()
+    loaded: tuple[str, ...] = ()
+    offer: int = 1
+    busy: int = 0
+    idle: int = 0
+    memory: int = 0
     draining: bool = False
+
+
+def versions() -> dict[str, str]:
+    """Return what has to be the same on the front and on its workers."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"sdrest": __version__, "python": python, "protocol": str(PROTOCOL)}
+
+
+def refusal(front: Mapping[str, str], worker: Mapping[str, str]) -> str:
+    """Return why a front and a worker of these versions do not work together; '' if they do."""
+    for name, title in (("sdrest", "sdrest"), ("python", "Python"), ("protocol", "the protocol")):
+        ours, theirs = front.get(name, "unknown"), worker.get(name, "unknown")
+        if ours != theirs:
+            return (
+                f"The worker has {title} {theirs}, the front has {ours}. Install the same version "
+                "on both."
+            )
+    return ""
+
+
+def encode_offer(offer: Offer) -> Message:
+    """Return an offer as values."""
+    values = asdict(offer)
+    values["problems"] = {str(kind): encode_failure(one) for kind, one in offer.problems.items()}
+    return values
+
+
+def decode_offer(message: Message) -> Offer:
+    """Return the offer of a message."""
+    values = dict(message)
+    values["models"] = tuple(map(_decode_model, message["models"]))
+    values["problems"] = {
+        JobType(kind): decode_failure(one) for kind, one in message["problems"].items()
+    }
+    return Offer(**values)
+
+
+def _decode_model(message: Message) -> OfferedModel:
+    types = {name: tuple(map(JobType, message[name])) for name in ("types", "defaults")}
+    return OfferedModel(**{**message, **types})
+
+
+def encode_status(status: Status) -> Message:
+    """Return a status as values."""
+    return asdict(status)
+
+
+def decode_status(message: Message) -> Status:
+    """Return the status of a message."""
+    lists = {name: tuple(message[name]) for name in ("runs", "loaded")}
+    return Status(**{**message, **lists})
 
 
 def encode_task(task: Task) -> Message:

@@ -202,6 +202,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             ]
         }
     },
+    "JobPaths": {"a job": {"jobs": [f"/{JobType.TEXT_TO_IMAGE}/{ID}"]}},
+    "ImagePaths": {"an image": {"images": [f"/{JobType.TEXT_TO_IMAGE}/{ID}/1.png"]}},
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
 """Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""

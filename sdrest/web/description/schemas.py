@@ -12,6 +12,8 @@ from sdrest.web.responses.errors import FAILURES, MEANINGS
 Schema = dict[str, Any]
 
 ID = {"type": "string", "pattern": answers.ID_PATTERN}
+_JOB_PATHS = f"^{answers.JOB_PATH}$"
+_IMAGE_PATHS = rf"^{answers.JOB_PATH}/[1-9][0-9]{{0,5}}\.png$"
 _TEXT: Schema = {"type": "string"}
 
 _MODELS: Mapping[str, Any] = {
@@ -33,6 +35,7 @@ HEADERS: Mapping[str, Schema] = {
         "description": "Which bytes these are, and of how many.",
         "schema": {"type": "string", "pattern": r"^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$"},
     },
+    "Content-Disposition": {"description": "The name of the file.", "schema": _TEXT},
     "ETag": {
         "description": "Names this answer, for `If-None-Match`.",
         "schema": {"type": "string", "pattern": '^(W/)?"[^"]+"$'},
@@ -103,6 +106,8 @@ def schemas() -> dict[str, Schema]:
                 },
             }
         ),
+        "JobPaths": _object({"jobs": _paths("resultUrl", _JOB_PATHS)}),
+        "ImagePaths": _object({"images": _paths("imageUrls", _IMAGE_PATHS)}),
         "Session": _object({"token": {"type": "string", "description": "The token."}}, "token"),
     }
 
@@ -111,6 +116,16 @@ def codes(meanings: Mapping[Any, str]) -> Schema:
     """Return the schema of codes, each with its meaning."""
     options = [{"const": code, "description": text} for code, text in meanings.items()]
     return {"type": "string", "oneOf": options}
+
+
+def _paths(name: str, pattern: str) -> Schema:
+    items = {"type": "string", "pattern": pattern}
+    return {
+        "type": "array",
+        "items": items,
+        "minItems": 1,
+        "description": f"Paths as in `{name}`.",
+    }
 
 
 def _object(properties: Mapping[str, Any], *optional: str) -> Schema:

@@ -1,6 +1,8 @@
 """Routes that the original lacks: list all jobs; preview, cancel, retry and delete one."""
 
 import re
+from collections.abc import Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -21,7 +23,17 @@ _MAX_CURSOR = 10**18 - 1
 
 _NUMBER = re.compile("[1-9][0-9]{0,17}")
 
-T = TypeVar("T", Status, JobType)
+MAX_SEARCH = 200
+"""Most characters of a search."""
+
+
+class Favourite(StrEnum):
+    """What `favourite` may say; without it jobs are listed with or without favourites."""
+
+    TRUE = "true"
+
+
+T = TypeVar("T", Status, JobType, Favourite)
 
 
 async def send_job_preview(request: web.Request) -> web.Response:
@@ -63,9 +75,16 @@ async def list_jobs(request: web.Request) -> web.Response:
     job_type = query.one_of("type", JobType)
     limit = query.number("limit", _MAX_LIMIT, "a whole number from 1 to 1000")
     cursor = query.number("cursor", _MAX_CURSOR, "the nextCursor of an answer")
+    words = query.words("q")
+    favourites = query.one_of("favourite", Favourite) is not None
     query.check()
     snapshots, page = await request.app[keys.JOBS].page(
-        status, job_type, before=cursor, limit=limit or _DEFAULT_LIMIT
+        status,
+        job_type,
+        words=words,
+        favourites=favourites,
+        before=cursor,
+        limit=limit or _DEFAULT_LIMIT,
     )
     answer = {
         "counts": page.counts,
@@ -106,6 +125,14 @@ class _Query:
             return number
         self._wrong.append(FieldError(name, f"Should be {wants}."))
         return None
+
+    def words(self, name: str) -> Sequence[str]:
+        """Return the words of a text."""
+        text = self._text(name) or ""
+        if len(text) > MAX_SEARCH:
+            self._wrong.append(FieldError(name, f"Should have at most {MAX_SEARCH} characters."))
+            return ()
+        return text.split()
 
     def check(self) -> None:
         """Raise `InvalidRequestError` if something was wrong."""

@@ -54,7 +54,13 @@ class PhaseTimer:
         job = event.snapshot.job
         run = self._runs.get(job.key)
         match event.change:
-            case Change.QUEUED | Change.WAITING | Change.FILES_CHANGED | Change.PREVIEW:
+            case (
+                Change.QUEUED
+                | Change.WAITING
+                | Change.FILES_CHANGED
+                | Change.MARKED
+                | Change.PREVIEW
+            ):
                 pass
             case Change.STARTED:
                 self._runs[job.key] = _Run(now, int(job.params.get("batchSize", 1)))

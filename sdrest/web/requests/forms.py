@@ -54,18 +54,21 @@ class Text:
         return Form(await asyncio.to_thread(parse_urlencoded, self.body, self.charset))
 
 
-async def read_text(request: web.Request) -> Text | None:
-    """Read a JSON or urlencoded body; None stands for any other, which is not touched."""
+async def read_text(request: web.Request, *, limit: int = MAX_BODY) -> Text | None:
+    """Read a JSON or urlencoded body of at most `limit` bytes.
+
+    None stands for any other, which is not touched.
+    """
     if request.content_type not in {_JSON, _URLENCODED}:
         return None
     _require_plain(request)
     if request.content.is_eof():  # it came with the head, as small ones do
         body = request.content.read_nowait()
-        if len(body) > MAX_BODY:
-            raise _too_large(MAX_BODY)
+        if len(body) > limit:
+            raise _too_large(limit)
     else:
         async with _patience():
-            body = await _body(request)
+            body = await _body(request, limit)
     return Text(request.content_type, request.charset or "utf-8", body)
 
 

@@ -179,8 +179,31 @@ Job = Annotated[
 """A job, as its own path answers."""
 
 
+class ImageSize(TypedDict):
+    """The pixels of a job's images."""
+
+    width: _FromOne
+    height: _FromOne
+
+
 class _Identified(TypedDict):
     id: Annotated[str, Field(pattern=ID_PATTERN)]
+    favourites: Annotated[
+        list[_FromOne],
+        Field(
+            json_schema_extra={"uniqueItems": True},
+            description="The images, counted from 1, that are marked as favourites.",
+        ),
+    ]
+    imageSize: NotRequired[
+        Annotated[
+            ImageSize,
+            Field(
+                description="The pixels of the images. Missing before the first one, and for jobs "
+                "of earlier versions."
+            ),
+        ]
+    ]
     type: JobType
     seed: _Seed
     createdAt: _Time

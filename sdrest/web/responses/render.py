@@ -38,12 +38,15 @@ def job_entry(snapshot: Snapshot, *, params: bool = True, prefix: str = "") -> d
     job = snapshot.job
     more: dict[str, Any] = {
         "createdAt": _time(job.created_at),
+        "favourites": list(job.favourites),
         "finishedAt": _time(job.finished_at),
         "id": job.key.id,
         "seed": job.seed,
         "startedAt": None if job.status is Status.QUEUED else _time(job.started_at),
         "type": job.key.type,
     }
+    if job.image_size is not None:
+        more["imageSize"] = dict(zip(("width", "height"), job.image_size, strict=True))
     if params:
         more["params"] = dict(job.params)
     return dict(sorted((_job(snapshot, prefix) | more).items()))

@@ -9,6 +9,7 @@ from sdrest.web.dialects import control, model_list, original
 from sdrest.web.live import events
 from sdrest.web.responses.thumbnails import LARGEST, SMALLEST
 from sdrest.web.route import TOKEN_ANY_ORIGIN, Parameter, ResponseSpec, Route
+from sdrest.web.routes.gallery import ROUTES as GALLERY
 from sdrest.web.routes.shared import (
     BODY_ERRORS,
     IF_NONE_MATCH,
@@ -188,6 +189,16 @@ ROUTES: tuple[Route, ...] = (
             Parameter("status", {"type": "string", "enum": [*Status]}, "Only jobs in this state."),
             Parameter("type", {"type": "string", "enum": [*JobType]}, "Only jobs of this type."),
             Parameter(
+                "q",
+                {"type": "string", "maxLength": control.MAX_SEARCH},
+                "Words that the prompt has, all of them, in any case.",
+            ),
+            Parameter(
+                "favourite",
+                {"type": "string", "enum": [*control.Favourite]},
+                "Only jobs with an image that is a favourite.",
+            ),
+            Parameter(
                 "limit",
                 {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
                 "How many jobs.",
@@ -200,6 +211,7 @@ ROUTES: tuple[Route, ...] = (
         ),
         tag="jobs",
     ),
+    *GALLERY,
     Route(
         "GET",
         "/models",

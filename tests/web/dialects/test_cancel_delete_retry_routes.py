@@ -210,6 +210,8 @@ async def test_get_jobs_is_complete_and_paged_by_cursor(site: Served, tmp_path: 
     assert isinstance(complete.pop("seed"), int)
     assert complete.pop("params")["prompt"] == "done"
     assert complete == {
+        "favourites": [],
+        "imageSize": {"width": 256, "height": 256},
         "id": done.rpartition("/")[2],
         "imageUrls": [f"{done}/1.png"],
         "resultUrl": done,

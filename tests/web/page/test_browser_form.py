@@ -48,7 +48,7 @@ async def test_a_prompt_becomes_pictures_and_progress_is_seen(
 ) -> None:
     async with serve(PLAIN) as server, studio(browser, server) as opened:
         await opened.open()
-        await expect(opened.page.get_by_text("bundled engine")).to_be_visible()
+        await expect(opened.page.get_by_role("button", name="Demo engine")).to_be_visible()
         await opened.enter(Prompt="a white boat on a lake at sunset", Iterations=9, Steps=50)
         await opened.make()
         card = opened.under_way.filter(has_text="a white boat")
@@ -94,7 +94,7 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
         await opened.make()
         await opened.hears("Done: 1 picture")
         await opened.enter(Prompt="something else", Steps=50)
-        await opened.gallery.get_by_role("button", name="Use these again").click()
+        await opened.gallery.get_by_role("button", name="Reuse settings").click()
         await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(
             "a green tree"
         )
@@ -121,7 +121,7 @@ async def test_an_image_is_sent_and_its_result_is_the_next_input(
         await opened.pictures(opened.gallery).click()
         viewer = opened.page.get_by_role("dialog", name="Picture")
         await expect(viewer.get_by_text("0.5", exact=True)).to_be_visible()
-        await viewer.get_by_role("button", name="Use as input").click()
+        await viewer.get_by_role("button", name="Edit with a prompt").click()
         await opened.hears("Picture taken, 256 by 256 pixels")
         await opened.make()
         await expect(opened.gallery).to_have_count(2)

@@ -29,14 +29,12 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
         await expect(running).to_contain_text(re.compile("Picture [0-9]+ of 100"))
         await begin(opened, "a short job", pictures=1)
         waiting = opened.under_way.filter(has_text="a short job")
-        await expect(waiting).to_contain_text("Next in line")
+        await expect(waiting).to_contain_text("Next in queue")
         await begin(opened, "another one", pictures=1)
-        await expect(opened.under_way.filter(has_text="another")).to_contain_text(
-            "Number 2 in line"
-        )
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text("2nd in queue")
         await waiting.get_by_role("button", name="Cancel").click()
         await expect(opened.gallery.filter(has_text="a short job")).to_contain_text("Cancelled")
-        await expect(opened.under_way.filter(has_text="another")).to_contain_text("Next in line")
+        await expect(opened.under_way.filter(has_text="another")).to_contain_text("Next in queue")
         await running.get_by_role("button", name="Cancel").click()
         await expect(opened.gallery.filter(has_text="a long job")).to_contain_text("Cancelled")
         await opened.hears("Done: 1 picture, another one")
@@ -55,7 +53,7 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
         await expect(question).to_contain_text(
             "Delete “a short job” and its 1 picture permanently?"
         )
-        await question.get_by_role("button", name="Keep it").click()
+        await question.get_by_role("button", name="Cancel").click()
         await expect(opened.gallery).to_have_count(3)
         await (
             opened.gallery.filter(has_text="a short job")
@@ -138,7 +136,7 @@ async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
         await begin(opened, "a boat", pictures=12)
         await expect(opened.under_way).to_contain_text(RUNNING)
         await server.stop()
-        await expect(opened.page.get_by_text("Server unreachable")).to_be_visible()
+        await expect(opened.page.get_by_text("Reconnecting…")).to_be_visible()
         await opened.page.get_by_role("button", name="Make picture").click()
         await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
         async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
@@ -153,7 +151,7 @@ async def test_without_a_stream_the_page_asks_every_second(browser: Browser, ser
     async with serve(PLAIN) as server, studio(browser, server, AWAY) as opened:
         await opened.page.route("**/events", refuse)
         await opened.page.goto(opened.root)
-        await expect(opened.page.get_by_text("Polling every second")).to_be_visible()
+        await expect(opened.page.get_by_text("Connected (polling)")).to_be_visible()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.gallery.filter(has_text="a boat")).to_have_count(1)
 
@@ -165,11 +163,11 @@ async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> No
     ):
         await opened.page.goto(opened.root)
         question = opened.page.get_by_role("dialog", name="Token")
-        await question.get_by_label("This server requires its token").fill("wrong")
-        await question.get_by_role("button", name="Log in").click()
+        await question.get_by_label("Enter the access token").fill("wrong")
+        await question.get_by_role("button", name="Unlock").click()
         await expect(question.get_by_role("alert")).not_to_be_empty()
-        await question.get_by_label("This server requires its token").fill("correct-horse-battery")
-        await question.get_by_role("button", name="Log in").click()
+        await question.get_by_label("Enter the access token").fill("correct-horse-battery")
+        await question.get_by_role("button", name="Unlock").click()
         await opened.connected()
         await begin(opened, "a boat", pictures=1)
         await expect(opened.pictures(opened.gallery)).to_have_count(1)

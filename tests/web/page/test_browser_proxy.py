@@ -27,8 +27,8 @@ async def test_a_picture_is_made_behind_a_proxy_under_a_path(
         async with studio(browser, server, "401", permissions=["clipboard-read"]) as opened:
             opened.page.on("request", lambda request: paths.add(URL(request.url).path))
             await opened.page.goto(url)
-            await opened.page.get_by_label("This server requires its token").fill(TOKEN)
-            await opened.page.get_by_role("button", name="Log in").click()
+            await opened.page.get_by_label("Enter the access token").fill(TOKEN)
+            await opened.page.get_by_role("button", name="Unlock").click()
             await opened.connected()
             await opened.small()
             await opened.enter(Prompt="a boat")

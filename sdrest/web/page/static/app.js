@@ -2,15 +2,17 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { title, total } from "./card.js";
 import { Compose } from "./compose.js";
 import { askForToken, confirm } from "./dialogs.js";
 import { setText } from "./dom.js";
 import { ApiError, sentence } from "./errors.js";
 import { Feed } from "./events.js";
+import { title, total } from "./job.js";
 import { Jobs } from "./jobs.js";
 import { showNotices } from "./notices.js";
+import { Stage } from "./stage.js";
 import { doneFraction, isActive, Store } from "./store.js";
+import { toast } from "./toasts.js";
 import { Viewer } from "./viewer.js";
 import { percent, pictures, place } from "./words.js";
 
@@ -20,9 +22,9 @@ const RETRY = 2000;
 
 const connection = document.getElementById("connection");
 const CONNECTION = {
-  live: "Live",
-  polling: "Polling every second",
-  lost: "Server unreachable, trying again …",
+  live: "Connected",
+  polling: "Connected (polling)",
+  lost: "Reconnecting…",
 };
 
 const store = new Store();
@@ -40,20 +42,14 @@ function guarded(action) {
   };
 }
 
-function showError(text) {
-  const note = document.createElement("p");
-  note.className = "toast";
-  note.setAttribute("role", "alert");
-  note.textContent = text;
-  document.body.append(note);
-  setTimeout(() => note.remove(), 8000);
-}
+const showError = (text) => toast(text, { role: "alert" });
 
 const useImage = guarded((type, url, prompt) => compose.useImage(type, url, prompt));
 const use = (job) => compose.use(job);
 const viewer = new Viewer({ useImage, use });
 
-const jobs = new Jobs(document.getElementById("jobs"), store, {
+/** What the buttons of a job do, on the stage, in the gallery and in the viewer. */
+const actions = {
   cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
   retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
   remove: guarded(async (job) => {
@@ -66,12 +62,18 @@ const jobs = new Jobs(document.getElementById("jobs"), store, {
   view: (job, index) => viewer.open(job, index),
   more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
   suggest: (prompt) => compose.suggest(prompt),
-});
+};
+
+const stage = new Stage(document.getElementById("stage"), store, actions);
+const gallery = new Jobs(document.getElementById("gallery"), store, actions);
+
+/** The element of a job, where it is shown. */
+const elementOf = (url) => stage.element(url) ?? gallery.element(url);
 
 /** Removes a deleted job from the page, wherever it was deleted. */
 function forget({ resultUrl }) {
   viewer.forget({ resultUrl });
-  const hadFocus = jobs.element(resultUrl)?.contains(document.activeElement);
+  const hadFocus = elementOf(resultUrl)?.contains(document.activeElement);
   const job = store.remove(resultUrl);
   if (job) announce(`Deleted: ${title(job)}`);
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
@@ -82,7 +84,7 @@ function submitted(job, values) {
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
   if (!isActive(job)) announce("The same request was made before; this is its result.");
-  jobs.element(job.resultUrl)?.scrollIntoView({ block: "nearest" });
+  elementOf(job.resultUrl)?.scrollIntoView({ block: "nearest" });
 }
 
 let settling = null;
@@ -162,4 +164,4 @@ async function schemas() {
 api.onLocked(askForToken);
 compose = new Compose(document.getElementById("compose"), await schemas(), submitted);
 feed.start();
-showNotices(document.getElementById("notices"));
+showNotices(document.getElementById("problems"), document.getElementById("notices"));

@@ -5,71 +5,15 @@ import { arrange, h, setText, uniqueId } from "./dom.js";
 import { Grain } from "./grain.js";
 import { DurationEstimate } from "./estimate.js";
 import { Preview } from "./preview.js";
+import { facts, isReplaced, REPLACED, replaced, stateText, summary, title, total } from "./job.js";
 import { doneFraction, isActive } from "./store.js";
-import { ago, duration, label, percent, pictures, place, typeName } from "./words.js";
+import { pictures } from "./words.js";
+
+export { facts, isReplaced, REPLACED, title, total };
 
 const MAX_TILES = 9;
 const THUMBNAILS = [256, 512, 1024];
 const TILE = { one: 320, several: 160 };
-const HIDDEN = new Set(["prompt", "channels", "downsamplingFactor"]);
-const SUMMARY = ["steps", "seed", "strength"];
-
-/** How many pictures a job makes. */
-export function total({ progress, params, imageUrls = [] }) {
-  const asked = Number(params.iterations ?? 1) * Number(params.batchSize ?? 1);
-  return progress?.totalImages ?? Math.max(asked, imageUrls.length);
-}
-
-/** The prompt, or the type where there is none. */
-export const title = ({ params, type }) => params.prompt || typeName(type);
-
-/** The most important parameters in one line. */
-function summary(job) {
-  const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
-  const shown = SUMMARY.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
-  return [typeName(job.type), width && `${width} × ${height}`, ...shown, ago(job.createdAt)].filter(Boolean).join(" · ");
-}
-
-/** A job's parameters as `[name, value]` pairs for people. */
-export function facts(job) {
-  const { width, height, ...params } = { ...job.params, seed: job.seed ?? job.params.seed };
-  const size = width && height ? [["Size", `${width} × ${height}`]] : [];
-  const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null && value !== "");
-  const text = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
-  return [...size, ...rest.map(([name, value]) => [label(name), text(value)])];
-}
-
-function state(job, estimate) {
-  switch (job.status) {
-    case "QUEUED":
-      return place(job.position);
-    case "IN_PROGRESS": {
-      const { currentImageIndex: index, totalImages: count, currentImageProgress: part } = job.progress ?? {};
-      if (!index || (index === 1 && part === 0)) return "Starting";
-      const left = estimate.remaining();
-      const which = count > 1 ? `Picture ${index} of ${count}` : "Drawing";
-      return [which, percent(doneFraction(job)), left !== null && `about ${duration(left)} left`].filter(Boolean).join(" · ");
-    }
-    case "FAILED":
-      return "Failed";
-    case "CANCELLED":
-      return "Cancelled";
-    default:
-      return "";
-  }
-}
-
-/** Whether the model's safety checker replaced the picture at a URL, which ends with its number. */
-export const isReplaced = ({ flagged = [] }, url) => flagged.includes(Number(/(\d+)\.png$/.exec(url)?.[1]));
-
-export const REPLACED = "The model's safety checker replaced this picture.";
-
-/** Names the pictures that the safety checker replaced. */
-function replaced({ flagged = [] }) {
-  if (!flagged.length) return "";
-  return `The safety checker replaced ${flagged.length > 1 ? "pictures" : "picture"} ${flagged.join(", ")}`;
-}
-
 /** Returns the thumbnail size that looks sharp; the first picture may span several tiles. */
 function thumbnailSize(index, count) {
   const shown = (index > 0 && count > 2 ? TILE.several : TILE.one) * window.devicePixelRatio;
@@ -100,11 +44,11 @@ export class Card {
       facts: h("p", { class: "facts" }),
       cancel: button("Cancel", actions.cancel),
       retry: button("Try again", actions.retry),
-      use: button("Use these again", actions.use),
+      use: button("Reuse settings", actions.use),
       download: h("a", { class: "quiet" , download: ""}, "Download"),
       remove: button("Delete", actions.remove),
     };
-    this.#parts.details = h("details", { class: "script" }, h("summary", {}, "Script output"), this.#parts.more);
+    this.#parts.details = h("details", { class: "script" }, h("summary", {}, "Show log"), this.#parts.more);
     const p = this.#parts;
     this.element = h("article", { class: "card", "aria-labelledby": id },
       p.tiles,
@@ -130,7 +74,7 @@ export class Card {
     const p = this.#parts;
     setText(p.heading, title(job));
     p.heading.title = title(job);
-    const text = [state(job, this.#estimate), replaced(job)].filter(Boolean).join(" · ");
+    const text = [stateText(job, this.#estimate.remaining()), replaced(job)].filter(Boolean).join(" · ");
     setText(p.state, text);
     p.state.hidden = !text;
     p.bar.hidden = job.status !== "IN_PROGRESS";

@@ -22,7 +22,7 @@ export function confirm(question, yes) {
   return ask({ "aria-labelledby": id }, h("form", { method: "dialog" },
     h("p", { id }, question),
     h("div", { class: "row end" },
-      h("button", { class: "quiet", value: "no" }, "Keep it"),
+      h("button", { class: "quiet", value: "no" }, "Cancel"),
       h("button", { class: "primary", value: "yes" }, yes))));
 }
 
@@ -50,9 +50,9 @@ function askOnce() {
       }
     },
   },
-    h("label", { for: id }, "This server requires its token"),
+    h("label", { for: id }, "Enter the access token"),
     h("p", { class: "hint" }, "The token is the value of --token that the server was started with. This browser stores it."),
     input, error,
-    h("div", { class: "row end" }, h("button", { class: "primary" }, "Log in")));
+    h("div", { class: "row end" }, h("button", { class: "primary" }, "Unlock")));
   return ask({ "aria-label": "Token" }, form);
 }

@@ -32,9 +32,9 @@ export class Viewer {
         this.#text, this.#replaced, this.#facts,
         h("div", { class: "viewer-use" },
           this.#download,
-          act("Use as input", () => begin("image-to-image")),
-          act("Paint on it", () => begin("inpaint-image")),
-          act("Use these again", () => use(this.#job))),
+          act("Edit with a prompt", () => begin("image-to-image")),
+          act("Erase or repaint", () => begin("inpaint-image")),
+          act("Reuse settings", () => use(this.#job))),
         this.#turns));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
     document.body.append(this.#dialog);

@@ -12,11 +12,16 @@ export const typeName = (type) => capital(type.replaceAll("-", " "));
 /** 1 becomes "1 picture", 3 becomes "3 pictures". */
 export const pictures = (count) => `${count} picture${count === 1 ? "" : "s"}`;
 
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+const rules = new Intl.PluralRules("en", { type: "ordinal" });
+
+/** 2 becomes "2nd". */
+const ordinal = (number) => `${number}${ENDINGS[rules.select(number)]}`;
+
 /** A position in the queue, counted from 1. */
 export function place(position) {
   if (!position) return "Waiting";
-  if (position === 1) return "Next in line";
-  return `Number ${position} in line`;
+  return position === 1 ? "Next in queue" : `${ordinal(position)} in queue`;
 }
 
 /** Seconds as a rough time: "5 s", "2 min". */

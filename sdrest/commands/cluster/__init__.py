@@ -1,0 +1,1 @@
+"""`sdrest cluster`: what a cluster of several machines needs."""

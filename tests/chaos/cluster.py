@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sdrest.cli import main
 from tests.chaos.chaos import ENGINES, RUN, Chaos
-from tests.support.cluster import FRONT, WORKER, cluster_credentials
+from tests.support.cluster import MODELS
 from tests.support.hosts import Host
-from tests.support.server import PATIENCE, Server, environment
+from tests.support.server import PATIENCE, environment
 
 _CLIENTS = 3
 _PORT = 8786
@@ -77,15 +78,17 @@ class ClusterChaos(Chaos):
 
     async def run_faults(self, count: int, *, new_jobs: int = 3) -> ClusterReport:
         """Let `count` faults happen, then end all of them and let the queue be worked off."""
-        await cluster_credentials(self._folder)
+        assert main(["cluster", "credentials", str(self._folder)]) == 0
+        (self._folder / "output").mkdir()
         async with contextlib.AsyncExitStack() as stack:
             for place in self._places:
                 place.folder.mkdir()
                 await self._start(place)
                 stack.push_async_callback(self._end, place)
-            while (left := count - self._counts.total()) > 0:
-                await self._life_of_front(left, new_jobs)
-                self._check_table()
+            async with asyncio.TaskGroup() as faults:
+                while (left := count - self._counts.total()) > 0:
+                    await self._life_of_front(faults, left, new_jobs)
+                    self._check_table()
             async with self._server("fake", *self._flags, "--job-timeout", "3") as server:
                 await server.started()
                 states = await self._drained(server)
@@ -96,19 +99,19 @@ class ClusterChaos(Chaos):
 
     @property
     def _flags(self) -> tuple[str, ...]:
-        return (*FRONT, "--cluster", f"tls://0.0.0.0:{_PORT}", "--concurrency", "0")
+        return ("--cluster", f"tls://0.0.0.0:{_PORT}", "--concurrency", "0")
 
-    async def _life_of_front(self, faults: int, new_jobs: int) -> None:
-        """Start a front and let faults happen; the last of them kills it."""
+    async def _life_of_front(self, faults: asyncio.TaskGroup, left: int, new_jobs: int) -> None:
+        """Start a front and let at most `left` faults happen; the last of them kills it."""
         async with self._server("fake", *self._flags, "--job-timeout", "20") as server:
             await server.started()
-            async with server.client() as client, asyncio.TaskGroup() as group:
+            async with server.client() as client, asyncio.TaskGroup() as clients:
                 for _ in range(_CLIENTS):
-                    group.create_task(self._monkeys.play(client, new_jobs=new_jobs))
-                for _ in range(self._dice.randint(1, min(faults, _MOST_FAULTS)) - 1):
+                    clients.create_task(self._monkeys.play(client, new_jobs=new_jobs))
+                for _ in range(min(left, self._dice.randint(3, _MOST_FAULTS)) - 1):
                     await asyncio.sleep(self._dice.uniform(0.2, 2.0))
                     if places := [place for place in self._places if not place.is_faulty]:
-                        group.create_task(self._fault(self._dice.choice(places)))
+                        faults.create_task(self._fault(self._dice.choice(places)))
                 await asyncio.sleep(self._dice.uniform(0.2, 2.0))
                 self._counts["front killed"] += 1
                 self._kill_once(server)
@@ -123,7 +126,8 @@ class ClusterChaos(Chaos):
     async def _start(self, place: _Place) -> None:
         command = place.host.command(
             *(sys.executable, "-m", "sdrest", "worker", f"tls://{place.host.front}:{_PORT}"),
-            *("--name", place.name, *ENGINES["fake"], *WORKER, "--grace", "0.5"),
+            *("--name", place.name, *ENGINES["fake"], *MODELS, "--grace", "0.5"),
+            *("--cluster-credentials", str(self._folder / "cluster-worker.pem")),
             without=self._folder / "output",
         )
         with (place.folder / "log").open("ab") as log:
@@ -139,10 +143,12 @@ class ClusterChaos(Chaos):
     async def _end(self, place: _Place) -> None:
         """End a worker, which has complained about nothing of its own."""
         assert place.process
-        place.process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            place.process.terminate()
         async with asyncio.timeout(PATIENCE):
-            assert await place.process.wait() == 0
+            status = await place.process.wait()
         text = (place.folder / "log").read_text()
+        assert status == 0, text
         assert "Traceback" not in text, text
 
     async def _kill_worker(self, place: _Place) -> None:

@@ -204,6 +204,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "Workers": {
         "a worker": {
+            "cluster": "tls://0.0.0.0:8786",
             "workers": [
                 {
                     "accelerator": "cuda",
@@ -232,7 +233,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
                     "version": "1.0.0",
                     "warnings": [],
                 }
-            ]
+            ],
         }
     },
     "JobPaths": {"a job": {"jobs": [f"/{JobType.TEXT_TO_IMAGE}/{ID}"]}},

@@ -34,7 +34,9 @@ async def send_workers(request: web.Request) -> web.Response:
     found = machines(executor, await executor.stats())
     if not executor.workers():
         found = [await _described(app, one) for one in found]
-    body = json_body({"workers": [entry(one) for one in found]})
+    settings = app[keys.SETTINGS]
+    cluster = settings.cluster or settings.scheduler or None
+    body = json_body({"cluster": cluster, "workers": [entry(one) for one in found]})
     return web.Response(
         body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
     )

@@ -140,4 +140,8 @@ class Worker(TypedDict):
 class Workers(TypedDict):
     """The body of `GET /workers`."""
 
+    cluster: Annotated[
+        str | None,
+        Field(description="Where workers connect, as --cluster or --scheduler says; else null."),
+    ]
     workers: list[Worker]

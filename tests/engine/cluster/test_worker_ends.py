@@ -70,6 +70,7 @@ async def test_a_killed_worker_leaves_no_process_and_the_next_one_removes_its_fi
             assert left
         async with running_worker(scheduler.address, folder) as worker:
             await worker.out.line("Connected to")
+            await worker.err.line("No server calls this worker at tcp://127.0.0.1:")
             assert left.isdisjoint(worker.temporary.iterdir())
             assert await worker.stop() == 0
 

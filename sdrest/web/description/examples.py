@@ -230,6 +230,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
                     "reason": None,
                     "since": "2026-11-28T20:12:00.000Z",
                     "state": "ready",
+                    "types": [*JobType],
                     "version": "1.0.0",
                     "warnings": [],
                 }

@@ -133,6 +133,9 @@ class Worker(TypedDict):
             "see `reason`."
         ),
     ]
+    types: Annotated[
+        list[JobType], Field(description="The types of jobs that run there if they name no model.")
+    ]
     version: Annotated[str | None, Field(description="Its version of sdrest.")]
     warnings: list[str]
 

@@ -178,8 +178,14 @@ def _greet(
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
     engine = _engine_notes(settings, url) if settings.concurrency else ()
     cluster = _cluster_notes(executor)
-    for note in [place, *_plain_notes(settings), *cluster, *notes, *engine]:
+    page = LogLine.of(Level.INFO, f"The page for your browser is {_page_url(settings, url)}.")
+    for note in [place, *_plain_notes(settings), page, *cluster, *notes, *engine]:
         _say(terminal, note)
+
+
+def _page_url(settings: Settings, url: str) -> str:
+    """Return where a browser finds the page: the certificate is for localhost, not for 0.0.0.0."""
+    return url if "host" in settings.given else url.replace(_ORIGINAL_HOST, "localhost")
 
 
 def _plain_notes(settings: Settings) -> Iterator[LogLine]:

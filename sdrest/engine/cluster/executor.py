@@ -45,7 +45,8 @@ class ClusterExecutor:
 
     def changed(self) -> None:
         """Take account of workers that came, went or are another."""
-        offers = [place.offer for place in self._places()]
+        offers = [self._here.offer] if self._here else []
+        offers += filter(None, (link.offer for link in self._links))
         if len(offers) != len(self._offers) or any(map(is_not, offers, self._offers)):
             self._offers, self._models = offers, None
             self._compare(offers)

@@ -11,7 +11,7 @@ from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.workers import WorkerInfo
+from sdrest.engine.workers import Offer, WorkerInfo
 
 
 class Here:
@@ -49,22 +49,25 @@ class Here:
         await self.executor.close()
 
     @property
+    def offer(self) -> Offer:
+        """What this machine has."""
+        return self._offers.current
+
+    @property
     def place(self) -> Place:
         """This machine for `assignment`."""
-        offer = self._offers.current
-        return Place("", offer, self._needs, len(self.runs), self._loaded)
+        return Place("", self.offer, self._needs, len(self.runs), self._loaded)
 
     @property
     def info(self) -> WorkerInfo:
         """This machine for people."""
-        offer = self._offers.current
         return WorkerInfo(
-            offer.name,
+            self.offer.name,
             "",
             versions(),
             self._since,
             time.time(),
-            offer,
+            self.offer,
             sorted(self.runs),
             self._loaded,
             busy=len(self.runs),

@@ -85,6 +85,11 @@ class Link:
         return self._offer.name if self._offer else self.address
 
     @property
+    def offer(self) -> Offer | None:
+        """What the worker has; None where it takes no jobs."""
+        return None if self._lost.is_set() else self._offer
+
+    @property
     def place(self) -> Place | None:
         """The worker for `assignment`; None where it takes no jobs."""
         if self._lost.is_set() or self._offer is None:

@@ -100,8 +100,7 @@ class Dispatcher:
         context = self._context
         async with self.claiming:
             jobs = [running.job for running in self._running.values()]
-            claimed = {job.key.id: need(job) for job in jobs}
-            ready = context.executor.ready(claimed) if context.store.has_waiting else None
+            ready = context.executor.ready({job.key.id: need(job) for job in jobs})
             is_full = len(jobs) >= context.capacity if ready is None else not ready
             if context.stops_expected or is_full or any(map(is_suspect, jobs)):
                 return False

@@ -286,10 +286,18 @@ def validate(
     return params
 
 
+_SENTENCES = {
+    "greater_than_equal": "At least {:.15g}.",
+    "less_than_equal": "At most {:.15g}.",
+    "missing": "Is required.",
+}
+"""What is wrong with a value, by pydantic's type of the error; the number is the limit."""
+
+
 def _field_error(error: Any) -> FieldError:
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
-        message = "Is required."
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "Should")
+    if error["type"] in _SENTENCES:
+        message = _SENTENCES[error["type"]].format(*error.get("ctx", {}).values())
     if not error["loc"]:  # a rule on several fields starts with the one to change
         field, _, message = message.partition(": ")
         return FieldError(field, message)

@@ -137,6 +137,14 @@ def test_a_wrong_number_names_the_usable_neighbours() -> None:
     assert wrong(width=500)["width"] == "Should be a multiple of 64. Try 448 or 512."
 
 
+def test_a_number_out_of_range_is_told_the_limit() -> None:
+    assert wrong(iterations=101, seed=2**33) == {
+        "iterations": "At most 100.",
+        "seed": "At most 4294967295.",
+    }
+    assert wrong(guidanceScale=-300.5)["guidanceScale"] == "At least -100."
+
+
 def test_every_wrong_field_is_told_at_once() -> None:
     others = [FieldError("image", "Is required.")]
     with pytest.raises(InvalidRequestError) as raised:

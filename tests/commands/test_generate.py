@@ -220,7 +220,7 @@ def test_a_picture_that_is_no_file_is_named(
             "--negative-prompt does not go with inpaint-image.",
         ),
         ([], "PROMPT: Is required."),
-        (["x", "--guidance-scale", "300"], "--guidance-scale: Input should be less than"),
+        (["x", "--guidance-scale", "300"], "--guidance-scale: At most 100."),
         (["x", "--steps", "3"], "--steps: 3 steps do not work with this model."),
         (["x", "--bogus"], "No such option '--bogus'."),
         (["x", "--image", "nowhere.png"], "image: There is no file nowhere.png."),

@@ -96,10 +96,17 @@ class Studio:
         await self.page.get_by_role("tab", name=name).click()
 
     async def enter(self, **fields: str | int) -> None:
-        """Fill in fields by their labels, e.g. `Prompt="a boat", Steps=8`."""
+        """Fill in fields by their labels, e.g. `Prompt="a boat", Steps=8`.
+
+        `Iterations` is the field Pictures. Opens "Advanced" where a field is in it.
+        """
         for name, value in fields.items():
             role: Any = "textbox" if name == "Prompt" else "spinbutton"
-            await self.page.get_by_role(role, name=name, exact=True).fill(str(value))
+            label = "Pictures" if name == "Iterations" else name
+            field = self.page.get_by_role(role, name=label, exact=True)
+            if await field.count() == 0:
+                await self.page.get_by_text("Advanced", exact=True).locator("visible=true").click()
+            await field.fill(str(value))
 
     async def small(self) -> None:
         """Ask for the smallest pictures."""

@@ -87,7 +87,7 @@ async def test_what_is_wrong_with_a_field_stands_beside_it(browser: Browser, ser
 async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve(PLAIN) as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server, reduced_motion="reduce") as opened:
         await opened.open()
         await opened.small()
         await opened.enter(Prompt="a green tree", Steps=10)
@@ -99,10 +99,15 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
             "a green tree"
         )
         await expect(opened.page.get_by_role("spinbutton", name="Steps")).to_have_value("10")
-        await expect(opened.page.get_by_role("checkbox", name="New each time")).not_to_be_checked()
+        await expect(opened.page.get_by_role("button", name="Keep this seed")).to_have_attribute(
+            "aria-pressed", "true"
+        )
         await opened.make()
-        await opened.hears("The same request was made before")
+        await expect(opened.page.get_by_role("status").get_by_text("You made this")).to_be_visible()
+        await expect(opened.page.locator(".flash")).to_have_count(1)
         await expect(opened.gallery).to_have_count(1)
+        await opened.page.get_by_role("button", name="Make with a new seed").click()
+        await expect(opened.gallery).to_have_count(2)
 
 
 async def test_an_image_is_sent_and_its_result_is_the_next_input(
@@ -277,7 +282,7 @@ async def test_a_picture_finds_its_form(browser: Browser, serve: Serve, tmp_path
         await expect(opened.start).to_be_visible()
         await opened.tab("Inpaint image")
         await opened.drop("start.png", picture)
-        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Inpaint image")
+        await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Inpaint")
 
 
 async def test_a_large_picture_is_made_smaller_unless_that_is_not_wanted(

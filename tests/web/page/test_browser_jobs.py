@@ -141,6 +141,7 @@ async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
         await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
         async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
             await opened.connected()
+            await expect(opened.page.get_by_text("The server does not answer")).to_be_hidden()
             await opened.hears("Done: 12 pictures")
 
 

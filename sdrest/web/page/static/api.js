@@ -77,3 +77,17 @@ export async function openSession(token) {
 
 /** The address of a version of an image whose longer side has at most `size` pixels. */
 export const thumbnail = (url, size) => `${url}?size=${size}`;
+
+/** What a picture's file says of its making: `{info, items, parameters}`. */
+export async function settingsOf(file) {
+  const image = await new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    Object.assign(reader, { onload: () => resolve(reader.result), onerror: () => reject(reader.error) });
+    reader.readAsDataURL(file);
+  });
+  return json(at("sdapi/v1/png-info"), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ image }),
+  });
+}

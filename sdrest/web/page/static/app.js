@@ -79,12 +79,17 @@ function forget({ resultUrl }) {
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
 }
 
-function submitted(job, values) {
+/** Shows a submitted job. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
+function submitted(job, values, wasKnown, again) {
   const type = job.resultUrl.split("/").at(-2);
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
-  if (!isActive(job)) announce("The same request was made before; this is its result.");
-  elementOf(job.resultUrl)?.scrollIntoView({ block: "nearest" });
+  const element = elementOf(job.resultUrl);
+  element?.scrollIntoView({ block: "nearest" });
+  if (!wasKnown) return;
+  toast(isActive(job) ? "This is being made already." : "You made this before.", { label: "Make with a new seed", action: again });
+  element?.classList.add("flash");
+  element?.addEventListener("animationend", () => element.classList.remove("flash"), { once: true });
 }
 
 let settling = null;
@@ -146,6 +151,7 @@ const feed = new Feed({
   show: (state) => {
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
+    if (state !== "lost") compose.online();
   },
 });
 
@@ -162,6 +168,6 @@ async function schemas() {
 }
 
 api.onLocked(askForToken);
-compose = new Compose(document.getElementById("compose"), await schemas(), submitted);
+compose = new Compose(document.getElementById("compose"), await schemas(), submitted, store);
 feed.start();
 showNotices(document.getElementById("problems"), document.getElementById("notices"));

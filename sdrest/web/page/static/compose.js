@@ -2,90 +2,72 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { loadDraft, saveDraft } from "./draft.js";
+import { copy } from "./clipboard.js";
+import { loadDraft, rememberPrompt, saveDraft } from "./draft.js";
 import { h } from "./dom.js";
-import { ApiError, sentence } from "./errors.js";
-import { ParameterForm } from "./forms.js";
+import { SettingsOffer } from "./embedded.js";
+import { ApiError, OfflineError, sentence } from "./errors.js";
+import { Footer } from "./footer.js";
+import * as link from "./link.js";
 import { Mask } from "./mask.js";
+import { count, Outlook } from "./outlook.js";
+import { Panel } from "./panel.js";
+import { isActive } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { Upload } from "./upload.js";
 import { typeName } from "./words.js";
 
-const SEND = "Make picture";
 const NEEDS_PICTURE = new Set(["image-to-image", "inpaint-image"]);
-
-/** One tab's form: parameters, a sentence about all of them, the button. */
-class Panel {
-  constructor(type, schema, send) {
-    this.type = type;
-    this.parameters = new ParameterForm(schema);
-    this.picturePlace = h("div", { class: "picture-place" });
-    this.error = h("p", { class: "form-error", role: "alert", hidden: true });
-    this.button = h("button", { class: "primary", type: "submit" }, SEND);
-    const { prompt, others } = split(this.parameters.elements);
-    this.element = h(
-      "form",
-      {
-        novalidate: true, // the server checks, with better messages
-        onsubmit: (event) => {
-          event.preventDefault();
-          send(this);
-        },
-      },
-      prompt,
-      this.picturePlace,
-      others,
-      h("div", { class: "send" }, this.button, this.error),
-    );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.element.requestSubmit();
-    });
-  }
-
-  say(message) {
-    this.error.hidden = !message;
-    this.error.textContent = message ?? "";
-  }
-
-  busy(isBusy) {
-    this.button.setAttribute("aria-disabled", String(isBusy));
-    this.button.textContent = isBusy ? "Sending …" : SEND;
-  }
-}
-
-/** The prompt comes first, then the picture, then the rest. */
-function split(elements) {
-  const prompt = elements[0].querySelector(".field-prompt");
-  prompt?.remove();
-  return { prompt, others: elements };
-}
+const TITLES = { "inpaint-image": "Inpaint" };
+const SHARED = ["prompt", "negativePrompt"];
+const TAKEN = "The form now has these settings.";
+const FIX = "Please fix the marked fields.";
 
 export class Compose {
+  #schemas;
+  #store;
   #panels;
+  #footer = new Footer();
+  #outlook = new Outlook();
   #upload = new Upload();
   #mask;
   #part = h("input", { type: "checkbox", onchange: () => this.#showMask() });
   #partPlace = h("label", { class: "check shown-with-picture" }, this.#part, "Repaint only a part");
+  #offer = new SettingsOffer((found) => this.#useEmbedded(found));
   #tabs;
   #submitted;
 
-  /** `schemas` are those of the requests by type; `submitted(job, values)` gets each job. */
-  constructor(root, schemas, submitted) {
+  /**
+   * `schemas` are those of the requests by type. `submitted(job, values, wasKnown, again)` gets each
+   * job; `again()` makes it with a new seed. `store` has the jobs that are known.
+   */
+  constructor(root, schemas, submitted, store) {
+    this.#schemas = schemas;
+    this.#store = store;
     this.#submitted = submitted;
-    const send = (panel) => this.#send(panel);
+    const calls = { send: (panel) => this.#send(panel), actions: (panel) => this.#actions(panel) };
     this.#panels = new Map(
-      Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, send)]),
+      Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
     );
     this.#mask = new Mask(this.#upload.stage);
-    this.#upload.element.append(this.#partPlace, this.#mask.tools);
-    this.#upload.addEventListener("picture", () => this.#upload.picture && this.#mask.fit(this.#upload.picture));
+    this.#upload.element.append(this.#offer.element, this.#partPlace, this.#mask.tools);
+    this.#upload.addEventListener("picture", () => this.#pictureChanged());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
-      name: type, title: typeName(type), panel: element,
+      name: type, title: TITLES[type] ?? typeName(type), label: typeName(type), panel: element,
     })), (type) => this.#opened(type));
-    root.append(this.#tabs.element);
+    root.append(this.#tabs.bar, this.#tabs.panels, this.#footer.element);
     this.#restore();
-    root.addEventListener("input", () => this.#save());
+    this.#openLink();
+    addEventListener("hashchange", () => this.#openLink());
+    root.addEventListener("input", () => this.#changed());
+    root.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#panel.element.requestSubmit();
+    });
+    store.addEventListener("job", ({ detail: { job } }) => {
+      this.#outlook.record(job);
+      this.#foretell();
+    });
   }
 
   /** The job type whose form is open. */
@@ -93,53 +75,122 @@ export class Compose {
     return this.#tabs.current;
   }
 
+  get #panel() {
+    return this.#panels.get(this.type);
+  }
+
   /** Offers the server's models in the forms that they fit, again where `refused` chose a lost one. */
   offer(models, refused) {
     for (const [type, panel] of this.#panels) {
-      panel.parameters.field("model").offer(models, type, { refused: panel === refused });
+      panel.field("model").offer(models, type, { refused: panel === refused });
     }
   }
 
-  /** Opens a job's form with its parameters. */
-  use(job) {
-    const panel = this.#panels.get(job.type);
-    panel.parameters.fill({ ...job.params, seed: job.seed ?? job.params.seed });
-    panel.parameters.seed.isFresh = false;
-    this.#tabs.open(job.type);
-    this.#reveal(panel);
-    this.#save();
-    announce("The form now has these settings.");
+  /** Removes what was said of a lost connection. */
+  online() {
+    this.#footer.clear("offline");
+  }
+
+  /** Opens a job's form with its parameters, `newSeed` without its seed. */
+  use({ type, params, seed = params.seed }, { newSeed = false } = {}) {
+    this.#panels.get(type).parameters.fill({ ...params, seed: newSeed ? null : seed });
+    this.#reveal(type);
+    announce(TAKEN);
   }
 
   /** Takes a finished image as the input of another type. */
   async useImage(type, url, prompt) {
     const blob = await api.image(url);
-    this.#tabs.open(type);
-    const panel = this.#panels.get(type);
-    const field = panel.parameters.field("prompt");
+    const field = this.#panels.get(type).field("prompt");
     if (prompt && field && !field.value) field.set(prompt);
+    this.#tabs.open(type);
     await this.#upload.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
-    this.#reveal(panel);
+    this.#reveal(type);
   }
 
-  /** Fills in a prompt, as the examples do. */
+  /** Makes a picture of a prompt, as the examples do. */
   suggest(prompt) {
     this.#tabs.open("text-to-image");
-    const panel = this.#panels.get("text-to-image");
-    panel.parameters.field("prompt").set(prompt);
-    panel.button.focus();
-    this.#save();
+    this.#panel.field("prompt").set(prompt);
+    this.#changed();
+    this.#footer.focus();
+    this.#panel.element.requestSubmit();
   }
 
-  #reveal(panel) {
+  #reveal(type) {
+    this.#tabs.open(type);
+    const panel = this.#panel;
     panel.element.scrollIntoView({ block: "start" });
-    (panel.parameters.field("prompt") ?? this.#mask).focus();
+    (panel.field("prompt") ?? this.#mask).focus();
+    this.#changed();
   }
 
   #opened(type) {
-    if (NEEDS_PICTURE.has(type)) this.#panels.get(type).picturePlace.append(this.#upload.element);
+    const panel = this.#panels.get(type);
+    if (NEEDS_PICTURE.has(type)) panel.picturePlace.append(this.#upload.element);
+    this.#footer.form = panel.element;
+    this.#footer.clear();
     this.#showMask();
     this.#save();
+    this.#foretell();
+  }
+
+  /** What follows from any change of the open form. */
+  #changed() {
+    const panel = this.#panel;
+    for (const other of this.#panels.values()) {
+      for (const name of SHARED) {
+        const field = panel.field(name);
+        if (other !== panel && field && other.field(name)?.value !== field.value) other.field(name)?.set(field.value);
+      }
+    }
+    this.#footer.clear("server");
+    if (!panel.parameters.isInvalid) this.#footer.clear("fields");
+    this.#save();
+    this.#foretell();
+  }
+
+  #foretell() {
+    const { request } = this.#panel.parameters;
+    this.#footer.foretell(count(request), this.#outlook.seconds(this.type, request));
+  }
+
+  #actions({ type, parameters }) {
+    return [
+      { text: "Copy link to these settings", action: () => copy(link.write(type, parameters.changes), "Link copied.") },
+      {
+        text: "Reset the form",
+        action: () => {
+          parameters.reset();
+          this.#changed();
+        },
+      },
+    ];
+  }
+
+  #openLink() {
+    const found = link.read(location.hash, this.#schemas);
+    if (!found) return;
+    history.replaceState(null, "", location.pathname + location.search); // a reload keeps what is entered then
+    this.#panels.get(found.type).parameters.start(found.values);
+    this.#tabs.open(found.type);
+    this.#changed();
+  }
+
+  #pictureChanged() {
+    const { picture, file } = this.#upload;
+    if (picture) this.#mask.fit(picture);
+    this.#offer.show(picture && file);
+  }
+
+  /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */
+  #useEmbedded({ type, values, model }) {
+    const panel = this.#panels.get(type);
+    panel.parameters.start(values);
+    const known = panel.field("model").named(model);
+    if (known !== undefined) panel.field("model").set(known);
+    this.#reveal(type);
+    announce(TAKEN);
   }
 
   /** Whether the open form sends a mask. */
@@ -153,26 +204,46 @@ export class Compose {
   }
 
   async #send(panel) {
-    if (panel.button.getAttribute("aria-disabled") === "true") return;
-    panel.say(null);
+    if (this.#footer.isBusy) return;
+    this.#footer.clear();
     if (!this.#check(panel)) return;
-    panel.busy(true);
     const { request, seed } = panel.parameters;
+    const again = () => {
+      seed.take(null);
+      this.#send(panel);
+    };
+    const made = this.#madeBefore(panel);
+    if (made) return this.#submitted(made, request, true, again);
+    const active = new Set(this.#store.all.filter(isActive).map(({ resultUrl }) => resultUrl));
+    this.#footer.isBusy = true;
     try {
       const job = await api.submit(panel.type, await this.#body(panel.type, request));
       if (seed.isFresh && job.seed != null) seed.set(job.seed);
-      this.#submitted(job, request);
+      rememberPrompt(request.prompt);
+      this.#save();
       panel.parameters.fail([]);
+      this.#submitted(job, request, !isActive(job) || active.has(job.resultUrl), again);
     } catch (error) {
       this.#refused(panel, error);
     } finally {
-      panel.busy(false);
+      this.#footer.isBusy = false;
     }
   }
 
-  /** Checks what only the page knows: that there is a picture, and something painted. */
-  #check({ type }) {
-    if (NEEDS_PICTURE.has(type) && !this.#upload.picture) {
+  /** A job that made the same pictures with a seed that was random then; the server sees another request. */
+  #madeBefore({ type, parameters }) {
+    if (NEEDS_PICTURE.has(type) || parameters.seed.isFresh) return null;
+    return this.#store.all.find((job) => job.type === type && job.status === "COMPLETE" && parameters.isOf(job));
+  }
+
+  /** Checks what only the page knows: that there is a prompt, a picture, and something painted. */
+  #check(panel) {
+    if (panel.field("prompt")?.value.trim() === "") {
+      panel.parameters.fail([{ field: "prompt", message: "Enter a prompt." }]);
+      this.#footer.say(FIX, "fields");
+      return false;
+    }
+    if (NEEDS_PICTURE.has(panel.type) && !this.#upload.picture) {
       this.#upload.fail("Choose a picture to start from.");
       this.#upload.focus();
       return false;
@@ -203,26 +274,18 @@ export class Compose {
     this.#upload.fail(about.get("image"));
     this.#mask.fail(about.get("mask"));
     const unplaced = others.filter(({ field }) => field !== "image" && field !== "mask");
-    if (fields.length === 0) panel.say(sentence(error));
-    else panel.say(unplaced.map(({ field, message }) => `${field}: ${message}`).join(" ")
-      || "Some fields are invalid; see the messages beside them.");
+    if (fields.length === 0) this.#footer.say(sentence(error), error instanceof OfflineError ? "offline" : "server");
+    else this.#footer.say(unplaced.map(({ field, message }) => `${field}: ${message}`).join(" ") || FIX, "fields");
   }
 
   #save() {
-    const forms = [...this.#panels].map(([type, { parameters }]) => [
-      type, { values: parameters.values, isFresh: parameters.seed.isFresh },
-    ]);
+    const forms = [...this.#panels].map(([type, { parameters }]) => [type, parameters.draft]);
     saveDraft({ type: this.type, forms: Object.fromEntries(forms) });
   }
 
   #restore() {
     const { type, forms = {} } = loadDraft();
-    for (const [name, { values, isFresh }] of Object.entries(forms)) {
-      const parameters = this.#panels.get(name)?.parameters;
-      if (!parameters) continue;
-      parameters.fill(values);
-      parameters.seed.isFresh = isFresh;
-    }
+    for (const [name, draft] of Object.entries(forms)) this.#panels.get(name)?.parameters.restore(draft);
     this.#tabs.open(this.#panels.has(type) ? type : [...this.#panels.keys()][0]);
   }
 }

@@ -1,9 +1,11 @@
 // One input for one property of a request's schema: label, control, hint and error belong together.
 
 import { h, uniqueId } from "./dom.js";
-import { label } from "./words.js";
+import { icon } from "./icons.js";
+import { CHOICES, hintOf, labelOf, placeholderOf } from "./labels.js";
 
 const WIDEST_SLIDER = 1;
+const OBVIOUS = new Set(["prompt", "negativePrompt"]);
 
 /** Returns the schema without "or null" and without references. */
 function plain(schema, definitions) {
@@ -14,10 +16,13 @@ function plain(schema, definitions) {
 }
 
 function control(name, schema, id) {
-  const common = { id, name };
+  const common = { id, name, placeholder: placeholderOf(name) };
   const { minimum, maximum } = schema;
-  if (schema.enum) return h("select", common, schema.enum.map((value) => h("option", {}, value)));
-  if (schema.type === "string") return h("textarea", { ...common, rows: name === "prompt" ? 4 : 2 });
+  const texts = CHOICES[name] ?? {};
+  if (CHOICES[name] || schema.enum) {
+    return h("select", { id, name }, (schema.enum ?? choices(texts)).map((value) => h("option", { value }, texts[value] ?? value)));
+  }
+  if (schema.type === "string") return h("textarea", { ...common, dir: "auto", rows: name === "prompt" ? 4 : 1 });
   const whole = schema.type === "integer";
   const range = { min: minimum, max: maximum, step: schema.multipleOf ?? (whole ? 1 : "any") };
   if (!whole && maximum - minimum <= WIDEST_SLIDER) {
@@ -27,6 +32,9 @@ function control(name, schema, id) {
   return h("input", { ...common, ...range, type: "number", inputmode });
 }
 
+/** The values of choices; a missing one comes first. */
+const choices = (texts) => Object.keys(texts).sort((a, b) => (a === "" ? -1 : b === "" ? 1 : 0));
+
 /** A slider with its value beside it. */
 function slider(input) {
   const output = h("output", { for: input.id });
@@ -34,6 +42,18 @@ function slider(input) {
     input.addEventListener(name, () => (output.textContent = input.value));
   }
   return h("div", { class: "slider" }, input, output);
+}
+
+/** A button that shows and hides a hint. */
+function info(name, hint) {
+  const button = h("button", {
+    type: "button", class: "info", "aria-label": `About ${labelOf(name).toLowerCase()}`, "aria-controls": hint.id, "aria-expanded": "false", title: hint.textContent,
+    onclick: () => {
+      hint.hidden = !hint.hidden;
+      button.setAttribute("aria-expanded", String(!hint.hidden));
+    },
+  }, icon("info"));
+  return button;
 }
 
 /** Whether a property has only one possible value. */
@@ -50,12 +70,12 @@ export class Field {
     this.default = schema.default;
     this.control = control(name, schema, id);
     this.#error = h("p", { class: "field-error", id: `${id}-error`, hidden: true });
-    const hint = h("p", { class: "hint", id: `${id}-hint` }, schema.description ?? "");
+    const hint = h("p", { class: "hint", id: `${id}-hint`, hidden: true }, hintOf(name, schema.description));
     this.control.setAttribute("aria-describedby", `${id}-error ${id}-hint`);
     this.element = h(
       "div",
       { class: `field field-${name}` },
-      h("label", { for: id, title: schema.description }, label(name)),
+      h("div", { class: "field-head" }, h("label", { for: id }, labelOf(name)), OBVIOUS.has(name) ? null : info(name, hint)),
       this.control.type === "range" ? slider(this.control) : this.control,
       this.#error,
       hint,
@@ -69,8 +89,14 @@ export class Field {
     return this.control.value;
   }
 
+  /** Sets the value; one that a choice does not have becomes a choice. */
   set(value) {
-    this.control.value = value ?? "";
+    const text = String(value ?? "");
+    const { options } = this.control;
+    if (options && ![...options].some((option) => option.value === text)) {
+      this.control.append(h("option", { value: text }, text));
+    }
+    this.control.value = text;
     this.control.dispatchEvent(new Event("set"));
   }
 
@@ -80,6 +106,10 @@ export class Field {
     this.#error.textContent = message ?? "";
     if (message) this.control.setAttribute("aria-invalid", "true");
     else this.control.removeAttribute("aria-invalid");
+  }
+
+  get isInvalid() {
+    return !this.#error.hidden;
   }
 
   focus() {
@@ -114,40 +144,15 @@ export class ModelField extends Field {
     this.set(isThere ? value : "");
   }
 
+  /** The value of the choice with a name, if there is one. */
+  named(name) {
+    return [...this.control.options].find((option) => option.textContent === name)?.value;
+  }
+
   /** A model that is not offered becomes a choice, too: the server says what is wrong with it. */
   set(value) {
-    if (value && ![...this.control.options].some((option) => option.value === value)) {
-      this.control.append(h("option", { value }, value));
-      this.element.hidden = false;
-    }
+    const count = this.control.options.length;
     super.set(value);
-  }
-}
-
-const RANDOM = "random";
-
-/** The seed: by default the server chooses a random one for each request. */
-export class SeedField extends Field {
-  #fresh = h("input", { type: "checkbox", checked: true });
-
-  constructor(...given) {
-    super(...given);
-    this.#fresh.id = `${this.control.id}-fresh`;
-    const text = h("label", { for: this.#fresh.id, class: "check" }, this.#fresh, "New each time");
-    this.control.after(text);
-    this.control.addEventListener("input", () => (this.isFresh = false));
-  }
-
-  get isFresh() {
-    return this.#fresh.checked;
-  }
-
-  set isFresh(fresh) {
-    this.#fresh.checked = fresh;
-  }
-
-  /** The value to send: the number, or `random`. */
-  get request() {
-    return this.isFresh ? RANDOM : this.value;
+    if (this.control.options.length > count) this.element.hidden = false;
   }
 }

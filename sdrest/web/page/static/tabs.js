@@ -9,18 +9,19 @@ export class Tabs {
   #opened;
   current = null;
 
-  /** `items` are `{name, title, panel}`; `opened(name)` is called on every change. */
+  /** `items` are `{name, title, label, panel}`, the label for screen readers; `opened(name)` is called on every change. */
   constructor(label, items, opened) {
     this.#opened = opened;
-    this.#items = items.map(({ name, title, panel }) => {
+    this.#items = items.map(({ name, title, label: spoken, panel }) => {
       const tab = h("button", { type: "button", role: "tab", id: uniqueId("tab"), onclick: () => this.open(name) }, title);
       const id = uniqueId("panel");
+      tab.setAttribute("aria-label", spoken);
       tab.setAttribute("aria-controls", id);
       return { name, tab, panel: h("div", { role: "tabpanel", id, "aria-labelledby": tab.id }, panel) };
     });
-    const bar = h("div", { class: "tabs", role: "tablist", "aria-label": label, onkeydown: (event) => this.#key(event) },
+    this.bar = h("div", { class: "tabs", role: "tablist", "aria-label": label, onkeydown: (event) => this.#key(event) },
       this.#items.map(({ tab }) => tab));
-    this.element = h("div", {}, bar, this.#items.map(({ panel }) => panel));
+    this.panels = h("div", { class: "tab-panels" }, this.#items.map(({ panel }) => panel));
   }
 
   open(name) {

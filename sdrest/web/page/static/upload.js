@@ -45,6 +45,11 @@ export class Upload extends EventTarget {
     this.clear();
   }
 
+  /** The file that the picture was opened from. */
+  get file() {
+    return this.#file;
+  }
+
   /** Takes pictures that are dropped on `area` or pasted; calls `open()` before to show the form. */
   listen(area, open) {
     area.addEventListener("dragover", (event) => {

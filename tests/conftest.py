@@ -38,7 +38,7 @@ def _no_flags_of_the_developer() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _processes_without_coverage() -> None:
-    """Measure the processes of pytest alone: half of the time of others would go into it."""
+    """Measure the processes of pytest alone: it would be a third of the time of all others."""
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 

@@ -101,6 +101,7 @@ async def test_image_to_image_changes_only_what_is_painted(
         await opened.open()
         await opened.tab("Image to image")
         await opened.enter(Prompt="paint")
+        await opened.page.get_by_role("textbox", name="Negative prompt").fill("fog")
         await opened.choose(start)
         await expect(opened.mask).to_be_hidden()
         await opened.page.get_by_role("checkbox", name="Repaint only a part").check()
@@ -113,6 +114,12 @@ async def test_image_to_image_changes_only_what_is_painted(
         left, top, right, bottom = await changed(opened, start)
         assert 0.15 * width < left < right < 0.55 * width
         assert 0.6 * height < top < bottom < 0.9 * height
+        await opened.pictures(opened.gallery).click()
+        viewer = opened.page.get_by_role("dialog", name="Picture")
+        await expect(viewer.get_by_text("fog", exact=True)).to_be_visible()
+        await expect(
+            viewer.locator("div", has=opened.page.get_by_text("Mask", exact=True)).last
+        ).to_have_text("Maskyes")
 
 
 async def test_the_mask_is_painted_undone_and_moved_by_keyboard(

@@ -95,7 +95,7 @@ async def test_a_picture_is_dropped_or_pasted_and_finds_its_form(
         await expect(opened.start).to_be_visible()
         await opened.tab("Inpaint")
         await opened.drop("other.png", picture)
-        await expect(selected).to_have_text("Inpaint image")
+        await expect(selected).to_have_text("Inpaint")
         await expect(opened.mask).to_be_visible()
 
 

@@ -50,7 +50,7 @@ export class Compose {
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
     );
     this.#mask = new Mask(this.#upload);
-    this.#upload.element.append(this.#offer.element, this.#partPlace, this.#mask.tools);
+    this.#upload.element.append(this.#partPlace, this.#mask.tools, this.#offer.element);
     this.#upload.addEventListener("picture", () => this.#pictureChanged());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
@@ -178,8 +178,8 @@ export class Compose {
 
   #pictureChanged() {
     const { picture, file } = this.#upload;
-    if (this.#isMasked) this.#mask.edit();
     this.#offer.show(picture && file);
+    if (this.#isMasked) this.#mask.edit();
   }
 
   /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */

@@ -19,7 +19,8 @@ export class Mask {
   #editor = null;
   #thumbnail = h("canvas", { class: "mask-thumbnail", "aria-hidden": "true", onclick: () => this.edit() });
   #button;
-  #purpose = h("p", { class: "hint" });
+  #purpose = "";
+  #hint = h("p", { class: "hint" });
   #error = h("p", { class: "field-error", role: "alert", hidden: true });
 
   /** `upload` is the `Upload` whose picture the mask is for. */
@@ -28,8 +29,9 @@ export class Mask {
     this.#error.id = uniqueId("mask-error");
     this.#button = h("button", { type: "button", class: "quiet paint", "aria-describedby": this.#error.id, onclick: () => this.edit() },
       icon("brush"), "Paint the mask");
-    this.tools = h("div", { class: "mask-tools shown-with-picture" }, this.#purpose, this.#button, this.#error);
-    upload.stage.append(this.#thumbnail);
+    this.tools = h("div", { class: "mask-tools shown-with-picture" }, this.#hint, this.#error);
+    upload.actions.append(this.#button);
+    upload.stage.firstChild.after(this.#thumbnail);
     upload.addEventListener("picture", () => {
       if (upload.picture) this.#layer.fit(upload.picture);
       else this.#editor?.close();
@@ -39,14 +41,15 @@ export class Mask {
 
   /** Says what the mask is for in a job of this type. */
   set type(type) {
-    this.#purpose.textContent = PURPOSES[type] ?? "";
+    this.#purpose = PURPOSES[type] ?? "";
+    this.#hint.textContent = type === "image-to-image" ? this.#purpose : ""; // inpainting's form says it
   }
 
   /** Opens the editor over the whole window. */
   edit() {
     if (!this.#upload.picture) return;
     this.#editor ??= new MaskEditor(this.#layer, () => this.#show());
-    this.#editor.open(this.#upload.url, this.#upload.picture.blob, this.#purpose.textContent);
+    this.#editor.open(this.#upload.url, this.#upload.picture.blob, this.#purpose);
   }
 
   fail(message) {

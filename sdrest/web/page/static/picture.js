@@ -69,6 +69,9 @@ export function paintPng(width, height, paint) {
 
 const millions = (count) => `${(count / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} million pixels`;
 
+/** The largest file that the server takes, in bytes. */
+export const maxBytes = (limits) => (limits ? limits.maxUpload * MEBIBYTE : Infinity);
+
 /** Why the server would refuse a picture of this size, or null. `limits` may be unknown. */
 function excess(width, height, limits) {
   if (!limits) return null;
@@ -84,7 +87,7 @@ function excess(width, height, limits) {
  * `whole`. `excess` says why the server would refuse the whole picture; `limits` are the server's.
  */
 export async function openPicture(file, { whole = false, limits = null } = {}) {
-  const most = limits ? limits.maxUpload * MEBIBYTE : Infinity;
+  const most = maxBytes(limits);
   let source;
   try {
     source = await decode(file);

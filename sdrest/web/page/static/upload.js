@@ -6,7 +6,7 @@ import { carriesPicture, droppedPicture, pastedPicture } from "./drag.js";
 import { h, uniqueId } from "./dom.js";
 import { sentence } from "./errors.js";
 import { icon } from "./icons.js";
-import { openPicture } from "./picture.js";
+import { maxBytes, openPicture } from "./picture.js";
 
 export class Upload extends EventTarget {
   #input;
@@ -14,8 +14,7 @@ export class Upload extends EventTarget {
   #note = h("p", { class: "hint" });
   #error = h("p", { class: "field-error", role: "alert", hidden: true });
   #limits = null;
-  /** The file that was given, before it was made smaller or became a PNG. */
-  file = null;
+  #file = null;
   /** What is sent: `{blob, width, height}`, or null. */
   picture = null;
 
@@ -34,7 +33,11 @@ export class Upload extends EventTarget {
     });
     const button = (title, image, action) =>
       h("button", { type: "button", class: "quiet icon-button", title, "aria-label": title, onclick: action }, icon(image));
-    this.stage = h("div", { class: "input-picture" }, this.#preview);
+    this.actions = h("div", { class: "row input-facts shown-with-picture" }, this.#note);
+    this.stage = h("div", { class: "input-picture" }, this.#preview,
+      h("div", { class: "input-corner" },
+        button("Another picture", "image", () => this.#input.click()),
+        button("Remove", "close", () => this.clear())));
     this.element = h(
       "div",
       { class: "upload" },
@@ -42,12 +45,15 @@ export class Upload extends EventTarget {
       h("label", { class: "drop", for: id },
         icon("image"), h("span", {}, h("strong", {}, "Choose a picture"), ", drop or paste one, or drag one from the gallery")),
       this.stage,
-      h("div", { class: "row input-facts shown-with-picture" }, this.#note,
-        button("Another picture", "image", () => this.#input.click()),
-        button("Remove", "trash", () => this.clear())),
+      this.actions,
       this.#error,
     );
     this.clear();
+  }
+
+  /** The file that was given, before it was made smaller or became a PNG; null if it is too large to send. */
+  get file() {
+    return this.#file && this.#file.size <= maxBytes(this.#limits) ? this.#file : null;
   }
 
   /** What the picture shows, as a URL for `img`. */
@@ -109,7 +115,7 @@ export class Upload extends EventTarget {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.removeAttribute("src");
     this.#input.value = "";
-    this.file = null;
+    this.#file = null;
     this.#set(null);
   }
 
@@ -123,7 +129,7 @@ export class Upload extends EventTarget {
   }
 
   #show(file, picture) {
-    this.file = file;
+    this.#file = file;
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.src = URL.createObjectURL(picture.blob);
     this.#input.value = "";
@@ -139,7 +145,7 @@ export class Upload extends EventTarget {
     else if (excess) this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")}. ${excess}`);
     else {
       this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")} to save memory. `,
-        h("button", { type: "button", class: "link", onclick: () => this.take(this.file, { whole: true }) }, "Use its full size"));
+        h("button", { type: "button", class: "link", onclick: () => this.take(this.#file, { whole: true }) }, "Use its full size"));
     }
   }
 

@@ -27,10 +27,17 @@ async def server(tmp_path: Path, certificate: Path) -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def opened(browser: Browser, server: Server) -> AsyncIterator[Studio]:
-    async with studio(browser, server) as opened:
+    async with studio(browser, server, viewport={"width": 1440, "height": 1600}) as opened:
         await opened.open()
+        await seen(opened)
         await expect(opened.gallery).to_have_count(15)
         yield opened
+
+
+async def seen(opened: Studio) -> None:
+    """Scroll to the gallery, which has elements only for what is near."""
+    await opened.gallery.first.wait_for()
+    await opened.page.evaluate("document.querySelector('#gallery').scrollIntoView()")
 
 
 def tiles(opened: Studio) -> Locator:
@@ -104,6 +111,7 @@ async def test_a_deletion_is_undone_before_it_is_sent(opened: Studio) -> None:
     await expect(opened.gallery).to_have_count(13)
     await opened.page.reload()  # a page that is left sends the deletion
     await opened.connected()
+    await seen(opened)
     await expect(opened.gallery).to_have_count(13)
     assert await there(opened) == JOBS - 2
     await tiles(opened).nth(4).hover()
@@ -115,6 +123,7 @@ async def test_a_deletion_is_undone_before_it_is_sent(opened: Studio) -> None:
     await expect(toast).to_have_count(0)
     await opened.page.reload()
     await opened.connected()
+    await seen(opened)
     await expect(opened.gallery).to_have_count(13)
     assert await there(opened) == JOBS - 2
 

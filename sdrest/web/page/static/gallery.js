@@ -125,6 +125,7 @@ export class Gallery {
     this.#selection.keep((key) => known.has(key));
     this.#rows.show(this.#pictures, this.#filter.height, { isNew: this.#isNew });
     this.#isNew = false;
+    this.#bar.show(this.#selected, this.#isSelecting);
     for (const tile of this.#rows.tiles) this.#mark(tile);
   }
 

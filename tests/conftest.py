@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,12 @@ from sdrest.commands.certificate.files import HOSTS
 from tests.fakes.running import Lifeline
 from tests.support.page import chromium
 from tests.support.server import Serve, starter
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is loaded out of garbage collections, which runners in this process force."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

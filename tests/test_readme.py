@@ -89,6 +89,20 @@ def test_the_newest_of_many_pictures_becomes_the_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_the_first_block_ends_with_a_picture(server: Server) -> None:
+    port = server.url.rstrip("/").rpartition(":")[2]
+    shell = await asyncio.create_subprocess_exec(
+        *("sh", "-e", "-c", block("<!-- first picture -->").replace("8888", port)),
+        cwd=server.folder,
+        env=environment(),
+    )
+    async with asyncio.timeout(PATIENCE):
+        assert await shell.wait() == 0
+    with Image.open(server.folder / "lighthouse.png") as picture:
+        assert picture.size == (512, 512)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_three_requests_work_as_they_stand(server: Server) -> None:
     port = server.url.rstrip("/").rpartition(":")[2]
     script = block("trust it:")

@@ -55,6 +55,8 @@ async def test_without_a_token_nothing_is_said_of_it(serve: Serve) -> None:
 
 async def test_people_are_prepared_for_the_browser_s_warning(serve: Serve) -> None:
     async with serve() as server:
+        page = f"https://localhost:{server.url.rstrip('/').rpartition(':')[2]}/"
+        await server.out.line(f"info The page for your browser is {page}.")
         line = await server.out.line("Browsers warn")
         assert line.startswith("info Browsers warn at the first visit, since the certificate is")
         assert server.out.lines[0].startswith("success Serving on ")

@@ -114,8 +114,8 @@ async def test_a_deletion_is_undone_before_it_is_sent(opened: Studio) -> None:
     await seen(opened)
     await expect(opened.gallery).to_have_count(13)
     assert await there(opened) == JOBS - 2
-    await tiles(opened).nth(4).hover()
-    await tiles(opened).nth(4).get_by_role("button", name="Delete").click()
+    await tiles(opened).nth(5).locator(".tile-open").focus()
+    await opened.page.keyboard.press("Delete")
     await opened.page.get_by_role("dialog").get_by_role("button", name="Delete 2 pictures").click()
     await expect(opened.gallery).to_have_count(11)
     await toast.get_by_role("button", name="Undo").click()
@@ -131,15 +131,14 @@ async def test_a_deletion_is_undone_before_it_is_sent(opened: Studio) -> None:
 async def test_a_job_with_several_pictures_is_deleted_only_after_a_question(
     opened: Studio,
 ) -> None:
-    await tiles(opened).nth(0).hover()
-    await tiles(opened).nth(0).get_by_role("button", name="Delete").click()
+    await tiles(opened).nth(0).locator(".tile-open").focus()
+    await opened.page.keyboard.press("Delete")
     question = opened.page.get_by_role("dialog")
     await expect(question).to_contain_text(
         "The pictures of a job are deleted together. Delete all 4?"
     )
     await question.get_by_role("button", name="Cancel").click()
     await expect(opened.gallery).to_have_count(15)
-    await opened.page.keyboard.press("Control+a")
     await tiles(opened).nth(0).locator(".tile-open").focus()
     await opened.page.keyboard.press("Control+a")
     await opened.page.keyboard.press("Delete")

@@ -74,7 +74,9 @@ async def test_the_demo_engine_says_how_to_get_the_real_one(
     async with studio(browser, server, permissions=CLIPBOARD) as opened:
         await opened.open()
         await opened.page.get_by_role("button", name="Demo engine").click()
-        await expect(opened.page.get_by_text("built-in demo engine")).to_be_visible()
+        await expect(
+            opened.page.get_by_text("You are using the built-in demo engine")
+        ).to_be_visible()
         await opened.page.get_by_role("button", name="Copy", exact=True).click()
         await expect(opened.page.get_by_text("Command copied.")).to_be_visible()
         assert await opened.page.evaluate(READ) == "sdrest setup"
@@ -130,10 +132,14 @@ async def test_arrows_lead_from_job_to_job_and_a_deletion_to_the_next(
             await expect(prompt).to_contain_text(text)
             await expect(opened.viewer.locator(".viewer-place")).to_have_text(place)
         await opened.viewer.get_by_role("button", name="Delete").click()
-        question = opened.page.get_by_role("dialog").filter(has_text="permanently?")
-        await question.get_by_role("button", name="Delete").click()
-        await opened.hears("Deleted: a hill")
         await expect(prompt).to_have_text("a landscape")
+        await opened.viewer.get_by_role("button", name="Undo").click()
+        await expect(opened.gallery.filter(has_text="a hill")).to_have_count(1)
+        await opened.page.keyboard.press("ArrowUp")
+        await expect(prompt).to_have_text("a hill")
+        await opened.page.keyboard.press("Delete")
+        await expect(prompt).to_have_text("a landscape")
+        await opened.hears("Deleted: a hill")
 
 
 async def test_the_filmstrip_chooses_the_picture_on_the_stage(

@@ -3,18 +3,11 @@
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { confirm } from "./dialogs.js";
-import { ApiError, sentence } from "./errors.js";
+import { ApiError, OfflineError, sentence } from "./errors.js";
 import { repeat } from "./repeat.js";
 import { toast } from "./toasts.js";
 
 const PAGE = 60;
-const MOST = 1000;
-
-/** Every job in progress, those that the page has not loaded too; the last of the queue first. */
-async function activeJobs() {
-  const found = await Promise.all(["QUEUED", "IN_PROGRESS"].map((status) => api.list({ status, limit: MOST })));
-  return found.flatMap(({ jobs }) => jobs).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-}
 
 /**
  * The actions on the jobs of `store`. `page` has what they need of the rest: `compose()`,
@@ -27,16 +20,17 @@ export function jobActions(store, page) {
       return await action(...given);
     } catch (error) {
       if (error instanceof ApiError && error.status === 410) page.forget(given[0]);
-      return toast(sentence(error), { role: "alert" });
+      const close = toast(sentence(error), { role: "alert" });
+      if (error instanceof OfflineError) document.addEventListener("connected", close, { once: true });
+      return undefined;
     }
   };
 
   return {
     cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
     cancelAll: guarded(async () => {
-      const jobs = await activeJobs();
-      if (!jobs.length || !(await confirm(`Cancel all ${jobs.length} jobs?`, "Cancel all", "Keep them"))) return;
-      for (const job of jobs) await api.cancel(job.resultUrl).then((changes) => store.merge({ ...job, ...changes }), () => {}); // it may have ended
+      if (!(await confirm("Cancel all jobs that wait or run?", "Cancel all", "Keep them"))) return;
+      await api.cancelAll();
       announce("Cancelled all jobs.");
     }),
     retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),

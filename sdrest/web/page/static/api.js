@@ -46,6 +46,9 @@ export const schemas = () => json(at("static/parameters.json"));
 /** The checkpoints that requests may name. */
 export const models = async () => (await json(at("models"))).models;
 
+/** What the server takes as an upload: `{maxPixels, maxSide, maxUpload}`; the last in MiB. */
+export const limits = () => json(at("static/limits.json"));
+
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);
@@ -61,6 +64,7 @@ export async function submit(type, form) {
 
 export const job = (url) => json(url);
 export const cancel = (url) => post(`${url}/cancel`);
+export const cancelAll = () => request(at("jobs/cancel"), { method: "POST" });
 export const retry = (url) => post(`${url}/retry`);
 export const remove = (url) => request(url, { method: "DELETE" });
 

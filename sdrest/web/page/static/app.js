@@ -40,10 +40,7 @@ const deletion = new Deletion(store, forget);
 const actions = jobActions(store, {
   compose: () => compose,
   forget,
-  remove: (jobs) => {
-    deletion.start(jobs);
-    for (const job of jobs) viewer.forget(job);
-  },
+  remove: (jobs) => deletion.start(jobs),
   submitted,
   view: (job, index) => viewer.open(job, index),
 });
@@ -137,7 +134,9 @@ const feed = new Feed({
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
     showLinks(state);
-    if (state === "live" || state === "polling") compose.online();
+    if (state === "lost" || state === "locked") return;
+    compose.online();
+    document.dispatchEvent(new Event("connected"));
   },
 });
 

@@ -18,7 +18,7 @@ export class Footer {
     this.#button = h("button", { class: "primary make", type: "submit" }, this.#label,
       h("kbd", { "aria-hidden": "true" }, IS_MAC ? "⌘ ↵" : "Ctrl ↵"));
     this.element = h("div", { class: "compose-footer" }, this.#message, h("div", { class: "send" }, this.#button,
-      h("p", { class: "outlook" }, this.#count, this.#seconds)));
+      h("p", { class: "outlook" }, this.#count, " ", this.#seconds)));
   }
 
   /** The form that the button submits. */
@@ -43,8 +43,8 @@ export class Footer {
 
   /** Shows how many pictures will be made; `seconds` is null while nothing like it was made. */
   foretell(count, seconds) {
-    setText(this.#count, pictures(count));
-    setText(this.#seconds, seconds === null ? "" : ` · about ${duration(seconds)}`);
+    setText(this.#count, seconds === null ? pictures(count) : `${pictures(count)} ·`);
+    setText(this.#seconds, seconds === null ? "" : `about ${duration(seconds)}`);
   }
 
   get isBusy() {

@@ -8,6 +8,7 @@ import { SeedField } from "./seed.js";
 
 const PROMPTS = ["prompt", "negativePrompt"];
 const STRIP = ["strength", "model", "seed"];
+const ADVANCED = ["width", "height", "steps", "iterations", "batchSize", "guidanceScale"];
 const CLASSES = { model: ModelField, seed: SeedField };
 
 export class ParameterForm {
@@ -19,7 +20,7 @@ export class ParameterForm {
     this.#fields = Object.entries(schema.properties)
       .filter(([, property]) => !isFixed(property))
       .map(([name, property]) => new (CLASSES[name] ?? Field)(name, property, schema.$defs));
-    const others = this.#fields.filter(({ name }) => ![...PROMPTS, ...STRIP].includes(name));
+    const others = this.#fields.map(({ name }) => name).filter((name) => ![...PROMPTS, ...STRIP, ...ADVANCED].includes(name));
     this.prompts = this.#elements(PROMPTS);
     this.strip = h("div", { class: "strip" },
       this.#chips("Proportions", PROPORTIONS, ([width, height]) => `${width} × ${height}`, "proportions"),
@@ -28,7 +29,7 @@ export class ParameterForm {
         this.#chips("Quality", QUALITIES[type] ?? [], ([steps]) => `${steps} steps`, "quality")),
       this.#elements(STRIP));
     this.advanced = h("details", { class: "more" }, h("summary", {}, "Advanced"),
-      h("div", { class: "fields" }, others.map(({ element }) => element)));
+      h("div", { class: "fields" }, this.#elements([...ADVANCED, ...others])));
     this.reset();
   }
 

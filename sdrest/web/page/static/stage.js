@@ -40,7 +40,7 @@ export class Stage {
     const now = this.#store.get(this.#url);
     if (!now || !isActive(now)) this.#url = resultUrl;
     this.#show();
-    this.#root.scrollIntoView({ block: "nearest" });
+    this.#job.element.scrollIntoView({ block: "nearest" });
   }
 
   #show() {
@@ -60,7 +60,7 @@ export class Stage {
    * vanish the moment it is done.
    */
   #choose(all, active) {
-    const now = this.#store.get(this.#url);
+    const now = all.find(({ resultUrl }) => resultUrl === this.#url);
     const next = active.find((job) => job.imageUrls?.length || job.preview);
     if (now && isActive(now)) return now;
     if (next) return next;

@@ -1,6 +1,7 @@
 // One picture, as large as the window allows, beside what it is and what to do with it.
 
 import { copy } from "./clipboard.js";
+import { compare } from "./compare.js";
 import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { facts, fileName, isReplaced, REPLACED, seedOf, title, total } from "./job.js";
@@ -16,7 +17,6 @@ export class Viewer {
   #dialog;
   #job;
   #index = 0;
-  #leaving = null;
 
   /** `actions` are those of jobs; `jobs()` are the jobs to turn over, in the order of the gallery. */
   constructor(actions, jobs) {
@@ -40,6 +40,7 @@ export class Viewer {
       download: h("a", { class: "primary", download: "" }, icon("download"), "Download"),
       copyPrompt: act("copy", "Copy prompt", () => copy(this.#job.params.prompt, "Prompt copied.")),
       again: leave("dice", "Make with a new seed", actions.again),
+      compare: act("compare", "Compare with next", () => this.#compare()),
       remove: act("trash", "Delete", () => this.#remove()),
     };
     const p = this.#parts;
@@ -54,7 +55,7 @@ export class Viewer {
           leave("brush", "Erase or repaint", begin("inpaint-image")),
           leave("reuse", "Reuse settings", actions.use),
           p.again, p.copyPrompt,
-          actions.compare && leave("compare", "Compare", actions.compare),
+          p.compare,
           p.remove),
         p.facts));
     p.image.addEventListener("click", () => this.#dialog.close());
@@ -79,12 +80,9 @@ export class Viewer {
     else this.#show();
   }
 
-  /** Closes if its job was deleted; after a deletion in the viewer it shows the neighbour. */
+  /** Closes if its job was deleted. */
   forget(job) {
-    if (!this.#shows(job)) return;
-    const { job: next, index } = this.#leaving ?? {};
-    if (next && next.resultUrl !== job.resultUrl) this.#go(next, index);
-    else this.#dialog.close();
+    if (this.#shows(job)) this.#dialog.close();
   }
 
   #shows({ resultUrl }) {
@@ -103,10 +101,21 @@ export class Viewer {
 
   /** Turns to the next picture, which may be another job's. */
   #turn(step) {
+    const { job, index } = this.#at(step);
+    this.#go(job, index);
+  }
+
+  #at(step) {
     const index = this.#index + step;
-    if (this.#job.imageUrls[index]) return this.#go(this.#job, index);
+    if (this.#job.imageUrls[index]) return { job: this.#job, index };
     const job = this.#neighbour(step);
-    this.#go(job, step > 0 ? 0 : job.imageUrls.length - 1);
+    return { job, index: step > 0 ? 0 : job.imageUrls.length - 1 };
+  }
+
+  #compare() {
+    const next = this.#at(1);
+    const side = ({ job, index }) => ({ url: job.imageUrls[index], name: `${title(job)} (${index + 1})` });
+    compare(side({ job: this.#job, index: this.#index }), side(next));
   }
 
   #neighbour(step) {
@@ -124,15 +133,13 @@ export class Viewer {
     event.preventDefault();
   }
 
-  async #remove() {
+  /** Deletes the job and turns to the next one. */
+  #remove() {
     const job = this.#job;
     const next = this.#neighbour(1);
-    this.#leaving = { job: next, index: 0 };
-    try {
-      await this.#actions.remove(job);
-    } finally {
-      this.#leaving = null;
-    }
+    this.#actions.remove(job);
+    if (next.resultUrl === job.resultUrl) this.#dialog.close();
+    else this.#go(next, 0);
   }
 
   #show() {
@@ -171,6 +178,6 @@ export class Viewer {
     setText(this.#parts.place, `${this.#index + 1} of ${count}`);
     this.#parts.place.hidden = count < 2;
     const alone = this.#job.imageUrls.length < 2 && this.#neighbour(1).resultUrl === this.#job.resultUrl;
-    this.#parts.previous.hidden = this.#parts.next.hidden = alone;
+    for (const name of ["previous", "next", "compare"]) this.#parts[name].hidden = alone;
   }
 }

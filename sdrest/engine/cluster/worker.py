@@ -117,11 +117,12 @@ class WorkerConnection:
     async def _connected(self) -> AsyncIterator[Worker]:
         """Be a worker of the scheduler while the context lasts; raises `ConnectError`."""
         await reach(self._address, self._security)
+        host = own_host(self._address)
         worker = _SilentWorker(
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
-            host=own_host(self._address),
+            host=f"[{host}]" if host and ":" in host else host,
             nthreads=1,
             memory_limit=0,
             security=self._security,

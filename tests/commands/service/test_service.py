@@ -11,7 +11,9 @@ from pathlib import Path, PurePath
 import pytest
 
 from sdrest.commands.cluster.credentials import make
-from sdrest.commands.service.managers import Launchd, Manager, Systemd
+from sdrest.commands.service.launchd import Launchd
+from sdrest.commands.service.managers import Manager
+from sdrest.commands.service.systemd import Systemd
 from sdrest.commands.service.units import Service
 from sdrest.errors import UsageError
 from tests.support.server import environment

@@ -42,6 +42,9 @@ export const schemas = () => json(at("static/parameters.json"));
 /** The checkpoints that requests may name. */
 export const models = async () => (await json(at("models"))).models;
 
+/** The machines that run jobs: `{cluster, workers}`. */
+export const workers = () => json(at("workers"));
+
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);

@@ -15,6 +15,7 @@ import { doneFraction, isActive, Store } from "./store.js";
 import { toast } from "./toasts.js";
 import { Viewer } from "./viewer.js";
 import { percent, pictures, place } from "./words.js";
+import { showWorkers } from "./workers.js";
 
 const PAGE = 60;
 const SETTLE = 300;
@@ -171,3 +172,4 @@ api.onLocked(askForToken);
 compose = new Compose(document.getElementById("compose"), await schemas(), submitted, store);
 feed.start();
 showNotices(document.getElementById("problems"), document.getElementById("notices"));
+showWorkers(document.getElementById("workers"));

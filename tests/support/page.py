@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,6 +130,11 @@ class Studio:
         return self.page.get_by_role("region", name="Gallery").get_by_role("article")
 
     @property
+    def viewer(self) -> Locator:
+        """The dialog with one picture, large."""
+        return self.page.get_by_role("dialog", name="Picture")
+
+    @property
     def start(self) -> Locator:
         """The picture that was given."""
         return self.page.get_by_alt_text("The picture to start from")
@@ -137,9 +143,27 @@ class Studio:
     def mask(self) -> Locator:
         return self.page.get_by_role("application", name="Mask over the picture")
 
-    async def stroke(self, *points: tuple[float, float]) -> None:
-        """Draw through points, given as fractions of the picture's sides."""
-        await self.mask.scroll_into_view_if_needed()
+    async def choose(self, path: Path) -> None:
+        """Choose a file as the picture to start from."""
+        panel = self.page.get_by_role("tabpanel")
+        await panel.get_by_label("Choose a picture").set_input_files(path)
+        await expect(self.start).to_be_visible()
+
+    async def edit_mask(self) -> None:
+        """Open the mask's editor, unless it is open."""
+        if not await self.mask.is_visible():
+            await self.page.get_by_role(
+                "button", name=re.compile("(Paint|Change) the mask")
+            ).click()
+        await self.mask.wait_for()
+
+    async def close_mask(self) -> None:
+        await self.page.get_by_role("button", name="Done", exact=True).click()
+        await self.mask.wait_for(state="hidden")
+
+    async def stroke(self, *points: tuple[float, float], keep_open: bool = False) -> None:
+        """Draw through points of the mask, given as fractions of the picture's sides."""
+        await self.edit_mask()
         box = await self.mask.bounding_box()
         assert box
         where = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
@@ -148,9 +172,11 @@ class Studio:
         for point in where[1:]:
             await self.page.mouse.move(*point, steps=5)
         await self.page.mouse.up()
+        if not keep_open:
+            await self.close_mask()
 
     async def painted(self) -> float:
-        """Return which part of the mask is painted, from 0 to 1."""
+        """Return which part of the mask is painted, from 0 to 1; its editor is open."""
         return float(await self.mask.evaluate(_PAINTED))
 
     async def drop(self, name: str, content: bytes, media_type: str = "image/png") -> None:

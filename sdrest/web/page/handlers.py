@@ -9,6 +9,8 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from sdrest.params import PARAMS_BY_TYPE
+from sdrest.pictures import MAX_SIDE
+from sdrest.web import keys
 from sdrest.web.requests.proxy import prefix
 from sdrest.web.responses.conditional import is_fresh
 from sdrest.web.responses.render import JSON, json_body
@@ -18,6 +20,9 @@ STATIC = Path(__file__).with_name("static")
 """The page's folder; everything in it is public."""
 
 PREFIX = "/static/"
+
+LIMITS = f"{PREFIX}limits.json"
+"""What uploads may have: pixels, pixels to a side, and MiB."""
 
 PARAMETERS = f"{PREFIX}parameters.json"
 """The JSON schemas of the three requests, by job type: what the page makes its forms from."""
@@ -34,11 +39,12 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".webp": "image/webp",
 }
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 _HEADERS = {
@@ -59,9 +65,21 @@ def _page(before: bytes) -> Handler:
     return sender(content.replace(b'="/', b'="%b/' % before), _TYPES[".html"])
 
 
+async def send_limits(request: web.Request) -> web.StreamResponse:
+    """Send what the page needs to know of an upload before it is sent."""
+    settings = request.app[keys.SETTINGS]
+    limits = {
+        "maxPixels": settings.max_pixels,
+        "maxSide": MAX_SIDE,
+        "maxUpload": settings.max_upload,
+    }
+    return await sender(json_body(limits), JSON)(request)
+
+
 def static_handlers() -> Iterator[tuple[str, Handler]]:
     """Yield the path and the handler of each static file: no path leads to another file."""
     schemas = {job_type: model.model_json_schema() for job_type, model in PARAMS_BY_TYPE.items()}
+    yield LIMITS, send_limits
     yield PARAMETERS, sender(json_body(schemas), JSON)
     for path in sorted(STATIC.iterdir()):
         if path.name not in {_INDEX, _DOCS}:

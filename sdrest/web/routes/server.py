@@ -87,6 +87,18 @@ ROUTES: tuple[Route, ...] = (
         access=PUBLIC_SAME_ORIGIN,
         body="Session",
     ),
+    Route(
+        "DELETE",
+        "/session",
+        session.close_session,
+        "Remove the token's cookie",
+        {
+            HTTPStatus.NO_CONTENT: ResponseSpec(
+                "The cookie is removed, if the server has a token.", headers=("Set-Cookie",)
+            )
+        },
+        access=PUBLIC_SAME_ORIGIN,
+    ),
     _file("/", page.send_page, "The page", "The page.", "text/html"),
     _file("/docs", docs.send_docs, "This description, to be read", "The description.", "text/html"),
     _file(

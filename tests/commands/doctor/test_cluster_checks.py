@@ -12,7 +12,7 @@ from sdrest.settings import Settings
 from tests.support.cluster import FRONT
 from tests.support.server import Serve
 
-WORKER: Mapping[str, Any] = {
+WORKER: dict[str, Any] = {
     "name": "cellar",
     "address": "tls://cellar:1",
     "state": "ready",
@@ -82,7 +82,7 @@ async def test_the_running_server_is_asked(serve: Serve) -> None:
     token = "open-sesame"
     async with serve(*FRONT, "--token", token, "--base-path", "/sd", warns=True) as server:
         port = int(server.url.split(":")[2].partition("/")[0])
-        given: Mapping[str, Any] = {
+        given: dict[str, Any] = {
             "port": port, "cert": str(server.cert), "base_path": "/sd", "token": token,
         }  # fmt: skip
         settings = {

@@ -49,8 +49,8 @@ export class Compose {
     this.#panels = new Map(
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
     );
-    this.#mask = new Mask(this.#upload.stage);
-    this.#upload.element.append(this.#offer.element, this.#partPlace, this.#mask.tools);
+    this.#mask = new Mask(this.#upload);
+    this.#upload.element.append(this.#partPlace, this.#mask.tools, this.#offer.element);
     this.#upload.addEventListener("picture", () => this.#pictureChanged());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({
@@ -100,11 +100,10 @@ export class Compose {
 
   /** Takes a finished image as the input of another type. */
   async useImage(type, url, prompt) {
-    const blob = await api.image(url);
     const field = this.#panels.get(type).field("prompt");
     if (prompt && field && !field.value) field.set(prompt);
     this.#tabs.open(type);
-    await this.#upload.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
+    await this.#upload.takeUrl(url);
     this.#reveal(type);
   }
 
@@ -179,8 +178,8 @@ export class Compose {
 
   #pictureChanged() {
     const { picture, file } = this.#upload;
-    if (picture) this.#mask.fit(picture);
     this.#offer.show(picture && file);
+    if (this.#isMasked) this.#mask.edit();
   }
 
   /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */
@@ -201,6 +200,7 @@ export class Compose {
   #showMask() {
     this.#partPlace.hidden = this.type !== "image-to-image";
     this.#upload.element.classList.toggle("masked", this.#isMasked);
+    this.#mask.type = this.type;
   }
 
   async #send(panel) {
@@ -260,7 +260,10 @@ export class Compose {
     const body = new FormData();
     for (const [name, value] of Object.entries(values)) body.append(name, value);
     if (NEEDS_PICTURE.has(type)) body.append("image", this.#upload.picture.blob, "image");
-    if (this.#isMasked) body.append("mask", await this.#mask.png(), "mask.png");
+    if (this.#isMasked) {
+      body.append("mask", await this.#mask.png(), "mask.png");
+      body.append("feather", this.#mask.feather);
+    }
     return body;
   }
 

@@ -1,23 +1,24 @@
 // The input picture: dropped, pasted, chosen, or taken from the gallery.
 
 import { announce } from "./announce.js";
+import * as api from "./api.js";
+import { carriesPicture, droppedPicture, pastedPicture } from "./drag.js";
 import { h, uniqueId } from "./dom.js";
-import { openPicture } from "./picture.js";
-
-const imageFile = ({ files }) => [...files].find(({ type }) => type.startsWith("image/"));
-
-/** Whether a paste is text for a field; word processors add a picture of the text. */
-const isText = ({ clipboardData, target }) =>
-  clipboardData.types.includes("text/plain") && target.matches("textarea, input");
+import { sentence } from "./errors.js";
+import { icon } from "./icons.js";
+import { maxBytes, openPicture } from "./picture.js";
 
 export class Upload extends EventTarget {
   #input;
   #preview = h("img", { alt: "The picture to start from" });
   #note = h("p", { class: "hint" });
   #error = h("p", { class: "field-error", role: "alert", hidden: true });
+  #limits = null;
   #file = null;
+  /** What is sent: `{blob, width, height}`, or null. */
   picture = null;
 
+  /** Dispatches "picture" when there is another picture, or none. */
   constructor() {
     super();
     const id = uniqueId("image");
@@ -30,45 +31,58 @@ export class Upload extends EventTarget {
       "aria-describedby": `${id}-error`,
       onchange: () => this.#input.files[0] && this.take(this.#input.files[0]),
     });
-    this.stage = h("div", { class: "stage" }, this.#preview);
+    const button = (title, image, action) =>
+      h("button", { type: "button", class: "quiet icon-button", title, "aria-label": title, onclick: action }, icon(image));
+    this.actions = h("div", { class: "row input-facts shown-with-picture" }, this.#note);
+    this.stage = h("div", { class: "input-picture" }, this.#preview,
+      h("div", { class: "input-corner" },
+        button("Another picture", "image", () => this.#input.click()),
+        button("Remove", "close", () => this.clear())));
     this.element = h(
       "div",
       { class: "upload" },
       this.#input,
-      h("label", { class: "drop", for: id }, h("strong", {}, "Choose a picture"), " or drop or paste one here"),
+      h("label", { class: "drop", for: id },
+        icon("image"), h("span", {}, h("strong", {}, "Choose a picture"), ", drop or paste one, or drag one from the gallery")),
       this.stage,
-      h("div", { class: "row shown-with-picture" }, this.#note,
-        h("button", { type: "button", class: "quiet", onclick: () => this.#input.click() }, "Another picture"),
-        h("button", { type: "button", class: "quiet", onclick: () => this.clear() }, "Remove")),
+      this.actions,
       this.#error,
     );
     this.clear();
   }
 
-  /** The file that the picture was opened from. */
+  /** The file that was given, before it was made smaller or became a PNG; null if it is too large to send. */
   get file() {
-    return this.#file;
+    return this.#file && this.#file.size <= maxBytes(this.#limits) ? this.#file : null;
+  }
+
+  /** What the picture shows, as a URL for `img`. */
+  get url() {
+    return this.#preview.src;
   }
 
   /** Takes pictures that are dropped on `area` or pasted; calls `open()` before to show the form. */
   listen(area, open) {
     area.addEventListener("dragover", (event) => {
-      if (!event.dataTransfer.types.includes("Files")) return;
+      if (!carriesPicture(event.dataTransfer)) return;
       event.preventDefault();
+      event.dataTransfer.dropEffect = "copy";
       area.classList.add("dragging");
     });
-    area.addEventListener("dragleave", () => area.classList.remove("dragging"));
+    area.addEventListener("dragleave", (event) => event.relatedTarget || area.classList.remove("dragging"));
     area.addEventListener("drop", (event) => {
-      event.preventDefault();
       area.classList.remove("dragging");
-      const file = imageFile(event.dataTransfer) ?? event.dataTransfer.files[0]; // some have no type
-      if (!file) return;
+      if (event.defaultPrevented || !carriesPicture(event.dataTransfer)) return;
+      event.preventDefault();
+      const { url, file } = droppedPicture(event) ?? {};
+      if (!url && !file) return;
       open();
-      this.take(file);
+      if (url) this.takeUrl(url);
+      else this.take(file);
     });
     document.addEventListener("paste", (event) => {
-      const file = imageFile(event.clipboardData);
-      if (!file || isText(event)) return;
+      const file = event.defaultPrevented ? null : pastedPicture(event);
+      if (!file) return;
       event.preventDefault();
       open();
       this.take(file);
@@ -78,7 +92,8 @@ export class Upload extends EventTarget {
   /** Shows a file's picture, or an error below if it is not one. */
   async take(file, options) {
     try {
-      const picture = await openPicture(file, options);
+      this.#limits ??= await api.limits().catch(() => null);
+      const picture = await openPicture(file, { ...options, limits: this.#limits });
       this.#show(file, picture);
     } catch (error) {
       this.fail(error.message);
@@ -86,10 +101,21 @@ export class Upload extends EventTarget {
     }
   }
 
+  /** Takes a picture of this server. */
+  async takeUrl(url) {
+    try {
+      const blob = await api.image(url);
+      await this.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
+    } catch (error) {
+      this.fail(sentence(error));
+    }
+  }
+
   clear() {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.removeAttribute("src");
     this.#input.value = "";
+    this.#file = null;
     this.#set(null);
   }
 
@@ -107,16 +133,20 @@ export class Upload extends EventTarget {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.src = URL.createObjectURL(picture.blob);
     this.#input.value = "";
-    const { width, height, shrunkFrom } = picture;
-    this.#note.replaceChildren(`${width} × ${height} `);
-    if (shrunkFrom) {
-      this.#note.append(
-        `, made smaller from ${shrunkFrom.join(" × ")} to save memory. `,
-        h("button", { type: "button", class: "link", onclick: () => this.take(this.#file, { whole: true }) }, "Use its full size"),
-      );
-    }
+    this.#describe(picture);
     this.#set(picture);
-    announce(`Picture taken, ${width} by ${height} pixels.`);
+    announce(`Picture taken, ${picture.width} by ${picture.height} pixels.`);
+  }
+
+  /** Says the size, and offers the full one if the picture was made smaller. */
+  #describe({ width, height, shrunkFrom, excess }) {
+    const size = `${width} × ${height}`;
+    if (!shrunkFrom) this.#note.replaceChildren(size);
+    else if (excess) this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")}. ${excess}`);
+    else {
+      this.#note.replaceChildren(`${size}, made smaller from ${shrunkFrom.join(" × ")} to save memory. `,
+        h("button", { type: "button", class: "link", onclick: () => this.take(this.#file, { whole: true }) }, "Use its full size"));
+    }
   }
 
   #set(picture) {

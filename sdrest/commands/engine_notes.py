@@ -25,7 +25,7 @@ def check_given_paths(settings: Settings) -> None:
 def memory_notes(settings: Settings) -> Iterator[LogLine]:
     """Yield what the checkpoints take, and whether that fits; reads them."""
     repository = locate(settings)
-    if repository.bundled:
+    if repository.bundled or not settings.concurrency:
         return
     for finding in memory_findings(settings, repository):
         level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING

@@ -3,25 +3,17 @@
 import asyncio
 import os
 import signal
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.running import Lifeline
-from tests.support.cluster import FRONT, cluster_address, job_until, worker
+from tests.support.cluster import FRONT, cluster_address, job_until, open_for_all, worker
 from tests.support.fake_fork import post
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
-
-
-async def open_for_all(gate: Path) -> None:
-    """Let every script that waits at a gate, now or later, go on."""
-    while True:
-        with suppress(OSError):  # nobody waits
-            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])

@@ -46,11 +46,11 @@ export const schemas = () => json(at("static/parameters.json"));
 /** The checkpoints that requests may name. */
 export const models = async () => (await json(at("models"))).models;
 
-/** The machines that run jobs: `{cluster, workers}`. */
-export const workers = () => json(at("workers"));
-
 /** What the server takes as an upload: `{maxPixels, maxSide, maxUpload}`; the last in MiB. */
 export const limits = () => json(at("static/limits.json"));
+
+/** The machines that run jobs: `{cluster, workers}`. */
+export const workers = () => json(at("workers"));
 
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {

@@ -55,7 +55,7 @@ class ClusterExecutor:
 
     def _compare(self, offers: Sequence[Offer]) -> None:
         """Warn of machines that have different files under one name, once."""
-        conflicts = assignment.conflicts(offers)
+        conflicts = assignment.conflicts(offer for offer in offers if not offer.bundled)
         for title, names in conflicts.items():
             if self._conflicts.get(title) != names:
                 _log.warning("%s", _conflict(title, names))

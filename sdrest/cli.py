@@ -25,6 +25,7 @@ _SUMMARIES = {
     "doctor": "Checks the set-up and suggests remedies",
     "generate": "Makes pictures without a server",
     "cluster": "Makes the files that several machines need to work together",
+    "worker": "Runs jobs of a server on another machine (sdrest worker --help)",
     "service": "Starts the server with the machine, by systemd or launchd",
     "help": "Displays this message; with a command, the command's own",
 }
@@ -199,6 +200,12 @@ def _generate_command() -> click.Command:
     return command()
 
 
+def _worker_command() -> click.Command:
+    from sdrest.commands.worker.command import command  # noqa: PLC0415 (keeps --help instant)
+
+    return command()
+
+
 def _cluster_command() -> click.Command:
     from sdrest.commands.cluster.command import command  # noqa: PLC0415 (keeps --help instant)
 
@@ -217,6 +224,7 @@ COMMANDS: Mapping[str, Callable[[], click.Command]] = {
     "doctor": _doctor_command,
     "generate": _generate_command,
     "cluster": _cluster_command,
+    "worker": _worker_command,
     "service": _service_command,
 }
 """The commands by name; `serve` is the default."""

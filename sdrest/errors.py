@@ -55,6 +55,7 @@ class FailureCode(StrEnum):
     PYTHON_MISSING = "python_missing"
     IMPORT_FAILED = "import_failed"
     STORAGE_FAILED = "storage_failed"
+    NO_WORKER = "no_worker"
     INTERNAL = "internal"
 
 

@@ -149,7 +149,7 @@ class Settings:
 
     cert: str = _flag("./cert.pem", "Path to the SSL certificate", original=True, kind=Kind.PATH)
     concurrency: int = _flag(
-        1, "Number of concurrent image generation tasks", minimum=1, maximum=64, original=True
+        1, "Number of concurrent image generation tasks", minimum=0, maximum=64, original=True
     )
     cors: bool = _flag(True, "Whether to enable CORS", original=True)
     delete_incomplete: bool = _flag(
@@ -202,6 +202,16 @@ class Settings:
     auth: bool = _flag(
         True,
         "Whether an address other than loopback needs a token (--no-auth: everybody is answered)",
+    )
+    cluster: str = _flag(
+        "",
+        "Address at which workers on other machines (`sdrest worker`) may connect, e.g. "
+        "tls://0.0.0.0:8786; with --concurrency 0 only they run tasks",
+    )
+    scheduler: str = _flag(
+        "",
+        "Address of a Dask scheduler that runs elsewhere, in place of --cluster, e.g. "
+        "tls://10.0.0.5:8786",
     )
     cluster_credentials: str = _flag(
         "./cluster.pem",
@@ -261,6 +271,7 @@ class Settings:
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
+    name: str = _flag("", "Name of this machine in a cluster (default: its host name)")
     previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",

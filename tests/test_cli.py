@@ -23,7 +23,7 @@ CASES = {case["case"]: case for case in json.loads((DATA / "contract/cli.json").
 
 # What the original took and sdrest refuses: JavaScript's numbers, words that mean nothing.
 REFUSED = {
-    "concurrency-float": "--concurrency should be a whole number from 1 to 64, not '1.5'.",
+    "concurrency-float": "--concurrency should be a whole number from 0 to 64, not '1.5'.",
     "no-cors-equals-false": "No such option '--no-cors'.",
     "port-hex": "--port should be a whole number from 0 to 65535, not '0x2329'.",
     "port-single-dash": "No such option '-p'.",

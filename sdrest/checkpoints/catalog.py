@@ -31,7 +31,9 @@ class Identity(NamedTuple):
     changed: int
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
+    """A checkpoint's name, its path in the folder, and where it is."""
+
     name: str
     file: str
     path: Path
@@ -44,7 +46,8 @@ class Checkpoint:
     `file` is its path in the folder, `name` that without the ending unless two files share it.
     `kind` is a key of `kinds.TYPES` or `kinds.REASONS`; `reason` says in sentences why it cannot be
     used and what to do, and is empty if it can. `defaults` are the types of jobs that use it where
-    they name none. `trusted` says that it is a file of the flags, outside the folder.
+    they name none. `trusted` says that it is a file of the flags, outside the folder. `workers` are
+    the names of those machines of a cluster that have it, `digest` is its SHA-256 there.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Checkpoint:
     reason: str = ""
     defaults: tuple[JobType, ...] = ()
     trusted: bool = False
+    workers: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def usable(self) -> bool:
@@ -129,7 +134,7 @@ class Catalog:
             return params
         return params.model_copy(update={"model": self.choose(params.model, params.type).file})
 
-    def _matches(self, name: str) -> Sequence[_File]:
+    def _matches(self, name: str) -> Sequence[File]:
         """Return the files that a name may mean: more than one where it is ambiguous.
 
         The file itself comes before those without their ending, and both before another case.
@@ -150,16 +155,14 @@ class Catalog:
         more = f" and {len(names) - _SHOWN} more; see GET /models" if names[_SHOWN:] else ""
         return f"Models for {job_type}: {', '.join(names[:_SHOWN])}{more}."
 
-    def _files(self) -> Iterator[_File]:
-        """Yield each checkpoint's file, in the order of their names."""
+    def _files(self) -> Iterator[File]:
+        """Return each checkpoint's file, in the order of their names."""
         files = dict(sorted(_walk(self._folder), key=lambda item: item[0].casefold()))
         known = {os.path.realpath(path) for path in files.values()}
         for path in self._defaults.values():
             if os.path.realpath(path) not in known and path.is_file():
                 files.setdefault(path.name, path)
-        stems = [_without_ending(file) for file in files]
-        for stem, (file, path) in zip(stems, files.items(), strict=True):
-            yield _File(stem if stems.count(stem) == 1 else file, file, path)
+        return named(files)
 
     def _describe(self, name: str, file: str, path: Path) -> Checkpoint:
         kind, size = self._recognise(path)
@@ -188,6 +191,13 @@ class Catalog:
             with self._lock:
                 self._kinds[key] = known
         return known, key.size
+
+
+def named(files: Mapping[str, Path]) -> Iterator[File]:
+    """Yield files with their names: without the ending unless two share that."""
+    stems = [_without_ending(file) for file in files]
+    for stem, (file, path) in zip(stems, files.items(), strict=True):
+        yield File(stem if stems.count(stem) == 1 else file, file, path)
 
 
 def identity(path: Path) -> Identity:

@@ -20,6 +20,9 @@ from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
 from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.terminal import LogHandler, Terminal
+from sdrest.engine.base import Executor
+from sdrest.engine.cluster.executor import ClusterExecutor
+from sdrest.engine.cluster.start import has_cluster
 from sdrest.engine.local.repository import locate, problems
 from sdrest.errors import UsageError
 from sdrest.jobs.bus import Bus, Change, JobEvent
@@ -27,7 +30,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Kind, Settings
 from sdrest.web.app import create_app
-from sdrest.web.keys import FOLDERS, JOBS
+from sdrest.web.keys import EXECUTOR, FOLDERS, JOBS
 from sdrest.web.requests.access import is_loopback, require_lock
 from sdrest.web.requests.connections import allow_many
 from sdrest.web.routes import require_free_base_path
@@ -64,6 +67,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
     _check_given_paths(settings)
     require_lock(settings)
     require_free_base_path(settings)
+    has_cluster(settings)
     allow_many()
     tls, renewal = _tls(settings, notes)
     sockets = listen(settings.host, settings.port)
@@ -80,7 +84,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         for opened in plain:
             await web.SockSite(runner, opened).start()
         url = _url(settings, sockets[0].getsockname()[1])
-        _greet(settings, terminal, url, notes)
+        _greet(settings, terminal, url, app[EXECUTOR], notes)
         memory = await asyncio.to_thread(list, _memory_notes(settings))
         for note in [] if stop.is_set() else memory:
             _say(terminal, note)
@@ -166,12 +170,16 @@ def _url(settings: Settings, port: int) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def _greet(settings: Settings, terminal: Terminal, url: str, notes: Sequence[LogLine]) -> None:
+def _greet(
+    settings: Settings, terminal: Terminal, url: str, executor: Executor, notes: Sequence[LogLine]
+) -> None:
     terminal.clear()
     terminal.say(serving(url))
     place = LogLine.of(Level.INFO, f"Pictures are saved in {expand(settings.output).absolute()}.")
+    engine = _engine_notes(settings, url) if settings.concurrency else ()
+    cluster = _cluster_notes(executor)
     page = LogLine.of(Level.INFO, f"The page for your browser is {_page_url(settings, url)}.")
-    for note in [place, *_plain_notes(settings), page, *notes, *_engine_notes(settings, url)]:
+    for note in [place, *_plain_notes(settings), page, *cluster, *notes, *engine]:
         _say(terminal, note)
 
 
@@ -189,6 +197,13 @@ def _plain_notes(settings: Settings) -> Iterator[LogLine]:
         if settings.token and not is_loopback(settings.host):
             text = "The token and the pictures pass --a1111-port unencrypted."
             yield LogLine.of(Level.WARNING, text)
+
+
+def _cluster_notes(executor: Executor) -> Iterator[LogLine]:
+    """Yield how workers reach the server."""
+    if isinstance(executor, ClusterExecutor):
+        text = f"Workers connect with `sdrest worker {executor.address}`."
+        yield LogLine.of(Level.INFO, text)
 
 
 def _say(terminal: Terminal, line: LogLine) -> None:

@@ -4,12 +4,13 @@ An `Executor` turns a `Task` into events. What consumes the events knows nothing
 processes or machines: `engine.local` runs tasks here, others may send them to another machine.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto, unique
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from sdrest.engine.workers import WorkerInfo
 from sdrest.errors import Failure
 from sdrest.job_types import JobType
 from sdrest.params import Params
@@ -19,6 +20,13 @@ STOP_SECONDS = 2.0
 
 NO_OWNER = "-"
 """The owner of processes that no server ends at its start: those of `generate` and of programs."""
+
+
+class Need(NamedTuple):
+    """What a machine has to have for a job: the checkpoint `model`; '' is the type's default."""
+
+    type: JobType
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,21 @@ class Executor(Protocol):
         """Call `changed`, on the event loop, when `capacity` is another; return what ends that."""
         ...
 
+    def ready(self, claimed: Mapping[str, Need]) -> Collection[Need] | None:
+        """Return what it can run now besides the `claimed` jobs, by id; None stands for anything.
+
+        Those are all jobs that were claimed for it and have not ended, begun or not.
+        """
+        ...
+
+    def waits_for(self, need: Need) -> str:
+        """Return, in sentences, why no job with this need can run; '' where one can, or soon."""
+        ...
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Return the machines that it knows; empty where there is only this one."""
+        ...
+
     def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task: at most one `Started` first, exactly one `Finished` last.
 
@@ -188,3 +211,22 @@ class Executor(Protocol):
     async def close(self) -> None:
         """End every process that is still there."""
         ...
+
+
+class OneMachine:
+    """What an executor tells that always runs any task, on this machine alone."""
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
+        """Do nothing, since `capacity` never changes."""
+        return lambda: None
+
+    def ready(self, claimed: Mapping[str, Need]) -> None:
+        """Return None: where something is missing, the job fails and says so."""
+
+    def waits_for(self, need: Need) -> str:  # noqa: ARG002 (nothing waits)
+        """Return ''."""
+        return ""
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Return nothing."""
+        return ()

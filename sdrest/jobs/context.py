@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sdrest.engine.base import STOP_SECONDS, Executor, Progress
-from sdrest.errors import StorageUnavailableError
+from sdrest.errors import ErrorCode, FailureCode, StorageUnavailableError
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.key_locks import KeyLocks
-from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.losses import Losses
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status, Waiting, need
 from sdrest.jobs.previews import Previews
 from sdrest.jobs.results import ImageCheck
 from sdrest.jobs.space import DISK_FULL, is_full
@@ -55,7 +56,7 @@ class DurationEstimate:
 
     def retry_after(self, capacity: int) -> int:
         """Return the seconds, 1 to 600, until one of `capacity` running jobs is likely to end."""
-        return min(600, max(1, math.ceil(self._seconds / capacity)))
+        return min(600, max(1, math.ceil(self._seconds / max(1, capacity))))
 
 
 @dataclass(slots=True)
@@ -78,10 +79,12 @@ class QueueContext:
     stall_timeout: float = 0
     metadata: bool = False
     with_previews: bool = False
+    suspects: bool = True
     locks: KeyLocks = field(default_factory=KeyLocks)
     duration: DurationEstimate = field(default_factory=DurationEstimate)
     progress: dict[JobKey, Progress] = field(default_factory=dict)
     previews: Previews = field(default_factory=Previews)
+    losses: Losses = field(default_factory=Losses)
     deleting: set[JobKey] = field(default_factory=set)
     waits: dict[JobKey | None, str] = field(default_factory=dict)
     work: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,17 +116,29 @@ class QueueContext:
         match job.status:
             case Status.QUEUED:
                 return Snapshot(
-                    job, queue_position=self.store.queue_position(job), waiting=self.waits.get(None)
+                    job,
+                    queue_position=self.store.queue_position(job),
+                    waiting=self._waiting(None) or self._no_worker(job),
                 )
             case Status.IN_PROGRESS:
                 return Snapshot(
                     job,
                     self.progress.get(job.key, BEGINNING),
-                    waiting=self.waits.get(job.key),
+                    waiting=self._waiting(job.key),
                     preview=self.previews.number(job.key),
                 )
             case _:
                 return Snapshot(job)
+
+    def _waiting(self, key: JobKey | None) -> Waiting | None:
+        """Return what a job, or the queue, waits for the disk for."""
+        message = self.waits.get(key)
+        return Waiting(ErrorCode.STORAGE_UNAVAILABLE, message) if message else None
+
+    def _no_worker(self, job: Job) -> Waiting | None:
+        """Return why no machine can run a job."""
+        message = self.executor.waits_for(need(job))
+        return Waiting(FailureCode.NO_WORKER, message) if message else None
 
     async def retry_until_stored(
         self,

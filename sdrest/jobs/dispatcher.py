@@ -8,7 +8,7 @@ from sdrest.errors import StorageUnavailableError
 from sdrest.jobs import inputs
 from sdrest.jobs.bus import Change
 from sdrest.jobs.context import BEGINNING, RETRY_SECONDS, QueueContext, Stopped
-from sdrest.jobs.model import Job, JobKey, Status
+from sdrest.jobs.model import Job, JobKey, Status, need
 from sdrest.jobs.recovery import SUSPECT_ATTEMPTS, is_suspect
 from sdrest.jobs.run import JobRun, Outcome, RunOutcome
 from sdrest.jobs.space import require_job_room
@@ -100,16 +100,16 @@ class Dispatcher:
         context = self._context
         async with self.claiming:
             jobs = [running.job for running in self._running.values()]
-            if (
-                context.stops_expected
-                or len(jobs) >= context.capacity
-                or any(map(is_suspect, jobs))
-            ):
+            ready = context.executor.ready({job.key.id: need(job) for job in jobs})
+            is_full = len(jobs) >= context.capacity if ready is None else not ready
+            if context.stops_expected or is_full or any(map(is_suspect, jobs)):
                 return False
             if context.store.has_waiting:
                 await asyncio.to_thread(context.store.reserve.restore)
                 await asyncio.to_thread(require_job_room, context.folders.private)
-            job = await context.store.claim(most_attempts=SUSPECT_ATTEMPTS - 1 if jobs else None)
+            job = await context.store.claim(
+                ready, most_attempts=SUSPECT_ATTEMPTS - 1 if jobs else None
+            )
             if job is not None:
                 self._start(job)
             return job is not None

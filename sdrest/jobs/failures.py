@@ -3,9 +3,16 @@
 import errno
 
 from sdrest.errors import Failure, FailureCode, StorageUnavailableError, out_of_resources
+from sdrest.jobs.losses import MAX_LOSSES
 
 INPUTS_GONE = Failure(
     FailureCode.STORAGE_FAILED, "The job's pictures are gone. Send its request again."
+)
+
+LOST = Failure(
+    FailureCode.NO_WORKER,
+    f"{MAX_LOSSES} times the machine that ran the job was lost, perhaps because of it. Ask for "
+    "smaller or fewer images, and see the logs of the workers.",
 )
 
 INTERNAL = Failure(FailureCode.INTERNAL, "The server failed at this job; its log says where.")

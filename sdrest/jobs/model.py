@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Any
+from typing import Any, NamedTuple
 
-from sdrest.engine.base import Progress
-from sdrest.errors import Failure
+from sdrest.engine.base import Need, Progress
+from sdrest.errors import ErrorCode, Failure, FailureCode
 from sdrest.job_types import JobType
 
 
@@ -100,6 +100,18 @@ class Job:
     image_size: tuple[int, int] | None = None
 
 
+def need(job: Job) -> Need:
+    """Return what a machine has to have for a job."""
+    return Need(job.key.type, job.params.get("model") or "")
+
+
+class Waiting(NamedTuple):
+    """Why a job cannot go on, and what to do."""
+
+    code: ErrorCode | FailureCode
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a client sees of a job.
@@ -113,6 +125,6 @@ class Snapshot:
     job: Job
     progress: Progress | None = None
     queue_position: int | None = None
-    waiting: str | None = None
+    waiting: Waiting | None = None
     missing: Sequence[int] = ()
     preview: int | None = None

@@ -36,7 +36,7 @@ async def recover(context: QueueContext, *, delete_incomplete: bool) -> None:
     if delete_incomplete:
         await _delete_incomplete(context.store, folders)
     resumed = await context.store.resume(
-        max_attempts=MAX_ATTEMPTS,
+        max_attempts=MAX_ATTEMPTS if context.suspects else None,
         failure=Failure(
             FailureCode.KILLED,
             f"The server died each of the {MAX_ATTEMPTS} times that it ran this job; the job may "

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from sdrest.engine.base import Need
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs import sql
@@ -65,6 +66,15 @@ def moved(
     """Return the values of a statement that moves a job to `target`, if given from `origins`."""
     allowed = sources(target) if origins is None else sources(target).intersection(origins)
     return values | {"target": target, "sources": json.dumps(sorted(allowed))}
+
+
+def claim(needs: Iterable[Need] | None, *, most_attempts: int) -> tuple[str, dict[str, Any]]:
+    """Return the statement that `Store.claim` executes, and its values."""
+    values: dict[str, Any] = {"now": time.time(), "most_attempts": most_attempts}
+    statement = sql.CLAIM
+    if needs is not None:
+        statement, values["needs"] = sql.CLAIM_ONE_OF, json.dumps(list(needs))
+    return statement, moved(values, Status.IN_PROGRESS)
 
 
 def ended(

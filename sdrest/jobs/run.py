@@ -82,7 +82,8 @@ class JobRun:
         outcome = await self._execute_within_limits()
         if isinstance(outcome, Failure) and await self._should_requeue(outcome):
             return RunOutcome.INTERRUPTED
-        return outcome
+        self._context.losses.forget(self._job.key)
+        return failures.LOST if self._requeue is Requeue.YES else outcome
 
     async def _should_requeue(self, failure: Failure) -> bool:
         """Return whether the task is not at fault: its machine was lost, or the server stops.
@@ -93,7 +94,7 @@ class JobRun:
         """
         if self._requeue is Requeue.YES:
             _log.warning("Job %s is requeued: %s", self._job.key.id, failure.local_message)
-            return True
+            return await self._context.losses.may_run_again(self._job.key)
         if failure.code not in _SIGNALLED:
             return False
         if self._context.stopping.is_set():

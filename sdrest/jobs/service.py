@@ -66,6 +66,7 @@ class JobService:
         stall_timeout: float = 0,
         metadata: bool = False,
         previews: bool = False,
+        suspects: bool = True,
         keep_days: float = 0,
         keep_bytes: int = 0,
     ) -> None:
@@ -74,7 +75,7 @@ class JobService:
         self._store = store
         self._folders = folders
         self._context = QueueContext(
-            store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews
+            store, executor, folders, bus, job_timeout, stall_timeout, metadata, previews, suspects
         )
         self._submissions = Submissions(
             self._context,

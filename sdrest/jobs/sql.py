@@ -26,13 +26,24 @@ WHERE status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
 
-CLAIM = """
+_CLAIM = """
 UPDATE jobs SET status = :target, attempts = attempts + 1, started_at = :now
-WHERE number = (SELECT min(number) FROM jobs WHERE status = 'QUEUED')
+WHERE number = ({})
 AND attempts <= :most_attempts
 AND status IN (SELECT value FROM json_each(:sources))
 RETURNING *
 """
+
+CLAIM = _CLAIM.format("SELECT min(number) FROM jobs WHERE status = 'QUEUED'")
+
+CLAIM_ONE_OF = _CLAIM.format("""
+    SELECT min((
+        SELECT min(number) FROM jobs WHERE status = 'QUEUED'
+        AND type = json_extract(need.value, '$[0]')
+        AND iif(json_valid(params), coalesce(json_extract(params, '$.model'), ''), '')
+            = json_extract(need.value, '$[1]')
+    )) FROM json_each(:needs) AS need
+""")
 
 LIST_IMAGE = """
 UPDATE jobs SET images = max(images, :number), attention = nullif(:attention, ''),

@@ -1,13 +1,12 @@
 """The job table of an output folder."""
 
 import asyncio
-import sqlite3
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from cachetools import LRUCache
 
+from sdrest.engine.base import Need
 from sdrest.errors import Failure, QueueFullError, UsageError
 from sdrest.jobs import rows, sql, transactions
 from sdrest.jobs.database import Database
@@ -165,14 +164,15 @@ class Store(Queries):
             lambda connection: insert_all(connection, news, retry_after=retry_after), then=note
         )
 
-    async def claim(self, *, most_attempts: int | None = None) -> Job | None:
+    async def claim(
+        self, needs: Iterable[Need] | None = None, *, most_attempts: int | None = None
+    ) -> Job | None:
         """Start the job that has waited longest: it is IN_PROGRESS, with one attempt more.
 
-        If it has had more than `most_attempts`, no job is started.
+        With `needs`, of the jobs with one of them. After more than `most_attempts` none is started.
         """
         most = MAX_INTEGER if most_attempts is None else most_attempts
-        moved = rows.moved({"now": time.time(), "most_attempts": most}, Status.IN_PROGRESS)
-        return await self._change(sql.CLAIM, moved, reserved=False)
+        return await self._change(*rows.claim(needs, most_attempts=most), reserved=False)
 
     async def list_image(
         self,
@@ -250,11 +250,11 @@ class Store(Queries):
             reserved=True,
         )
 
-    async def resume(self, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
+    async def resume(self, *, max_attempts: int | None, failure: Failure) -> Sequence[Job]:
         """Put back the jobs that the previous server was running when it died.
 
-        A job that was started `max_attempts` times and ran alone becomes FAILED with `failure`. One
-        that others ran beside is not proven to be the cause: it keeps an attempt.
+        One that was started `max_attempts` times and ran alone becomes FAILED with `failure`; with
+        None no job was the cause. Where others ran beside it, it is not proven to be the cause.
         """
         return await self._database.write(
             lambda connection: transactions.resume(
@@ -282,11 +282,11 @@ class Store(Queries):
         )
 
     async def _change_all(self, statements: Sequence[str]) -> None:
-        def change(connection: sqlite3.Connection) -> None:
-            for statement in statements:
-                connection.execute(statement)
-
-        await self._database.write(change, then=lambda _: self._forget(), reserved=True)
+        await self._database.write(
+            lambda connection: transactions.execute_all(connection, statements),
+            then=lambda _: self._forget(),
+            reserved=True,
+        )
 
     def _note(self, *jobs: Job | None) -> None:
         """Take account of rows that were written."""

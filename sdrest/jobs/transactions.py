@@ -18,13 +18,22 @@ def delete(connection: sqlite3.Connection, key: JobKey) -> bool:
     return True
 
 
-def resume(connection: sqlite3.Connection, *, max_attempts: int, failure: Failure) -> Sequence[Job]:
+def execute_all(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+    """Execute statements without values."""
+    for statement in statements:
+        connection.execute(statement)
+
+
+def resume(
+    connection: sqlite3.Connection, *, max_attempts: int | None, failure: Failure
+) -> Sequence[Job]:
     """Change all jobs that are IN_PROGRESS as `Store.resume` says; return their rows."""
     interrupted = [rows.job(row) for row in connection.execute(sql.INTERRUPTED).fetchall()]
     resumed = []
     for job in interrupted:
-        if job.attempts < max_attempts or len(interrupted) > 1:
-            values = {"number": job.number, "most_attempts": max_attempts - 1}
+        if max_attempts is None or job.attempts < max_attempts or len(interrupted) > 1:
+            most = max_attempts - 1 if max_attempts else 0
+            values = {"number": job.number, "most_attempts": most}
             change = sql.RESUME, rows.moved(values, Status.QUEUED)
         else:
             values = rows.ended(job.key, size=0, failure=failure)

@@ -1,6 +1,7 @@
 """The application: the one place that creates and connects the parts."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -8,6 +9,9 @@ from functools import partial
 from aiohttp import web
 
 from sdrest.checkpoints.hashes import Hashes
+from sdrest.checkpoints.shared import SharedCatalog
+from sdrest.engine.base import Executor
+from sdrest.engine.cluster.start import cluster_executor, front_of, has_cluster
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
 from sdrest.engine.local.memory import max_models
@@ -45,6 +49,11 @@ from sdrest.web.webhooks import sender
 
 _SCRIPT_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL for a cancelled script. Cancelling may take 1 in all."""
+
+_CLOSE_SECONDS = 30.0
+"""Seconds that the executor has to end its processes at a stop."""
+
+_log = logging.getLogger(__name__)
 
 _REPOSITORY = web.AppKey("repository", Repository)
 
@@ -110,15 +119,14 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(Store(folders))
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
-        executor = LocalExecutor(
+        local = LocalExecutor(
             repository,
             config=await asyncio.to_thread(_pool_config, settings, repository, store.folder_id),
             attention=settings.attention,
             grace=_SCRIPT_GRACE,
         )
-        app[keys.EXECUTOR] = executor
         stack.callback(app[keys.HASHES].close)
-        stack.push_async_callback(executor.close)
+        app[keys.EXECUTOR] = executor = await _executor(app, local, stack)
         if settings.preload:
             executor.preload()
         service = JobService(
@@ -128,12 +136,13 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
             bus=app[keys.BUS],
             max_waiting=settings.max_queue,
             max_pixels=settings.max_pixels,
-            models=repository.models,
+            models=app[keys.MODELS],
             decoders=app[keys.DECODERS],
             job_timeout=settings.job_timeout,
             stall_timeout=settings.stall_timeout,
             metadata=settings.metadata,
             previews=settings.previews,
+            suspects=settings.concurrency > 0,
             keep_days=settings.keep_days,
             keep_bytes=settings.keep_bytes,
         )
@@ -142,6 +151,30 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         app[keys.JOBS] = service
         yield
         await app[WAITING].close()
+
+
+async def _executor(app: web.Application, local: LocalExecutor, stack: AsyncExitStack) -> Executor:
+    """Return what runs the jobs: `local`, or a cluster; it is closed with `stack`."""
+    settings, repository = app[keys.SETTINGS], app[_REPOSITORY]
+    if not has_cluster(settings):
+        stack.push_async_callback(_close, local)
+        return local
+    executor = cluster_executor(settings, local, repository, app[keys.HASHES])
+    stack.push_async_callback(_close, executor)
+    await executor.start(front_of(settings, executor))
+    own = repository.models if settings.concurrency else None
+    app[keys.MODELS] = SharedCatalog(own, executor.models)
+    return executor
+
+
+async def _close(executor: Executor) -> None:
+    """Close an executor, in a bounded time."""
+    closing = asyncio.create_task(executor.close())
+    await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+    if not closing.done():
+        _log.error("The processes of jobs have not ended within %g seconds.", _CLOSE_SECONDS)
+        return
+    closing.result()
 
 
 async def _send_webhooks(app: web.Application, *, pause: float) -> AsyncIterator[None]:

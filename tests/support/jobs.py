@@ -16,6 +16,7 @@ from sdrest.engine.base import (
     Finished,
     Health,
     ImageReady,
+    OneMachine,
     PoolStats,
     Progress,
     Started,
@@ -139,7 +140,7 @@ class Gate:
 
 
 @dataclass
-class ScriptedExecutor:
+class ScriptedExecutor(OneMachine):
     """Runs `script` for every task, or the one that `scripts` has for its prompt."""
 
     script: Script = draw

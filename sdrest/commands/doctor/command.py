@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from sdrest.commands.doctor.engine_checks import PROBE_SECONDS, EngineChecks
+from sdrest.commands.doctor.asking import PROBE_SECONDS
+from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
 from sdrest.commands.log_lines import Level, LogLine, readable

@@ -3,8 +3,6 @@
 import hashlib
 import importlib.resources
 import json
-import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +12,12 @@ from typing import Any
 from sdrest.checkpoints.contents import read, read_safetensors
 from sdrest.checkpoints.kinds import TYPES
 from sdrest.checkpoints.recognition import recognise
+from sdrest.commands.doctor.asking import PROBE_SECONDS, ask
 from sdrest.commands.doctor.attention import attention_finding
 from sdrest.commands.doctor.findings import Finding, failure, ok, warning
 from sdrest.commands.gpu import has_nvidia_gpu
 from sdrest.engine.local import hub_models
 from sdrest.engine.local.failures.imports import module_package
-from sdrest.engine.local.invocation import environment
 from sdrest.engine.local.repository import (
     INPAINT_CONFIG,
     TEXT_TO_IMAGE_CONFIG,
@@ -50,7 +48,6 @@ _CONFIGS = {
 }
 """Configurations of the networks, relative to the repository."""
 
-PROBE_SECONDS = 120.0
 _SETUP = "Run `sdrest setup`."
 
 
@@ -238,16 +235,7 @@ class EngineChecks:
         )
 
     def _run(self, name: str, *arguments: str) -> dict[str, Any] | str:
-        """Run a program of this folder in the repository's Python; return its JSON or an error."""
-        with importlib.resources.as_file(
-            importlib.resources.files("sdrest.commands.doctor") / name
-        ) as program:
-            return _ask(
-                [str(self.repository.python), str(program), *arguments],
-                environment(os.environ, self.repository),
-                self.repository.root,
-                self.probe_seconds,
-            )
+        return ask(self.repository, name, *arguments, seconds=self.probe_seconds)
 
 
 def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
@@ -270,29 +258,3 @@ def weights_problem(path: Path, needed: Sequence[Need]) -> str | None:
     if wrong or schedule is None or schedule.dtype != weights.BFLOAT16:
         return wrong
     return weights.schedule_problem([1.0], schedule.dtype)
-
-
-def _ask(
-    command: Sequence[str], variables: dict[str, str], cwd: Path, seconds: float
-) -> dict[str, Any] | str:
-    try:
-        done = subprocess.run(  # noqa: S603 (the Python that runs jobs, too)
-            command,
-            cwd=cwd if cwd.is_dir() else None,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=True,
-            timeout=seconds,
-        )
-        answer = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return f"it did not answer within {seconds:g} seconds."
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return " ".join([f"it ended with exit code {error.returncode}.", *last])
-    except OSError as error:
-        return f"{error.strerror}."
-    except ValueError:
-        answer = None
-    return answer if isinstance(answer, dict) else "it is not Python."

@@ -2,29 +2,35 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sdrest import pictures
-from sdrest.checkpoints.catalog import Checkpoint
-from sdrest.checkpoints.problems import missing_model, named
-from sdrest.engine.base import Event, Finished, Health, PoolStats, Requeue, Started, Task
+from sdrest.engine.base import (
+    Event,
+    Finished,
+    Health,
+    OneMachine,
+    PoolStats,
+    Requeue,
+    Started,
+    Task,
+)
 from sdrest.engine.local import links
 from sdrest.engine.local.failures.classify import not_started
 from sdrest.engine.local.failures.verdict import failure_of, was_signalled
-from sdrest.engine.local.invocation import Invocation, plan
+from sdrest.engine.local.invocation import Invocation
 from sdrest.engine.local.pool import Pool, PoolConfig
 from sdrest.engine.local.preload import preload
+from sdrest.engine.local.preparation import prepare
 from sdrest.engine.local.process import GRACE
 from sdrest.engine.local.repository import Repository, problem
 from sdrest.engine.local.runner import Runner
 from sdrest.engine.local.task_run import TaskRun
 from sdrest.engine.runner.attention import EXACT, FAST
-from sdrest.errors import Failure, FailureCode, picture_failure
+from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
-from sdrest.params import Params
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +58,7 @@ _AGAIN = "again"
 """The folder in a task's workdir where it runs again in a fresh process."""
 
 
-class LocalExecutor:
+class LocalExecutor(OneMachine):
     """An `Executor` over runners on this machine.
 
     `config` says how many there are and what stays in them between tasks: by default nothing.
@@ -81,13 +87,9 @@ class LocalExecutor:
         """How many tasks it runs at once: that never changes."""
         return self._pool_config.concurrency
 
-    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
-        """Do nothing, since `capacity` never changes."""
-        return lambda: None
-
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`."""
-        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
+        prepared = await asyncio.to_thread(prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             yield Finished(prepared)
             return
@@ -196,7 +198,7 @@ class LocalExecutor:
     async def _start_again(self, run: TaskRun, lease: "_Lease") -> Failure | None:
         """Submit a task to a fresh runner in place of its own; return why that cannot be done."""
         task = replace(run.task, workdir=run.task.workdir / _AGAIN)
-        prepared = await asyncio.to_thread(_prepare, task, self._repository, self._attention)
+        prepared = await asyncio.to_thread(prepare, task, self._repository, self._attention)
         if isinstance(prepared, Failure):
             return prepared
         try:
@@ -265,36 +267,3 @@ def _may_be_due_to(runner: Runner, failure: Failure) -> bool:
     if runner.submitted == 1 or failure.code in _EXTERNAL:
         return False
     return not runner.returned
-
-
-def _prepare(task: Task, repository: Repository, attention: str) -> Invocation | Failure:
-    """Look for what is missing, and lay out the workdir: pictures that fit the script, links."""
-    chosen = _chosen(task.params, repository)
-    if isinstance(chosen, Failure):
-        return chosen
-    failure = problem(repository, task.params.type, chosen)
-    if failure:
-        return failure
-    invocation = plan(task, repository, chosen)
-    sampling = {**invocation.sampling, "attention": attention}
-    try:
-        if invocation.inputs and task.image:
-            invocation.inputs.mkdir(parents=True)
-            pictures.script_input(task.image, task.mask, invocation.inputs)
-        return links.lay_out(replace(invocation, sampling=sampling))
-    except OSError as error:
-        return picture_failure(error)
-
-
-def _chosen(params: Params, repository: Repository) -> Checkpoint | Failure | None:
-    """Return the checkpoint that a job names, or why it cannot use it; None where it names none."""
-    if not params.model:
-        return None
-    found = repository.models.find(params.model)
-    if found is None:
-        return Failure(FailureCode.MODEL_MISSING, missing_model(named(params.model)))
-    if params.type not in found.types:
-        reason = found.reason or f"It is a model for {' and '.join(found.types)}."
-        text = f"The model {found.name} cannot be used. {reason}"
-        return Failure(FailureCode.MODEL_INVALID, text, path=found.path)
-    return found

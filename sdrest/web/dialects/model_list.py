@@ -6,7 +6,7 @@ import os
 from aiohttp import hdrs, web
 
 from sdrest.checkpoints.catalog import Checkpoint
-from sdrest.checkpoints.hashes import Hashes
+from sdrest.checkpoints.hashes import SHORT, Hashes
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, json_body
 
@@ -38,6 +38,7 @@ def _entry(found: Checkpoint, loaded: frozenset[str], hashes: Hashes) -> dict[st
         "reason": found.reason or None,
         "types": found.types,
         "default": found.defaults,
-        "loaded": os.path.realpath(found.path) in loaded,
-        "hash": hashes.short(found.path),
+        "loaded": not loaded.isdisjoint({os.path.realpath(found.path), found.file}),
+        "hash": hashes.short(found.path) or found.digest[:SHORT] or None,
+        "workers": found.workers,
     }

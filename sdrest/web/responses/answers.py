@@ -80,12 +80,16 @@ class Progress(TypedDict):
 class Waiting(TypedDict):
     """Why a job cannot go on."""
 
-    code: Literal[ErrorCode.STORAGE_UNAVAILABLE]
+    code: Literal[ErrorCode.STORAGE_UNAVAILABLE, FailureCode.NO_WORKER]
     message: Annotated[str, Field(description="Why the job cannot go on and what to do.")]
 
 
 _Waiting = Annotated[
-    Waiting, Field(description="While the server cannot write: what the job waits for.")
+    Waiting,
+    Field(
+        description="While the server cannot write, or no machine of its cluster can run the job: "
+        "what the job waits for."
+    ),
 ]
 
 

@@ -89,6 +89,7 @@ FAILURES: Mapping[FailureCode, str] = {
     FailureCode.PYTHON_MISSING: "The Python to run the script is missing or does not start.",
     FailureCode.IMPORT_FAILED: "The script's Python lacks a package.",
     FailureCode.STORAGE_FAILED: "The output folder cannot be written.",
+    FailureCode.NO_WORKER: "No machine of the cluster can run the job, or each one was lost.",
     FailureCode.INTERNAL: "Internal server error; see the server log.",
 }
 """What the codes of failed jobs mean."""

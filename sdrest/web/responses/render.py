@@ -68,8 +68,7 @@ def _job(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
         answer["seed"] = job.seed
     answer["status"] = job.status
     if snapshot.waiting is not None:
-        code = ErrorCode.STORAGE_UNAVAILABLE
-        answer["waiting"] = {"code": code, "message": snapshot.waiting}
+        answer["waiting"] = snapshot.waiting._asdict()
     return answer
 
 

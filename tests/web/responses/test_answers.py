@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, Failure, FailureCode, FieldError, InvalidRequestError
 from sdrest.job_types import JobType
-from sdrest.jobs.model import Job, JobKey, Snapshot, Status
+from sdrest.jobs.model import Job, JobKey, Snapshot, Status, Waiting
 from sdrest.web.responses import answers
 from sdrest.web.responses.render import error_body, job_body, job_entry
 
@@ -38,7 +38,7 @@ def read(model: Any, value: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("status", Status)
 def test_a_job_has_the_fields_of_its_model(status: Status) -> None:
     place = 1 if status is Status.QUEUED else None
-    waiting = None if status.final else "The disk is full."
+    waiting = None if status.final else Waiting(ErrorCode.STORAGE_UNAVAILABLE, "The disk is full.")
     snapshot = Snapshot(
         replace(JOB, status=status),
         Progress(2, 0.25),

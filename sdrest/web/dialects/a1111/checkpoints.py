@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.hashes import SHORT
 from sdrest.errors import NotFoundError
 from sdrest.job_types import JobType
 from sdrest.web import keys
@@ -100,7 +101,7 @@ def _models(app: web.Application) -> Sequence[Model]:
     usable = [one for one in app[keys.MODELS].entries() if JobType.TEXT_TO_IMAGE in one.types]
     hashes.request(one.path for one in usable)
     usable.sort(key=lambda one: not _is_default(one))
-    found = [_model(one, hashes.short(one.path) or _UNKNOWN_HASH) for one in usable]
+    found = [_model(one, hashes.short(one.path) or one.digest[:SHORT]) for one in usable]
     if not (
         usable and _is_default(usable[0])
     ):  # clients need a current one; jobs say what is wrong
@@ -111,7 +112,7 @@ def _models(app: web.Application) -> Sequence[Model]:
 
 def _model(found: Checkpoint, short: str) -> Model:
     parameter = "" if _is_default(found) else found.file
-    return Model(found.name, PurePath(found.file).name, short, parameter)
+    return Model(found.name, PurePath(found.file).name, short or _UNKNOWN_HASH, parameter)
 
 
 def _is_default(found: Checkpoint) -> bool:

@@ -1,0 +1,1 @@
+"""`sdrest worker`: run the jobs of a server on another machine."""

@@ -1,0 +1,191 @@
+"""`sdrest worker`: connect to a server, and run its jobs here until a signal."""
+
+import asyncio
+import functools
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sdrest.checkpoints.hashes import Hashes
+from sdrest.commands.doctor.asking import accelerator
+from sdrest.commands.log_lines import Level, LogLine
+from sdrest.commands.loop import loop_factory, on_stop_signal
+from sdrest.commands.options import Command, options, settings
+from sdrest.commands.terminal import LogHandler, Terminal
+from sdrest.commands.worker.folder import WorkerFolder, worker_folder
+from sdrest.engine.cluster import library
+from sdrest.engine.cluster.engine import Engine
+from sdrest.engine.cluster.offer import Machine, Offers
+from sdrest.engine.cluster.runs import Runs
+from sdrest.engine.cluster.security import security
+from sdrest.engine.local.executor import LocalExecutor
+from sdrest.engine.local.memory import GIB, max_models
+from sdrest.engine.local.pool import PoolConfig
+from sdrest.engine.local.repository import Repository, locate, problems
+from sdrest.engine.workers import Offer
+from sdrest.errors import UsageError, counted
+from sdrest.job_types import JobType
+from sdrest.paths import expand
+from sdrest.settings import Settings
+
+if TYPE_CHECKING:
+    from sdrest.engine.cluster.worker import Report
+
+FLAGS = (
+    *("name", "cluster_credentials", "concurrency", "grace", "log_level"),
+    *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
+    *("allow_pickle", "attention", "keep_alive", "max_models", "max_host_memory", "preload"),
+)
+
+_SCRIPT_GRACE = 0.5
+"""Seconds between SIGTERM and SIGKILL for a cancelled script, as on the server."""
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return Command(
+        "worker",
+        params=[
+            click.Argument(["address"], required=False, envvar="SDREST_SCHEDULER"),
+            *options(FLAGS),
+        ],
+        callback=_run,
+        help="Run the jobs of the server at ADDRESS on this machine, e.g. "
+        "`sdrest worker tls://front.example:8786` for a server that was started with "
+        "--cluster tls://0.0.0.0:8786.\n\n"
+        "Connects again for ever where there is no server. A stop gives running jobs --grace "
+        "seconds, then the server runs them elsewhere. `sdrest doctor --worker ADDRESS` says what "
+        "is wrong.",
+    )
+
+
+@click.pass_context
+def _run(context: click.Context, /, *, address: str | None, **_: object) -> int:
+    terminal, given = context.ensure_object(Terminal), settings(context)
+    if not address:
+        raise UsageError("The server's address is missing, e.g. tls://front.example:8786.")
+    logging.basicConfig(level=logging.WARNING, handlers=[LogHandler(terminal)])
+    logging.getLogger("sdrest").setLevel(given.log_level.upper())
+    with worker_folder() as folder, asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_work(address, given, terminal, folder))
+    return 0
+
+
+async def _work(address: str, given: Settings, terminal: Terminal, folder: WorkerFolder) -> None:
+    stop = _stop_on_signals(terminal)
+    await asyncio.to_thread(library.load)
+    from sdrest.engine.cluster.worker import WorkerConnection, complete  # noqa: PLC0415
+
+    address = complete(address)
+    credentials = security(address, given.cluster_credentials, option="The server's address")
+    repository = locate(given)
+    engine, hashes = await _engine(given, repository, folder)
+    name = engine.offers.current.name
+    _greet(terminal, engine.offers.current, repository, address)
+    connection = WorkerConnection(
+        address,
+        engine,
+        name=name,
+        security=credentials,
+        folder=folder.path,
+        report=functools.partial(_report, terminal),
+    )
+    tasks = [asyncio.create_task(connection.keep()), asyncio.create_task(engine.offers.watch())]
+    try:
+        if given.preload:
+            engine.runs.executor.preload()
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await engine.runs.drain(given.grace)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await engine.runs.cancel_all()
+        await engine.runs.executor.close()
+        hashes.close()
+
+
+async def _engine(
+    given: Settings, repository: Repository, folder: WorkerFolder
+) -> tuple[Engine, Hashes]:
+    config = PoolConfig(
+        concurrency=given.concurrency,
+        keep_alive=given.keep_alive,
+        max_models=await asyncio.to_thread(max_models, given, repository),
+        max_memory=given.max_host_memory * 2**20,
+        owner=folder.owner,
+    )
+    executor = LocalExecutor(
+        repository, config=config, attention=given.attention, grace=_SCRIPT_GRACE
+    )
+    machine = Machine(
+        given.name or socket.gethostname(), await asyncio.to_thread(accelerator, repository)
+    )
+    hashes = Hashes(_known_hashes(folder.path))
+    runs = Runs(executor, folder.work)
+    offers = Offers(machine, repository, executor, hashes, changed=runs.changed.send)
+    await offers.refresh()
+    return Engine(runs, offers), hashes
+
+
+def _known_hashes(usual: Path) -> Path:
+    """Return the file that keeps hashes from one start to the next, in the user's caches."""
+    caches = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    folder = expand(os.environ.get("XDG_CACHE_HOME") or caches) / "sdrest"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # computed again after the next start
+        folder = usual
+    return folder / "hashes.json"
+
+
+def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
+    stop = asyncio.Event()
+
+    def handle() -> None:
+        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
+        stop.set()
+
+    on_stop_signal(handle)
+    return stop
+
+
+def _greet(terminal: Terminal, offer: Offer, repository: Repository, address: str) -> None:
+    for line in _greeting(offer, repository, address):
+        (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
+
+
+def _greeting(offer: Offer, repository: Repository, address: str) -> Iterator[LogLine]:
+    """Yield what the worker offers, what is wrong, and where it connects."""
+    types = [str(kind) for kind in JobType if kind not in offer.problems]
+    memory = f"{offer.memory / GIB:.1f} GiB of memory"
+    jobs = f"{counted(offer.capacity, 'job')} at a time"
+    yield LogLine.of(
+        Level.INFO,
+        f"This worker is {offer.name}: {', '.join(types) or 'no jobs'}; {jobs}, on "
+        f"{offer.accelerator}, with {memory}.",
+    )
+    for failure in problems(repository):
+        yield LogLine.of(Level.WARNING, failure.local_message)
+    if offer.bundled:
+        text = "There is no Stable Diffusion repository: the bundled engine draws simple scenes."
+        yield LogLine.of(Level.INFO, f"{text} `sdrest setup` gets one.")
+    elif offer.models:
+        yield LogLine.of(Level.INFO, f"Models: {', '.join(one.name for one in offer.models)}.")
+    yield LogLine.of(Level.INFO, f"Connecting to {address}...")
+
+
+def _report(terminal: Terminal, report: "Report") -> None:
+    if report.good:
+        terminal.say(LogLine.of(Level.SUCCESS, report.text))
+    else:
+        terminal.complain(LogLine.of(Level.WARNING, report.text))

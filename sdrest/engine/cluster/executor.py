@@ -1,0 +1,201 @@
+"""Run tasks on the workers of a cluster and on this machine."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.shared import NOWHERE
+from sdrest.engine.base import Event, Finished, Health, Need, PoolStats, Requeue, Task
+from sdrest.engine.cluster import assignment, remote
+from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.cluster.front import Front
+from sdrest.engine.cluster.here import Here
+from sdrest.engine.workers import WorkerInfo
+from sdrest.errors import Failure, FailureCode
+from sdrest.job_types import JobType
+
+_log = logging.getLogger(__name__)
+
+
+class ClusterExecutor:
+    """An `Executor` over the workers of `front` and, if given, the runners `here`.
+
+    Its owner starts `front`, with `changed` of this object, before it gives it tasks.
+    """
+
+    def __init__(self, here: Here | None = None) -> None:
+        self._here = here
+        self._front: Front | None = None
+        self._watchers: list[Callable[[], object]] = []
+        self._conflicts: Mapping[str, Sequence[str]] = {}
+
+    async def start(self, front: Front) -> None:
+        """Begin to use workers; raises `UsageError`."""
+        if self._here:
+            await self._here.start(self.changed)
+        self._front = front
+        await front.start()
+
+    def changed(self) -> None:
+        """Take account of workers that came, went or are another."""
+        conflicts = assignment.conflicts(self._places())
+        for file, names in conflicts.items():
+            if self._conflicts.get(file) != names:
+                _log.warning("%s", _conflict(file, names))
+        self._conflicts = conflicts
+        for watcher in tuple(self._watchers):
+            watcher()
+
+    @property
+    def address(self) -> str:
+        """The address at which workers connect."""
+        return self._front.address if self._front else ""
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks all machines run at once."""
+        return sum(place.offer.capacity for place in self._places() if not place.draining)
+
+    def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:
+        """Call `changed` when a machine may take another task; return what ends that."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
+    def ready(self, claimed: Mapping[str, Need]) -> set[Need]:
+        """Return what the machines can run besides the `claimed` jobs."""
+        begun = set(self._here.runs) if self._here else set()
+        for link in self._front.links.values() if self._front else ():
+            begun.update(link.runs.values())
+        pending = [need for job, need in claimed.items() if job not in begun]
+        return assignment.ready(self._places(), pending)
+
+    def waits_for(self, need: Need) -> str:
+        """Return why no machine can run a job; '' where one can once it is free."""
+        places = self._places()
+        if any(assignment.can_run(place.offer, need) for place in places):
+            return ""
+        return self._obstacle(need, places).message
+
+    def models(self) -> Mapping[str, Checkpoint]:
+        """Return the checkpoints that workers have, by their files."""
+        found: dict[str, Checkpoint] = {}
+        for place in self._places():
+            for one in place.offer.models if place.key else ():
+                known = found.get(one.file)
+                found[one.file] = Checkpoint(
+                    one.name,
+                    one.file,
+                    NOWHERE / one.file,
+                    one.size,
+                    one.kind,
+                    defaults=tuple(one.defaults),
+                    workers=(*(known.workers if known else ()), place.offer.name),
+                    digest=one.digest,
+                )
+        return found
+
+    def workers(self) -> Sequence[WorkerInfo]:
+        """Return this machine, if it runs tasks, and all workers."""
+        found = [self._here.info] if self._here else []
+        found += [link.info for link in self._front.links.values()] if self._front else []
+        return [replace(one, warnings=self._warnings(one.name)) for one in found]
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of a task; see `Executor.run`.
+
+        Where no machine can take it now, it is to be queued again.
+        """
+        need = Need(task.params.type, task.params.model or "")
+        places = self._places()
+        place = assignment.choose(places, need)
+        if place is None:
+            yield Finished(self._obstacle(need, places), requeue=Requeue.YES)
+            return
+        if place.key and self._front:
+            events = remote.run(self._front.links[place.key], task)
+        else:
+            assert self._here  # noqa: S101 (the only place without a key)
+            events = self._here.run(task)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def health(self) -> Health:
+        """Look for types of jobs that no machine can run."""
+        if self._here:
+            await self._here.refresh()
+        places = self._places()
+        problems = {
+            kind: self._obstacle(Need(kind), places)
+            for kind in JobType
+            if self.waits_for(Need(kind))
+        }
+        bundled = bool(places) and all(place.offer.bundled for place in places)
+        return Health(problems, bundled=bundled)
+
+    async def stats(self) -> PoolStats:
+        """Count the runners of all machines; the models of workers are named by their files."""
+        own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
+        infos = [link.info for link in self._front.links.values()] if self._front else []
+        return PoolStats(
+            own.busy + sum(one.busy for one in infos),
+            own.idle + sum(one.idle for one in infos),
+            own.memory + sum(one.memory for one in infos),
+            own.models.union(*(one.loaded for one in infos)),
+        )
+
+    def preload(self) -> None:
+        """Start to load the text-to-image model on every machine."""
+        if self._here:
+            self._here.executor.preload()
+        if self._front:
+            self._front.call_all("preload")
+
+    async def unload(self) -> None:
+        """Free the memory of models that no task uses, on every machine."""
+        if self._here:
+            await self._here.executor.unload()
+        if self._front:
+            self._front.call_all("unload")
+
+    async def close(self) -> None:
+        """End every process here, and leave the workers."""
+        await asyncio.gather(
+            *([self._here.close()] if self._here else []),
+            *([self._front.close()] if self._front else []),
+        )
+
+    def _places(self) -> Sequence[Place]:
+        here = [self._here.place] if self._here else []
+        links = self._front.links.values() if self._front else ()
+        return assignment.usable([*here, *(link.place for link in links if link.place)])
+
+    def _obstacle(self, need: Need, places: Iterable[Place]) -> Failure:
+        """Return why no machine takes a job."""
+        places = list(places)
+        if not places:
+            text = "No worker is connected. Start `sdrest worker` on a machine with a GPU."
+        elif need.model:
+            text = (
+                f"No machine that is connected has the model {need.model}. Connect a worker that "
+                "has it; GET /workers lists them."
+            )
+        else:
+            problems = (place.offer.problems.get(need.type) for place in places)
+            found = next(filter(None, problems), None)
+            reason = found.message if found else "All are busy."
+            text = f"No machine that is connected can run {need.type} now. {reason}"
+        return Failure(FailureCode.NO_WORKER, text)
+
+    def _warnings(self, name: str) -> Sequence[str]:
+        return [_conflict(file, names) for file, names in self._conflicts.items() if name in names]
+
+
+def _conflict(file: str, names: Sequence[str]) -> str:
+    return (
+        f"{' and '.join(names)} have different files under the name {file}: the same job makes "
+        "different pictures there. Copy one of them to all, or rename it."
+    )

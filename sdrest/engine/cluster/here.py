@@ -1,0 +1,90 @@
+"""The front's own runners as one of the machines of its cluster."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from sdrest.checkpoints.hashes import Hashes
+from sdrest.engine.base import Event, Executor, Started, Task
+from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.cluster.offer import Machine, Offers
+from sdrest.engine.cluster.protocol import versions
+from sdrest.engine.local.repository import Repository
+from sdrest.engine.workers import WorkerInfo
+
+
+class Here:
+    """`executor` and what it offers; `runs` are the ids of the jobs that it runs.
+
+    `start` comes before all else.
+    """
+
+    def __init__(
+        self, executor: Executor, repository: Repository, hashes: Hashes, machine: Machine
+    ) -> None:
+        self.executor = executor
+        self.runs: list[str] = []
+        self._offers = Offers(machine, repository, executor, hashes, changed=self._note)
+        self._since = time.time()
+        self._loaded: tuple[str, ...] = ()
+        self._changed: Callable[[], object] = lambda: None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self, changed: Callable[[], object]) -> None:
+        """Look at what there is, and go on looking; call `changed` when it is another."""
+        await self._offers.refresh()
+        self._changed = changed
+        self._watching = asyncio.create_task(self._offers.watch())
+
+    async def refresh(self) -> None:
+        """Look again at what there is."""
+        await self._offers.refresh()
+
+    async def close(self) -> None:
+        """End every process."""
+        if self._watching:
+            self._watching.cancel()
+        await self.executor.close()
+
+    @property
+    def place(self) -> Place:
+        """This machine for `assignment`."""
+        return Place("", self._offers.current, len(self.runs), self._loaded)
+
+    @property
+    def info(self) -> WorkerInfo:
+        """This machine for people."""
+        offer = self._offers.current
+        return WorkerInfo(
+            offer.name,
+            "",
+            versions(),
+            self._since,
+            time.time(),
+            offer,
+            sorted(self.runs),
+            self._loaded,
+            busy=len(self.runs),
+        )
+
+    async def run(self, task: Task) -> AsyncGenerator[Event, None]:
+        """Yield the events of a task; see `Executor.run`."""
+        self.runs.append(task.id)
+        try:
+            async with aclosing(self.executor.run(task)) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        await self._look()
+                    yield event
+        finally:
+            self.runs.remove(task.id)
+            self._changed()
+
+    def _note(self) -> None:
+        self._changed()
+
+    async def _look(self) -> None:
+        """Note which models are loaded."""
+        stats = await self.executor.stats()
+        self._loaded = self._offers.files(stats.models)

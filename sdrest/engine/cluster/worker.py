@@ -1,0 +1,184 @@
+"""A worker's connection to its scheduler, made again whenever it is lost."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from distributed import Worker
+from distributed.comm.core import connect
+from distributed.security import Security
+
+from sdrest.engine.cluster.engine import Engine
+from sdrest.engine.cluster.security import explain
+
+PORT = 8786
+"""The port of a scheduler where an address has none: Dask's own."""
+
+_CONNECT_SECONDS = 10.0
+"""Seconds in which a scheduler has to answer."""
+
+_CLOSE_SECONDS = 3.0
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+"""Seconds until the next attempt to connect; each is twice as long as the one before."""
+
+_REFUSED_PAUSE = 30.0
+"""The same where somebody has to change something first."""
+
+
+class ConnectError(Exception):
+    """There is no connection; the text says why, in a sentence. `lasting` where that stays so."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+
+
+def complete(address: str) -> str:
+    """Return an address with its scheme and port: `tls://` and 8786 where it has none."""
+    full = address if "://" in address else f"tls://{address}"
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(full)
+        if parts.netloc and parts.port is None and not parts.netloc.endswith(":"):
+            return f"{full}:{PORT}"
+    return full
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened to the connection, in a sentence. `good` where it is there."""
+
+    text: str
+    good: bool = False
+
+
+class WorkerConnection:
+    """Keeps `engine` connected to the scheduler at `address`, which knows the worker as `name`.
+
+    `folder` is for Dask's files. `report` is called for each change, once.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        engine: Engine,
+        *,
+        name: str,
+        security: Security | None,
+        folder: Path,
+        report: Callable[[Report], object],
+    ) -> None:
+        self._address = address
+        self._engine = engine
+        self._name = name
+        self._security = security or Security()
+        self._folder = folder
+        self._report = report
+        self._reported: Report | None = None
+
+    async def keep(self) -> None:
+        """Connect, and again whenever the connection is lost, for ever."""
+        pause = _FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            try:
+                async with self._connected() as worker:
+                    self._tell(Report(f"Connected to {self._address}.", good=True))
+                    await worker.finished()
+                self._tell(Report(f"The connection to {self._address} is lost. Connecting again."))
+            except ConnectError as error:
+                self._tell(Report(f"Cannot connect to {self._address}: {error} Trying again."))
+                if error.lasting:
+                    pause = _REFUSED_PAUSE
+            await self._engine.runs.cancel_all()  # no server waits for them
+            if time.monotonic() - began > _CONNECT_SECONDS:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
+            pause = min(2 * pause, max(pause, _LONGEST_PAUSE))
+
+    def _tell(self, report: Report) -> None:
+        if report != self._reported:
+            self._report(report)
+        self._reported = report
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Worker]:
+        """Be a worker of the scheduler while the context lasts; raises `ConnectError`."""
+        await reach(self._address, self._security)
+        worker = _SilentWorker(
+            self._address,
+            # Its own name each time: the scheduler may still know the last connection.
+            name=f"{self._name}-{uuid.uuid4().hex[:8]}",
+            nthreads=1,
+            memory_limit=0,
+            security=self._security,
+            local_directory=str(self._folder),
+            death_timeout=_CONNECT_SECONDS,
+            dashboard=False,
+        )
+        worker.handlers.update(self._engine.handlers)
+        try:
+            try:
+                await worker
+            except (OSError, RuntimeError, ValueError) as error:
+                raise ConnectError(_reason(error)) from error
+            yield worker
+        finally:
+            closing = asyncio.create_task(worker.close(timeout=1, executor_wait=False))
+            await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+
+
+class _SilentWorker(Worker):
+    """A Dask worker without HTTP: Dask's pages need neither a token nor TLS."""
+
+    def start_http_server(self, *_: object, **__: object) -> None:
+        """Serve no HTTP."""
+
+
+async def reach(address: str, security: Security) -> None:
+    """Connect to the scheduler at `address` once, to learn what is wrong.
+
+    Raises `ConnectError`. Dask itself tries for ever, and does not say why.
+    """
+    parts = urlsplit(address)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.close()
+            arguments: dict[str, Any] = security.get_connection_args("worker")
+            comm = await connect(address, timeout=_CONNECT_SECONDS, **arguments)
+            comm.abort()
+    except (OSError, ValueError) as error:
+        refused = explain(error)
+        raise ConnectError(refused or _reason(error), lasting=bool(refused)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a connection failed, in a sentence."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "there is no machine of this name."
+        if isinstance(cause, ConnectionRefusedError):
+            return "no server listens there."
+        if isinstance(cause, TimeoutError):
+            return "it does not answer."
+    causes = list(_causes(error))
+    text = getattr(causes[-1], "strerror", None) or str(causes[-1]) or type(error).__name__
+    return f"{text}."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

@@ -1,0 +1,100 @@
+"""Workers as child processes, `python -m sdrest worker`, and servers whose jobs they run."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.fakes.running import FORK
+from tests.support.fake_fork import FAKE
+from tests.support.server import PATIENCE, Output, Server, environment
+
+FRONT = ("--cluster", "tcp://127.0.0.1:0", "--concurrency", "0")
+"""The flags of a server whose jobs only workers run."""
+
+MODELS = (
+    *("--text-to-image-model", str(FORK / "models/ldm/stable-diffusion-v1/model.ckpt")),
+    *("--inpaint-image-model", str(FORK / "models/ldm/inpainting_big/last.ckpt")),
+)
+
+
+class Worker:
+    """A running worker; `out` and `err` are what it says."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout
+        assert process.stderr
+        self.name = name
+        self.process = process
+        self.out = Output(process.stdout)
+        self.err = Output(process.stderr)
+
+    def runs(self, pid: int) -> bool:
+        """Whether a process is the worker's."""
+        return self.process.pid in [parent.pid for parent in psutil.Process(pid).parents()]
+
+    async def ended(self) -> int:
+        """Wait until it has ended; return its exit status."""
+        async with asyncio.timeout(PATIENCE):
+            await self.out.all()
+            await self.err.all()
+            return await self.process.wait()
+
+
+async def cluster_address(server: Server) -> str:
+    """Return the address at which a server's workers connect."""
+    line = await server.out.line("Workers connect with")
+    return line.rpartition(" ")[2].strip("`.")
+
+
+@asynccontextmanager
+async def worker(address: str, name: str, *flags: str, folder: Path) -> AsyncIterator[Worker]:
+    """Run a worker with the fake fork in a folder of its own; killed afterwards."""
+    place = folder / name
+    place.mkdir(exist_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sdrest", "worker", address, "--name", name),
+        *(*FAKE, *MODELS, *flags),
+        cwd=place,
+        env=environment(XDG_CACHE_HOME=str(place), TMPDIR=str(place)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    found = Worker(name, process)
+    try:
+        yield found
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+        await found.ended()
+        error.add_note(
+            "\n".join([f"{name} stdout:", *found.out.lines, "stderr:", *found.err.lines])
+        )
+        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await found.ended()
+
+
+async def job(server: Server, path: str) -> dict[str, Any]:
+    """Return a job as the server shows it."""
+    async with server.client() as client, client.get(path) as answer:
+        shown: dict[str, Any] = await answer.json()
+        return shown
+
+
+async def job_until(server: Server, path: str, **wanted: Any) -> dict[str, Any]:
+    """Return a job once its fields have these values, or it has all of them where `...`."""
+    async with asyncio.timeout(PATIENCE), server.client() as client:
+        while True:
+            async with client.get(path) as answer:
+                shown: dict[str, Any] = await answer.json()
+            if all(name in shown and value in (..., shown[name]) for name, value in wanted.items()):
+                return shown
+            await asyncio.sleep(0.05)

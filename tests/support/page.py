@@ -130,6 +130,11 @@ class Studio:
         return self.page.get_by_role("region", name="Gallery").get_by_role("article")
 
     @property
+    def viewer(self) -> Locator:
+        """The dialog with one picture, large."""
+        return self.page.get_by_role("dialog", name="Picture")
+
+    @property
     def start(self) -> Locator:
         """The picture that was given."""
         return self.page.get_by_alt_text("The picture to start from")

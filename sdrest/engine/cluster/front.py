@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sdrest.engine.cluster import library
 from sdrest.engine.cluster.link import Link
-from sdrest.engine.cluster.protocol import LOST_SECONDS
+from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
 from sdrest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Front:
         except (OSError, RuntimeError, ValueError) as error:
             cause = error.__cause__ or error
             raise UsageError(f"Cannot listen at {self._listen} (--cluster): {cause}.") from error
+        scheduler.handlers[f"{PREFIX}versions"] = versions  # for `sdrest doctor --worker`
         self._scheduler = scheduler
         self.address = scheduler.address
 

@@ -1,4 +1,4 @@
-"""`POST /session`: the token becomes a cookie, for what a page cannot give a header to.
+"""`/session`: the token becomes a cookie, for what a page cannot give a header to.
 
 That is EventSource, images and downloads. The cookie is derived from the token: nothing is
 stored, it outlives a restart, and a new token ends it.
@@ -36,6 +36,15 @@ async def open_session(request: web.Request) -> web.Response:
         )
     elif not isinstance(token, str):
         raise InvalidRequestError([FieldError("token", "Should be a text.")])
+    return answer
+
+
+async def close_session(request: web.Request) -> web.Response:
+    """Answer 204 and remove the cookie from the browser."""
+    answer = web.Response(status=HTTPStatus.NO_CONTENT)
+    access = request.app[ACCESS]
+    if access.locked:
+        answer.del_cookie(access.cookie_name, path=f"{prefix(request)}/")
     return answer
 
 

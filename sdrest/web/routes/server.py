@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from sdrest.errors import ErrorCode
 from sdrest.web.description import docs
-from sdrest.web.monitoring import health, scrape
+from sdrest.web.monitoring import health, scrape, workers
 from sdrest.web.monitoring.metrics import OPENMETRICS, PLAIN
 from sdrest.web.page import handlers as page
 from sdrest.web.requests import session
@@ -67,6 +67,13 @@ ROUTES: tuple[Route, ...] = (
         },
     ),
     Route(
+        "GET",
+        "/workers",
+        workers.send_workers,
+        "List the machines that run jobs",
+        {OK: json_response("All that are connected; without a cluster, this one.", "Workers")},
+    ),
+    Route(
         "POST",
         "/session",
         session.open_session,
@@ -79,6 +86,18 @@ ROUTES: tuple[Route, ...] = (
         (*BODY_ERRORS, ErrorCode.UNAUTHORIZED),
         access=PUBLIC_SAME_ORIGIN,
         body="Session",
+    ),
+    Route(
+        "DELETE",
+        "/session",
+        session.close_session,
+        "Remove the token's cookie",
+        {
+            HTTPStatus.NO_CONTENT: ResponseSpec(
+                "The cookie is removed, if the server has a token.", headers=("Set-Cookie",)
+            )
+        },
+        access=PUBLIC_SAME_ORIGIN,
     ),
     _file("/", page.send_page, "The page", "The page.", "text/html"),
     _file("/docs", docs.send_docs, "This description, to be read", "The description.", "text/html"),

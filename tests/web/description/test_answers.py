@@ -163,6 +163,7 @@ ASKED: list[Asked] = [
     ("GET", "/metrics", "/metrics", 200, {"headers": {"Accept": OPENMETRICS}}),
     ("POST", "/session", "/session", 204, {"json": {"token": "x"}}),
     ("POST", "/session", "/session", 422, {"json": {"token": 1}}),
+    ("DELETE", "/session", "/session", 204, {}),
     *(("GET", path, path, 200, {}) for path in ("/", "/docs", "/openapi.json")),
 ]
 
@@ -203,6 +204,7 @@ async def test_answers_of_a_server_with_a_token_401(tmp_path: Path) -> None:
                 ("POST", TEXT, TEXT, 401, {"json": {"prompt": "a fox"}}),
                 ("POST", "/session", "/session", 401, {"json": {"token": "x"}}),
                 ("POST", "/session", "/session", 204, {"json": {"token": TOKEN}}),
+                ("DELETE", "/session", "/session", 204, {}),
                 ("OPTIONS", TEXT, TEXT, 204, {}),
             ],
         )

@@ -42,7 +42,7 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 assert await violations(opened) == []  # the gallery and every field
                 await opened.pictures(opened.gallery).first.click()
                 assert await violations(opened) == []  # a picture, large
-                await opened.page.get_by_role("button", name="Erase or repaint").click()
+                await opened.viewer.get_by_role("button", name="Erase or repaint").click()
                 await expect(opened.start).to_be_visible()
                 assert await violations(opened) == []  # the mask's tools
                 width = await opened.page.evaluate("document.documentElement.scrollWidth")

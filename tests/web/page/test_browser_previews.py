@@ -27,7 +27,7 @@ async def brightness(preview: Locator) -> int:
     return int(value)
 
 
-async def test_the_tile_of_the_current_picture_shows_its_preview(
+async def test_the_preview_becomes_the_picture_in_the_same_place(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -38,25 +38,25 @@ async def test_the_tile_of_the_current_picture_shows_its_preview(
         await opened.enter(Prompt=f"preview gate={gate}", Iterations=2)
         await opened.make()
         preview = opened.under_way.locator("img.preview")
-        first = preview.nth(0)
-        await expect(first).to_be_visible()
-        assert await first.get_attribute("alt") == ""
-        assert await brightness(first) == 0
-        box = await opened.under_way.bounding_box()
-        source = await first.get_attribute("src") or ""
-        await expect(first).not_to_have_attribute("src", source)
-        await expect(preview.nth(1)).to_be_hidden()
+        await expect(preview).to_be_visible()
+        assert await preview.get_attribute("alt") == ""
+        assert await brightness(preview) == 0
+        places = [await preview.bounding_box(), await opened.under_way.bounding_box()]
+        source = await preview.get_attribute("src") or ""
+        await expect(preview).not_to_have_attribute("src", source)
         await asyncio.to_thread(gate.write_text, "x")
         await expect(opened.pictures(opened.under_way)).to_have_count(1)
-        await expect(preview).to_have_count(1)
         await expect(preview).to_be_visible()
         assert await brightness(preview) == 255
-        assert await opened.under_way.bounding_box() == box
         await opened.page.reload()
         await expect(preview).to_be_visible()
         await asyncio.to_thread(gate.write_text, "x")
         await expect(opened.pictures(opened.gallery)).to_have_count(2)
-        await expect(preview).to_have_count(0)
+        await expect(preview).to_be_hidden()
+        stage = opened.page.locator("#stage article")
+        picture = stage.get_by_role("button", name="Enlarge picture 2 of 2").locator("img")
+        await expect(picture).to_have_js_property("complete", value=True)
+        assert [await picture.bounding_box(), await stage.bounding_box()] == places
 
 
 async def test_a_picture_that_the_safety_checker_replaced_says_so(

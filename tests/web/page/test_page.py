@@ -48,7 +48,12 @@ async def test_static_files_answer_304_to_their_etag(client: aiohttp.ClientSessi
 
 
 async def test_every_static_file_has_its_content_type(client: aiohttp.ClientSession) -> None:
-    types = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    types = {
+        ".css": "text/css",
+        ".js": "text/javascript",
+        ".svg": "image/svg+xml",
+        ".webp": "image/webp",
+    }
     for path in STATIC.iterdir():
         if path.suffix in types:
             async with client.get(PREFIX + path.name) as answer:
@@ -80,10 +85,18 @@ async def test_other_static_paths_get_404(client: aiohttp.ClientSession, path: s
 def test_files_refer_to_files_that_are_there() -> None:
     here = {path.name for path in STATIC.iterdir()}
     for path in STATIC.iterdir():
+        if path.suffix == ".webp":
+            continue
         for target in REFERENCE.findall(path.read_text(encoding="utf-8")):
             if target not in {"/", "/docs", "openapi.json"} and "swagger-ui" not in target:
                 name = target.removeprefix(PREFIX).removeprefix(PREFIX[1:]).removeprefix("./")
                 assert name in here, (path.name, target)
+
+
+def test_the_examples_are_small() -> None:
+    sizes = [path.stat().st_size for path in STATIC.glob("example-*.webp")]
+    assert len(sizes) == 6
+    assert sum(sizes) < 150_000
 
 
 def test_the_page_has_no_inline_script() -> None:

@@ -125,6 +125,15 @@ async def test_a_session_cookie_authorises_the_page(locked: Served) -> None:
     assert await status(locked, "GET", "/jobs", Cookie=pair, Authorization="Bearer no") == 401
 
 
+async def test_the_end_of_a_session_removes_the_cookie(locked: Served) -> None:
+    async with locked.client.post("/session", json={"token": TOKEN}) as response:
+        (name,) = response.cookies
+    async with locked.client.delete("/session") as response:
+        assert response.status == 204
+        gone = response.cookies[name]
+        assert (gone.value, gone["max-age"], gone["path"]) == ("", "0", "/")
+
+
 @pytest.mark.parametrize("body", [{}, {"token": None}, {"token": ""}, {"token": ["a"]}])
 async def test_a_session_needs_the_token(locked: Served, body: dict[str, Any]) -> None:
     async with locked.client.post("/session", json=body) as response:
@@ -144,7 +153,9 @@ async def test_a_session_is_json(site: Served) -> None:
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "http://localhost.evil.example"])
-@pytest.mark.parametrize(("method", "path"), [*OWNERS, ("POST", "/session"), ("GET", "/readyz")])
+@pytest.mark.parametrize(
+    ("method", "path"), [*OWNERS, ("POST", "/session"), ("DELETE", "/session"), ("GET", "/readyz")]
+)
 async def test_a_page_of_another_origin_gets_403(
     site: Served, method: str, path: str, origin: str
 ) -> None:

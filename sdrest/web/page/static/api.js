@@ -1,12 +1,16 @@
 // The server's routes as functions, which resolve to JSON or throw an ApiError or OfflineError.
 
 import { OfflineError, readError } from "./errors.js";
+import { keepSource } from "./sources.js";
 
 /** The server's root, which behind a proxy may have a path. */
 const ROOT = new URL("../", import.meta.url);
 
 /** The URL of a route relative to the root. */
 export const at = (route) => new URL(route, ROOT).href;
+
+/** Jobs whose deletion fits the 64 KiB that browsers send after a page is left. */
+const MOST_KEPT_ALIVE = 700;
 
 let unlock = async () => false;
 
@@ -52,10 +56,15 @@ export function list(query = {}) {
 }
 
 /** Submits a job; resolves to its JSON, whether it is new or known. */
-export const submit = (type, form) => post(at(type), form);
+export async function submit(type, form) {
+  const job = await post(at(type), form);
+  keepSource(job.resultUrl, form);
+  return job;
+}
 
 export const job = (url) => json(url);
 export const cancel = (url) => post(`${url}/cancel`);
+export const cancelAll = () => request(at("jobs/cancel"), { method: "POST" });
 export const retry = (url) => post(`${url}/retry`);
 export const remove = (url) => request(url, { method: "DELETE" });
 
@@ -78,8 +87,35 @@ export async function openSession(token) {
   if (!response.ok) throw await readError(response);
 }
 
+/** Gives the cookie back. */
+export const closeSession = () => request(at("session"), { method: "DELETE" });
+
 /** The address of a version of an image whose longer side has at most `size` pixels. */
 export const thumbnail = (url, size) => `${url}?size=${size}`;
+
+/** Deletes several jobs; the request is sent even if the page is left. */
+export const deleteJobs = (urls) =>
+  request(at("jobs/delete"), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ jobs: urls }),
+    keepalive: urls.length < MOST_KEPT_ALIVE,
+  });
+
+/** Marks a picture as a favourite, or no longer. */
+export const markFavourite = (url, isFavourite) => request(`${url}/favourite`, { method: isFavourite ? "PUT" : "DELETE" });
+
+/** Downloads pictures as one file, which the browser writes to the disk as it comes. */
+export function downloadZip(urls) {
+  const form = document.createElement("form");
+  const images = document.createElement("input");
+  Object.assign(form, { method: "post", action: at("jobs/zip"), hidden: true });
+  Object.assign(images, { type: "hidden", name: "images", value: urls.join(" ") });
+  form.append(images);
+  document.body.append(form);
+  form.submit();
+  form.remove();
+}
 
 /** What a picture's file says of its making: `{info, items, parameters}`. */
 export async function settingsOf(file) {

@@ -1,20 +1,25 @@
 // The page: creates its parts and connects them.
 
+import { jobActions } from "./actions.js";
 import { announce } from "./announce.js";
 import * as api from "./api.js";
 import { Compose } from "./compose.js";
-import { askForToken, confirm } from "./dialogs.js";
-import { setText } from "./dom.js";
-import { ApiError, sentence } from "./errors.js";
+import { Deletion } from "./deletion.js";
+import { askForToken, isSignedIn, signOut } from "./dialogs.js";
+import { h, setText } from "./dom.js";
+import { sentence } from "./errors.js";
+import { record } from "./estimate.js";
 import { Feed } from "./events.js";
+import { icon } from "./icons.js";
 import { title, total } from "./job.js";
-import { Jobs } from "./jobs.js";
+import { Gallery } from "./gallery.js";
 import { showNotices } from "./notices.js";
 import { Stage } from "./stage.js";
-import { doneFraction, isActive, Store } from "./store.js";
+import { isActive, Store } from "./store.js";
+import { notify, offerNotifications, showTitle } from "./tab.js";
 import { toast } from "./toasts.js";
 import { Viewer } from "./viewer.js";
-import { percent, pictures, place } from "./words.js";
+import { pictures, place } from "./words.js";
 
 const PAGE = 60;
 const SETTLE = 300;
@@ -25,47 +30,23 @@ const CONNECTION = {
   live: "Connected",
   polling: "Connected (polling)",
   lost: "Reconnecting…",
+  locked: "Locked",
 };
 
 const store = new Store();
 let compose = null;
 
-/** Runs a button's action and shows its errors. */
-function guarded(action) {
-  return async (...given) => {
-    try {
-      await action(...given);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 410) forget(given[0]);
-      showError(sentence(error));
-    }
-  };
-}
-
-const showError = (text) => toast(text, { role: "alert" });
-
-const useImage = guarded((type, url, prompt) => compose.useImage(type, url, prompt));
-const use = (job) => compose.use(job);
-const viewer = new Viewer({ useImage, use });
-
-/** What the buttons of a job do, on the stage, in the gallery and in the viewer. */
-const actions = {
-  cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
-  retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
-  remove: guarded(async (job) => {
-    const what = job.imageUrls?.length ? ` and its ${pictures(job.imageUrls.length)}` : "";
-    if (!(await confirm(`Delete “${title(job)}”${what} permanently?`, "Delete"))) return;
-    await api.remove(job.resultUrl);
-    forget(job);
-  }),
-  use,
+const deletion = new Deletion(store, forget);
+const actions = jobActions(store, {
+  compose: () => compose,
+  forget,
+  remove: (jobs) => deletion.start(jobs),
+  submitted,
   view: (job, index) => viewer.open(job, index),
-  more: guarded(async () => store.append(await api.list({ limit: PAGE, cursor: store.nextCursor }))),
-  suggest: (prompt) => compose.suggest(prompt),
-};
-
+});
 const stage = new Stage(document.getElementById("stage"), store, actions);
-const gallery = new Jobs(document.getElementById("gallery"), store, actions);
+const gallery = new Gallery(document.getElementById("gallery"), store, actions, deletion);
+const viewer = new Viewer(actions, () => gallery.jobs);
 
 /** The element of a job, where it is shown. */
 const elementOf = (url) => stage.element(url) ?? gallery.element(url);
@@ -74,20 +55,21 @@ const elementOf = (url) => stage.element(url) ?? gallery.element(url);
 function forget({ resultUrl }) {
   viewer.forget({ resultUrl });
   const hadFocus = elementOf(resultUrl)?.contains(document.activeElement);
+  gallery.forget({ resultUrl });
   const job = store.remove(resultUrl);
   if (job) announce(`Deleted: ${title(job)}`);
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
 }
 
-/** Shows a submitted job. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
-function submitted(job, values, wasKnown, again) {
+/** Shows a job that this window has sent. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
+function submitted(job, values, wasKnown = false, again = null) {
   const type = job.resultUrl.split("/").at(-2);
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
-  const element = elementOf(job.resultUrl);
-  element?.scrollIntoView({ block: "nearest" });
+  stage.submitted(job);
   if (!wasKnown) return;
   toast(isActive(job) ? "This is being made already." : "You made this before.", { label: "Make with a new seed", action: again });
+  const element = elementOf(job.resultUrl);
   element?.classList.add("flash");
   element?.addEventListener("animationend", () => element.classList.remove("flash"), { once: true });
 }
@@ -108,12 +90,14 @@ function refreshQueue() {
 }
 
 store.addEventListener("job", ({ detail: { job, before } }) => {
+  record(job);
   if (before?.status === "QUEUED" && job.status !== "QUEUED") refreshQueue();
   if (before) announceChange(job, before);
+  offerNotifications(job);
   viewer.update(job);
 });
 
-/** Announces a change to screen readers. */
+/** Announces a change to screen readers, and the end of a job to who is elsewhere. */
 function announceChange(job, before) {
   if (job.status !== before.status) {
     const messages = {
@@ -124,15 +108,13 @@ function announceChange(job, before) {
       CANCELLED: "Cancelled.",
     };
     announce(messages[job.status]);
+    if (job.status === "COMPLETE" || job.status === "FAILED") notify(job);
   } else if ((job.imageUrls?.length ?? 0) > (before.imageUrls?.length ?? 0)) {
     announce(`Picture ${job.imageUrls.length} of ${total(job)} is ready.`);
   }
 }
 
-store.addEventListener("change", () => {
-  const running = store.all.find((job) => job.status === "IN_PROGRESS");
-  document.title = running ? `${percent(doneFraction(running))} · sdrest` : "sdrest";
-});
+store.addEventListener("change", () => showTitle(store.all));
 
 async function load() {
   store.replace(await api.list({ limit: PAGE }));
@@ -151,9 +133,21 @@ const feed = new Feed({
   show: (state) => {
     connection.dataset.state = state;
     setText(connection, CONNECTION[state]);
-    if (state !== "lost") compose.online();
+    showLinks(state);
+    if (state === "lost" || state === "locked") return;
+    compose.online();
+    document.dispatchEvent(new Event("connected"));
   },
 });
+
+/** The buttons of the header: one to enter the token, or one to sign out. */
+function showLinks(state) {
+  const button = (name, label, action) => h("button", { type: "button", class: "bare", id: "session", onclick: action }, icon(name), label);
+  const unlock = async () => (await askForToken()) && feed.retry();
+  document.getElementById("session")?.remove();
+  if (state === "locked") document.getElementById("links").prepend(button("key", "Unlock", unlock));
+  else if (isSignedIn()) document.getElementById("links").append(button("sign-out", "Sign out", signOut));
+}
 
 /** Loads the schemas, retrying until the server answers. */
 async function schemas() {

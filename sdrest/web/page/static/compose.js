@@ -50,7 +50,7 @@ export class Compose {
       Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
     );
     this.#mask = new Mask(this.#upload);
-    this.#upload.element.append(this.#offer.element, this.#partPlace, this.#mask.tools);
+    this.#upload.element.append(this.#partPlace, this.#mask.tools, this.#offer.element);
     this.#upload.addEventListener("picture", () => this.#pictureChanged());
     this.#upload.listen(document.body, () => NEEDS_PICTURE.has(this.type) || this.#tabs.open("image-to-image"));
     this.#tabs = new Tabs("What to make", [...this.#panels].map(([type, { element }]) => ({

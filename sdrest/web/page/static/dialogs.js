@@ -1,7 +1,7 @@
 // Dialogs: a confirmation, and the token.
 
 import { h, uniqueId } from "./dom.js";
-import { openSession } from "./api.js";
+import { closeSession, openSession } from "./api.js";
 import { sentence } from "./errors.js";
 
 function ask(attributes, ...children) {
@@ -17,13 +17,25 @@ function ask(attributes, ...children) {
 }
 
 /** Asks for a confirmation; resolves to whether the answer was `yes`. */
-export function confirm(question, yes) {
+export function confirm(question, yes, no = "Cancel") {
   const id = uniqueId("question");
   return ask({ "aria-labelledby": id }, h("form", { method: "dialog" },
     h("p", { id }, question),
     h("div", { class: "row end" },
-      h("button", { class: "quiet", value: "no" }, "Cancel"),
+      h("button", { class: "quiet", value: "no" }, no),
       h("button", { class: "primary", value: "yes" }, yes))));
+}
+
+const SIGNED_IN = "sdrest.signedIn";
+
+/** Whether this browser has a token's cookie, which no script can read. */
+export const isSignedIn = () => localStorage.getItem(SIGNED_IN) !== null;
+
+/** Gives the token's cookie back, then loads the page anew, which has nothing then. */
+export async function signOut() {
+  await closeSession();
+  localStorage.removeItem(SIGNED_IN);
+  location.reload();
 }
 
 let asking = null;
@@ -43,6 +55,7 @@ function askOnce() {
       event.preventDefault();
       try {
         await openSession(input.value);
+        localStorage.setItem(SIGNED_IN, "yes");
         form.closest("dialog").close("yes");
       } catch (thrown) {
         error.textContent = sentence(thrown);

@@ -1,23 +1,36 @@
-// The time that a running job still needs, from its speed so far.
+// The time that running jobs still need, from their speed so far.
+
+import { madeFraction } from "./store.js";
 
 const MIN_SECONDS = 1;
 
-export class DurationEstimate {
+class DurationEstimate {
   #first = null;
   #last = null;
 
   /** Records that `fraction` of the job is done at `now` (milliseconds); a lower one than before restarts. */
-  record(fraction, now = performance.now()) {
+  record(fraction, now) {
     if (!this.#first || fraction < this.#last.fraction) this.#first = { fraction, now };
     this.#last = { fraction, now };
   }
 
   /** The remaining seconds; null while they are unknown. */
   remaining() {
-    if (!this.#first) return null;
     const seconds = (this.#last.now - this.#first.now) / 1000;
     const done = this.#last.fraction - this.#first.fraction;
     if (seconds < MIN_SECONDS || done <= 0) return null;
     return (seconds / done) * (1 - this.#last.fraction);
   }
 }
+
+const estimates = new Map();
+
+/** Records how far a job is; forgets it once it does not run. */
+export function record(job, now = performance.now()) {
+  if (job.status !== "IN_PROGRESS") return estimates.delete(job.resultUrl);
+  if (!estimates.has(job.resultUrl)) estimates.set(job.resultUrl, new DurationEstimate());
+  return estimates.get(job.resultUrl).record(madeFraction(job), now);
+}
+
+/** The seconds that a job still needs; null while they are unknown. */
+export const secondsLeft = ({ resultUrl }) => estimates.get(resultUrl)?.remaining() ?? null;

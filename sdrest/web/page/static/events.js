@@ -1,5 +1,6 @@
-// The server's events. Reconnects by itself; polls every second where EventSource does not work,
-// for example behind some proxies.
+// The server's events. One tab of the browser has the stream and passes its events on, since
+// browsers allow six connections to a server, for all tabs. Reconnects by itself; polls every
+// second where EventSource does not work, for example behind some proxies.
 
 import { at } from "./api.js";
 
@@ -7,7 +8,8 @@ const FIRST_WAIT = 500;
 const MAX_WAIT = 5000;
 const POLL_EVERY = 1000;
 const POLLS_BEFORE_STREAM = 10;
-const KINDS = ["status", "progress", "preview", "image"];
+const KINDS = ["status", "progress", "preview", "image", "deleted"];
+const UNAUTHORIZED = 401;
 
 export class Feed {
   #source = null;
@@ -15,35 +17,86 @@ export class Feed {
   #wait = FIRST_WAIT;
   #breaks = 0;
   #held = null;
+  #state = null;
+  #isLocked = false;
+  #leads = false;
+  #tabs = new BroadcastChannel(at("events"));
 
   /**
    * `load` reloads everything and throws if the server does not answer; `update` gets the changes
-   * of one job, `forget` the deleted job, `show` the state of the connection: "live", "polling" or
-   * "lost".
+   * of one job, `forget` the deleted job, `show` the state of the connection: "live", "polling",
+   * "lost", or "locked" where the server wants a token.
    */
   constructor({ load, update, forget, show }) {
     Object.assign(this, { load, update, forget, show });
+    this.#tabs.addEventListener("message", ({ data }) => this.#hear(data));
     addEventListener("online", () => this.#hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
   }
 
-  /** Connects, and reconnects for ever. */
+  /** Waits until no other tab has the stream, then opens it; meanwhile that tab passes its events on. */
   start() {
+    const lead = () => {
+      this.#leads = true;
+      this.#connect();
+      return new Promise(() => {}); // as long as the tab is there
+    };
+    if (!navigator.locks) return lead(); // on plain HTTP from elsewhere each tab has its own
+    navigator.locks.request(at("events"), lead);
+    return this.#tabs.postMessage({ hello: true });
+  }
+
+  /** Tries again at once, for example with a token. */
+  retry() {
+    if (this.#leads) this.#connect();
+    else this.#tabs.postMessage({ retry: true });
+  }
+
+  #hear({ hello, retry, state, kind, data }) {
+    if (this.#leads) {
+      if (hello && this.#state) this.#tabs.postMessage({ state: this.#state });
+      if (retry && this.#state !== "live") this.#connect();
+    } else if (kind) this.#deliver(kind, data);
+    else if (state) this.#follow(state);
+  }
+
+  /** Does as the tab with the stream: it loads the list when that one has connected or polled. */
+  async #follow(state) {
+    const isNews = state === "polling" || state !== this.#state;
+    this.#state = state;
+    if (!isNews) return;
+    if (state === "lost") this.show(state);
+    else if (await this.#loads()) this.show(state);
+    else this.show(this.#isLocked ? "locked" : "lost");
+  }
+
+  #tell(state) {
+    this.#state = state;
+    this.show(state);
+    this.#tabs.postMessage({ state });
+  }
+
+  /** Connects, and reconnects for ever. */
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
     this.#source?.close();
     this.#source = new EventSource(at("events"));
     this.#source.addEventListener("open", () => this.#opened());
     this.#source.addEventListener("error", () => this.#broke());
     for (const kind of KINDS) {
-      this.#source.addEventListener(kind, ({ data }) => this.#deliver(() => this.update(JSON.parse(data))));
+      this.#source.addEventListener(kind, ({ data }) => {
+        this.#tabs.postMessage({ kind, data });
+        this.#deliver(kind, data);
+      });
     }
-    this.#source.addEventListener("deleted", ({ data }) => this.#deliver(() => this.forget(JSON.parse(data))));
   }
 
   /** Loads the list, which has what happened without a connection. */
   async #opened() {
     this.#wait = FIRST_WAIT;
     this.#breaks = 0;
-    if (await this.#loads()) this.show("live");
+    if (await this.#loads()) this.#tell("live");
   }
 
   /** Checks whether the server is unreachable, or only the stream. */
@@ -52,21 +105,22 @@ export class Feed {
     this.#breaks += 1;
     if (!(await this.#loads())) this.#lost();
     else if (this.#breaks > 2) this.#poll(POLLS_BEFORE_STREAM);
-    else this.#later(() => this.start(), this.#wait);
+    else this.#later(() => this.#connect(), this.#wait);
   }
 
   async #poll(times) {
-    this.show("polling");
+    this.#tell("polling");
     this.#later(async () => {
-      if (times === 0) this.start();
+      if (times === 0) this.#connect();
       else if (await this.#loads()) this.#poll(times - 1);
       else this.#lost();
     }, POLL_EVERY);
   }
 
   #lost() {
-    this.show("lost");
-    this.#later(() => this.start(), this.#wait);
+    if (this.#isLocked) return this.#tell("locked"); // until there is a token
+    this.#tell("lost");
+    this.#later(() => this.#connect(), this.#wait);
     this.#wait = Math.min(MAX_WAIT, this.#wait * 2);
   }
 
@@ -76,18 +130,21 @@ export class Feed {
     this.#held = held;
     try {
       await this.load();
+      this.#isLocked = false;
       return true;
-    } catch {
+    } catch (error) {
+      this.#isLocked = error.status === UNAUTHORIZED;
       return false;
     } finally {
       if (this.#held === held) this.#held = null;
-      held.forEach((deliver) => deliver());
+      held.forEach(([kind, data]) => this.#deliver(kind, data));
     }
   }
 
-  #deliver(deliver) {
-    if (this.#held) this.#held.push(deliver);
-    else deliver();
+  #deliver(kind, data) {
+    if (this.#held) this.#held.push([kind, data]);
+    else if (kind === "deleted") this.forget(JSON.parse(data));
+    else this.update(JSON.parse(data));
   }
 
   #later(action, wait) {
@@ -99,9 +156,6 @@ export class Feed {
   }
 
   #hurry() {
-    if (this.#timer === null) return;
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.start();
+    if (this.#timer !== null) this.#connect();
   }
 }

@@ -3,8 +3,10 @@
 import { doneFraction } from "./store.js";
 import { ago, duration, label, percent, place, typeName } from "./words.js";
 
-const HIDDEN = new Set(["prompt", "channels", "downsamplingFactor"]);
-const SUMMARY = ["steps", "seed", "strength"];
+const HIDDEN = new Set(["prompt", "channels", "downsamplingFactor", "keepAlive"]);
+const LABELS = { iterations: "Pictures" };
+const UPPER = new Set(["sampler"]);
+const USUAL = { batchSize: 1, eta: 0 };
 
 /** How many pictures a job makes. */
 export function total({ progress, params, imageUrls = [] }) {
@@ -15,23 +17,32 @@ export function total({ progress, params, imageUrls = [] }) {
 /** The prompt, or the type where there is none. */
 export const title = ({ params, type }) => params.prompt || typeName(type);
 
+/** The seed of a job's picture; where the server does not tell each one's, that of the job. */
+export const seedOf = ({ params, seed, seeds }, index = 0) => seeds?.[index] ?? seed ?? params.seed;
+
 /** The parameters with the seed that was used. */
-const used = (job) => ({ ...job.params, seed: job.seed ?? job.params.seed });
+const used = (job, index) => ({ ...job.params, seed: seedOf(job, index) });
 
 /** The most important parameters in one line. */
 export function summary(job) {
-  const { width, height, ...params } = used(job);
-  const shown = SUMMARY.filter((name) => params[name] != null).map((name) => `${name} ${params[name]}`);
-  return [typeName(job.type), width && `${width} × ${height}`, ...shown, ago(job.createdAt)].filter(Boolean).join(" · ");
+  const { width, height, steps, seed, strength } = used(job);
+  const told = (name, value) => value != null && `${name} ${value}`;
+  return [
+    typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), told("seed", seed), ago(job.createdAt),
+  ].filter(Boolean).join(" · ");
 }
 
-/** A job's parameters as `[name, value]` pairs for people. */
-export function facts(job) {
-  const { width, height, ...params } = used(job);
+/** The parameters of a job's picture as `[name, value]` pairs for people. */
+export function facts(job, index) {
+  const { width, height, ...params } = used(job, index);
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
-  const rest = Object.entries(params).filter(([name, value]) => !HIDDEN.has(name) && value != null && value !== "");
-  const text = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
-  return [...size, ...rest.map(([name, value]) => [label(name), text(value)])];
+  const isNews = ([name, value]) => !HIDDEN.has(name) && value != null && value !== "" && Number(value) !== USUAL[name];
+  return [...size, ...Object.entries(params).filter(isNews).map(([name, value]) => [LABELS[name] ?? label(name), valueText(name, value)])];
+}
+
+function valueText(name, value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return UPPER.has(name) ? value.toUpperCase() : String(value);
 }
 
 /** Where a job stands; `left` are the seconds that it still needs, null while they are unknown. */
@@ -42,7 +53,8 @@ export function stateText(job, left = null) {
     case "IN_PROGRESS": {
       const { currentImageIndex: index, totalImages: count, currentImageProgress: part } = job.progress ?? {};
       if (!index || (index === 1 && part === 0)) return "Starting";
-      const which = count > 1 ? `Picture ${index} of ${count}` : "Drawing";
+      const current = Math.min(count, Math.max(index, (job.imageUrls?.length ?? 0) + 1)); // after a restart more are listed
+      const which = count > 1 ? `Picture ${current} of ${count}` : "Drawing";
       return [which, percent(doneFraction(job)), left !== null && `about ${duration(left)} left`].filter(Boolean).join(" · ");
     }
     case "FAILED":
@@ -54,8 +66,19 @@ export function stateText(job, left = null) {
   }
 }
 
+const LONGEST_NAME = 48;
+
+/** A name for a picture's file that says what it is: the prompt, the seed, the number. */
+export function fileName(job, url) {
+  const words = title(job).toLowerCase().replaceAll(/[^\p{Letter}\p{Number}]+/gu, "-").slice(0, LONGEST_NAME);
+  return [words.replaceAll(/^-|-$/g, ""), job.seed ?? job.params.seed, number(url)].filter((part) => part != null && part !== "").join("-") + ".png";
+}
+
+/** A picture's number, counted from 1, from its URL. */
+const number = (url) => Number(/(\d+)\.png$/.exec(url)?.[1]);
+
 /** Whether the model's safety checker replaced the picture at a URL, which ends with its number. */
-export const isReplaced = ({ flagged = [] }, url) => flagged.includes(Number(/(\d+)\.png$/.exec(url)?.[1]));
+export const isReplaced = ({ flagged = [] }, url) => flagged.includes(number(url));
 
 export const REPLACED = "The model's safety checker replaced this picture.";
 

@@ -1,14 +1,10 @@
-// The stage: what is in progress or waits; before the first picture, what one could make.
+// The stage: one job, large; the others that are in progress; examples while there is no picture.
 
-import { arrange, h } from "./dom.js";
-import { Card } from "./card.js";
+import { h } from "./dom.js";
+import { Examples } from "./examples.js";
+import { Queue } from "./queue.js";
+import { StageJob } from "./stage_job.js";
 import { isActive } from "./store.js";
-
-const EXAMPLES = [
-  "a red house and a white boat on a lake at sunset, snowy mountains",
-  "three green trees on a hill under a starry night sky",
-  "a yellow circle on a blue background",
-];
 
 /** Running jobs come first, then the queue in its order. */
 function byTurn(a, b) {
@@ -16,46 +12,64 @@ function byTurn(a, b) {
   return turn(a) - turn(b) || a.createdAt.localeCompare(b.createdAt);
 }
 
+/** Whether there is something to look at, or a failure to read. */
+const isWorthShowing = (job) => job.imageUrls?.length > 0 || job.status === "FAILED";
+
 export class Stage {
   #root;
   #store;
-  #actions;
-  #cards = new Map();
-  #list = h("div", { class: "now" });
-  #empty;
+  #url = null;
+  #job;
+  #queue;
+  #examples;
 
-  /** `actions` are those of cards, and `suggest(prompt)`. */
+  /** `actions` are those of jobs, and `cancelAll()`, `example(prompt)`. */
   constructor(root, store, actions) {
     this.#root = root;
     this.#store = store;
-    this.#actions = actions;
-    this.#empty = h("div", { class: "empty" },
-      h("h2", {}, "No pictures yet"),
-      h("p", {}, "Describe what you would like to see, or start with one of these:"),
-      h("ul", {}, EXAMPLES.map((prompt) => h("li", {}, h("button", { type: "button", class: "quiet", onclick: () => actions.suggest(prompt) }, prompt)))));
-    root.append(this.#list, this.#empty);
+    this.#job = new StageJob(actions);
+    this.#queue = new Queue(actions);
+    this.#examples = new Examples(actions.example);
+    root.append(this.#job.element, this.#queue.element, this.#examples.element);
     root.hidden = true;
-    store.addEventListener("change", () => this.show());
+    store.addEventListener("change", () => this.#show());
   }
 
-  show() {
+  /** Shows a job that this window has sent, unless another one is being made. */
+  submitted({ resultUrl }) {
+    const now = this.#store.get(this.#url);
+    if (!now || !isActive(now)) this.#url = resultUrl;
+    this.#show();
+    this.#job.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #show() {
     const { all } = this.#store;
     const active = all.filter(isActive).sort(byTurn);
-    this.#root.hidden = active.length === 0 && all.length > 0;
-    this.#empty.hidden = all.length > 0;
-    arrange(this.#list, active.map((job) => this.#card(job)));
-    for (const url of this.#cards.keys()) if (!active.some((job) => job.resultUrl === url)) this.#cards.delete(url);
+    const job = this.#choose(all, active);
+    this.#url = job?.resultUrl ?? null;
+    this.#root.hidden = false;
+    this.#examples.element.hidden = Boolean(job);
+    this.#job.element.hidden = !job;
+    if (job) this.#job.update(job);
+    this.#queue.show(active.filter((other) => other !== job), active.length);
+  }
+
+  /**
+   * The job to show. A result stays until the next job has something to show, so that it does not
+   * vanish the moment it is done.
+   */
+  #choose(all, active) {
+    const now = all.find(({ resultUrl }) => resultUrl === this.#url);
+    const next = active.find((job) => job.imageUrls?.length || job.preview);
+    if (now && isActive(now)) return now;
+    if (next) return next;
+    if (now && isWorthShowing(now)) return now;
+    return active[0] ?? all.find(isWorthShowing);
   }
 
   /** The element of a job, if it is shown. */
   element(url) {
-    return this.#cards.get(url)?.element;
-  }
-
-  #card(job) {
-    if (!this.#cards.has(job.resultUrl)) this.#cards.set(job.resultUrl, new Card(this.#actions));
-    const card = this.#cards.get(job.resultUrl);
-    if (card.job !== job) card.update(job);
-    return card.element;
+    return url === this.#url ? this.#job.element : this.#queue.row(url);
   }
 }

@@ -3,20 +3,50 @@
 /** Whether a job waits or runs. */
 export const isActive = (job) => job.status === "QUEUED" || job.status === "IN_PROGRESS";
 
-/** How much of a whole job is done, from 0 to 1. */
-export function doneFraction({ progress }) {
+/** How much of a job its run has made, from 0 to 1. */
+export function madeFraction({ progress }) {
   if (!progress) return 0;
   const { currentImageIndex, currentImageProgress, totalImages } = progress;
   return Math.min(1, (currentImageIndex - 1 + currentImageProgress) / totalImages);
 }
 
+/** How much of a job is done, from 0 to 1; after a restart its run makes listed pictures again, which count. */
+export function doneFraction(job) {
+  const listed = job.progress ? (job.imageUrls?.length ?? 0) / job.progress.totalImages : 0;
+  return Math.max(madeFraction(job), Math.min(1, listed));
+}
+
 export class Store extends EventTarget {
   #jobs = new Map();
+  #order = null;
+  #hidden = new Set();
   nextCursor = null;
 
-  /** Every job, newest first. */
+  /** Every job but the hidden ones, newest first. */
   get all() {
-    return [...this.#jobs.values()].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    this.#order ??= [...this.#jobs.values()].filter(({ resultUrl }) => !this.#hidden.has(resultUrl))
+      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)).map(({ resultUrl }) => resultUrl);
+    return this.#order.map((url) => this.#jobs.get(url));
+  }
+
+  /** Whether a job is about to be deleted. */
+  isHidden(url) {
+    return this.#hidden.has(url);
+  }
+
+  /** Hides jobs that are about to be deleted, or shows them again. */
+  hide(urls, isHidden = true) {
+    for (const url of urls) {
+      if (isHidden) this.#hidden.add(url);
+      else this.#hidden.delete(url);
+    }
+    this.#order = null;
+    this.#changed();
+  }
+
+  /** Whether a job is older than all that are loaded, so that its page is still to come. */
+  #isBeyond(job) {
+    return Boolean(this.nextCursor) && ![...this.#jobs.values()].some(({ createdAt }) => createdAt <= job.createdAt);
   }
 
   get(url) {
@@ -27,6 +57,7 @@ export class Store extends EventTarget {
   replace({ jobs, nextCursor }) {
     const before = this.#jobs;
     this.#jobs = new Map(jobs.map((job) => [job.resultUrl, job]));
+    this.#order = null;
     this.nextCursor = nextCursor;
     for (const job of jobs) this.#notify(job, before.get(job.resultUrl));
     this.#changed();
@@ -35,6 +66,7 @@ export class Store extends EventTarget {
   /** Adds an older page of jobs. */
   append({ jobs, nextCursor }) {
     for (const job of jobs) this.#jobs.set(job.resultUrl, job);
+    this.#order = null;
     this.nextCursor = nextCursor;
     this.#changed();
   }
@@ -44,7 +76,10 @@ export class Store extends EventTarget {
     const before = this.#jobs.get(changes.resultUrl);
     const { error, position, preview, progress, ...kept } = before ?? {};
     const job = { createdAt: new Date().toISOString(), params: {}, ...kept, ...changes };
-    this.#jobs.set(job.resultUrl, job);
+    if (before || !this.#isBeyond(job)) {
+      this.#jobs.set(job.resultUrl, job);
+      if (before?.createdAt !== job.createdAt) this.#order = null;
+    }
     this.#notify(job, before);
     this.#changed();
   }
@@ -52,6 +87,8 @@ export class Store extends EventTarget {
   /** Removes a job and returns it, if it was known. */
   remove(url) {
     const job = this.#jobs.get(url);
+    this.#hidden.delete(url);
+    this.#order = null;
     if (this.#jobs.delete(url)) this.#changed();
     return job;
   }

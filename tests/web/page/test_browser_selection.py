@@ -145,6 +145,7 @@ async def test_a_job_with_several_pictures_is_deleted_only_after_a_question(
     await expect(opened.page.locator(".toast")).to_contain_text("15 pictures deleted")
     await expect(opened.gallery).to_have_count(0)
     await opened.page.locator(".toast").get_by_role("button", name="Undo").click()
+    await seen(opened)
     await expect(opened.gallery).to_have_count(15)
 
 

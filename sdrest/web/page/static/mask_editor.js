@@ -213,7 +213,7 @@ export class MaskEditor {
   /** Shows the mask's state beside what is painted. */
   #show() {
     const { canvas, feather } = this.#layer;
-    canvas.style.filter = feather ? `blur(${feather / 4}px)` : "";
+    canvas.style.filter = feather ? `blur(${feather / 3.5}px)` : "";
     this.#toolbar.show();
     this.#fail(null);
   }

@@ -92,9 +92,9 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                 await expect(opened.page.get_by_text("Please fix the marked")).to_be_hidden()
                 await expect(opened.page.get_by_text("Enter a prompt.")).to_be_hidden()
                 await opened.page.get_by_text("Advanced").locator("visible=true").click()
-                await opened.page.get_by_role(
-                    "combobox", name="Keep the model loaded"
-                ).select_option("1 hour")
+                await opened.page.get_by_role("combobox", name="Keep model loaded").select_option(
+                    "1 hour"
+                )
                 await expect(button).to_be_in_viewport(ratio=1)
         async with server.client() as client, client.get("jobs") as answer:
             assert (await answer.json())["jobs"] == []

@@ -119,7 +119,7 @@ async def test_a_link_fills_the_form_and_is_copied_from_it(browser: Browser, ser
     grants = ["clipboard-read", "clipboard-write"]
     async with serve(PLAIN) as server, studio(browser, server, permissions=grants) as opened:
         await opened.page.goto(
-            f"{opened.root}#prompt=a+boat+%26+a+fox&steps=24&iterations=2&seed=7"
+            f"{opened.root}#type=toString&prompt=a+boat+%26+a+fox&steps=24&iterations=2&seed=7"
         )
         await opened.connected()
         await expect(prompt(opened)).to_have_value("a boat & a fox")

@@ -184,11 +184,11 @@ export class Compose {
 
   /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */
   #useEmbedded({ type, values, model }) {
-    const panel = this.#panels.get(type);
+    const panel = this.#panels.get(type) ?? this.#panel;
     panel.parameters.start(values);
     const known = panel.field("model").named(model);
     if (known !== undefined) panel.field("model").set(known);
-    this.#reveal(type);
+    this.#reveal(panel.type);
     announce(TAKEN);
   }
 

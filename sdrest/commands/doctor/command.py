@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from sdrest.commands.doctor.asking import PROBE_SECONDS
+from sdrest.commands.doctor.cluster_checks import ClusterChecks
 from sdrest.commands.doctor.engine_checks import EngineChecks
 from sdrest.commands.doctor.findings import Check, Result, Verdict, results
 from sdrest.commands.doctor.machine_checks import MachineChecks
@@ -71,6 +72,18 @@ def checks(
         Check("output", machine.output),
         Check("file system", machine.file_system),
         Check("job table", machine.table),
+        *_cluster_checks(given),
+    )
+
+
+def _cluster_checks(given: Settings) -> tuple[Check, ...]:
+    """Return the checks of a server that uses workers."""
+    address = given.cluster or given.scheduler
+    if not address:
+        return ()
+    return (
+        Check("credentials", WorkerChecks(given, address).credentials),
+        Check("workers", ClusterChecks(given).workers),
     )
 
 

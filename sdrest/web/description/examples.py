@@ -204,6 +204,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "Workers": {
         "a worker": {
+            "cluster": "tls://0.0.0.0:8786",
             "workers": [
                 {
                     "accelerator": "cuda",
@@ -229,10 +230,11 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
                     "reason": None,
                     "since": "2026-11-28T20:12:00.000Z",
                     "state": "ready",
+                    "types": [*JobType],
                     "version": "1.0.0",
                     "warnings": [],
                 }
-            ]
+            ],
         }
     },
     "JobPaths": {"a job": {"jobs": [f"/{JobType.TEXT_TO_IMAGE}/{ID}"]}},

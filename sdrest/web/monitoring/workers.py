@@ -15,6 +15,7 @@ from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.checkpoints.hashes import Hashes
 from sdrest.engine.base import Executor, PoolStats
 from sdrest.engine.workers import Offer, OfferedModel, WorkerInfo
+from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
 from sdrest.web import keys
 from sdrest.web.responses.render import JSON, iso_time, json_body
@@ -34,7 +35,9 @@ async def send_workers(request: web.Request) -> web.Response:
     found = machines(executor, await executor.stats())
     if not executor.workers():
         found = [await _described(app, one) for one in found]
-    body = json_body({"workers": [entry(one) for one in found]})
+    settings = app[keys.SETTINGS]
+    cluster = settings.cluster or settings.scheduler or None
+    body = json_body({"cluster": cluster, "workers": [entry(one) for one in found]})
     return web.Response(
         body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
     )
@@ -135,6 +138,7 @@ def entry(worker: WorkerInfo) -> Worker:
         "reason": worker.refused or None,
         "since": iso_time(worker.since),
         "state": state(worker),
+        "types": [kind for kind in JobType if offer and kind not in offer.problems],
         "version": worker.versions.get("sdrest"),
         "warnings": list(worker.warnings),
     }

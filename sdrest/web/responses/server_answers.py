@@ -133,6 +133,9 @@ class Worker(TypedDict):
             "see `reason`."
         ),
     ]
+    types: Annotated[
+        list[JobType], Field(description="The types of jobs that run there if they name no model.")
+    ]
     version: Annotated[str | None, Field(description="Its version of sdrest.")]
     warnings: list[str]
 
@@ -140,4 +143,8 @@ class Worker(TypedDict):
 class Workers(TypedDict):
     """The body of `GET /workers`."""
 
+    cluster: Annotated[
+        str | None,
+        Field(description="Where workers connect, as --cluster or --scheduler says; else null."),
+    ]
     workers: list[Worker]

@@ -5,23 +5,15 @@ import ipaddress
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from sdrest.commands.cluster.credentials import make
-from tests.support.cluster import FRONT, cluster_address, worker
+from tests.support.cluster import FRONT, cluster_address, worker, workers
 from tests.support.server import PATIENCE, Serve, Server, environment
 
 pytestmark = pytest.mark.integration
-
-
-async def workers(server: Server) -> list[dict[str, Any]]:
-    """Return what the server says of its workers."""
-    async with server.client() as client, client.get("/workers") as answer:
-        found: list[dict[str, Any]] = (await answer.json())["workers"]
-        return found
 
 
 async def metrics(server: Server) -> str:

@@ -105,6 +105,7 @@ def test_what_a_worker_shows() -> None:
         },
         {"name": "plain", "file": "plain.ckpt", "hash": None, "types": [], "loaded": False},
     ]
+    assert shown["types"] == ["text-to-image", "image-to-image"]
     assert shown["problems"] == [{"code": "model_missing", "message": "There is no model."}]
     assert (shown["accelerator"], shown["memory"], shown["memoryUsed"]) == ("cuda", 2**36, 5)
     assert (shown["since"], shown["lastSeen"]) == (

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from sdrest import number_format
+from sdrest.errors import FieldError
 from sdrest.flag_values import Duration
 from sdrest.sampling_steps import check_steps
 
@@ -23,6 +24,13 @@ MAX_KEEP_ALIVE = 10**9
 
 RANDOM_SEED = -1
 """The number that stands for a random seed, as in other tools."""
+
+_SENTENCES = {
+    "greater_than_equal": "At least {:.15g}.",
+    "less_than_equal": "At most {:.15g}.",
+    "missing": "Is required.",
+}
+"""What is wrong with a value, by pydantic's type of the error; the number is the limit."""
 
 
 def _read_whole(value: Any) -> Any:
@@ -74,6 +82,17 @@ def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("Should be a number.")  # noqa: TRY004 (pydantic collects ValueErrors)
     return value
+
+
+def field_error(error: Any) -> FieldError:
+    """Return what is wrong with a field, from one of the errors of a ValidationError."""
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "Should")
+    if error["type"] in _SENTENCES:
+        message = _SENTENCES[error["type"]].format(*error.get("ctx", {}).values())
+    if not error["loc"]:  # a rule on several fields starts with the one to change
+        field, _, message = message.partition(": ")
+        return FieldError(field, message)
+    return FieldError(str(error["loc"][0]), message if message.endswith(".") else f"{message}.")
 
 
 Whole = BeforeValidator(_read_whole)

@@ -24,6 +24,7 @@ from sdrest.parameter_values import (
     Side,
     Steps,
     Whole,
+    field_error,
     read_seed,
 )
 
@@ -76,8 +77,6 @@ _KeepAlive = Annotated[
         "at all, -1: for ever; default: as the server's --keep-alive says).",
     ),
 ]
-
-
 _Feather = Annotated[
     int,
     Field(
@@ -88,8 +87,6 @@ _Feather = Annotated[
     ),
     Whole,
 ]
-
-
 _Model = Annotated[
     str,
     Field(
@@ -297,25 +294,7 @@ def validate(
     try:
         params = PARAMS_BY_TYPE[job_type].model_validate(fields)
     except ValidationError as error:
-        errors += map(_field_error, error.errors(include_url=False, include_input=False))
+        errors += map(field_error, error.errors(include_url=False, include_input=False))
     if errors:
         raise InvalidRequestError(errors)
     return params
-
-
-_SENTENCES = {
-    "greater_than_equal": "At least {:.15g}.",
-    "less_than_equal": "At most {:.15g}.",
-    "missing": "Is required.",
-}
-"""What is wrong with a value, by pydantic's type of the error; the number is the limit."""
-
-
-def _field_error(error: Any) -> FieldError:
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "Should")
-    if error["type"] in _SENTENCES:
-        message = _SENTENCES[error["type"]].format(*error.get("ctx", {}).values())
-    if not error["loc"]:  # a rule on several fields starts with the one to change
-        field, _, message = message.partition(": ")
-        return FieldError(field, message)
-    return FieldError(str(error["loc"][0]), message if message.endswith(".") else f"{message}.")

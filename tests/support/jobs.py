@@ -54,8 +54,7 @@ def text_key(name: str) -> JobKey:
 
 def text(name: str, *, images: int = 1, seed: int | None = 42) -> Submission:
     """A text-to-image submission; the same name is the same job."""
-    params = TextToImage(prompt=name, iterations=images, seed=seed)
-    return Submission(text_key(name), params)
+    return Submission(text_key(name), TextToImage(prompt=name, iterations=images, seed=seed))
 
 
 def upload(path: Path, value: int = 128) -> Path:
@@ -71,12 +70,7 @@ def value_of(picture: Path) -> object:
 
 
 def addition(
-    name: str,
-    *,
-    images: int = 1,
-    seed: int = 7,
-    limit: int = 1000,
-    instead: Job | None = None,
+    name: str, *, images: int = 1, seed: int = 7, limit: int = 1000, instead: Job | None = None
 ) -> NewJob:
     """Return what the store inserts for the submission `text(name)`."""
     submission = text(name, images=images, seed=None)

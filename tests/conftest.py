@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser
 
 from sdrest.commands.certificate import self_signed
@@ -19,9 +20,12 @@ from tests.support.server import Serve, starter
 
 
 def pytest_configure() -> None:
-    """Let Python keep what it compiles, whatever the environment says: thousands of them start."""
+    """Let Python keep what it compiles, as processes start often; let hypothesis time nothing."""
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("patient", patient)
+    settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:

@@ -4,6 +4,8 @@ import logging
 from types import ModuleType
 from typing import Any
 
+from sdrest.errors import UsageError
+
 _SETTINGS: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -21,11 +23,20 @@ _LOGGERS = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.ap
 
 
 def load() -> ModuleType:
-    """Return the module `distributed`, which takes half a second at first."""
-    import dask.config  # noqa: PLC0415 (a server without a cluster does not need it)
-    import distributed  # noqa: PLC0415
+    """Return the module `distributed`, which takes half a second at first.
 
-    dask.config.refresh(paths=[], env={})  # not those of the user's other programs
+    Raises `UsageError` where the user's settings of Dask, which it reads in any case, are damaged.
+    """
+    logging.disable()  # those settings may let it log on stderr
+    try:
+        import dask.config  # noqa: PLC0415 (a server without a cluster does not need it)
+        import distributed  # noqa: PLC0415
+
+        dask.config.refresh(paths=[], env={})  # they are for the user's other programs
+    except ValueError as error:
+        raise UsageError(str(error).partition(",")[0] + ". Mend or remove it.") from error
+    finally:
+        logging.disable(logging.NOTSET)
     dask.config.set(_SETTINGS)
     _fold_logging()
     return distributed
@@ -42,5 +53,5 @@ def _fold_logging() -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
-    for name in ("distributed", "tornado", "asyncio"):
+    for name in ("distributed", "tornado"):
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.CRITICAL)

@@ -15,7 +15,7 @@ from sdrest.engine.cluster.assignment import Place
 from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
 from sdrest.engine.cluster.link import Link
-from sdrest.engine.workers import Offer, WorkerInfo
+from sdrest.engine.workers import Offer, WorkerInfo, with_own_names
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 
@@ -101,7 +101,7 @@ class ClusterExecutor:
         """Return this machine, if it runs tasks, and all workers."""
         found = [self._here.info] if self._here else []
         found += [link.info for link in self._links]
-        return [replace(one, warnings=self._warnings(one.name)) for one in found]
+        return with_own_names(replace(one, warnings=self._warnings(one.name)) for one in found)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`.

@@ -34,7 +34,7 @@ def load() -> ModuleType:
 
         dask.config.refresh(paths=[], env={})  # they are for the user's other programs
     except ValueError as error:
-        raise UsageError(str(error).partition(",")[0] + ". Mend or remove it.") from error
+        raise UsageError(f"Dask cannot be loaded. {str(error).splitlines()[0]}") from error
     finally:
         logging.disable(logging.NOTSET)
     dask.config.set(_SETTINGS)

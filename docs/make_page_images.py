@@ -110,6 +110,10 @@ STATES: dict[str, Callable[[Studio], Awaitable[None]]] = {
 """What is done on the page, once the server has the state's jobs, before its picture is taken."""
 
 
+SHOWN = {"first", "four", "running"}
+"""The states whose pictures are shown on the phone; after a submit the page scrolls there, too."""
+
+
 async def _prepare(state: str, opened: Studio) -> str | None:
     """Make the jobs of a state; returns the address of one that runs."""
     if state == "first":
@@ -134,6 +138,9 @@ async def _shot(
     async with studio(browser, server, "status of 422", viewport=viewport, **options) as opened:
         await opened.open()
         await STATES[state](opened)
+        place = "#gallery" if state == "many" else "#stage" if phone and state in SHOWN else None
+        if place:
+            await opened.page.locator(place).evaluate("e => e.scrollIntoView({ block: 'start' })")
         await opened.page.wait_for_timeout(700)
         return Image.open(io.BytesIO(await opened.page.screenshot()))
 

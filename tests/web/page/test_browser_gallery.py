@@ -1,4 +1,4 @@
-"""The gallery: rows at true proportions, elements for what is near, search, keyboard, drags."""
+"""The gallery: rows of true proportions, elements for what is near, search, keyboard, drags."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
-from tests.support.filled import fill
+from benchmarks.filled import fill
 from tests.support.page import PLAIN, Studio, studio
 from tests.support.server import Server, starter
 
@@ -65,7 +65,7 @@ async def test_rows_are_full_and_pictures_keep_their_proportions(opened: Studio)
     rows: dict[float, list[dict[str, float]]] = {}
     for box in boxes:
         rows.setdefault(box["top"], []).append(box)
-    assert len(rows) > 3
+    assert len(rows) > 2
     right = max(box["right"] for box in boxes)
     for row in rows.values():
         assert row[-1]["right"] == pytest.approx(right, abs=1)
@@ -108,9 +108,9 @@ async def test_sizes_change_the_rows_and_are_kept(opened: Studio) -> None:
 async def test_search_type_and_favourites_are_combined(opened: Studio) -> None:
     search = opened.page.get_by_role("searchbox", name="Search prompts")
     await search.fill("FOX 28")
-    await expect(opened.gallery.filter(has_text="number 28")).to_have_count(1)
-    await expect(opened.gallery.filter(has_not_text="fox")).to_have_count(0)
     await expect(opened.gallery.filter(has_not_text="28")).to_have_count(0)
+    await expect(opened.gallery.filter(has_not_text="fox")).to_have_count(0)
+    await expect(opened.gallery.filter(has_text=re.compile("number 28$"))).to_have_count(1)
     await opened.page.get_by_label("Type").select_option("inpaint-image")
     await expect(opened.gallery).to_have_count(0)
     await opened.page.get_by_role("button", name="Show all pictures").click()
@@ -127,13 +127,13 @@ async def test_a_favourite_is_seen_in_the_other_window_and_found(
         picture = opened.gallery.nth(1)
         prompt = await picture.locator(".tile-prompt").inner_text()
         await picture.hover()
-        await picture.get_by_role("button", name="Favourite").click()
+        await picture.get_by_role("button", name="Favourite", exact=True).click()
         there = other.gallery.filter(has_text=prompt)
         await expect(there.locator("[aria-pressed=true]")).to_have_count(1)
         await other.page.get_by_role("button", name="Favourites only").click()
         await expect(other.gallery).to_have_count(1)
         await expect(other.gallery).to_contain_text(prompt)
-        await picture.get_by_role("button", name="Favourite").click()
+        await picture.get_by_role("button", name="Favourite", exact=True).click()
         await expect(other.gallery).to_have_count(0)
 
 
@@ -197,14 +197,12 @@ async def test_a_new_picture_does_not_move_what_one_looks_at(opened: Studio) -> 
 
 
 async def test_downloads_have_speaking_names(opened: Studio) -> None:
-    picture = opened.gallery.filter(has_text="number 299").first
+    picture = opened.gallery.filter(has_text="number 298").first
     await picture.hover()
     async with opened.page.expect_download() as waiting:
         await picture.get_by_role("link", name="Download").click()
     download = await waiting.value
-    assert (
-        download.suggested_filename == "a-boat-on-a-lake-sunset-very-detailed-number-299-299-1.png"
-    )
+    assert download.suggested_filename == "a-red-fox-in-the-snow-number-298-298-1.png"
 
 
 async def test_a_drag_carries_the_pictures_address(opened: Studio) -> None:
@@ -223,6 +221,7 @@ async def test_on_a_phone_a_menu_has_the_actions(browser: Browser, server: Serve
     async with studio(browser, server, **options) as opened:
         await opened.open()
         picture = opened.gallery.first
+        await picture.scroll_into_view_if_needed()
         button = picture.get_by_role("button", name="More actions")
         await expect(button).to_be_visible()
         box = await button.bounding_box()

@@ -37,7 +37,6 @@ export class Gallery {
   #pictures = [];
   #jobs = [];
   #ratios = new Map();
-  #stop = null;
   #isSelecting = false;
   #isNew = true;
   #frame = 0;
@@ -126,6 +125,7 @@ export class Gallery {
     this.#selection.keep((key) => known.has(key));
     this.#rows.show(this.#pictures, this.#filter.height, { isNew: this.#isNew });
     this.#isNew = false;
+    this.#bar.show(this.#selected, this.#isSelecting);
     for (const tile of this.#rows.tiles) this.#mark(tile);
   }
 
@@ -209,7 +209,7 @@ export class Gallery {
 
   #mark(tile) {
     tile.isSelected = this.#selection.has(tile.picture.key);
-    tile.isStop = tile.picture.key === this.#stop;
+    tile.isStop = tile.picture.key === this.#rows.stop;
   }
 
   async #favourite(pictures) {
@@ -233,12 +233,12 @@ export class Gallery {
     const count = jobs.reduce((sum, { imageUrls }) => sum + imageUrls.length, 0);
     const question = `The pictures of a job are deleted together. Delete all ${count}?`;
     if (count > pictures.length && !(await confirm(question, `Delete ${picturesText(count)}`))) return;
-    const next = this.#rows.neighbour(this.#stop, "right");
+    const next = this.#rows.neighbour(this.#rows.stop, "right");
     this.#setSelecting(false);
     this.#deletion.start(jobs);
-    this.#stop = next ?? null;
+    this.#rows.stop = next ?? null;
     this.#show();
-    this.#rows.tile(this.#stop)?.focus({ preventScroll: true });
+    this.#rows.tile(this.#rows.stop)?.focus({ preventScroll: true });
   }
 
   #menu(tile, at) {
@@ -261,8 +261,8 @@ export class Gallery {
   // Keyboard: one tab stop, arrows between pictures
 
   #keepStop() {
-    const known = this.#pictures.some(({ key }) => key === this.#stop);
-    if (!known) this.#stop = this.#pictures[0]?.key ?? null;
+    const known = this.#pictures.some(({ key }) => key === this.#rows.stop);
+    if (!known) this.#rows.stop = this.#pictures[0]?.key ?? null;
   }
 
   #tileOf(target) {
@@ -272,8 +272,8 @@ export class Gallery {
 
   #focused(target) {
     const tile = this.#tileOf(target);
-    if (!tile || tile.picture.key === this.#stop) return;
-    this.#stop = tile.picture.key;
+    if (!tile || tile.picture.key === this.#rows.stop) return;
+    this.#rows.stop = tile.picture.key;
     for (const other of this.#rows.tiles) this.#mark(other);
   }
 

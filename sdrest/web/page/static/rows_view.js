@@ -19,6 +19,8 @@ export class RowsView {
   #isFast = false;
   #lastY = 0;
   #lastTime = 0;
+  /** The key of the picture that is the tab stop, which always has an element. */
+  stop = null;
   element = h("div", { class: "rows" });
 
   /** `actions` are those of tiles, and `near()` where the end is near. */
@@ -98,15 +100,12 @@ export class RowsView {
   draw() {
     const { top } = this.element.getBoundingClientRect();
     const [first, end] = visibleRows(this.#rows, -top - MARGIN, -top + innerHeight + MARGIN);
-    const shown = new Map();
-    for (const { tiles } of this.#rows.slice(first, end)) {
-      for (const { key } of tiles) shown.set(key, this.#make(key));
-    }
-    for (const [key, tile] of this.#tiles) {
-      if (shown.has(key)) continue;
-      if (tile.hasFocus && this.#placed.has(key)) shown.set(key, tile); // the focus stays where it is
-      else tile.unload();
-    }
+    const kept = this.#placed.get(this.stop);
+    const rows = this.#rows.slice(first, end);
+    if (kept && kept.row < first) rows.unshift({ tiles: [kept.picture] });
+    if (kept && kept.row >= end) rows.push({ tiles: [kept.picture] });
+    const shown = new Map(rows.flatMap(({ tiles }) => tiles.map(({ key }) => [key, this.#make(key)])));
+    for (const [key, tile] of this.#tiles) if (!shown.has(key)) tile.unload();
     this.#tiles = shown;
     arrange(this.element, [...shown.values()].map(({ element }) => element));
     if (!this.#isFast) this.#load();

@@ -32,6 +32,7 @@ export class SelectionBar {
     this.#buttons.compare.title = count === 2 ? "Compare" : "Select two pictures to compare them";
     this.#buttons.download.title = `Download ${picturesText(count)} as one file`;
     const isFavourite = count > 0 && pictures.every((picture) => picture.isFavourite);
-    setText(this.#buttons.favourite.querySelector("span"), isFavourite ? "Unmark" : "Favourite");
+    this.#buttons.favourite.title = isFavourite ? "Unmark" : "Favourite";
+    setText(this.#buttons.favourite.querySelector("span"), this.#buttons.favourite.title);
   }
 }

@@ -11,20 +11,25 @@ from PIL import Image, ImageDraw
 from sdrest.job_types import JobType
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.insert import NewJob, insert
-from sdrest.jobs.model import JobKey, Status
+from sdrest.jobs.model import JobKey
 from sdrest.jobs.schema import open_to_write
 from sdrest.params import TextToImage
 
 SIZES: Sequence[tuple[int, int]] = ((512, 512), (768, 512), (512, 768), (896, 512), (512, 896))
 WORDS = ("a lighthouse at dusk", "a red fox in the snow", "a boat on a lake, sunset, very detailed")
 COLOURS = ("#27496d", "#a53c0f", "#1d7a4f", "#6d5a27", "#4a2f5a", "#7b8a94", "#c9a227")
-_END = "UPDATE jobs SET status = 'COMPLETE', images = total_images, started_at = created_at, "
+_END = """
+UPDATE jobs SET status = iif(number > :last, 'CANCELLED', 'COMPLETE'),
+    images = iif(number > :last, 0, total_images),
+    created_at = created_at - (:count - number) * 60.0,
+    width = json_extract(params, '$.width'), height = json_extract(params, '$.height')
+"""
 
 
 def fill(
-    output: Path, count: int, *, pictures: Sequence[int] = (1, 1, 4, 1, 2), failed: int = 0
+    output: Path, count: int, *, pictures: Sequence[int] = (1, 1, 4, 1, 2), cancelled: int = 0
 ) -> list[JobKey]:
-    """Write `count` complete jobs, oldest first, the last `failed` of them FAILED; return keys.
+    """Write `count` jobs, oldest first, COMPLETE but for the last `cancelled`; return their keys.
 
     The files of equal pictures are one file on the disk.
     """
@@ -46,7 +51,7 @@ def fill(
         )
         insert(connection, NewJob(key, params.dump(), images, number, limit=count + 1))
         folder = folders.published(key)
-        if number < count - failed:
+        if number < count - cancelled:
             folder.mkdir()
             for image in range(images):
                 os.link(
@@ -54,19 +59,15 @@ def fill(
                     folder / f"{image + 1}.png",
                 )
         found.append(key)
-    _finish(connection, count, failed)
+    _finish(connection, count, cancelled)
     connection.execute("COMMIT")
     connection.close()
     return found
 
 
-def _finish(connection: sqlite3.Connection, count: int, failed: int) -> None:
-    times = "created_at = created_at - (:count - number) * 60.0"
-    connection.execute(f"UPDATE jobs SET {times}", {"count": count})
-    sizes = "width = json_extract(params, '$.width'), height = json_extract(params, '$.height')"
-    connection.execute(f"{_END} finished_at = created_at + 9, {sizes}")
-    change = f"UPDATE jobs SET status = '{Status.CANCELLED}', images = 0 WHERE number > :last"
-    connection.execute(change, {"last": count - failed})
+def _finish(connection: sqlite3.Connection, count: int, cancelled: int) -> None:
+    connection.execute(_END, {"count": count, "last": count - cancelled})
+    connection.execute("UPDATE jobs SET finished_at = created_at + 9, started_at = created_at")
 
 
 def _files(output: Path) -> dict[tuple[int, int], list[Path]]:

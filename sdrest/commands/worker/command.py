@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sdrest.engine.cluster.worker import Report
 
 FLAGS = (
-    *("name", "cluster_credentials", "concurrency", "grace", "log_level"),
+    *("name", "worker_port", "cluster_credentials", "concurrency", "grace", "log_level"),
     *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
     *("allow_pickle", "attention", "keep_alive", "max_models", "max_host_memory", "preload"),
 )
@@ -101,6 +101,7 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
         address,
         engine,
         name=name,
+        port=given.worker_port,
         security=credentials,
         folder=folder.path,
         report=functools.partial(_report, terminal),

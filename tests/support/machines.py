@@ -25,7 +25,7 @@ from tests.fakes.running import fake_repository, task
 from tests.support.checkpoints import model, torch_file
 from tests.support.jobs import ScriptedExecutor
 
-LOST_SECONDS = POLL_SECONDS + 1
+LOST_SECONDS = POLL_SECONDS + 3
 SECONDS = 20.0
 
 
@@ -78,6 +78,14 @@ class Site:
         await self.stack.enter_async_context(worker)
         self.stack.push_async_callback(runs.cancel_all)
         return worker
+
+    async def restart(self, name: str, worker: Worker) -> None:
+        """Put an engine that knows nothing in the place of a worker's."""
+        old = self.engines[name]
+        runs = Runs(ScriptedExecutor(), self.folder / name / "work")
+        self.engines[name] = Engine(runs, old.offers)
+        worker.handlers.update(self.engines[name].handlers)
+        await old.runs.cancel_all()
 
     def task(self, name: str = "a", **fields: Any) -> Task:
         """Return a task with a folder of its own."""

@@ -20,34 +20,18 @@ from sdrest.engine.cluster.protocol import (
     encode_task,
     versions,
 )
-from tests.fakes.running import FORK
-from tests.support.server import PATIENCE, Output, environment
+from tests.support import cluster
+from tests.support.fake_fork import FAKE
+from tests.support.server import PATIENCE, environment
 
-FAKE = ("--repository", str(FORK), "--python", sys.executable)
 
-
-class Worker:
-    """A process `sdrest worker` in a folder of its own, with its temporary files below that."""
+class Worker(cluster.Worker):
+    """A process `sdrest worker` in `folder`, with its temporary files in a folder of their own."""
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        assert process.stdout
-        assert process.stderr
-        self.process = process
+        super().__init__("worker", process)
+        self.temporary = folder / "tmp"
         self.folder = folder
-        self.out = Output(process.stdout)
-        self.err = Output(process.stderr)
-
-    @property
-    def temporary(self) -> Path:
-        """The folder of its temporary files."""
-        return self.folder / "tmp"
-
-    async def ended(self) -> int:
-        """Wait until the process has ended; return its exit status."""
-        async with asyncio.timeout(PATIENCE):
-            await self.out.all()
-            await self.err.all()
-            return await self.process.wait()
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End the worker with a signal; return its exit status."""
@@ -70,7 +54,7 @@ async def running_worker(
         **(env or {}),
     )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "sdrest", "worker", address, *FAKE, *flags),
+        *(sys.executable, "-m", "sdrest", "worker", address, *FAKE, *flags),
         cwd=folder,
         env=variables,
         stdin=asyncio.subprocess.DEVNULL,

@@ -52,8 +52,13 @@ class Engine:
         with self.runs.called_by(front):
             return encode_offer(self.offers.current)
 
-    async def status(self, front: str, since: int) -> Message:
-        """Return how the worker is; wait for a change if the front knows number `since`."""
+    async def status(self, front: str, since: int) -> Message | None:
+        """Return how the worker is; wait for a change if the front knows number `since`.
+
+        Returns None to a front that was given up, or connected before this worker was started.
+        """
+        if not self.runs.knows(front):
+            return None
         with self.runs.called_by(front):
             deadline = time.monotonic() + POLL_SECONDS
             await self._look()

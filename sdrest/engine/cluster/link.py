@@ -215,6 +215,8 @@ class Link:
                 raise
             except OSError:
                 await asyncio.sleep(_RETRY_SECONDS)
+        if answer is None:
+            raise ConnectionResetError("it does not know this front")
         self._last_seen = time.time()
         status = decode_status(answer)
         if status.number == self._status.number:

@@ -89,6 +89,10 @@ class Runs:
         """Whether a front has called lately."""
         return bool(self._fronts)
 
+    def knows(self, front: str) -> bool:
+        """Whether this front has called lately."""
+        return front in self._fronts
+
     @contextmanager
     def called_by(self, front: str) -> Iterator[None]:
         """Note that a front calls, while the context lasts; one that does not is given up."""

@@ -155,6 +155,23 @@ async def test_a_task_that_is_cancelled_on_its_way_never_begins(tmp_path: Path) 
         assert [one.params for one in executor.tasks] == [site.task("b").params]
 
 
+async def test_a_worker_that_was_started_again_at_its_address_begins_anew(tmp_path: Path) -> None:
+    gate = Gate()
+    async with machines(tmp_path) as site:
+        worker = await site.add("one", ScriptedExecutor(gate))
+        await site.known("one")
+        async with running(site, site.task()) as events:
+            await site.until(gate.entered.is_set)
+            before = site.info("one")
+            assert before
+            await site.restart("one", worker)
+            await site.until(lambda: isinstance(events[-1], Finished))
+            assert requeue(events) is Requeue.YES
+        await site.until(lambda: (site.info("one") or before).since > before.since)
+        gate.opened.set()
+        assert (await events_of(site, site.task("b")))[-1] == Finished()
+
+
 async def test_a_transfer_may_take_longer_than_a_worker_may_be_silent(tmp_path: Path) -> None:
     slow = asyncio.Event()
 

@@ -92,7 +92,7 @@ export class MaskLayer extends EventTarget {
     const radius = this.feather / 2;
     return paintPng(width, height, (context) => {
       context.drawImage(canvas, 0, 0);
-      const directions = radius > FINE ? 16 : 8; // each costs time: a sixth of a second for 16 million pixels
+      const directions = radius > FINE ? 16 : 8; // each takes about a quarter of a second for 16 million pixels
       for (let turn = 0; radius && turn < directions; turn += 1) {
         const angle = (2 * Math.PI * turn) / directions;
         context.drawImage(canvas, radius * Math.cos(angle), radius * Math.sin(angle));

@@ -2,18 +2,17 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { copy } from "./clipboard.js";
 import { compare } from "./compare.js";
 import { confirm } from "./dialogs.js";
-import { h, setText } from "./dom.js";
+import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
-import { seedOf, title } from "./job.js";
+import { title } from "./job.js";
+import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
 import { RowsView } from "./rows_view.js";
 import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
-import { openMenu } from "./tile_menu.js";
 import { toast } from "./toasts.js";
 import { Unfinished } from "./unfinished.js";
 import { pictures as picturesText } from "./words.js";
@@ -37,6 +36,7 @@ export class Gallery {
   #pictures = [];
   #jobs = [];
   #ratios = new Map();
+  #isAsked = false;
   #isSelecting = false;
   #isNew = true;
   #frame = 0;
@@ -169,8 +169,7 @@ export class Gallery {
   async #loadMore() {
     try {
       await this.#results.more();
-    } catch (error) {
-      setText(this.#more, "Load more"); // a click tries again; scrolling does not complain twice
+    } catch (error) { // a click tries again; scrolling does not complain
       if (document.activeElement === this.#more) toast(sentence(error), { role: "alert" });
     }
   }
@@ -193,14 +192,13 @@ export class Gallery {
   }
 
   #setSelecting(isOn) {
+    this.#isAsked = isOn;
     if (!isOn) this.#selection.clear();
-    this.#isSelecting = isOn;
     this.#selectionChanged();
   }
 
   #selectionChanged() {
-    if (this.#selection.size) this.#isSelecting = true;
-    else if (!this.#filter.isSelecting) this.#isSelecting = false;
+    this.#isSelecting = this.#isAsked || this.#selection.size > 0;
     this.#root.classList.toggle("selecting", this.#isSelecting);
     this.#filter.isSelecting = this.#isSelecting;
     this.#bar.show(this.#selected, this.#isSelecting);
@@ -242,20 +240,11 @@ export class Gallery {
   }
 
   #menu(tile, at) {
-    const { job, index, url } = tile.picture;
-    const { actions, isFavourite } = { actions: this.#actions, isFavourite: tile.picture.isFavourite };
-    openMenu(at, [
-      ["expand", "Open", () => actions.view(job, index)],
-      [isFavourite ? "heart-filled" : "heart", isFavourite ? "Remove from favourites" : "Favourite", () => this.#favourite([tile.picture])],
-      ["download", "Download", () => tile.element.querySelector("a[download]").click()],
-      ["reuse", "Reuse settings", () => actions.use(job)],
-      actions.begin && ["edit", "Edit with a prompt", () => actions.begin("image-to-image", job, index)],
-      actions.begin && ["brush", "Erase or repaint", () => actions.begin("inpaint-image", job, index)],
-      job.params.prompt && ["copy", "Copy prompt", () => copy(job.params.prompt, "Prompt copied.")],
-      ["copy", "Copy seed", () => copy(String(seedOf(job, index)), "Seed copied.")],
-      ["select", "Select", () => this.#selection.toggle(url)],
-      ["trash", "Delete", () => this.#remove([tile.picture])],
-    ].filter(Boolean), () => tile.focus({ preventScroll: true }));
+    openPictureMenu(tile, at, this.#actions, {
+      favourite: () => this.#favourite([tile.picture]),
+      select: () => this.#selection.toggle(tile.picture.key),
+      remove: () => this.#remove([tile.picture]),
+    });
   }
 
   // Keyboard: one tab stop, arrows between pictures

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from sdrest import number_format
+from sdrest.flag_values import Duration
 from sdrest.sampling_steps import check_steps
-from sdrest.settings import Duration
 
 SIZE_MULTIPLE = 64
 """Sides of pictures are multiples of this: 8 for the autoencoder times 8 for the network."""

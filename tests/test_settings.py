@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdrest.commands.options import parse
-from sdrest.settings import FLAGS, Duration, Flag, Kind, Settings
+from sdrest.flag_values import Duration
+from sdrest.settings import FLAGS, Flag, Kind, Settings
 
 BY_NAME = {flag.name: flag for flag in FLAGS}
 NUMBERS = [flag for flag in FLAGS if type(flag.default) in {int, float}]

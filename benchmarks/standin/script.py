@@ -6,6 +6,7 @@ that a measurement shows the server. Standard library only. The first word of th
 - `hold`: draw the first bars and wait to be ended, so that other jobs wait.
 - `bars FILE`: draw a bar for each percent of each image, some milliseconds apart, and write into
   FILE one line `IMAGE PERCENT SECONDS` for each, with the monotonic time just before the write.
+- `sleep SECONDS`: take so long for each image, and end at once.
 - anything else: draw few bars and finish at once.
 """
 
@@ -42,6 +43,8 @@ def main() -> None:
         if word == "hold":
             draw("DDIM Sampler", 1, 100)
             time.sleep(HOLD_SECONDS)
+        if word == "sleep":
+            time.sleep(float(rest.split()[0]))
         draw_image(image + 1, log if word == "bars" else None)
         draw("DDIM Sampler", 100, 100)
         target = image_path(options, image)
@@ -50,7 +53,8 @@ def main() -> None:
     draw("Sampling", options.images, options.images)
     if word == "bars":
         Path(rest).write_text("".join(log), encoding="ascii")
-    time.sleep(TEARDOWN_SECONDS)
+    if word != "sleep":
+        time.sleep(TEARDOWN_SECONDS)
 
 
 def draw_image(image: int, log: list[str] | None) -> None:

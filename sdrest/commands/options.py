@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
+from sdrest.flag_values import BasePath, Duration
 from sdrest.paths import locale_has_other_letters
-from sdrest.settings import AUTO, FLAGS, BasePath, Duration, Flag, Kind, Settings
+from sdrest.settings import AUTO, FLAGS, Flag, Kind, Settings
 
 _SERVICE_NAME = re.compile(
     r"SDREST_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(?:TCP|UDP|SCTP)\w*)"

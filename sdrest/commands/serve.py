@@ -232,7 +232,7 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
 def _memory_notes(settings: Settings) -> Iterator[LogLine]:
     """Yield what the checkpoints take, and whether that fits; reads them."""
     repository = locate(settings)
-    if repository.bundled:
+    if repository.bundled or not settings.concurrency:
         return
     for finding in memory_findings(settings, repository):
         level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING

@@ -220,8 +220,9 @@ class OneMachine:
         """Do nothing, since `capacity` never changes."""
         return lambda: None
 
-    def ready(self, claimed: Mapping[str, Need]) -> None:
+    def ready(self, claimed: Mapping[str, Need]) -> Collection[Need] | None:  # noqa: ARG002 (anything may run)
         """Return None: where something is missing, the job fails and says so."""
+        return None
 
     def waits_for(self, need: Need) -> str:  # noqa: ARG002 (nothing waits)
         """Return ''."""

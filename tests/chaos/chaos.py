@@ -28,7 +28,7 @@ ENGINES = {
     "fake": ("--repository", str(FORK), "--python", sys.executable),
 }
 
-_RUN = "CHAOS_RUN"
+RUN = "CHAOS_RUN"
 """A variable in the environment of the server and of all that it starts."""
 
 _CLIENTS = 4
@@ -122,7 +122,7 @@ class Chaos:
             *(sys.executable, "-m", "sdrest", "--port", "0", "--plain-http", *ENGINES[engine]),
             *flags,
             cwd=self._folder,
-            env=environment(**{_RUN: self._run}),
+            env=environment(**{RUN: self._run}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -182,6 +182,6 @@ class Chaos:
         left = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.pid != os.getpid() and process.environ().get(_RUN) == self._run:
+                if process.pid != os.getpid() and process.environ().get(RUN) == self._run:
                     left.append(process)
         return left

@@ -127,3 +127,10 @@ async def test_a_crash_beside_others_proves_nothing(tmp_path: Path) -> None:
             gate.opened.set()
         for name in "ab":
             assert (await home.ended(text_key(name))).snapshot.job.status is Status.COMPLETE
+
+
+async def test_a_job_that_ran_on_another_machine_is_no_suspect(tmp_path: Path) -> None:
+    await fill(tmp_path, {"a": MAX_ATTEMPTS}, running=True)
+    async with house(tmp_path, suspects=False) as home:
+        job = (await home.ended(text_key("a"))).snapshot.job
+        assert (job.status, job.attempts) == (Status.COMPLETE, 1)

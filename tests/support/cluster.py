@@ -1,9 +1,10 @@
 """Workers as child processes, `python -m sdrest worker`, and servers whose jobs they run."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psutil
 
 from tests.fakes.running import FORK
 from tests.support.fake_fork import FAKE
+from tests.support.hosts import Host
 from tests.support.server import PATIENCE, Output, Server, environment
 
 FRONT = ("--cluster", "tcp://127.0.0.1:0", "--concurrency", "0")
@@ -52,12 +54,18 @@ async def cluster_address(server: Server) -> str:
 
 
 @asynccontextmanager
-async def worker(address: str, name: str, *flags: str, folder: Path) -> AsyncIterator[Worker]:
-    """Run a worker with the fake fork in a folder of its own; killed afterwards."""
+async def worker(
+    address: str, name: str, *flags: str, folder: Path, host: Host | None = None
+) -> AsyncIterator[Worker]:
+    """Run a worker with the fake fork in a folder of its own, here or on a host; killed afterwards.
+
+    On a host it does not see the server's pictures.
+    """
     place = folder / name
     place.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "sdrest", "worker", address, "--name", name]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sdrest", "worker", address, "--name", name),
+        *(host.command(*command, without=folder / "output") if host else command),
         *(*FAKE, *MODELS, *flags),
         cwd=place,
         env=environment(XDG_CACHE_HOME=str(place), TMPDIR=str(place)),
@@ -98,3 +106,28 @@ async def job_until(server: Server, path: str, **wanted: Any) -> dict[str, Any]:
             if all(name in shown and value in (..., shown[name]) for name, value in wanted.items()):
                 return shown
             await asyncio.sleep(0.05)
+
+
+async def workers(server: Server) -> list[dict[str, Any]]:
+    """Return what the server says of its workers."""
+    async with server.client() as client, client.get("/workers") as answer:
+        found: list[dict[str, Any]] = (await answer.json())["workers"]
+        return found
+
+
+async def ready_workers(server: Server, count: int) -> list[dict[str, Any]]:
+    """Return the workers once so many can run jobs, and none does."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await workers(server)
+            if [(one["state"], one["jobs"]) for one in found] == [("ready", [])] * count:
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def open_for_all(gate: Path) -> None:
+    """Let every script that waits at a gate, now or later, go on."""
+    while True:
+        with suppress(OSError):  # nobody waits
+            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+        await asyncio.sleep(0.05)

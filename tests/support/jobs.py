@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from sdrest.engine.base import (
     Finished,
     Health,
     ImageReady,
+    Need,
     OneMachine,
     PoolStats,
     Progress,
@@ -148,6 +149,17 @@ class ScriptedExecutor(OneMachine):
     tasks: list[Task] = field(default_factory=list)
     places: int = 1
     watchers: list[Callable[[], object]] = field(default_factory=list)
+    needs: set[Need] | None = None
+    """What can run now; None: anything."""
+    obstacle: str = ""
+
+    def ready(self, claimed: Mapping[str, Need]) -> set[Need] | None:
+        if self.needs is None:
+            return None
+        return self.needs if len(claimed) < self.places else set()
+
+    def waits_for(self, need: Need) -> str:
+        return "" if self.needs is None or need in self.needs else self.obstacle
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         self.tasks.append(task)
@@ -262,6 +274,7 @@ async def house(
     stall_timeout: float = 0,
     keep_days: float = 0,
     keep_bytes: int = 0,
+    suspects: bool = True,
     delete_incomplete: bool = False,
 ) -> AsyncIterator[House]:
     """A started job service on `output`; stopped at the end."""
@@ -282,6 +295,7 @@ async def house(
             stall_timeout=stall_timeout,
             keep_days=keep_days,
             keep_bytes=keep_bytes,
+            suspects=suspects,
         )
         built = House(folders, store, executor, bus, jobs, Path(uploads))
         bus.subscribe(built.events.append)

@@ -159,10 +159,11 @@ def requirement_findings(requirements: Iterable[str]) -> Iterator[Finding]:
             )
 
 
-def disk_finding(free: int, folder: Path) -> Finding:
+def disk_finding(
+    free: int, folder: Path, remedy: str = "Make room, or choose another --output."
+) -> Finding:
     """Return a finding about the free bytes on the disk of `folder`."""
     text = f"{free / 2**30:.1f} GiB are free in {folder}."
-    remedy = "Make room, or choose another --output."
     if free < NO_DISK:
         return failure(text, remedy)
     return warning(text, remedy) if free < SCARCE_DISK else ok(text)

@@ -11,11 +11,14 @@ from typing import Any
 import click
 
 from sdrest.commands.log_lines import Level, LogLine
-from sdrest.commands.options import GIVEN
+from sdrest.commands.options import GIVEN, settings
 from sdrest.commands.service.managers import Manager, manager
 from sdrest.commands.service.units import Service
 from sdrest.commands.terminal import Terminal
+from sdrest.engine.cluster.addresses import complete
+from sdrest.engine.cluster.security import read, refusal
 from sdrest.errors import UsageError
+from sdrest.paths import expand
 from sdrest.settings import FLAGS, Kind, Settings
 
 SERVER, WORKER = "sdrest", "sdrest-worker"
@@ -83,7 +86,10 @@ def service_of(
     What the environment sets for the command is part of it, since services have another one.
     """
     name, before = ("worker", [worker]) if worker else ("serve", [])
-    given = _given(commands[name]().make_context(f"sdrest {name}", [*before, *words]))
+    context = commands[name]().make_context(f"sdrest {name}", [*before, *words])
+    given = _given(context)
+    flags = settings(context)
+    _check_cluster(worker or flags.cluster or flags.scheduler, flags.cluster_credentials)
     root = os.geteuid() == 0
     return Service(
         name=WORKER if worker else SERVER,
@@ -96,6 +102,17 @@ def service_of(
         system=root,
         user=environment.get("SUDO_USER", "") if root else "",
     )
+
+
+def _check_cluster(address: str, credentials: str) -> None:
+    """Raise `UsageError` for an address or credentials that the service would stop at."""
+    if not address:
+        return
+    problem = refusal(complete(address))
+    if problem:
+        raise UsageError(f"The address {problem}")
+    if complete(address).startswith("tls:"):
+        read(expand(credentials))
 
 
 def _given(context: click.Context) -> Given:

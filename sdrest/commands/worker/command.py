@@ -20,6 +20,7 @@ from sdrest.commands.options import Command, options, settings
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.commands.worker.folder import WorkerFolder, worker_folder
 from sdrest.engine.cluster import library
+from sdrest.engine.cluster.addresses import complete
 from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.runs import Runs
@@ -80,7 +81,7 @@ def _run(context: click.Context, /, *, address: str | None, **_: object) -> int:
 async def _work(address: str, given: Settings, terminal: Terminal, folder: WorkerFolder) -> None:
     stop = _stop_on_signals(terminal)
     await asyncio.to_thread(library.load)
-    from sdrest.engine.cluster.worker import WorkerConnection, complete  # noqa: PLC0415
+    from sdrest.engine.cluster.worker import WorkerConnection  # noqa: PLC0415 (see `library`)
 
     address = complete(address)
     credentials = security(address, given.cluster_credentials, option="The server's address")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sdrest.engine.cluster import library
 from sdrest.engine.cluster.link import Link
-from sdrest.engine.cluster.protocol import LOST_SECONDS
+from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
 from sdrest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,21 +107,22 @@ class Front:
         from distributed import Scheduler  # noqa: PLC0415
 
         parts = urlsplit(self._listen)
-        scheduler = Scheduler(
-            host=parts.hostname,
-            port=parts.port if parts.port is not None else PORT,
-            protocol=parts.scheme,
-            security=security,
-            dashboard=False,
-            dashboard_address=library.HTTP_ADDRESS,
-        )
+        port = PORT if parts.port is None else parts.port
         try:
-            await scheduler
+            _require_free(parts.hostname or "", port)
+            self._scheduler = await Scheduler(
+                host=parts.hostname,
+                port=port,
+                protocol=parts.scheme,
+                security=security,
+                dashboard=False,
+                dashboard_address=library.HTTP_ADDRESS,
+            )
         except (OSError, RuntimeError, ValueError) as error:
-            cause = error.__cause__ or error
-            raise UsageError(f"Cannot listen at {self._listen} (--cluster): {cause}.") from error
-        self._scheduler = scheduler
-        self.address = scheduler.address
+            reason = getattr(error, "strerror", None) or error.__cause__ or error
+            raise UsageError(f"Cannot listen at {self._listen} (--cluster): {reason}.") from error
+        self._scheduler.handlers[f"{PREFIX}versions"] = versions  # for `sdrest doctor --worker`
+        self.address = self._scheduler.address
 
     async def _watch(self) -> None:
         """Follow who is connected to the scheduler."""
@@ -171,6 +173,12 @@ class Front:
             await asyncio.gather(*(link.close() for link in gone))
         if gone or new:
             self._changed()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise `OSError` if nobody can listen there; Dask would leave a socket open."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
 
 
 async def _bounded(closing: Any) -> None:

@@ -13,7 +13,7 @@ from sdrest.engine.local.memory import usable_memory
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.workers import Offer, OfferedModel
 
-_SECONDS = 20.0
+_SECONDS = 5.0
 """Seconds between two looks at the folder of models, the scripts and their Python."""
 
 _SECONDS_WHILE_HASHING = 1.0

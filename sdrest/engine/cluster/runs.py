@@ -84,6 +84,11 @@ class Runs:
         """The names of the runs whose end no front has seen."""
         return tuple(name for name, run in self._runs.items() if not run.seen)
 
+    @property
+    def has_front(self) -> bool:
+        """Whether a front has called lately."""
+        return bool(self._fronts)
+
     @contextmanager
     def called_by(self, front: str) -> Iterator[None]:
         """Note that a front calls, while the context lasts; one that does not is given up."""

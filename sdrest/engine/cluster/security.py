@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sdrest.errors import UsageError
@@ -20,19 +20,6 @@ from sdrest.paths import expand
 
 if TYPE_CHECKING:
     from distributed.security import Security
-
-DASK_CONFIG: Mapping[str, Any] = {
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
-"""What `dask.config.set` gets before a scheduler or a worker is created.
-
-Both serve plain HTTP on a second port, without any check of who asks. With this that port has no
-routes; `HTTP_ADDRESS` keeps it on loopback.
-"""
-
-HTTP_ADDRESS = "127.0.0.1:0"
-"""The `dashboard_address` of every scheduler and worker."""
 
 RENEW = "Make new files with `sdrest cluster credentials` and copy them to every machine."
 
@@ -74,6 +61,15 @@ def refusal(address: str) -> str | None:
             f"the cluster's machines. Run `sdrest cluster credentials` and use tls://{parts.netloc}."
         )
     return None
+
+
+def own_host(address: str) -> str | None:
+    """Return where a worker of a scheduler at `address` has to listen; None is everywhere. Pure.
+
+    Without TLS that is the scheduler's own address, which `refusal` keeps on loopback.
+    """
+    parts = urlsplit(address)
+    return None if parts.scheme == "tls" else parts.hostname
 
 
 def security(address: str, credentials: str, *, option: str) -> "Security | None":

@@ -1,7 +1,6 @@
 """A worker's connection to its scheduler, made again whenever it is lost."""
 
 import asyncio
-import contextlib
 import random
 import socket
 import time
@@ -18,13 +17,13 @@ from distributed.comm.core import connect
 from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
-from sdrest.engine.cluster.security import explain
-
-PORT = 8786
-"""The port of a scheduler where an address has none: Dask's own."""
+from sdrest.engine.cluster.security import explain, own_host
 
 _CONNECT_SECONDS = 10.0
 """Seconds in which a scheduler has to answer."""
+
+_CALL_SECONDS = 5.0
+"""Seconds in which a server calls a worker that is connected."""
 
 _CLOSE_SECONDS = 3.0
 
@@ -41,16 +40,6 @@ class ConnectError(Exception):
     def __init__(self, reason: str, *, lasting: bool = False) -> None:
         super().__init__(reason)
         self.lasting = lasting
-
-
-def complete(address: str) -> str:
-    """Return an address with its scheme and port: `tls://` and 8786 where it has none."""
-    full = address if "://" in address else f"tls://{address}"
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(full)
-        if parts.netloc and parts.port is None and not parts.netloc.endswith(":"):
-            return f"{full}:{PORT}"
-    return full
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +82,7 @@ class WorkerConnection:
             try:
                 async with self._connected() as worker:
                     self._tell(Report(f"Connected to {self._address}.", good=True))
-                    await worker.finished()
+                    await self._watch(worker)
                 self._tell(Report(f"The connection to {self._address} is lost. Connecting again."))
             except ConnectError as error:
                 self._tell(Report(f"Cannot connect to {self._address}: {error} Trying again."))
@@ -105,6 +94,20 @@ class WorkerConnection:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
             pause = min(2 * pause, max(pause, _LONGEST_PAUSE))
 
+    async def _watch(self, worker: Worker) -> None:
+        """Wait for the end of the connection; tell where no server calls."""
+        ending = asyncio.create_task(worker.finished())
+        try:
+            await asyncio.wait([ending], timeout=_CALL_SECONDS)
+            if not (ending.done() or self._engine.runs.has_front):
+                text = (
+                    f"No server calls this worker at {worker.address}. Does a firewall prevent it?"
+                )
+                self._tell(Report(text))
+            await ending
+        finally:
+            ending.cancel()
+
     def _tell(self, report: Report) -> None:
         if report != self._reported:
             self._report(report)
@@ -114,10 +117,12 @@ class WorkerConnection:
     async def _connected(self) -> AsyncIterator[Worker]:
         """Be a worker of the scheduler while the context lasts; raises `ConnectError`."""
         await reach(self._address, self._security)
+        host = own_host(self._address)
         worker = _SilentWorker(
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
+            host=f"[{host}]" if host and ":" in host else host,
             nthreads=1,
             memory_limit=0,
             security=self._security,

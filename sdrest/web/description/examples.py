@@ -202,6 +202,41 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             ]
         }
     },
+    "Workers": {
+        "a worker": {
+            "cluster": "tls://0.0.0.0:8786",
+            "workers": [
+                {
+                    "accelerator": "cuda",
+                    "address": "tls://192.168.0.7:40123",
+                    "bundled": False,
+                    "capacity": 1,
+                    "jobs": [ID],
+                    "lastSeen": "2026-11-28T21:00:02.500Z",
+                    "memory": 67_108_864_000,
+                    "memoryUsed": 5_368_709_120,
+                    "models": [
+                        {
+                            "name": "dreamshaper_8",
+                            "file": "dreamshaper_8.safetensors",
+                            "hash": "879db523c3",
+                            "types": [JobType.TEXT_TO_IMAGE, JobType.IMAGE_TO_IMAGE],
+                            "loaded": True,
+                        }
+                    ],
+                    "name": "cellar",
+                    "problems": [],
+                    "python": "3.12",
+                    "reason": None,
+                    "since": "2026-11-28T20:12:00.000Z",
+                    "state": "ready",
+                    "types": [*JobType],
+                    "version": "1.0.0",
+                    "warnings": [],
+                }
+            ],
+        }
+    },
     "JobPaths": {"a job": {"jobs": [f"/{JobType.TEXT_TO_IMAGE}/{ID}"]}},
     "ImagePaths": {"an image": {"images": [f"/{JobType.TEXT_TO_IMAGE}/{ID}/1.png"]}},
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},

@@ -25,6 +25,7 @@ _MODELS: Mapping[str, Any] = {
     "Deletion": answers.Deletion,
     "Health": server_answers.Health,
     "Models": server_answers.Models,
+    "Workers": server_answers.Workers,
     "Readiness": server_answers.Readiness,
 }
 """The bodies of answers by the names of their schemas."""

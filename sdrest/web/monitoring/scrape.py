@@ -2,8 +2,10 @@
 
 import asyncio
 import resource
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import psutil
 from aiohttp import hdrs, web
@@ -13,11 +15,19 @@ from prometheus_client.metrics_core import Metric
 
 from sdrest import __version__
 from sdrest.engine.base import PoolStats
+from sdrest.engine.workers import Offer, WorkerInfo
 from sdrest.errors import StorageUnavailableError
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
 from sdrest.web import keys
 from sdrest.web.monitoring.metrics import METRICS, Metrics
+from sdrest.web.monitoring.workers import LOCAL, machines, state
+from sdrest.web.responses.server_answers import WorkerState
+
+_MOST_WORKERS = 100
+"""Workers with a label of their own."""
+
+_OTHER_WORKERS = "(others)"
 
 Counts = Mapping[tuple[Status, JobType], int]
 
@@ -41,10 +51,14 @@ class Standing:
     jobs: Counts | None
     runners: PoolStats
     process: Process | None
+    workers: Sequence[WorkerInfo]
 
 
 NOTHING = Standing(
-    {(status, kind): 0 for status in Status for kind in JobType}, PoolStats(0, 0, 0), Process()
+    {(status, kind): 0 for status in Status for kind in JobType},
+    PoolStats(0, 0, 0),
+    Process(),
+    [WorkerInfo(LOCAL, "", {}, 0, 0, Offer(LOCAL, 1, "", 0))],
 )
 """The state of a server that has done nothing, with all names and labels."""
 
@@ -55,7 +69,7 @@ async def send_metrics(request: web.Request) -> web.Response:
     jobs, runners, process = await asyncio.gather(
         _jobs(app), app[keys.EXECUTOR].stats(), asyncio.to_thread(_process)
     )
-    standing = Standing(jobs, runners, process)
+    standing = Standing(jobs, runners, process, machines(app[keys.EXECUTOR], runners))
     families = list(everything(app[METRICS], standing))
     try:
         write, content_type = choose_encoder(", ".join(request.headers.getall(hdrs.ACCEPT, ())))
@@ -76,6 +90,7 @@ def everything(metrics: Metrics, standing: Standing) -> Iterator[Metric]:
     yield from _of_jobs(standing.jobs)
     yield from metrics.collect()
     yield from _of_runners(standing.runners)
+    yield from _of_workers(standing.workers)
     yield from _of_process(standing.process)
 
 
@@ -144,6 +159,34 @@ def _of_runners(runners: PoolStats) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "sdrest_hosts_resident_memory_bytes", "Memory of all these processes.", runners.memory
     )
+
+
+def _of_workers(workers: Sequence[WorkerInfo]) -> Iterator[Metric]:
+    """Yield the families by worker; workers beyond the first ones count together."""
+    states = GaugeMetricFamily("sdrest_workers", "Machines that run jobs.", labels=["state"])
+    number = Counter(map(state, workers))
+    for one in get_args(WorkerState):
+        states.add_metric([one], number[one])
+    yield states
+    texts = {
+        "sdrest_worker_capacity": "How many jobs a machine runs at once.",
+        "sdrest_worker_jobs": "How many jobs it runs.",
+        "sdrest_worker_resident_memory_bytes": "Memory of its processes that run scripts.",
+    }
+    values: dict[str, Counter[str]] = {name: Counter() for name in texts}
+    named = dict.fromkeys(worker.name for worker in workers)
+    labels = set(list(named)[:_MOST_WORKERS])
+    for worker in workers:
+        label = worker.name if worker.name in labels else _OTHER_WORKERS
+        capacity = worker.offer.capacity if worker.offer else 0
+        amounts = (capacity, max(worker.busy, len(worker.runs)), worker.memory)
+        for name, amount in zip(texts, amounts, strict=True):
+            values[name][label] += amount
+    for name, text in texts.items():
+        family = GaugeMetricFamily(name, text, labels=["worker"])
+        for label, amount in values[name].items():
+            family.add_metric([label], amount)
+        yield family
 
 
 def _of_process(process: Process | None) -> Iterator[Metric]:

@@ -13,8 +13,9 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from sdrest.flag_values import BasePath
 from sdrest.job_types import JobType
-from sdrest.settings import BasePath, Settings
+from sdrest.settings import Settings
 
 RequestFactory = Callable[..., web.BaseRequest]
 

@@ -89,9 +89,11 @@ def _result(snapshot: Snapshot, prefix: str) -> dict[str, Any]:
 
 
 def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else iso_time(seconds)
+
+
+def iso_time(seconds: float) -> str:
     """Return a time in ISO 8601, in UTC and to the millisecond."""
-    if seconds is None:
-        return None
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 

@@ -75,3 +75,76 @@ class Models(TypedDict):
     """The body of `GET /models`."""
 
     models: list[Model]
+
+
+class WorkerModel(TypedDict):
+    """A checkpoint of a worker."""
+
+    name: Annotated[str, Field(description="What `model` in a request may be.")]
+    file: Annotated[str, Field(description="Its path in the worker's folder of models.")]
+    hash: Annotated[
+        Annotated[str, Field(pattern="^[0-9a-f]{10}$")] | None,
+        Field(description="The first digits of the file's SHA-256; null until they are known."),
+    ]
+    types: Annotated[list[JobType], Field(description="The types of jobs that can use it.")]
+    loaded: Annotated[bool, Field(description="Whether it is in memory, or being loaded.")]
+
+
+class WorkerProblem(TypedDict):
+    """Why jobs of some type fail on a worker."""
+
+    code: FailureCode
+    message: str
+
+
+WorkerState = Literal["ready", "connecting", "draining", "lost", "refused"]
+
+
+class Worker(TypedDict):
+    """A machine that runs jobs."""
+
+    accelerator: Annotated[
+        str | None,
+        Field(description="What it computes with: cuda, mps or cpu; null if that is not known."),
+    ]
+    address: Annotated[
+        str | None, Field(description="Where the front reaches it; null for the server's own.")
+    ]
+    bundled: Annotated[bool, Field(description="Whether its pictures are the bundled engine's.")]
+    capacity: Annotated[int, Field(ge=0, description="How many jobs it runs at once.")]
+    jobs: Annotated[list[str], Field(description="The ids of the jobs that it runs.")]
+    lastSeen: Annotated[str, Field(description="When it answered last (ISO 8601).")]
+    memory: Annotated[int | None, Field(description="The machine's memory in bytes.")]
+    memoryUsed: Annotated[int, Field(ge=0, description="What its scripts hold, in bytes.")]
+    models: Annotated[list[WorkerModel], Field(description="The checkpoints that it can use.")]
+    name: str
+    problems: Annotated[
+        list[WorkerProblem],
+        Field(description="Why jobs that name no model would fail there."),
+    ]
+    python: str | None
+    reason: Annotated[str | None, Field(description="Why a `refused` worker gets no jobs.")]
+    since: Annotated[str, Field(description="When it came (ISO 8601).")]
+    state: Annotated[
+        WorkerState,
+        Field(
+            description="`ready` for jobs; `connecting`, it has not said yet what it has; "
+            "`draining`, it stops and takes no more jobs; `lost`, it does not answer; `refused`, "
+            "see `reason`."
+        ),
+    ]
+    types: Annotated[
+        list[JobType], Field(description="The types of jobs that run there if they name no model.")
+    ]
+    version: Annotated[str | None, Field(description="Its version of sdrest.")]
+    warnings: list[str]
+
+
+class Workers(TypedDict):
+    """The body of `GET /workers`."""
+
+    cluster: Annotated[
+        str | None,
+        Field(description="Where workers connect, as --cluster or --scheduler says; else null."),
+    ]
+    workers: list[Worker]

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from sdrest.errors import ErrorCode
 from sdrest.web.description import docs
-from sdrest.web.monitoring import health, scrape
+from sdrest.web.monitoring import health, scrape, workers
 from sdrest.web.monitoring.metrics import OPENMETRICS, PLAIN
 from sdrest.web.page import handlers as page
 from sdrest.web.requests import session
@@ -65,6 +65,13 @@ ROUTES: tuple[Route, ...] = (
                 headers=("Vary",),
             )
         },
+    ),
+    Route(
+        "GET",
+        "/workers",
+        workers.send_workers,
+        "List the machines that run jobs",
+        {OK: json_response("All that are connected; without a cluster, this one.", "Workers")},
     ),
     Route(
         "POST",

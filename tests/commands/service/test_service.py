@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from sdrest.commands.cluster.credentials import make
 from sdrest.commands.service.managers import Launchd, Manager, Systemd
 from sdrest.commands.service.units import Service
 from sdrest.errors import UsageError
@@ -164,9 +165,22 @@ def test_a_dry_run_shows_the_service_and_hides_its_token(tmp_path: Path) -> None
     assert "SDREST_TOKEN" in done.stdout
 
 
+def test_a_worker_is_a_service_too(tmp_path: Path) -> None:
+    make(tmp_path)
+    words = ["install", "--worker", "tls://front:8786", "--concurrency", "2", "--dry-run"]
+    done = run(tmp_path, words)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in ("sdrest-worker", "tls://front:8786", "--concurrency=2"):
+        assert text in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (["--worker", "tls://front:8786"], "Cannot read cluster.pem (--cluster-credentials)"),
+        (["--worker", "tcp://front:8786"], "The address tcp://front:8786 is refused: without TLS"),
+        (["--cluster", "tcp://0.0.0.0:8786"], "The address tcp://0.0.0.0:8786 is refused"),
+        (["--worker", "tls://front:8786", "--port", "9"], "No such option '--port'"),
         (["--prot", "9"], "No such option '--prot'"),
         (["--port", "99999"], "--port should be a whole number from 0 to 65535, not '99999'."),
         (["stray"], "'stray' is not a flag."),

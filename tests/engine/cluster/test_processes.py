@@ -3,24 +3,17 @@
 import asyncio
 import os
 import signal
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import FRONT, cluster_address, job_until, worker
+from tests.fakes.running import Lifeline
+from tests.support.cluster import FRONT, cluster_address, job_until, open_for_all, worker
 from tests.support.fake_fork import post
 from tests.support.server import Serve
 
 pytestmark = pytest.mark.integration
-
-
-async def open_for_all(gate: Path) -> None:
-    """Let every script that waits at a gate, now or later, go on."""
-    while True:
-        with suppress(OSError):  # nobody waits
-            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
@@ -52,3 +45,33 @@ async def test_a_job_of_a_lost_worker_runs_again_elsewhere(
         opening.cancel()
         assert len(ended["imageUrls"]) == 2
         assert second.process.returncode is None
+
+
+async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(
+    tmp_path: Path, serve: Serve, lifeline: Lifeline
+) -> None:
+    async with AsyncExitStack() as stack:
+        async with serve(*FRONT, warns=True, status=-signal.SIGKILL) as server:
+            address = await cluster_address(server)
+            attic = await stack.enter_async_context(
+                worker(address, "attic", "--keep-alive", "0", folder=tmp_path)
+            )
+            path = await post(server, f"hang lifeline={lifeline.path}")
+            (script,) = await lifeline.pids(1)
+            assert attic.runs(script)
+            server.process.kill()
+            await server.ended()
+        assert await lifeline.all_gone()  # the worker works for nobody
+        again = Lifeline(tmp_path / "again")
+        lifeline.path.unlink()
+        again.path.rename(lifeline.path)
+        stack.callback(again.close)
+        flags = ("--cluster", address, "--concurrency", "0")
+        async with serve(*flags, warns=True) as server:
+            await again.pids(1)
+            shown = await job_until(server, path, status="IN_PROGRESS")
+            assert not shown["imageUrls"]
+            async with server.client() as client, client.post(f"{path}/cancel") as answer:
+                assert (await answer.json())["status"] == "CANCELLED"
+            assert await again.all_gone()
+        assert attic.process.returncode is None

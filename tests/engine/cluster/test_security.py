@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import dask
 import pytest
 from distributed import Scheduler
 from distributed.comm.core import connect
 
 from sdrest.commands.cluster.credentials import make
-from sdrest.engine.cluster import security
+from sdrest.engine.cluster import library, security
 from sdrest.errors import UsageError
 
 NOW = dt.datetime.now(dt.UTC)
@@ -130,7 +129,7 @@ def scheduler(path: Path) -> Scheduler:
         port=0,
         protocol="tls",
         dashboard=False,
-        dashboard_address=security.HTTP_ADDRESS,
+        dashboard_address=library.HTTP_ADDRESS,
         security=loaded(path),
     )
 
@@ -156,21 +155,21 @@ async def test_only_machines_with_a_file_of_this_cluster_are_answered(
         "another cluster": (loaded(files["other"][1]), "files of another cluster"),
         "a certificate of another authority": (impostor, "files of another cluster"),
     }
-    with dask.config.set(security.DASK_CONFIG):
-        async with scheduler(front) as running:
-            assert await ask(running.address, loaded(worker)) == "Scheduler"
-            assert await ask(running.address, loaded(front)) == "Scheduler"
-            for name, (peer, sentence) in refused.items():
-                with pytest.raises(OSError) as caught:  # noqa: PT011 (what it says is below)
-                    await ask(running.address, peer)
-                assert sentence in (security.explain(caught.value) or ""), name
-            await without_certificate(int(running.address.rpartition(":")[2]), loaded(worker))
-            assert ports(running) == {"127.0.0.1"}
-            assert await http(running.http_server.port) == 404
-        async with scheduler(files["expired"][0]) as running:
+    library.load()
+    async with scheduler(front) as running:
+        assert await ask(running.address, loaded(worker)) == "Scheduler"
+        assert await ask(running.address, loaded(front)) == "Scheduler"
+        for name, (peer, sentence) in refused.items():
             with pytest.raises(OSError) as caught:  # noqa: PT011 (what it says is below)
-                await ask(running.address, loaded(files["expired"][1]))
-            assert "has expired. Make new files" in (security.explain(caught.value) or "")
+                await ask(running.address, peer)
+            assert sentence in (security.explain(caught.value) or ""), name
+        await without_certificate(int(running.address.rpartition(":")[2]), loaded(worker))
+        assert ports(running) == {"127.0.0.1"}
+        assert await http(running.http_server.port) == 404
+    async with scheduler(files["expired"][0]) as running:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 (what it says is below)
+            await ask(running.address, loaded(files["expired"][1]))
+        assert "has expired. Make new files" in (security.explain(caught.value) or "")
     assert security.explain(OSError("cable out")) is None
 
 

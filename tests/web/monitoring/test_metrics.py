@@ -27,7 +27,8 @@ UNITS = ("seconds", "bytes", "total", "info", "bucket", "count", "sum")
 
 
 COUNTED = {  # gauges of things, which have no unit
-    "sdrest_jobs", "sdrest_queue_length", "sdrest_hosts", "process_open_fds", "process_max_fds",
+    "sdrest_jobs", "sdrest_queue_length", "sdrest_hosts", "sdrest_workers",
+    "sdrest_worker_capacity", "sdrest_worker_jobs", "process_open_fds", "process_max_fds",
 }  # fmt: skip
 
 

@@ -105,7 +105,11 @@ async def test_settings_of_a_job_are_used_again_and_known_to_be_the_same(
         await expect(opened.page.get_by_role("status").get_by_text("You made this")).to_be_visible()
         await expect(opened.page.locator(".flash")).to_have_count(1)
         await expect(opened.gallery).to_have_count(1)
-        await opened.page.get_by_role("button", name="Make with a new seed").click()
+        await (
+            opened.page.locator("#toasts")
+            .get_by_role("button", name="Make with a new seed")
+            .click()
+        )
         await expect(opened.gallery).to_have_count(2)
 
 

@@ -14,7 +14,8 @@ from yarl import URL
 
 from sdrest.commands.options import parse
 from sdrest.errors import UsageError
-from sdrest.settings import FLAGS, BasePath, Settings
+from sdrest.flag_values import BasePath
+from sdrest.settings import FLAGS, Settings
 from sdrest.web.requests.proxy import Proxies
 from sdrest.web.routes import require_free_base_path
 from tests.support.proxy import proxied

@@ -49,6 +49,9 @@ export const models = async () => (await json(at("models"))).models;
 /** What the server takes as an upload: `{maxPixels, maxSide, maxUpload}`; the last in MiB. */
 export const limits = () => json(at("static/limits.json"));
 
+/** The machines that run jobs: `{cluster, workers}`. */
+export const workers = () => json(at("workers"));
+
 /** A page of jobs, newest first: `{counts, jobs, nextCursor}`. */
 export function list(query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null);

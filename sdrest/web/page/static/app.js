@@ -20,6 +20,7 @@ import { notify, offerNotifications, showTitle } from "./tab.js";
 import { toast } from "./toasts.js";
 import { Viewer } from "./viewer.js";
 import { pictures, place } from "./words.js";
+import { showWorkers } from "./workers.js";
 
 const PAGE = 60;
 const SETTLE = 300;
@@ -165,3 +166,4 @@ api.onLocked(askForToken);
 compose = new Compose(document.getElementById("compose"), await schemas(), submitted, store);
 feed.start();
 showNotices(document.getElementById("problems"), document.getElementById("notices"));
+showWorkers(document.getElementById("workers"));

@@ -1,6 +1,6 @@
 // The box of the prompt: the prompt, the negative one, the earlier ones, and the form's menu.
 
-import { prompts } from "./draft.js";
+import { forgetPrompts, prompts } from "./draft.js";
 import { h } from "./dom.js";
 import { Menu } from "./menu.js";
 
@@ -39,7 +39,7 @@ function earlier(field) {
         field.focus();
       },
     }));
-    return items.length ? items : [{ text: "The prompts of the pictures you make come here." }];
+    return items.length ? [...items, { text: "Clear this list", action: forgetPrompts }] : [{ text: "The prompts of the pictures you make come here." }];
   });
 }
 

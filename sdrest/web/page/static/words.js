@@ -9,8 +9,11 @@ export const label = (name) =>
 /** "text-to-image" becomes "Text to image". */
 export const typeName = (type) => capital(type.replaceAll("-", " "));
 
+/** 1 and "worker" become "1 worker", 3 and "worker" "3 workers". */
+export const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 /** 1 becomes "1 picture", 3 becomes "3 pictures". */
-export const pictures = (count) => `${count} picture${count === 1 ? "" : "s"}`;
+export const pictures = (number) => count(number, "picture");
 
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 const rules = new Intl.PluralRules("en", { type: "ordinal" });

@@ -1,0 +1,59 @@
+import asyncio
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sdrest.commands.doctor.command import checks
+from sdrest.commands.doctor.findings import Verdict, results
+from sdrest.commands.doctor.worker_checks import WorkerChecks
+from sdrest.engine.cluster.protocol import versions
+from sdrest.settings import Settings
+from tests.support.workers import running_scheduler
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_worker_needs_no_port_and_no_certificate() -> None:
+    names = [check.name for check in checks(Settings(), worker="tls://front")]
+    assert {"imports", "memory", "credentials", "connection"} < set(names)
+    assert not {"port", "certificate", "output", "job table"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (versions(), {"answers", "reaches this machine", "Both have sdrest"}),
+        ({**versions(), "python": "3.8"}, {"answers", "the front has 3.8"}),
+    ],
+)
+async def test_a_server_is_asked_as_a_worker_would(
+    server: Mapping[str, str], said: set[str]
+) -> None:
+    async with running_scheduler() as scheduler:
+        scheduler.handlers["sdrest_versions"] = lambda: server
+        found = await asyncio.to_thread(_connection, scheduler.address)
+    assert [text for text in said if text not in " ".join(found.values())] == []
+    assert (Verdict.FAILURE in found) == (server != versions())
+
+
+def test_what_prevents_a_connection_is_said(tmp_path: Path) -> None:
+    with socket.socket() as bound:  # it does not listen
+        bound.bind(("127.0.0.1", 0))
+        found = _connection(f"tcp://127.0.0.1:{bound.getsockname()[1]}")
+    assert "no server listens there" in found[Verdict.FAILURE]
+    assert "without TLS" in _connection("tcp://10.0.0.5:8786")[Verdict.FAILURE]
+    lacking = WorkerChecks(Settings(cluster_credentials=str(tmp_path / "none.pem")), "front")
+    (finding,) = lacking.credentials()
+    assert "there is none" in finding.message
+
+
+def _connection(address: str) -> dict[Verdict, str]:
+    """Return what the doctor says of a connection, by its verdicts."""
+    (check,) = (one for one in checks(Settings(), worker=address) if one.name == "connection")
+    found: dict[Verdict, str] = {}
+    for result in results(check):
+        text = f"{result.finding.message} {result.finding.remedy}"
+        found[result.finding.verdict] = f"{found.get(result.finding.verdict, '')} {text}"
+    return found

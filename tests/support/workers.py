@@ -1,0 +1,168 @@
+"""Real workers: `python -m sdrest worker`, and Dask's scheduler in the loop of the test."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from distributed import Scheduler
+from distributed.core import ConnectionPool
+
+from sdrest.engine.base import Event, Finished, Task
+from sdrest.engine.cluster import library
+from sdrest.engine.cluster.protocol import (
+    PREFIX,
+    decode_event,
+    decode_status,
+    encode_task,
+    versions,
+)
+from tests.fakes.running import FORK
+from tests.support.server import PATIENCE, Output, environment
+
+FAKE = ("--repository", str(FORK), "--python", sys.executable)
+
+
+class Worker:
+    """A process `sdrest worker` in a folder of its own, with its temporary files below that."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        assert process.stdout
+        assert process.stderr
+        self.process = process
+        self.folder = folder
+        self.out = Output(process.stdout)
+        self.err = Output(process.stderr)
+
+    @property
+    def temporary(self) -> Path:
+        """The folder of its temporary files."""
+        return self.folder / "tmp"
+
+    async def ended(self) -> int:
+        """Wait until the process has ended; return its exit status."""
+        async with asyncio.timeout(PATIENCE):
+            await self.out.all()
+            await self.err.all()
+            return await self.process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End the worker with a signal; return its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.ended()
+
+
+@asynccontextmanager
+async def running_worker(
+    address: str, folder: Path, *flags: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Worker]:
+    """Run a worker with the fake fork; it is killed at the end if the test has not ended it."""
+    for made in (folder / "tmp", folder / "cache", folder / "home"):
+        made.mkdir(parents=True, exist_ok=True)
+    variables = environment(
+        TMPDIR=str(folder / "tmp"),
+        XDG_CACHE_HOME=str(folder / "cache"),
+        HOME=str(folder / "home"),
+        **(env or {}),
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-m", "sdrest", "worker", address, *FAKE, *flags),
+        cwd=folder,
+        env=variables,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    worker = Worker(process, folder)
+    try:
+        yield worker
+    except BaseException as error:
+        error.add_note("\n".join(["stdout:", *worker.out.lines, "stderr:", *worker.err.lines]))
+        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await worker.ended()
+
+
+@asynccontextmanager
+async def running_scheduler(port: int = 0) -> AsyncIterator[Scheduler]:
+    """Run a scheduler on loopback."""
+    library.load()
+    async with Scheduler(
+        host="127.0.0.1",
+        port=port,
+        protocol="tcp",
+        dashboard=False,
+        dashboard_address=library.HTTP_ADDRESS,
+    ) as scheduler:
+        yield scheduler
+
+
+class Calls:
+    """What a front calls: the only worker of a scheduler."""
+
+    def __init__(self, scheduler: Scheduler, pool: ConnectionPool, front: str) -> None:
+        self._scheduler = scheduler
+        self._pool = pool
+        self._front = front
+
+    async def __call__(self, name: str, **arguments: Any) -> Any:
+        """Call the worker, as soon as there is one."""
+        async with asyncio.timeout(PATIENCE):
+            while not self._scheduler.workers:  # noqa: ASYNC110 (Dask has no event for that)
+                await asyncio.sleep(0.01)
+            address = next(iter(self._scheduler.workers))
+            rpc = self._pool(address)
+            return await getattr(rpc, PREFIX + name)(front=self._front, **arguments)
+
+    async def start(self, run: str, task: Task) -> None:
+        """Begin a task."""
+        await self("start", run=run, task=encode_task(task))
+
+    async def events(self, run: str, task: Task, *, until: type = Finished) -> list[Event]:
+        """Return the events of a run up to the first of a type."""
+        found: list[Event] = []
+        since = 0
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                answer = await self("events", run=run, since=since)
+                assert answer is not None, "The run is lost."
+                since += len(answer)
+                found += [decode_event(one, task.workdir, "worker") for one in answer]
+                if any(isinstance(event, until) for event in found):
+                    return found
+
+    async def idle(self) -> None:
+        """Wait until the worker has no run."""
+        number = 0
+        async with asyncio.timeout(PATIENCE):
+            while (status := decode_status(await self("status", since=number))).runs:
+                number = status.number
+
+    async def run(self, run: str, task: Task) -> list[Event]:
+        """Run a task; return all its events."""
+        await self.start(run, task)
+        return await self.events(run, task)
+
+
+@asynccontextmanager
+async def calling(scheduler: Scheduler, front: str = "front") -> AsyncIterator[Calls]:
+    """Give the calls of a front, connected to the only worker of a scheduler."""
+    pool = ConnectionPool(limit=64, deserialize=True, connection_args={})
+    await pool.start()
+    try:
+        calls = Calls(scheduler, pool, front)
+        await calls("connect", versions=versions())
+        yield calls
+    finally:
+        await pool.close()
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the names of what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())

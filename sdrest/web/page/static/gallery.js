@@ -2,12 +2,11 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { compare } from "./compare.js";
 import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
-import { title } from "./job.js";
+import { compareTwo, markAll } from "./picture_actions.js";
 import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
 import { RowsView } from "./rows_view.js";
@@ -18,6 +17,7 @@ import { Unfinished } from "./unfinished.js";
 import { pictures as picturesText } from "./words.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
+const PAUSE = 3000;
 const numberOf = (url) => Number(/(\d+)\.png$/.exec(url)[1]);
 
 export class Gallery {
@@ -36,6 +36,7 @@ export class Gallery {
   #pictures = [];
   #jobs = [];
   #ratios = new Map();
+  #notBefore = 0;
   #isAsked = false;
   #isSelecting = false;
   #isNew = true;
@@ -56,8 +57,8 @@ export class Gallery {
     });
     this.#bar = new SelectionBar({
       download: () => api.downloadZip(this.#selected.map(({ url }) => url)),
-      favourite: () => this.#favourite(this.#selected),
-      compare: () => this.#compare(this.#selected),
+      favourite: () => markAll(this.#selected),
+      compare: () => compareTwo(this.#selected),
       remove: () => this.#remove(this.#selected),
       clear: () => this.#setSelecting(false),
     });
@@ -65,10 +66,11 @@ export class Gallery {
     this.#rows = new RowsView({
       open: (tile, event) => this.#open(tile, event),
       select: (tile, event) => this.#select(tile.picture.key, event),
-      favourite: (tile) => this.#favourite([tile.picture]),
+      favourite: (tile) => markAll([tile.picture]),
       use: (tile) => actions.use(tile.picture.job),
       remove: (tile) => this.#remove([tile.picture]),
       menu: (tile, at) => this.#menu(tile, at),
+      gone: (tile) => this.#gone(tile.picture.job),
       measured: (tile, ratio) => this.#measured(tile, ratio),
       made: (tile) => this.#mark(tile),
       near: () => this.#near(),
@@ -151,6 +153,17 @@ export class Gallery {
     this.#later();
   }
 
+  /** Looks what became of a job whose picture is not there. */
+  async #gone({ resultUrl }) {
+    try {
+      this.#store.merge(await api.job(resultUrl));
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 410) return;
+      this.forget({ resultUrl });
+      this.#store.remove(resultUrl);
+    }
+  }
+
   async #search(filter) {
     try {
       this.#isNew = true;
@@ -163,13 +176,14 @@ export class Gallery {
   }
 
   #near() {
-    if (this.#results.hasMore && !this.#root.hidden) this.#loadMore();
+    if (this.#results.hasMore && !this.#root.hidden && performance.now() > this.#notBefore) this.#loadMore();
   }
 
   async #loadMore() {
     try {
       await this.#results.more();
-    } catch (error) { // a click tries again; scrolling does not complain
+    } catch (error) { // scrolling tries again later, and does not complain
+      this.#notBefore = performance.now() + PAUSE;
       if (document.activeElement === this.#more) toast(sentence(error), { role: "alert" });
     }
   }
@@ -210,21 +224,6 @@ export class Gallery {
     tile.isStop = tile.picture.key === this.#rows.stop;
   }
 
-  async #favourite(pictures) {
-    const isFavourite = !pictures.every((picture) => picture.isFavourite);
-    try {
-      await Promise.all(pictures.map(({ url }) => api.markFavourite(url, isFavourite)));
-      announce(isFavourite ? "Added to favourites." : "Removed from favourites.");
-    } catch (error) {
-      toast(sentence(error), { role: "alert" });
-    }
-  }
-
-  #compare([first, second]) {
-    const side = ({ url, job, index }) => ({ url, name: `${title(job)} (${index + 1})` });
-    compare(side(first), side(second));
-  }
-
   /** Deletes the jobs of pictures; asks where that takes pictures that nobody named. */
   async #remove(pictures) {
     const jobs = [...new Set(pictures.map(({ job }) => job))];
@@ -241,7 +240,7 @@ export class Gallery {
 
   #menu(tile, at) {
     openPictureMenu(tile, at, this.#actions, {
-      favourite: () => this.#favourite([tile.picture]),
+      favourite: () => markAll([tile.picture]),
       select: () => this.#selection.toggle(tile.picture.key),
       remove: () => this.#remove([tile.picture]),
     });
@@ -277,7 +276,7 @@ export class Gallery {
     const actions = {
       x: () => this.#select(picture.key, event),
       X: () => this.#select(picture.key, event),
-      f: () => this.#favourite(this.#selection.has(picture.key) ? this.#selected : [picture]),
+      f: () => markAll(this.#selection.has(picture.key) ? this.#selected : [picture]),
       Delete: () => this.#remove(this.#selection.has(picture.key) ? this.#selected : [picture]),
       ContextMenu: () => this.#menu(tile, tile.element),
       F10: () => event.shiftKey && this.#menu(tile, tile.element),

@@ -81,14 +81,16 @@ class TextToImageOptions(PromptOptions, total=False):
 
 
 class ImageToImageOptions(PromptOptions, total=False):
-    """Options of `image_to_image`."""
+    """Options of `image_to_image`; `feather`, of a mask, in pixels."""
 
+    feather: int
     strength: float
 
 
 class InpaintImageOptions(Options, total=False):
-    """Options of `inpaint_image`."""
+    """Options of `inpaint_image`; `feather` in pixels."""
 
+    feather: int
     model: str
     steps: int
     seed: int | Literal["random"] | None

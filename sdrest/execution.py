@@ -17,7 +17,7 @@ from sdrest import metadata, pictures
 from sdrest.cancellation import until_done
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started, Task
 from sdrest.errors import Failure, picture_failure
-from sdrest.params import ImageToImage
+from sdrest.params import TextToImage
 from sdrest.paths import open_no_follow
 
 END_SECONDS = 30.0
@@ -145,8 +145,8 @@ async def _finish_image(
         path = ready.path
         if task.image and task.mask:
             path = folder / f"{ready.index}.restored"
-            soft = isinstance(task.params, ImageToImage)
-            pictures.restore_outside(ready.path, task.image, task.mask, path, soft=soft)
+            feather = 0 if isinstance(task.params, TextToImage) else task.params.feather
+            pictures.restore_outside(ready.path, task.image, task.mask, path, feather=feather)
         return _embed_metadata(info, path, folder / f"{ready.index}.png") if info else path
 
     try:

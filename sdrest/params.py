@@ -33,6 +33,9 @@ MAX_PROMPT_BYTES = 100_000
 MAX_MODEL = 1000
 """Longest name of a model in characters."""
 
+MAX_FEATHER = 256
+"""Widest soft edge of a mask in pixels."""
+
 MIN_AREA = 256 * 256
 """Smallest area in pixels of a picture that txt2img.py can watermark."""
 
@@ -72,6 +75,18 @@ _KeepAlive = Annotated[
         description="How long the model stays loaded after the job: seconds, or 5m or 1h (0: not "
         "at all, -1: for ever; default: as the server's --keep-alive says).",
     ),
+]
+
+
+_Feather = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MAX_FEATHER,
+        description="Pixels inside the edge of the mask in which the new part fades into the image "
+        "(0: a sharp edge).",
+    ),
+    Whole,
 ]
 
 
@@ -226,6 +241,7 @@ class ImageToImage(_PromptParams):
         Decimal,
         Option("--strength"),
     ] = 0.75
+    feather: _Feather = 4
     model: _Model = ""
     keep_alive: _KeepAlive = None
 
@@ -245,6 +261,7 @@ class InpaintImage(_Params):
         Field(description="How many steps lead from noise to the picture."),
     ] = 32
     seed: _Seed = 42
+    feather: _Feather = 0
     model: _Model = ""
     keep_alive: _KeepAlive = None
 

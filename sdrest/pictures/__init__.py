@@ -106,18 +106,16 @@ def script_input(image: Path, mask: Path | None, folder: Path) -> Path:
 
 
 def restore_outside(
-    result: Path, image: Path, mask: Path, target: Path, *, soft: bool = False
+    result: Path, image: Path, mask: Path, target: Path, *, feather: int = 0
 ) -> None:
     """Write a script's result for a padded picture to `target`, in the upload's size.
 
-    Pixels outside the mask are those of `image`, bit for bit; if `soft`, pixels just inside its
-    edge are mixed (`masks.soften`). `target` may be `result`.
+    Pixels outside the mask are those of `image`, bit for bit; those less than `feather` pixels
+    inside its edge are mixed (`masks.soften`). `target` may be `result`.
     """
     original = open_prepared(image)
     painted = open_prepared(result).convert("RGB").crop((0, 0, *original.size))
-    opacity = open_prepared(mask)
-    if soft:
-        opacity = masks.soften(opacity)
+    opacity = masks.soften(open_prepared(mask), feather)
     write(Image.composite(painted, original, opacity), target)
 
 

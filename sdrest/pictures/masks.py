@@ -42,8 +42,8 @@ _FAINTEST = 26
 _DARK, _WHITE = 48, 208
 """Black is below the first in all channels, white from the second on."""
 
-_RAMP = 4
-"""Pixels in which a soft mask rises from its edge."""
+_SHORTEST_RAMP = 4
+"""Pixels of the shortest ramp for thin parts of a soft mask."""
 
 _BRUSH_THRESHOLD = 64
 """Brightest channel from which on a coloured brush counts: it may be semi-transparent."""
@@ -149,21 +149,25 @@ def is_empty(mask: Image.Image) -> bool:
     return _max_value(mask) < THRESHOLD
 
 
-def soften(mask: Image.Image) -> Image.Image:
-    """Return a mask of 0 and 255 whose white parts rise to 255 within `_RAMP` pixels of their edge.
+def soften(mask: Image.Image, ramp: int) -> Image.Image:
+    """Return a mask of 0 and 255 whose white parts rise to 255 within `ramp` pixels of their edge.
 
-    Black stays 0. Parts that are too thin for that stay 255.
+    Black stays 0. Parts that are too thin rise within half of that, and so on; those that are too
+    thin for `_SHORTEST_RAMP` stay 255.
     """
-    window = ImageFilter.BoxBlur(_RAMP)
-    average = mask.filter(window)  # at a straight edge (_RAMP + 1) / (2 * _RAMP + 1) of 255
-    lowest = 255 * _RAMP / (2 * _RAMP + 1)
-    least = 255 // (_RAMP + 1)
-    ramp = average.point(
+    if not ramp:
+        return mask
+    window = ImageFilter.BoxBlur(ramp)
+    average = mask.filter(window)  # at a straight edge (ramp + 1) / (2 * ramp + 1) of 255
+    lowest = 255 * ramp / (2 * ramp + 1)
+    least = 255 // (ramp + 1)
+    rising = average.point(
         [max(least, round((value - lowest) / (255 - lowest) * 255)) for value in range(256)]
     )
     inner = average.point([0] * 255 + [255])
     thick = inner.filter(window).point(lambda value: 255 * (value > 0))
-    return ImageChops.darker(mask, ImageChops.lighter(ramp, ImageChops.invert(thick)))
+    thin = mask if ramp <= _SHORTEST_RAMP else soften(mask, max(ramp // 2, _SHORTEST_RAMP))
+    return ImageChops.darker(mask, Image.composite(rising, thin, thick))
 
 
 class _Channels:

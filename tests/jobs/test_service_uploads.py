@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from sdrest.engine.base import Event, Finished, Task
+from sdrest.engine.base import Event, Finished, ImageReady, Task
 from sdrest.errors import (
     ConflictError,
     Failure,
@@ -15,7 +16,7 @@ from sdrest.errors import (
 )
 from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey
-from sdrest.params import ImageToImage
+from sdrest.params import ImageToImage, InpaintImage
 from tests.support.jobs import (
     ScriptedExecutor,
     Submission,
@@ -99,6 +100,39 @@ async def test_a_mask_of_image_to_image_stays_with_its_job_over_failure_and_rest
         job = (await home.ended(plain.key)).snapshot.job
         assert "mask" not in job.params
     assert seen == [255, 255, None]
+
+
+@pytest.mark.parametrize(
+    ("params", "mixed"),
+    [
+        (InpaintImage(), 0),
+        (InpaintImage(feather=9), 9),
+        (ImageToImage(prompt="a"), 4),
+        (ImageToImage(prompt="a", feather=0), 0),
+    ],
+)
+async def test_the_new_part_fades_into_the_image_within_the_feather(
+    tmp_path: Path, params: InpaintImage | ImageToImage, mixed: int
+) -> None:
+    async def script(task: Task) -> AsyncGenerator[Event, None]:
+        path = task.workdir / "white.png"
+        Image.new("RGB", (64, 64), "white").save(path)
+        yield ImageReady(1, path)
+        yield Finished()
+
+    async with house(tmp_path, ScriptedExecutor(script)) as home:
+        mask = Image.new("L", (64, 64))
+        mask.paste(255, (0, 0, 32, 64))
+        mask.save(home.uploads / "mask", format="PNG")
+        files = {"image": upload(home.uploads / "image", 0), "mask": home.uploads / "mask"}
+        key = JobKey(params.type, text_key("soft").id)
+        await home.submit(Submission(key, params, files))
+        await home.ended(key)
+        with Image.open(home.folders.published(key) / "1.png") as result:
+            row = [*result.convert("L").crop((0, 32, 64, 33)).tobytes()]
+    assert row[: 32 - mixed] == [255] * (32 - mixed)
+    assert all(0 < value < 255 for value in row[32 - mixed : 32])
+    assert row[32:] == [0] * 32
 
 
 async def test_a_mask_that_is_lost_fails_its_job(tmp_path: Path) -> None:

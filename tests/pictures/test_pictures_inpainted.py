@@ -50,7 +50,7 @@ def test_a_softly_restored_picture_is_the_image_outside_the_mask_and_mixed_insid
     Image.new("RGB", (128, 128), "white").save(folder / "result.png")
 
     paths = (folder / name for name in ("result.png", "image.png", "mask.png", "restored.png"))
-    pictures.restore_outside(*paths, soft=True)
+    pictures.restore_outside(*paths, feather=4)
 
     with Image.open(folder / "restored.png") as restored:
         values = restored.getchannel("R")
@@ -64,16 +64,32 @@ def test_a_softly_restored_picture_is_the_image_outside_the_mask_and_mixed_insid
     assert row[70:72] == [255, 255]
 
 
+@pytest.mark.parametrize("feather", [1, 4, 64, 256])
 @pytest.mark.parametrize("box", [(0, 0, 64, 64), (20, 20, 60, 60), (5, 5, 6, 6)])
 def test_a_soft_mask_repaints_something_of_every_white_pixel(
-    box: tuple[int, int, int, int],
+    box: tuple[int, int, int, int], feather: int
 ) -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, box)
 
-    soft = masks.soften(mask)
+    soft = masks.soften(mask, feather)
 
     assert min(soft.crop(box).tobytes()) > 0
     assert max(soft.crop(box).tobytes()) == 255
     soft.paste(0, box)
     assert soft.getbbox() is None
+
+
+def test_a_part_that_is_too_thin_for_a_soft_edge_gets_a_narrower_one() -> None:
+    mask = Image.new("L", (200, 100))
+    mask.paste(255, (0, 0, 100, 100))
+    mask.paste(255, (150, 0, 180, 100))
+
+    row = [*masks.soften(mask, 20).crop((0, 50, 200, 51)).tobytes()]
+
+    assert row[:80] == [255] * 80
+    assert row[80:101] == sorted(row[80:101], reverse=True)
+    assert 0 < row[99] < 32
+    assert max(row[150:180]) == 255
+    assert 0 < row[150] < row[155] < row[160] == 255
+    assert row[150:180] == row[179:149:-1]

@@ -15,7 +15,7 @@ from sdrest.engine.cluster.assignment import Place
 from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
 from sdrest.engine.cluster.link import Link
-from sdrest.engine.workers import Offer, WorkerInfo
+from sdrest.engine.workers import Offer, WorkerInfo, with_own_names
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 
@@ -55,7 +55,7 @@ class ClusterExecutor:
 
     def _compare(self, offers: Sequence[Offer]) -> None:
         """Warn of machines that have different files under one name, once."""
-        conflicts = assignment.conflicts(offers)
+        conflicts = assignment.conflicts(offer for offer in offers if not offer.bundled)
         for title, names in conflicts.items():
             if self._conflicts.get(title) != names:
                 _log.warning("%s", _conflict(title, names))
@@ -101,7 +101,7 @@ class ClusterExecutor:
         """Return this machine, if it runs tasks, and all workers."""
         found = [self._here.info] if self._here else []
         found += [link.info for link in self._links]
-        return [replace(one, warnings=self._warnings(one.name)) for one in found]
+        return with_own_names(replace(one, warnings=self._warnings(one.name)) for one in found)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`.

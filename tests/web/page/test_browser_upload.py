@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, expect
-from yarl import URL
 
 from sdrest.pictures.decoding import decode
 from tests.support.page import PLAIN, Studio, studio
@@ -57,13 +56,6 @@ async def server(
 
 def drawn(width: int = SIDE, height: int = SIDE) -> Image.Image:
     return Image.linear_gradient("L").resize((width, height)).convert("RGB")
-
-
-async def newest(server: Server) -> str:
-    """Return the path of the newest picture."""
-    async with server.client() as client, client.get("jobs") as answer:
-        (url, *_) = (await answer.json())["jobs"][0]["imageUrls"]
-        return str(url)
 
 
 async def is_refused(opened: Studio, text: str) -> None:
@@ -195,8 +187,7 @@ async def test_pictures_of_the_page_are_dragged_into_the_form_and_texts_are_not(
         body = opened.page.locator("body")
         assert not await body.evaluate(DRAG, [["text/plain"], "a boat"])
         await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Text to image")
-        url = await newest(server)
-        types = ["application/x-sdrest-picture", "text/uri-list"]
-        assert await body.evaluate(DRAG, [types, str(URL(opened.root).join(URL(url)))])
+        tile = opened.gallery.first
+        await tile.drag_to(opened.page.get_by_role("region", name="New picture"))
         await is_taken(opened, SIDE, SIDE)
         await expect(opened.page.get_by_role("tab", selected=True)).to_have_text("Image to image")

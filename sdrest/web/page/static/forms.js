@@ -18,7 +18,7 @@ export class ParameterForm {
   constructor(type, schema) {
     this.#start = startOf(type);
     this.#fields = Object.entries(schema.properties)
-      .filter(([, property]) => !isFixed(property))
+      .filter(([name, property]) => !isFixed(property) && name !== "feather") // the mask's editor has it
       .map(([name, property]) => new (CLASSES[name] ?? Field)(name, property, schema.$defs));
     const others = this.#fields.map(({ name }) => name).filter((name) => ![...PROMPTS, ...STRIP, ...ADVANCED].includes(name));
     this.prompts = this.#elements(PROMPTS);

@@ -21,9 +21,12 @@ function raise() {
  * `role`: "status", or "alert" for an error. A message stays while it is pointed at or has the focus.
  */
 export function toast(text, { label, action, role = "status" } = {}) {
+  const before = document.activeElement;
   const close = () => {
     clearTimeout(timer);
+    const hadFocus = note.contains(document.activeElement);
     note.remove();
+    if (hadFocus && before?.isConnected) before.focus({ preventScroll: true });
   };
   const later = () => setTimeout(close, SHOWN);
   const act = () => {

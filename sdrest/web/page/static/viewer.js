@@ -44,7 +44,7 @@ export class Viewer {
       remove: act("trash", "Delete", () => this.#remove()),
     };
     const p = this.#parts;
-    this.#dialog = h("dialog", { class: "viewer", "aria-label": "Picture", onkeydown: (event) => this.#key(event) },
+    this.#dialog = h("dialog", { class: "viewer", "aria-label": "Picture" },
       h("div", { class: "viewer-image" }, p.image, p.previous, p.next, p.place,
         round("close", "Close", () => this.#dialog.close())),
       h("div", { class: "viewer-about" },
@@ -60,6 +60,7 @@ export class Viewer {
         p.facts));
     p.image.addEventListener("click", () => this.#dialog.close());
     document.body.append(this.#dialog);
+    document.addEventListener("keydown", (event) => this.#key(event)); // the focus may be nowhere
   }
 
   open(job, index) {
@@ -125,7 +126,8 @@ export class Viewer {
   }
 
   #key(event) {
-    if (event.target.closest("dialog") !== this.#dialog || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isOnTop = [...document.querySelectorAll("dialog:modal")].at(-1) === this.#dialog;
+    if (!isOnTop || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in STEPS) this.#turn(STEPS[event.key]);
     else if (event.key in JOBS) this.#go(this.#neighbour(JOBS[event.key]), 0);
     else if (event.key === "Delete") this.#remove();

@@ -77,3 +77,23 @@ async def test_a_picture_that_the_safety_checker_replaced_says_so(
         await expect(viewer.get_by_text(note)).to_be_visible()
         await viewer.get_by_role("button", name="Previous").click()
         await expect(viewer.get_by_text(note)).to_be_hidden()
+
+
+async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.small()
+        stage = opened.page.locator("#stage article")
+        await opened.enter(Prompt="exit_code code=3")
+        await opened.make()
+        await opened.hears("Failed.")
+        await expect(stage.get_by_text("Failed")).to_be_visible()
+        await expect(stage.get_by_role("button", name="Try again")).to_be_visible()
+        await expect(stage.get_by_role("progressbar")).to_be_hidden()
+        await opened.enter(Prompt="hang")
+        await opened.make()
+        await stage.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="hang")).to_contain_text("Cancelled")
+        await expect(stage.get_by_role("heading", name="exit_code code=3")).to_be_visible()

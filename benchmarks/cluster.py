@@ -90,7 +90,7 @@ def _throughput(scene: Scene, workers: int, jobs_each: int) -> Throughput:
         cpu, start = server.cpu, time.monotonic()
         for _ in range(count):
             jobs.submit(server.port, _request(f"sleep {_JOB_SECONDS}"))
-        _await_all(server)
+        await_all(server)
         seconds = time.monotonic() - start
         document.log(f"{workers} workers: {count} jobs in {seconds:.2f} s")
         return Throughput(workers, count / seconds, 1000 * (server.cpu - cpu) / count)
@@ -117,7 +117,7 @@ def _request(prompt: str) -> Request:
     return jobs.request(f"{prompt} {next(_numbers)}")
 
 
-def _await_all(server: Server) -> None:
+def await_all(server: Server) -> None:
     """Wait until no job waits or runs."""
     with Connection(server.port) as connection:
         while True:
@@ -133,7 +133,7 @@ def _await_all(server: Server) -> None:
 def _front(scene: Scene, workers: int) -> Iterator[Server]:
     """Run a front with so many workers; one without workers runs its jobs itself."""
     output = scene.folder / f"output{next(_numbers)}"
-    address = f"tcp://127.0.0.1:{_free_port()}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     flags = ["--cluster", address, "--concurrency", "0"] if workers else []
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(
@@ -141,7 +141,7 @@ def _front(scene: Scene, workers: int) -> Iterator[Server]:
         )
         for number in range(workers):
             stack.enter_context(_worker(scene, address, f"w{number}"))
-        _await_capacity(server, workers)
+        await_capacity(server, workers)
         yield server
 
 
@@ -161,7 +161,8 @@ def _worker(scene: Scene, address: str, name: str) -> Iterator[None]:
         process.wait(timeout=_PATIENCE)
 
 
-def _await_capacity(server: Server, workers: int) -> None:
+def await_capacity(server: Server, workers: int) -> None:
+    """Wait until the server's workers can run so many jobs at once."""
     deadline = time.monotonic() + _PATIENCE
     while workers:
         with Connection(server.port) as connection:
@@ -173,7 +174,8 @@ def _await_capacity(server: Server, workers: int) -> None:
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

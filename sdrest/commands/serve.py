@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shlex
-import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,8 +12,7 @@ from aiohttp import web
 
 from sdrest.commands.certificate.files import context, provide
 from sdrest.commands.certificate.renewal import Renewal
-from sdrest.commands.doctor.findings import Verdict
-from sdrest.commands.doctor.memory import memory_findings
+from sdrest.commands.engine_notes import check_given_paths, memory_notes
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
@@ -64,7 +62,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> i
 
 async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -> None:
     stop = _stop_on_signals(terminal)
-    _check_given_paths(settings)
+    check_given_paths(settings)
     require_lock(settings)
     require_free_base_path(settings)
     has_cluster(settings)
@@ -85,7 +83,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
             await web.SockSite(runner, opened).start()
         url = _url(settings, sockets[0].getsockname()[1])
         _greet(settings, terminal, url, app[EXECUTOR], notes)
-        memory = await asyncio.to_thread(list, _memory_notes(settings))
+        memory = await asyncio.to_thread(list, memory_notes(settings))
         for note in [] if stop.is_set() else memory:
             _say(terminal, note)
         unsubscribe()
@@ -123,16 +121,6 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
     on_stop_signal(handle)
     return stop
-
-
-def _check_given_paths(settings: Settings) -> None:
-    """Raise `UsageError` if a given path does not exist; missing defaults are only warned about."""
-    for flag in ("repository", "models"):
-        folder = getattr(settings, flag)
-        if flag in settings.given and not expand(folder).is_dir():
-            raise UsageError(f"There is no folder {folder} (--{flag}).")
-    if settings.python and shutil.which(expand_home(settings.python)) is None:
-        raise UsageError(f"There is no program {settings.python} (--python).")
 
 
 def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:
@@ -227,16 +215,6 @@ def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:
                 "That sends the token in $SDREST_TOKEN and does not show it: where you paste it, "
                 "first set SDREST_TOKEN to the server's token (the value of --token).",
             )
-
-
-def _memory_notes(settings: Settings) -> Iterator[LogLine]:
-    """Yield what the checkpoints take, and whether that fits; reads them."""
-    repository = locate(settings)
-    if repository.bundled:
-        return
-    for finding in memory_findings(settings, repository):
-        level = Level.INFO if finding.verdict is Verdict.OK else Level.WARNING
-        yield LogLine.of(level, " ".join(filter(None, [finding.message, finding.remedy])))
 
 
 def _curl(settings: Settings, url: str) -> str:

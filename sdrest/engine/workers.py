@@ -1,7 +1,8 @@
 """What an executor tells of the machines that it runs tasks on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sdrest.errors import Failure
 from sdrest.job_types import JobType
@@ -67,3 +68,17 @@ class WorkerInfo:
     lost: bool = False
     refused: str = ""
     warnings: Sequence[str] = ()
+
+
+def with_own_names(workers: Iterable[WorkerInfo]) -> list[WorkerInfo]:
+    """Return workers in the order in which they came, no two of the same name.
+
+    The second `attic` is `attic (2)`.
+    """
+    seen: Counter[str] = Counter()
+    named = []
+    for worker in sorted(workers, key=lambda one: one.since):
+        seen[worker.name] += 1
+        number = seen[worker.name]
+        named.append(replace(worker, name=f"{worker.name} ({number})") if number > 1 else worker)
+    return named

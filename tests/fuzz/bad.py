@@ -6,99 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote, quote_from_bytes
 
-from tests.fuzz import values
+from tests.fuzz import values, words
 
 TOKEN = "token-of-the-fuzzer"
 HOST = b"Host: localhost\r\n"
-_METHODS = (
-    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"),
-    *("get", "G\0T", "", "A" * 500, "GET GET", "PRI"),
-)
-_FIXED_PATHS = (
-    *("/", "*", "//", "/.", "/..", "/./../x", "/../../../../etc/passwd", "/.sdrest/jobs.sqlite3"),
-    *("/text-to-image/../.sdrest/jobs.sqlite3", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc"),
-    *(
-        "/static/../access.py",
-        "/static/%2e%2e/access.py",
-        "/static/",
-        "/static/app.js/",
-        "/\\..\\x",
-    ),
-    *("/%00", "/%", "/%zz", "/%ff", "/%c0%ae%c0%ae/", "/?a=%", "/#", "http://evil/", "evil:80"),
-    *("/" + "a" * 7000, "/" * 3000, "/?" + "a=b&" * 1500, "/metrics", "/openapi.json", "/docs"),
-    *(
-        "/healthz",
-        "/readyz",
-        "/session",
-        "/events",
-        "/favicon.ico",
-        "/robots.txt",
-        "/TEXT-TO-IMAGE",
-    ),
-)
-_NAMES = (
-    *("Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Connection", "Cookie"),
-    *("Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host", "If-Match"),
-    *("If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Last-Event-ID"),
-    *("Origin", "Range", "Sec-Fetch-Site", "TE", "Transfer-Encoding", "Upgrade", "X-Forwarded-For"),
-    *("Access-Control-Request-Method", "Access-Control-Request-Headers", "Access-Control-Foo"),
-)
-_VALUES = (
-    *(
-        "",
-        "*/*",
-        "text/html;q=nan",
-        ",,,;;;",
-        "bytes=0-",
-        "bytes=-0",
-        "bytes=5-1",
-        "bytes=" + "0-," * 900,
-    ),
-    *("bytes=99999999999999999999-", "close", "upgrade", "websocket", "h2c", "chunked", "gzip, br"),
-    *(
-        "identity",
-        "100-continue",
-        "100-Continue",
-        "200-ok",
-        "-1",
-        "1e3",
-        "99999999999999999999",
-        "0",
-    ),
-    *(
-        "null",
-        "https://evil.example",
-        "evil.example",
-        "cross-site",
-        "Bearer",
-        "Bearer x",
-        "Basic ==",
-    ),
-    *(
-        'W/"x"',
-        '"',
-        "*",
-        "Thu, 01 Jan 1970 00:00:00 GMT",
-        "Thu, 99 Foo 99999 99:99:99 +9999",
-        "a" * 5000,
-    ),
-    *(
-        "application/json; charset=utf-7",
-        "application/json; charset=rot13",
-        "text/plain",
-        "multipart/",
-    ),
-    *(
-        "multipart/form-data",
-        "multipart/form-data; boundary=",
-        "multipart/form-data; boundary=\xff",
-    ),
-    *("application/x-www-form-urlencoded; charset=latin1", "sdrest=1; ;=; a", "\tx\t", "é", "\x7f"),
-)
-_ENDINGS = (
-    *("", "/", "/1.png", "/0.png", "/999999.png", "/1.png?size=256", "/1.png?size=-1", "/1.jpg"),
-    *("/cancel", "/retry", "/events", "/cancel/x", "?wait=nan", "?wait=-1", "/../..", "/1.png/"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +119,7 @@ def _part(random: Random, boundary: str) -> bytes:
             disposition,
             disposition,
             disposition,
-            f"{disposition}\r\nContent-Type: {random.choice(_VALUES[:40])}",
+            f"{disposition}\r\nContent-Type: {random.choice(words.VALUES[:40])}",
             f"{disposition}\r\nContent-Transfer-Encoding: base64",
             f"{disposition}\r\nContent-Length: 99999",
             f"{disposition}\r\nContent-Encoding: gzip",
@@ -226,7 +137,7 @@ def _part(random: Random, boundary: str) -> bytes:
 
 def _headers(random: Random) -> Bad:
     lines = [
-        f"{random.choice(_NAMES)}: {random.choice(_VALUES)}".encode("latin-1", "replace")
+        f"{random.choice(words.NAMES)}: {random.choice(words.VALUES)}".encode("latin-1", "replace")
         for _ in range(random.choice((1, 1, 2, 3, 200)))
     ]
     method = random.choice(("GET", "POST", "OPTIONS", "HEAD", "DELETE"))
@@ -238,13 +149,13 @@ def _headers(random: Random) -> Bad:
 
 
 def _job_path(random: Random) -> str:
-    ending = random.choice(_ENDINGS)
+    ending = random.choice(words.ENDINGS)
     return f"/{random.choice(values.TYPES)}/{random.choice(values.IDS)}{ending}"
 
 
 def _paths(random: Random) -> Bad:
-    path = random.choice((random.choice(_FIXED_PATHS), _job_path(random)))
-    method = random.choice(("GET", "GET", "POST", "DELETE", random.choice(_METHODS)))
+    path = random.choice((random.choice(words.FIXED_PATHS), _job_path(random)))
+    method = random.choice(("GET", "GET", "POST", "DELETE", random.choice(words.METHODS)))
     made = _request(random, "paths", method, path)
     return Bad("paths", made.content, complete=False)
 

@@ -1,172 +1,37 @@
 """Output folders on file systems that lack something: each job type completes on each of them.
 
-Real volumes are mounted where the machine allows it; errors of network file systems come from a
-library that is loaded before the C library."""
+Errors of network file systems come from a library that is loaded before the C library; real volumes
+are in test_volumes.py.
+"""
 
 import asyncio
-import io
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-from PIL import Image
 
-from tests.fakes.running import FORK
-from tests.support.fake_fork import FAKE, MODEL
-from tests.support.filesystems import Shim, build_shim, formatted, mounted
-from tests.support.server import Serve, Server, environment
+from tests.support.every_job import (
+    FLAGS,
+    all_complete,
+    completes,
+    ended,
+    form,
+    generated,
+    problems,
+    tidy,
+)
+from tests.support.filesystems import Shim, build_shim
+from tests.support.server import Serve, environment
 
 pytestmark = pytest.mark.integration
-
-
-INPAINT_MODEL = ("--inpaint-image-model", str(FORK / "models/ldm/inpainting_big/last.ckpt"))
-
-
-FLAGS = (*FAKE, *MODEL, *INPAINT_MODEL, "--output", "output")
-
-
-TYPES = ("text-to-image", "image-to-image", "inpaint-image")
 
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Shim:
     return build_shim(tmp_path_factory.mktemp("shim"))
-
-
-def png(colour: int) -> bytes:
-    file = io.BytesIO()
-    picture = Image.new("RGB", (256, 256))
-    picture.paste((colour, colour, colour), (64, 64, 128, 128))
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
-def form(job_type: str) -> aiohttp.FormData:
-    data = aiohttp.FormData()
-    if job_type != "inpaint-image":
-        data.add_field("prompt", "a lighthouse")
-    if job_type == "text-to-image":
-        data.add_field("width", "256")
-        data.add_field("height", "256")
-    else:
-        data.add_field("image", png(90), filename="image.png", content_type="image/png")
-    if job_type == "inpaint-image":
-        data.add_field("mask", png(255), filename="mask.png", content_type="image/png")
-    return data
-
-
-async def completes(server: Server, job_type: str) -> None:
-    async with server.client() as client:
-        async with client.post(job_type, data=form(job_type), allow_redirects=False) as answer:
-            assert answer.status == 302, await answer.text()
-            place = answer.headers["Location"].lstrip("/")
-        job = await ended(client, place)
-        assert job["status"] == "COMPLETE", job
-        async with client.get(f"{place}/1.png") as answer:
-            assert answer.status == 200
-            Image.open(io.BytesIO(await answer.read())).load()
-
-
-async def ended(client: aiohttp.ClientSession, place: str) -> dict[str, Any]:
-    while True:
-        async with client.get(f"{place}?wait=30") as answer:
-            job: dict[str, Any] = await answer.json()
-        if job["status"] not in {"QUEUED", "IN_PROGRESS"}:
-            return job
-
-
-async def all_complete(server: Server) -> None:
-    await asyncio.gather(*(completes(server, job_type) for job_type in TYPES))
-
-
-async def problems(server: Server) -> str:
-    async with server.client() as client, client.get("readyz") as answer:
-        found = await answer.json()
-        assert (answer.status, found["usable"]) == (200, list(TYPES))
-    return " ".join(problem["message"] for problem in found["problems"])
-
-
-def tidy(output: Path) -> None:
-    """Check that nothing partial is left."""
-    assert list(output.rglob("*.part")) == []
-    assert [path.name for path in (output / ".sdrest" / "work").iterdir()] == []
-
-
-@pytest.mark.parametrize(
-    "volume",
-    [
-        *TYPES,
-        ".sdrest",
-        ".sdrest/spool",
-        ".sdrest/inputs",
-        ".sdrest/work",
-        "all of them",
-    ],
-)
-async def test_a_folder_on_its_own_volume_takes_images(
-    serve: Serve, tmp_path: Path, volume: str
-) -> None:
-    output = tmp_path / "output"
-    names = (*TYPES, ".sdrest/spool", ".sdrest/inputs") if volume == "all of them" else (volume,)
-    with ExitStack() as stack:
-        for name in names:
-            stack.enter_context(mounted(output / name, "mount", "-t", "tmpfs", "tmpfs"))
-        async with serve(*FLAGS, warns=True) as server:
-            await all_complete(server)
-        tidy(output)
-
-
-async def test_a_bind_mount_of_the_same_file_system_takes_images(
-    serve: Serve, tmp_path: Path
-) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    images = tmp_path / "output" / "inpaint-image"
-    with mounted(images, "mount", "--bind", str(tmp_path / "elsewhere")):
-        async with serve(*FLAGS, warns=True) as server:
-            await completes(server, "inpaint-image")
-        assert list((tmp_path / "elsewhere").glob("*/1.png"))
-    tidy(tmp_path / "output")
-
-
-@pytest.mark.parametrize(
-    ("make", "mount"),
-    [
-        (("mkfs.vfat",), ("mount", "-t", "vfat")),
-        (("mkfs.exfat",), ("mount", "-t", "exfat")),
-        (("mkfs.exfat",), ("mount.exfat-fuse",)),
-        (("mkfs.ext4", "-q"), ("mount", "-t", "ext4")),
-    ],
-    ids=["vfat", "exfat", "exfat-fuse", "ext4"],
-)
-async def test_an_output_folder_on_a_disk_without_links_takes_every_job(
-    serve: Serve, tmp_path: Path, make: tuple[str, ...], mount: tuple[str, ...]
-) -> None:
-    output = tmp_path / "output"
-    with (
-        formatted(tmp_path / "disk", *make) as device,
-        mounted(output, *mount, device),
-    ):
-        async with serve(*FLAGS, warns=True) as server:
-            await all_complete(server)
-        tidy(output)
-        for number in (1, 2):
-            assert generated(output / "generated", number).read_bytes()
-
-
-def generated(output: Path, number: int, env: Mapping[str, str] | None = None) -> Path:
-    """Run `sdrest generate`, and return the image that should be there."""
-    subprocess.run(
-        [*(sys.executable, "-m", "sdrest", "generate", "a lighthouse", *FAKE, *MODEL),
-         *("--output", str(output), "--width", "256", "--height", "256")],
-        check=True, capture_output=True, env=environment(**(env or {})),
-    )  # fmt: skip
-    return output / f"{number}.png"
 
 
 UNLOCKED = "cannot lock files"

@@ -8,20 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image
 
 from sdrest import pictures
 from sdrest.errors import InvalidRequestError
-from sdrest.pictures import masks
-from tests.support.pictures import MAX_PIXELS, encoded, furthest, gradient, png
-
-
-def prepared(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> Path:
-    for name, content in uploads.items():
-        (folder / f"{name}.upload").write_bytes(content)
-    paths = {name: folder / f"{name}.upload" for name in uploads}
-    pictures.prepare(paths, folder, max_pixels=max_pixels)
-    return folder
+from tests.support.pictures import MAX_PIXELS, encoded, furthest, gradient, png, uploaded
 
 
 def image_of(folder: Path) -> Image.Image:
@@ -38,7 +29,7 @@ def mask_of(folder: Path) -> Image.Image:
 
 def refused(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> dict[str, str]:
     with pytest.raises(InvalidRequestError) as raised:
-        prepared(folder, max_pixels=max_pixels, **uploads)
+        uploaded(folder, max_pixels=max_pixels, **uploads)
     assert not list(folder.glob("*.png")), "nothing of a refused upload is kept"
     return {error.field: error.message for error in raised.value.fields}
 
@@ -48,7 +39,7 @@ def test_every_format_becomes_an_rgb_png_of_its_size(tmp_path: Path, format_: st
     options = {"lossless": True} if format_ == "WEBP" else {}
     source = gradient()
 
-    made = image_of(prepared(tmp_path, image=encoded(source, format_, **options)))
+    made = image_of(uploaded(tmp_path, image=encoded(source, format_, **options)))
 
     assert (made.mode, made.size, made.format) == ("RGB", (96, 64), "PNG")
     assert furthest(made, source) <= {"JPEG": 24, "GIF": 40}.get(format_, 0)
@@ -58,7 +49,7 @@ def test_only_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
-    assert image_of(prepared(tmp_path, image=content)).getpixel((0, 0)) == (255, 0, 0)
+    assert image_of(uploaded(tmp_path, image=content)).getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
@@ -66,7 +57,7 @@ def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to the right
 
-    made = image_of(prepared(tmp_path, image=encoded(source, exif=exif)))
+    made = image_of(uploaded(tmp_path, image=encoded(source, exif=exif)))
 
     assert made.size == (64, 96)
     assert made.tobytes() == source.rotate(-90, expand=True).tobytes()
@@ -75,14 +66,14 @@ def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
 def test_broken_exif_leaves_the_picture_as_it_is(tmp_path: Path) -> None:
     content = encoded(gradient(), "WEBP", lossless=True, exif=b"Exif\0\0no TIFF header at all")
 
-    assert image_of(prepared(tmp_path, image=content)).tobytes() == gradient().tobytes()
+    assert image_of(uploaded(tmp_path, image=content)).tobytes() == gradient().tobytes()
 
 
 def test_transparent_parts_of_an_image_are_white_and_of_a_mask_black(tmp_path: Path) -> None:
     clear = Image.new("RGBA", (8, 8), (200, 200, 200, 0))
     clear.putpixel((0, 0), (200, 200, 200, 255))
 
-    folder = prepared(tmp_path, image=encoded(clear), mask=encoded(clear))
+    folder = uploaded(tmp_path, image=encoded(clear), mask=encoded(clear))
 
     assert image_of(folder).getpixel((5, 5)) == (255, 255, 255)
     assert image_of(folder).getpixel((0, 0)) == (200, 200, 200)
@@ -95,7 +86,7 @@ def test_a_palette_with_transparency_is_flattened(tmp_path: Path) -> None:
     palette.putpalette([0, 0, 0, 10, 20, 30])
     palette.putpixel((0, 0), 0)
 
-    made = image_of(prepared(tmp_path, image=encoded(palette, transparency=0)))
+    made = image_of(uploaded(tmp_path, image=encoded(palette, transparency=0)))
 
     assert made.getpixel((0, 0)) == (255, 255, 255)
     assert made.getpixel((1, 1)) == (10, 20, 30)
@@ -107,7 +98,7 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path, wide: int, narrow: int)
     mask = source.copy()
     mask.putpixel((0, 0), 65535)
 
-    folder = prepared(tmp_path, image=encoded(source), mask=encoded(mask))
+    folder = uploaded(tmp_path, image=encoded(source), mask=encoded(mask))
 
     assert image_of(folder).getpixel((2, 2)) == (narrow,) * 3
     assert mask_of(folder).getpixel((2, 2)) == (255 if narrow >= 128 else 0)
@@ -117,7 +108,7 @@ def test_cmyk_and_black_and_white_are_taken(tmp_path: Path) -> None:
     content = encoded(Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "JPEG")
     white = encoded(Image.new("1", (8, 8), 1))
 
-    folder = prepared(tmp_path, image=content, mask=white)
+    folder = uploaded(tmp_path, image=content, mask=white)
 
     assert image_of(folder).getpixel((3, 3)) == (0, 0, 0)
     assert mask_of(folder).getextrema() == (255, 255)
@@ -128,7 +119,7 @@ def test_the_mask_is_cut_at_128(tmp_path: Path, grey: int, repainted: int) -> No
     mask = Image.new("L", (96, 64), grey)
     mask.putpixel((0, 0), 255)  # what repaints nothing is refused
 
-    folder = prepared(tmp_path, image=encoded(gradient()), mask=encoded(mask))
+    folder = uploaded(tmp_path, image=encoded(gradient()), mask=encoded(mask))
 
     assert mask_of(folder).crop((1, 1, 96, 64)).getextrema() == (repainted, repainted)
 
@@ -137,7 +128,7 @@ def test_the_mask_is_fitted_to_the_image(tmp_path: Path) -> None:
     left = Image.new("L", (10, 20), 0)
     left.paste(255, (0, 0, 5, 20))
 
-    made = mask_of(prepared(tmp_path, image=encoded(gradient((100, 60))), mask=encoded(left)))
+    made = mask_of(uploaded(tmp_path, image=encoded(gradient((100, 60))), mask=encoded(left)))
 
     assert (made.mode, made.size) == ("L", (100, 60))
     assert made.crop((0, 0, 45, 60)).getextrema() == (255, 255)
@@ -189,7 +180,7 @@ def test_too_many_pixels_are_not_decoded(tmp_path: Path, content: bytes) -> None
 def test_the_limit_itself_is_allowed(tmp_path: Path) -> None:
     content = encoded(Image.new("1", (256, 256)))
 
-    assert image_of(prepared(tmp_path, image=content, max_pixels=256 * 256)).size == (256, 256)
+    assert image_of(uploaded(tmp_path, image=content, max_pixels=256 * 256)).size == (256, 256)
 
 
 def test_a_thread_of_pixels_is_refused(tmp_path: Path) -> None:
@@ -217,7 +208,7 @@ def test_damaged_files_give_a_picture_or_a_sentence(
     content = encoded(gradient((16, 16)), format_)
     broken = content[:cut] + garbage + content[cut + len(garbage) :]
     with contextlib.suppress(InvalidRequestError):
-        assert image_of(prepared(tmp_path, image=broken)).mode == "RGB"
+        assert image_of(uploaded(tmp_path, image=broken)).mode == "RGB"
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
@@ -229,7 +220,7 @@ def test_fitted_sides_are_the_nearest_multiples_of_64(width: int, height: int) -
 
 
 def test_an_image_alone_is_resampled_for_the_script(tmp_path: Path) -> None:
-    folder = prepared(tmp_path, image=encoded(gradient((500, 333))))
+    folder = uploaded(tmp_path, image=encoded(gradient((500, 333))))
     (folder / "script").mkdir()
 
     path = pictures.script_input(folder / "image.png", None, folder / "script")
@@ -239,103 +230,18 @@ def test_an_image_alone_is_resampled_for_the_script(tmp_path: Path) -> None:
         assert (fitted.size, fitted.mode) == ((512, 320), "RGB")
 
 
-@pytest.mark.parametrize("size", [(20, 20), (64, 128), (100, 65)])
-def test_an_inpainted_picture_keeps_size_and_pixels(tmp_path: Path, size: tuple[int, int]) -> None:
-    white = Image.new("L", size, 0)
-    white.paste(255, (0, 0, size[0] // 2, size[1]))
-    folder = prepared(tmp_path, image=encoded(gradient(size)), mask=encoded(white))
-    (folder / "pair").mkdir()
-
-    path = pictures.script_input(folder / "image.png", folder / "mask.png", folder / "pair")
-    with Image.open(path) as sent, Image.open(folder / "pair" / "image_mask.png") as sent_mask:
-        assert sent.size == sent_mask.size
-        assert all(side % 64 == 0 for side in sent.size)
-        assert sent.crop((0, 0, *size)).tobytes() == gradient(size).tobytes()
-        assert sent.getpixel((sent.width - 1, 0)) == gradient(size).getpixel((size[0] - 1, 0))
-        assert sent.getpixel((0, sent.height - 1)) == gradient(size).getpixel((0, size[1] - 1))
-        result = ImageChops.invert(sent)
-    result.save(folder / "result.png")
-    pictures.restore_outside(
-        folder / "result.png", folder / "image.png", folder / "mask.png", folder / "result.png"
-    )
-
-    with Image.open(folder / "result.png") as restored:
-        assert restored.size == size
-        middle = size[0] // 2
-        right, left = (middle, 0, *size), (0, 0, middle, size[1])
-        assert restored.crop(right).tobytes() == gradient(size).crop(right).tobytes()
-        inverted = ImageChops.invert(gradient(size))
-        assert restored.crop(left).tobytes() == inverted.crop(left).tobytes()
-
-
-def test_a_softly_restored_picture_is_the_image_outside_the_mask_and_mixed_inside_its_edge(
-    tmp_path: Path,
-) -> None:
-    size = (100, 70)
-    mask = Image.new("L", size, 0)
-    mask.paste(255, (0, 0, 50, 70))
-    mask.paste(255, (70, 20, 72, 60))  # too thin for a ramp
-    folder = prepared(tmp_path, image=encoded(Image.new("RGB", size)), mask=encoded(mask))
-    Image.new("RGB", (128, 128), "white").save(folder / "result.png")
-
-    paths = (folder / name for name in ("result.png", "image.png", "mask.png", "restored.png"))
-    pictures.restore_outside(*paths, feather=4)
-
-    with Image.open(folder / "restored.png") as restored:
-        values = restored.getchannel("R")
-    outside = mask.point(lambda value: 255 - value)
-    assert ImageChops.darker(values, outside).getbbox() is None
-    row = [*values.crop((0, 35, size[0], 36)).tobytes()]
-    ramp = row[45:50]
-    assert row[:46] == [255] * 46
-    assert ramp == sorted(ramp, reverse=True)
-    assert 0 < ramp[-1] < ramp[-2] < 255
-    assert row[70:72] == [255, 255]
-
-
-@pytest.mark.parametrize("feather", [1, 4, 64, 256])
-@pytest.mark.parametrize("box", [(0, 0, 64, 64), (20, 20, 60, 60), (5, 5, 6, 6)])
-def test_a_soft_mask_repaints_something_of_every_white_pixel(
-    box: tuple[int, int, int, int], feather: int
-) -> None:
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, box)
-
-    soft = masks.soften(mask, feather)
-
-    assert min(soft.crop(box).tobytes()) > 0
-    assert max(soft.crop(box).tobytes()) == 255
-    soft.paste(0, box)
-    assert soft.getbbox() is None
-
-
-def test_a_part_that_is_too_thin_for_a_soft_edge_gets_a_narrower_one() -> None:
-    mask = Image.new("L", (200, 100))
-    mask.paste(255, (0, 0, 100, 100))
-    mask.paste(255, (150, 0, 180, 100))
-
-    row = [*masks.soften(mask, 20).crop((0, 50, 200, 51)).tobytes()]
-
-    assert row[:80] == [255] * 80
-    assert row[80:101] == sorted(row[80:101], reverse=True)
-    assert 0 < row[99] < 32
-    assert max(row[150:180]) == 255
-    assert 0 < row[150] < row[155] < row[160] == 255
-    assert row[150:180] == row[179:149:-1]
-
-
 def test_written_pictures_carry_no_metadata(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "a camera"
     content = encoded(gradient(), "JPEG", exif=exif, comment=b"secret")
 
-    assert image_of(prepared(tmp_path, image=content)).info == {}
+    assert image_of(uploaded(tmp_path, image=content)).info == {}
 
 
 def test_padding_may_go_beyond_the_limit_of_uploads(tmp_path: Path) -> None:
     size = (65, 65)
     mask = Image.new("L", size, 255)
-    folder = prepared(
+    folder = uploaded(
         tmp_path, max_pixels=65 * 65, image=encoded(gradient(size)), mask=encoded(mask)
     )
     pair = tmp_path / "pair"

@@ -19,9 +19,9 @@ from tests.support.colours import (
     grey_profile,
     lut_profile,
     near,
-    prepared,
 )
 from tests.support.paths import DATA
+from tests.support.picture_files import prepared
 
 CASES = DATA / "cases"
 

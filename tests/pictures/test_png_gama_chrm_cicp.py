@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sdrest.pictures import icc
-from tests.support.colours import ADOBE_PRIMARIES, P3, RED, SRGB, colour, near, prepared
+from tests.support.colours import ADOBE_PRIMARIES, P3, RED, SRGB, colour, near
+from tests.support.picture_files import prepared
 from tests.support.pngs import chunk, flat, header, pixels, png
 
 

@@ -1,11 +1,9 @@
 """Colour profiles and chunks, for the tests of colours."""
 
 import struct
-from pathlib import Path
 
 from PIL import Image, ImageCms
 
-from sdrest import pictures
 from sdrest.pictures import icc
 
 P3 = icc.profile(icc.DISPLAY_P3, icc.SRGB_CURVE) or b""
@@ -18,14 +16,6 @@ SRGB = icc.profile(icc.SRGB, icc.SRGB_CURVE) or b""
 
 
 RED = (200, 60, 60)
-
-
-def prepared(folder: Path, content: bytes) -> Image.Image:
-    (folder / "upload").write_bytes(content)
-    pictures.prepare({"image": folder / "upload"}, folder, max_pixels=1 << 24)
-    with Image.open(folder / "image.png") as picture:
-        picture.load()
-        return picture
 
 
 def colour(picture: Image.Image) -> tuple[int, ...]:

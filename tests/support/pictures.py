@@ -3,8 +3,11 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 from PIL import Image, ImageChops
+
+from sdrest import pictures
 
 MAX_PIXELS = 4096 * 4096
 
@@ -33,3 +36,12 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in parts
     )
+
+
+def uploaded(folder: Path, *, max_pixels: int = MAX_PIXELS, **uploads: bytes) -> Path:
+    """Prepare uploads as a job's are; return the folder with their PNGs."""
+    for name, content in uploads.items():
+        (folder / f"{name}.upload").write_bytes(content)
+    paths = {name: folder / f"{name}.upload" for name in uploads}
+    pictures.prepare(paths, folder, max_pixels=max_pixels)
+    return folder

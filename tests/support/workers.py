@@ -137,11 +137,14 @@ class Calls:
                 if any(isinstance(event, until) for event in found):
                     return found
 
-    async def idle(self) -> None:
-        """Wait until the worker has no run."""
+    async def status_with(self, **wanted: object) -> None:
+        """Wait until fields of the worker's status have these values."""
         number = 0
         async with asyncio.timeout(PATIENCE):
-            while (status := decode_status(await self("status", since=number))).runs:
+            while True:
+                status = decode_status(await self("status", since=number))
+                if all(getattr(status, name) == value for name, value in wanted.items()):
+                    return
                 number = status.number
 
     async def run(self, run: str, task: Task) -> list[Event]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import shlex
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from sdrest.paths import expand
 from sdrest.settings import Settings
 
 _SOON = dt.timedelta(days=30)
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class WorkerChecks:
         except UsageError as error:
             yield failure(error.message)
             return
+        if found.path.stat().st_mode & _OTHERS:
+            yield warning(
+                f"Others can read {found.path}: they could run programs on the whole cluster.",
+                f"chmod 600 {shlex.quote(str(found.path))}",
+            )
         text = f"{found.path} is good until {found.ends:%Y-%m-%d}."
         yield warning(text, RENEW) if found.ends < dt.datetime.now(dt.UTC) + _SOON else ok(text)
 

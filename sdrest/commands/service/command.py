@@ -12,7 +12,9 @@ import click
 
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.options import GIVEN, settings
-from sdrest.commands.service.managers import Manager, manager
+from sdrest.commands.service.launchd import Launchd
+from sdrest.commands.service.managers import Manager
+from sdrest.commands.service.systemd import Systemd
 from sdrest.commands.service.units import Service
 from sdrest.commands.terminal import Terminal
 from sdrest.engine.cluster.addresses import complete
@@ -144,7 +146,7 @@ def _install(
     commands: Commands, *, worker: str | None, dry_run: bool, words: tuple[str, ...]
 ) -> int:
     terminal = click.get_current_context().ensure_object(Terminal)
-    service, chosen = service_of(commands, worker, words, os.environ), manager()
+    service, chosen = service_of(commands, worker, words, os.environ), _manager()
     if dry_run:
         terminal.print("".join(_planned(chosen, service)))
         return 0
@@ -167,7 +169,7 @@ def _planned(chosen: Manager, service: Service) -> Iterator[str]:
 
 def _uninstall(*, worker: bool) -> int:
     terminal, name = click.get_current_context().ensure_object(Terminal), _name(worker=worker)
-    there = manager().uninstall(name)
+    there = _manager().uninstall(name)
     text = f"Removed the service {name}." if there else f"There is no service {name}."
     _say(terminal, Level.SUCCESS if there else Level.INFO, text)
     return 0
@@ -175,7 +177,7 @@ def _uninstall(*, worker: bool) -> int:
 
 def _status(*, worker: bool) -> int:
     terminal, name = click.get_current_context().ensure_object(Terminal), _name(worker=worker)
-    chosen = manager()
+    chosen = _manager()
     state = chosen.state(name)
     if state is None:
         _say(terminal, Level.INFO, f"There is no service {name}.")
@@ -192,3 +194,9 @@ def _name(*, worker: bool) -> str:
 
 def _say(terminal: Terminal, level: Level, text: str) -> None:
     terminal.say(LogLine.of(level, text))
+
+
+def _manager() -> Manager:
+    """Return this machine's; for root that of the machine, else that of the user."""
+    system = os.geteuid() == 0
+    return Launchd(system) if sys.platform == "darwin" else Systemd(system)

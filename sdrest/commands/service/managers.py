@@ -1,33 +1,18 @@
-"""Install, remove and look at services with systemd or launchd."""
+"""What systemd and launchd have in common: the protocol, files, and calls of their programs."""
 
-import getpass
 import os
 import shlex
 import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sdrest.commands.service.units import (
-    Service,
-    environment_file,
-    launchd_plist,
-    systemd_unit,
-)
+from sdrest.commands.service.units import Service
 from sdrest.errors import UsageError
-from sdrest.paths import expand
 
-_SECONDS = 120
-_POLL_SECONDS = 0.2
-_NO_SYSTEMD = (
-    "systemd does not answer here ({reason}). In a container, let the container's runtime start "
-    "sdrest; as another user, log in as that user (su and sudo do not start its systemd)."
-)
-_NO_LAUNCHD = "launchd refused the service ({reason}). Log in at the Mac's own screen, or use sudo."
+SECONDS = 120
+"""Seconds in which a program has to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +32,7 @@ def call(*command: str) -> Done:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
-            timeout=_SECONDS,
+            timeout=SECONDS,
         )
     except (OSError, subprocess.SubprocessError) as error:
         return Done(127, getattr(error, "strerror", None) or str(error))
@@ -93,168 +78,7 @@ class Manager(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Systemd:
-    """systemd: unit files, and a file with the secrets that only its owner reads."""
-
-    system: bool
-
-    @property
-    def _systemctl(self) -> tuple[str, ...]:
-        return ("systemctl",) if self.system else ("systemctl", "--user")
-
-    def _unit(self, name: str) -> Path:
-        folder = Path("/etc/systemd/system") if self.system else _config() / "systemd/user"
-        return folder / f"{name}.service"
-
-    def _secrets(self, name: str) -> Path:
-        return (Path("/etc") if self.system else _config()) / "sdrest" / f"{name}.env"
-
-    def files(self, service: Service, *, hidden: bool = False) -> Mapping[Path, tuple[str, int]]:
-        """See `Manager`."""
-        secrets = self._secrets(service.name)
-        files = {self._unit(service.name): (systemd_unit(service, secrets), 0o644)}
-        if service.secrets:
-            shown = service.hidden() if hidden else service.secrets
-            files[secrets] = (environment_file(shown), 0o600)
-        return files
-
-    def install_commands(self, service: Service) -> Sequence[Sequence[str]]:
-        """See `Manager`."""
-        unit = f"{service.name}.service"
-        actions = (["daemon-reload"], ["enable", unit], ["restart", unit])
-        return [[*self._systemctl, *action] for action in actions]
-
-    def install(self, service: Service) -> list[str]:
-        """See `Manager`."""
-        self._check()
-        if not service.secrets:
-            self._secrets(service.name).unlink(missing_ok=True)
-        _write(self.files(service))
-        for command in self.install_commands(service):
-            _succeed(command, "systemd refused the service ({reason}).")
-        return [] if self.system else list(_lingering())
-
-    def uninstall(self, name: str) -> bool:
-        """See `Manager`."""
-        unit = self._unit(name)
-        if not unit.exists():
-            return False
-        self._check()
-        call(*self._systemctl, "disable", "--now", unit.name)
-        _remove(unit, self._secrets(name))
-        call(*self._systemctl, "daemon-reload")
-        return True
-
-    def state(self, name: str) -> State | None:
-        """See `Manager`."""
-        unit = self._unit(name)
-        if not unit.exists():
-            return None
-        self._check()
-        found = call(
-            *self._systemctl, "show", unit.name, "--property=ActiveState,SubState,MainPID,Result"
-        )
-        values = dict(line.partition("=")[::2] for line in found.output.splitlines())
-        running = values.get("ActiveState") == "active"
-        if running:
-            return State(running, f"runs as process {values.get('MainPID', 'unknown')}")
-        parts = (values.get(name, "unknown") for name in ("ActiveState", "SubState", "Result"))
-        return State(running, f"does not run ({', '.join(parts)})")
-
-    def log_command(self, name: str) -> str:
-        """See `Manager`."""
-        return shlex.join(["journalctl", *([] if self.system else ["--user"]), "-u", name, "-f"])
-
-    def _check(self) -> None:
-        found = call(*self._systemctl, "show", "--property=Version")
-        if found.status:
-            raise UsageError(_NO_SYSTEMD.format(reason=_last_line(found.output)))
-
-
-@dataclass(frozen=True, slots=True)
-class Launchd:
-    """launchd: an agent of the user, or a daemon of the machine."""
-
-    system: bool
-
-    @property
-    def _domain(self) -> str:
-        return "system" if self.system else f"gui/{os.getuid()}"
-
-    def _plist(self, name: str) -> Path:
-        folder = "/Library/LaunchDaemons" if self.system else "~/Library/LaunchAgents"
-        return expand(folder) / f"{name}.plist"
-
-    def _log(self, name: str) -> Path:
-        return expand("/Library/Logs" if self.system else "~/Library/Logs") / f"{name}.log"
-
-    def files(self, service: Service, *, hidden: bool = False) -> Mapping[Path, tuple[str, int]]:
-        """See `Manager`."""
-        secrets = service.hidden() if hidden else service.secrets
-        text = launchd_plist(service, secrets, self._log(service.name))
-        return {self._plist(service.name): (text, 0o600 if service.secrets else 0o644)}
-
-    def install_commands(self, service: Service) -> Sequence[Sequence[str]]:
-        """See `Manager`."""
-        return [["launchctl", "bootstrap", self._domain, str(self._plist(service.name))]]
-
-    def install(self, service: Service) -> list[str]:
-        """See `Manager`."""
-        self._end(service.name)
-        _write(self.files(service))
-        for command in self.install_commands(service):
-            _succeed(command, _NO_LAUNCHD)
-        return []
-
-    def uninstall(self, name: str) -> bool:
-        """See `Manager`."""
-        plist = self._plist(name)
-        if not plist.exists():
-            return False
-        self._end(name)
-        _remove(plist)
-        return True
-
-    def state(self, name: str) -> State | None:
-        """See `Manager`."""
-        if not self._plist(name).exists():
-            return None
-        found = call("launchctl", "print", f"{self._domain}/{name}")
-        lines = (line.strip().partition(" = ")[::2] for line in found.output.splitlines())
-        values: dict[str, str] = {}
-        for key, value in lines:
-            values.setdefault(key, value)
-        if values.get("state") == "running":
-            return State(True, f"runs as process {values.get('pid', 'unknown')}")  # noqa: FBT003
-        code = values.get("last exit code", "unknown")
-        return State(False, f"does not run (last exit code: {code})")  # noqa: FBT003
-
-    def _end(self, name: str) -> None:
-        """Stop a service and wait until it is gone: `bootout` returns before that."""
-        target = f"{self._domain}/{name}"
-        if call("launchctl", "bootout", target).status:
-            return
-        end = time.monotonic() + _SECONDS
-        while call("launchctl", "print", target).status == 0 and time.monotonic() < end:
-            time.sleep(_POLL_SECONDS)
-
-    def log_command(self, name: str) -> str:
-        """See `Manager`."""
-        return shlex.join(["tail", "-f", str(self._log(name))])
-
-
-def manager() -> Manager:
-    """Return this machine's; for root that of the machine, else that of the user."""
-    system = os.geteuid() == 0
-    return Launchd(system) if sys.platform == "darwin" else Systemd(system)
-
-
-def _config() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or expand("~/.config"))
-
-
-def _write(files: Mapping[Path, tuple[str, int]]) -> None:
+def write(files: Mapping[Path, tuple[str, int]]) -> None:
     """Write files, each in one step. Raises `UsageError`."""
     for path, (text, mode) in files.items():
         part = path.with_name(f".{path.name}.part")
@@ -270,7 +94,8 @@ def _write(files: Mapping[Path, tuple[str, int]]) -> None:
             raise UsageError(f"Cannot write {path}: {error.strerror}.") from error
 
 
-def _remove(*paths: Path) -> None:
+def remove(*paths: Path) -> None:
+    """Remove files, if they are there. Raises `UsageError`."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)
@@ -278,31 +103,13 @@ def _remove(*paths: Path) -> None:
             raise UsageError(f"Cannot remove {path}: {error.strerror}.") from error
 
 
-def _succeed(command: Sequence[str], sentence: str) -> None:
+def succeed(command: Sequence[str], sentence: str) -> None:
+    """Run a command; raises `UsageError` with `sentence` and the reason where it fails."""
     done = call(*command)
     if done.status:
-        raise UsageError(
-            sentence.format(reason=f"{shlex.join(command)}: {_last_line(done.output)}")
-        )
+        raise UsageError(sentence.format(reason=f"{shlex.join(command)}: {last_line(done.output)}"))
 
 
-def _lingering() -> Iterator[str]:
-    """See that the user's services run without a login; yield a note about that."""
-    with suppress(OSError, KeyError):
-        user = getpass.getuser()
-        if call("loginctl", "show-user", user, "--property=Linger").output == "Linger=yes":
-            return
-        if call("loginctl", "enable-linger", user).status:
-            yield (
-                "The service stops when you log out. To keep it running: "
-                f"sudo loginctl enable-linger {user}"
-            )
-        else:
-            yield (
-                f"Services of {user} now run without a login, too "
-                f"(`loginctl disable-linger {user}` ends that)."
-            )
-
-
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """Return the last line of a program's output, where the reason usually is."""
     return text.splitlines()[-1].strip().rstrip(".") if text else "no answer"

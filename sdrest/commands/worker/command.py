@@ -14,6 +14,7 @@ import click
 
 from sdrest.checkpoints.hashes import Hashes
 from sdrest.commands.doctor.asking import accelerator
+from sdrest.commands.engine_notes import check_given_paths, memory_notes
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.loop import loop_factory, on_stop_signal
 from sdrest.commands.options import Command, options, settings
@@ -80,6 +81,9 @@ def _run(context: click.Context, /, *, address: str | None, **_: object) -> int:
 
 async def _work(address: str, given: Settings, terminal: Terminal, folder: WorkerFolder) -> None:
     stop = _stop_on_signals(terminal)
+    check_given_paths(given)
+    if not given.concurrency:
+        raise UsageError("A worker needs a --concurrency of at least 1.")
     await asyncio.to_thread(library.load)
     from sdrest.engine.cluster.worker import WorkerConnection  # noqa: PLC0415 (see `library`)
 
@@ -88,7 +92,9 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
     repository = locate(given)
     engine, hashes = await _engine(given, repository, folder)
     name = engine.offers.current.name
-    _greet(terminal, engine.offers.current, repository, address)
+    notes = await asyncio.to_thread(list, memory_notes(given))
+    for line in (*_greeting(engine.offers.current, repository, address), *notes):
+        (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
     connection = WorkerConnection(
         address,
         engine,
@@ -158,11 +164,6 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
 
     on_stop_signal(handle)
     return stop
-
-
-def _greet(terminal: Terminal, offer: Offer, repository: Repository, address: str) -> None:
-    for line in _greeting(offer, repository, address):
-        (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _greeting(offer: Offer, repository: Repository, address: str) -> Iterator[LogLine]:

@@ -12,12 +12,14 @@ from sdrest.job_types import JobType
 class Place:
     """A machine that runs jobs, and how many it runs of those that it may at once.
 
-    `key` is the address of a worker, empty for this machine. `loaded` are the files of the
-    checkpoints in its memory. A machine that is about to stop takes none.
+    `key` is the address of a worker, empty for this machine. `needs` are what it can run, as
+    `needs_of` finds them in its offer. `loaded` are the files of the checkpoints in its memory. A
+    machine that is about to stop takes none.
     """
 
     key: str
     offer: Offer
+    needs: frozenset[Need]
     running: int = 0
     loaded: Collection[str] = ()
     draining: bool = False
@@ -38,16 +40,16 @@ def usable(places: Iterable[Place]) -> Sequence[Place]:
     return real or found
 
 
-def can_run(offer: Offer, need: Need) -> bool:
-    """Whether a machine has what a job needs."""
-    if need.model:
-        return any(one.file == need.model and need.type in one.types for one in offer.models)
-    return need.type not in offer.problems
+def needs_of(offer: Offer) -> frozenset[Need]:
+    """Return what a machine can run."""
+    defaults = {Need(kind) for kind in JobType if kind not in offer.problems}
+    named = {Need(kind, one.file) for one in offer.models for kind in one.types}
+    return frozenset(defaults | named)
 
 
 def choose(places: Iterable[Place], need: Need) -> Place | None:
     """Return the machine for a job: one with its checkpoint in memory, then the least busy."""
-    able = [place for place in places if place.free and can_run(place.offer, need)]
+    able = [place for place in places if place.free and need in place.needs]
     return min(able, key=lambda place: _rank(place, need), default=None)
 
 
@@ -58,34 +60,28 @@ def ready(places: Iterable[Place], pending: Iterable[Need]) -> set[Need]:
         chosen = choose(known.values(), need)
         if chosen:
             known[chosen.key] = replace(chosen, running=chosen.running + 1)
-    return {need for place in known.values() if place.free for need in _needs(place.offer)}
+    return set().union(*{place.needs for place in known.values() if place.free})
 
 
-def conflicts(places: Iterable[Place]) -> Mapping[str, Sequence[str]]:
-    """Return names of checkpoints under which machines have different files, with the machines."""
+def conflicts(offers: Iterable[Offer]) -> Mapping[str, Sequence[str]]:
+    """Return what machines have different files for, with their names.
+
+    That is the name of a checkpoint, or that of the default for a type of jobs.
+    """
     owners: dict[str, list[str]] = {}
     sizes: dict[str, set[int]] = {}
     digests: dict[str, set[str]] = {}
-    for place in places:
-        for one in place.offer.models:
-            owners.setdefault(one.file, []).append(place.offer.name)
-            sizes.setdefault(one.file, set()).add(one.size)
-            digests.setdefault(one.file, set()).update({one.digest} if one.digest else ())
+    for offer in offers:
+        for one in offer.models:
+            for title in (one.file, *(f"the default for {kind}" for kind in one.defaults)):
+                owners.setdefault(title, []).append(offer.name)
+                sizes.setdefault(title, set()).add(one.size)
+                digests.setdefault(title, set()).update({one.digest} if one.digest else ())
     return {
-        file: sorted(names)
-        for file, names in owners.items()
-        if len(sizes[file]) > 1 or len(digests[file]) > 1
+        title: sorted(names)
+        for title, names in owners.items()
+        if len(sizes[title]) > 1 or len(digests[title]) > 1
     }
-
-
-def _needs(offer: Offer) -> Iterable[Need]:
-    """Yield what a machine can run."""
-    for kind in JobType:
-        if kind not in offer.problems:
-            yield Need(kind)
-    for one in offer.models:
-        for kind in one.types:
-            yield Need(kind, one.file)
 
 
 def _rank(place: Place, need: Need) -> tuple[bool, float, str]:

@@ -39,11 +39,11 @@ class Engine:
     async def connect(self, front: str, versions: Mapping[str, str]) -> Message:
         """End what this front began earlier; return versions and offer."""
         own = protocol.versions()
-        reason = refusal(versions, own)
-        if reason:
-            _log.warning("The server does not use this worker. %s", reason)
-            return {"versions": own, "offer": None}
         with self.runs.called_by(front):
+            reason = refusal(versions, own)
+            if reason:
+                _log.warning("The server does not use this worker. %s", reason)
+                return {"versions": own, "offer": None}
             await self.runs.cancel_all(front)
             return {"versions": own, "offer": encode_offer(self.offers.current)}
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from operator import is_not
 
 from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.checkpoints.shared import NOWHERE
@@ -13,7 +14,8 @@ from sdrest.engine.cluster import assignment, remote
 from sdrest.engine.cluster.assignment import Place
 from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
-from sdrest.engine.workers import WorkerInfo
+from sdrest.engine.cluster.link import Link
+from sdrest.engine.workers import Offer, WorkerInfo, with_own_names
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 
@@ -31,6 +33,8 @@ class ClusterExecutor:
         self._front: Front | None = None
         self._watchers: list[Callable[[], object]] = []
         self._conflicts: Mapping[str, Sequence[str]] = {}
+        self._offers: Sequence[Offer] = ()
+        self._models: Mapping[str, Checkpoint] | None = None
 
     async def start(self, front: Front) -> None:
         """Begin to use workers; raises `UsageError`."""
@@ -41,13 +45,21 @@ class ClusterExecutor:
 
     def changed(self) -> None:
         """Take account of workers that came, went or are another."""
-        conflicts = assignment.conflicts(self._places())
-        for file, names in conflicts.items():
-            if self._conflicts.get(file) != names:
-                _log.warning("%s", _conflict(file, names))
-        self._conflicts = conflicts
+        offers = [self._here.offer] if self._here else []
+        offers += filter(None, (link.offer for link in self._links))
+        if len(offers) != len(self._offers) or any(map(is_not, offers, self._offers)):
+            self._offers, self._models = offers, None
+            self._compare(offers)
         for watcher in tuple(self._watchers):
             watcher()
+
+    def _compare(self, offers: Sequence[Offer]) -> None:
+        """Warn of machines that have different files under one name, once."""
+        conflicts = assignment.conflicts(offer for offer in offers if not offer.bundled)
+        for title, names in conflicts.items():
+            if self._conflicts.get(title) != names:
+                _log.warning("%s", _conflict(title, names))
+        self._conflicts = conflicts
 
     @property
     def address(self) -> str:
@@ -67,7 +79,7 @@ class ClusterExecutor:
     def ready(self, claimed: Mapping[str, Need]) -> set[Need]:
         """Return what the machines can run besides the `claimed` jobs."""
         begun = set(self._here.runs) if self._here else set()
-        for link in self._front.links.values() if self._front else ():
+        for link in self._links:
             begun.update(link.runs.values())
         pending = [need for job, need in claimed.items() if job not in begun]
         return assignment.ready(self._places(), pending)
@@ -75,33 +87,21 @@ class ClusterExecutor:
     def waits_for(self, need: Need) -> str:
         """Return why no machine can run a job; '' where one can once it is free."""
         places = self._places()
-        if any(assignment.can_run(place.offer, need) for place in places):
+        if any(need in place.needs for place in places):
             return ""
         return self._obstacle(need, places).message
 
     def models(self) -> Mapping[str, Checkpoint]:
         """Return the checkpoints that workers have, by their files."""
-        found: dict[str, Checkpoint] = {}
-        for place in self._places():
-            for one in place.offer.models if place.key else ():
-                known = found.get(one.file)
-                found[one.file] = Checkpoint(
-                    one.name,
-                    one.file,
-                    NOWHERE / one.file,
-                    one.size,
-                    one.kind,
-                    defaults=tuple(one.defaults),
-                    workers=(*(known.workers if known else ()), place.offer.name),
-                    digest=one.digest,
-                )
-        return found
+        if self._models is None:
+            self._models = _models(place.offer for place in self._places() if place.key)
+        return self._models
 
     def workers(self) -> Sequence[WorkerInfo]:
         """Return this machine, if it runs tasks, and all workers."""
         found = [self._here.info] if self._here else []
-        found += [link.info for link in self._front.links.values()] if self._front else []
-        return [replace(one, warnings=self._warnings(one.name)) for one in found]
+        found += [link.info for link in self._links]
+        return with_own_names(replace(one, warnings=self._warnings(one.name)) for one in found)
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`.
@@ -139,7 +139,7 @@ class ClusterExecutor:
     async def stats(self) -> PoolStats:
         """Count the runners of all machines; the models of workers are named by their files."""
         own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
-        infos = [link.info for link in self._front.links.values()] if self._front else []
+        infos = [link.info for link in self._links]
         return PoolStats(
             own.busy + sum(one.busy for one in infos),
             own.idle + sum(one.idle for one in infos),
@@ -170,8 +170,12 @@ class ClusterExecutor:
 
     def _places(self) -> Sequence[Place]:
         here = [self._here.place] if self._here else []
-        links = self._front.links.values() if self._front else ()
-        return assignment.usable([*here, *(link.place for link in links if link.place)])
+        return assignment.usable([*here, *filter(None, (link.place for link in self._links))])
+
+    @property
+    def _links(self) -> Sequence[Link]:
+        """The workers as they are now, for other threads too."""
+        return tuple(self._front.links.values()) if self._front else ()
 
     def _obstacle(self, need: Need, places: Iterable[Place]) -> Failure:
         """Return why no machine takes a job."""
@@ -191,11 +195,31 @@ class ClusterExecutor:
         return Failure(FailureCode.NO_WORKER, text)
 
     def _warnings(self, name: str) -> Sequence[str]:
-        return [_conflict(file, names) for file, names in self._conflicts.items() if name in names]
+        return [
+            _conflict(title, names) for title, names in self._conflicts.items() if name in names
+        ]
 
 
-def _conflict(file: str, names: Sequence[str]) -> str:
+def _conflict(title: str, names: Sequence[str]) -> str:
     return (
-        f"{' and '.join(names)} have different files under the name {file}: the same job makes "
-        "different pictures there. Copy one of them to all, or rename it."
+        f"{', '.join(names)} have different files as {title}: the same job makes different "
+        "pictures there. Copy one of them to all of these machines, or rename it."
     )
+
+
+def _models(offers: Iterable[Offer]) -> Mapping[str, Checkpoint]:
+    found: dict[str, Checkpoint] = {}
+    for offer in offers:
+        for one in offer.models:
+            known = found.get(one.file)
+            found[one.file] = Checkpoint(
+                one.name,
+                one.file,
+                NOWHERE / one.file,
+                one.size,
+                one.kind,
+                defaults=tuple(one.defaults),
+                workers=(*(known.workers if known else ()), offer.name),
+                digest=one.digest,
+            )
+    return found

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sdrest.checkpoints.hashes import Hashes
-from sdrest.engine.base import Event, Executor, Started, Task
-from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.base import Event, Executor, Need, Started, Task
+from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
 from sdrest.engine.local.repository import Repository
-from sdrest.engine.workers import WorkerInfo
+from sdrest.engine.workers import Offer, WorkerInfo
 
 
 class Here:
@@ -28,6 +28,7 @@ class Here:
         self._offers = Offers(machine, repository, executor, hashes, changed=self._note)
         self._since = time.time()
         self._loaded: tuple[str, ...] = ()
+        self._needs: frozenset[Need] = frozenset()
         self._changed: Callable[[], object] = lambda: None
         self._watching: asyncio.Task[None] | None = None
 
@@ -48,21 +49,25 @@ class Here:
         await self.executor.close()
 
     @property
+    def offer(self) -> Offer:
+        """What this machine has."""
+        return self._offers.current
+
+    @property
     def place(self) -> Place:
         """This machine for `assignment`."""
-        return Place("", self._offers.current, len(self.runs), self._loaded)
+        return Place("", self.offer, self._needs, len(self.runs), self._loaded)
 
     @property
     def info(self) -> WorkerInfo:
         """This machine for people."""
-        offer = self._offers.current
         return WorkerInfo(
-            offer.name,
+            self.offer.name,
             "",
             versions(),
             self._since,
             time.time(),
-            offer,
+            self.offer,
             sorted(self.runs),
             self._loaded,
             busy=len(self.runs),
@@ -82,6 +87,8 @@ class Here:
             self._changed()
 
     def _note(self) -> None:
+        """Take account of another offer."""
+        self._needs = needs_of(self._offers.current)
         self._changed()
 
     async def _look(self) -> None:

@@ -4,6 +4,8 @@ import logging
 from types import ModuleType
 from typing import Any
 
+from sdrest.errors import UsageError
+
 _SETTINGS: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -21,9 +23,15 @@ _LOGGERS = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.ap
 
 
 def load() -> ModuleType:
-    """Return the module `distributed`, which takes half a second at first."""
-    import dask.config  # noqa: PLC0415 (a server without a cluster does not need it)
-    import distributed  # noqa: PLC0415
+    """Return the module `distributed`, which takes half a second at first.
+
+    Raises `UsageError` where the user's settings of Dask prevent that.
+    """
+    try:
+        import dask.config  # noqa: PLC0415 (a server without a cluster does not need it)
+        import distributed  # noqa: PLC0415
+    except ValueError as error:  # a malformed file: it is read at the import
+        raise UsageError(f"Dask cannot be loaded. {str(error).splitlines()[0]}") from error
 
     dask.config.refresh(paths=[], env={})  # not those of the user's other programs
     dask.config.set(_SETTINGS)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from sdrest.engine.cluster.assignment import Place
+from sdrest.engine.base import Need
+from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.protocol import (
     LOST_SECONDS,
     PREFIX,
@@ -68,6 +69,7 @@ class Link:
         self._lost_seconds = lost_seconds
         self._versions: Mapping[str, str] = {}
         self._offer: Offer | None = None
+        self._needs: frozenset[Need] = frozenset()
         self._status = Status(0)
         self._since = self._last_seen = time.time()
         self._lost = asyncio.Event()
@@ -83,6 +85,11 @@ class Link:
         return self._offer.name if self._offer else self.address
 
     @property
+    def offer(self) -> Offer | None:
+        """What the worker has; None where it takes no jobs."""
+        return None if self._lost.is_set() else self._offer
+
+    @property
     def place(self) -> Place | None:
         """The worker for `assignment`; None where it takes no jobs."""
         if self._lost.is_set() or self._offer is None:
@@ -90,7 +97,9 @@ class Link:
         others = [name for name in self._status.runs if not self._is_own(name)]
         running = len(self.runs) + len(others)
         status = self._status
-        return Place(self.address, self._offer, running, status.loaded, status.draining)
+        return Place(
+            self.address, self._offer, self._needs, running, status.loaded, status.draining
+        )
 
     @property
     def info(self) -> WorkerInfo:
@@ -185,7 +194,7 @@ class Link:
         if self.refused:
             _log.warning("The worker at %s is refused: %s", self.address, self.refused)
         else:
-            self._offer = decode_offer(answer["offer"])
+            self._take_offer(answer["offer"])
             self._status = Status(0)
             self._since = self._last_seen
             self._lost.clear()
@@ -213,7 +222,7 @@ class Link:
         is_new = status.offer != self._status.offer
         self._status = status
         if is_new:
-            self._offer = decode_offer(await self._send("offer", self._lost_seconds))
+            self._take_offer(await self._send("offer", self._lost_seconds))
         for run in status.runs:
             if self._is_own(run) and run not in self.runs:
                 self._background(self.cancel(run))
@@ -231,6 +240,10 @@ class Link:
                 error,
             )
         self._is_reported = True
+
+    def _take_offer(self, message: Message) -> None:
+        self._offer = decode_offer(message)
+        self._needs = needs_of(self._offer)
 
     def _is_own(self, run: str) -> bool:
         return run.startswith(f"{self._front}-")

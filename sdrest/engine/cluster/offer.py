@@ -1,6 +1,7 @@
 """What this machine offers to a front: looked at again and again, since it changes."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from sdrest.engine.base import Executor
 from sdrest.engine.local.memory import usable_memory
 from sdrest.engine.local.repository import Repository
 from sdrest.engine.workers import Offer, OfferedModel
+
+_log = logging.getLogger(__name__)
 
 _SECONDS = 5.0
 """Seconds between two looks at the folder of models, the scripts and their Python."""
@@ -78,7 +81,10 @@ class Offers:
         while True:
             hashing = any(not model.digest for model in self.current.models)
             await asyncio.sleep(_SECONDS_WHILE_HASHING if hashing else _SECONDS)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except OSError as error:
+                _log.warning("The models and scripts cannot be looked at: %s", error)
 
     def files(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return the names by which jobs choose the checkpoints with these real paths."""

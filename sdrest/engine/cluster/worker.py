@@ -1,6 +1,7 @@
 """A worker's connection to its scheduler, made again whenever it is lost."""
 
 import asyncio
+import logging
 import random
 import socket
 import time
@@ -18,6 +19,8 @@ from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.security import explain, own_host
+
+_log = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 10.0
 """Seconds in which a scheduler has to answer."""
@@ -78,21 +81,23 @@ class WorkerConnection:
         """Connect, and again whenever the connection is lost, for ever."""
         pause = _FIRST_PAUSE
         while True:
-            began = time.monotonic()
+            began, delay = time.monotonic(), pause
             try:
                 async with self._connected() as worker:
                     self._tell(Report(f"Connected to {self._address}.", good=True))
                     await self._watch(worker)
+                if time.monotonic() - began > _CONNECT_SECONDS:
+                    pause = delay = _FIRST_PAUSE
                 self._tell(Report(f"The connection to {self._address} is lost. Connecting again."))
             except ConnectError as error:
                 self._tell(Report(f"Cannot connect to {self._address}: {error} Trying again."))
                 if error.lasting:
-                    pause = _REFUSED_PAUSE
+                    delay = _REFUSED_PAUSE
+            except Exception:  # noqa: BLE001 (whatever Dask raises, the next attempt may succeed)
+                _log.exception("Unexpected error of the connection; connecting again.")
             await self._engine.runs.cancel_all()  # no server waits for them
-            if time.monotonic() - began > _CONNECT_SECONDS:
-                pause = _FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (no secret)
-            pause = min(2 * pause, max(pause, _LONGEST_PAUSE))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     async def _watch(self, worker: Worker) -> None:
         """Wait for the end of the connection; tell where no server calls."""
@@ -100,10 +105,8 @@ class WorkerConnection:
         try:
             await asyncio.wait([ending], timeout=_CALL_SECONDS)
             if not (ending.done() or self._engine.runs.has_front):
-                text = (
-                    f"No server calls this worker at {worker.address}. Does a firewall prevent it?"
-                )
-                self._tell(Report(text))
+                place = f"No server calls this worker at {worker.address}."
+                self._tell(Report(f"{place} See that no firewall prevents it."))
             await ending
         finally:
             ending.cancel()

@@ -186,6 +186,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
                     "default": [],
                     "loaded": False,
                     "hash": "879db523c3",
+                    "workers": [],
                 },
                 {
                     "name": "sd_xl_base_1.0",
@@ -198,6 +199,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
                     "default": [],
                     "loaded": False,
                     "hash": None,
+                    "workers": ["attic"],
                 },
             ]
         }

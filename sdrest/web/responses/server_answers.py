@@ -69,6 +69,9 @@ class Model(TypedDict):
         Annotated[str, Field(pattern="^[0-9a-f]{10}$")] | None,
         Field(description="The first digits of the file's SHA-256; null until they are known."),
     ]
+    workers: Annotated[
+        list[str], Field(description="The workers of the server's cluster that have it.")
+    ]
 
 
 class Models(TypedDict):

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sdrest.commands.cluster.credentials import make
 from sdrest.commands.doctor.cluster_checks import ClusterChecks, worker_findings
 from sdrest.commands.doctor.findings import Verdict
+from sdrest.commands.doctor.worker_checks import WorkerChecks
 from sdrest.settings import Settings
 from tests.support.cluster import FRONT
 from tests.support.server import Serve
@@ -75,6 +78,17 @@ def test_what_is_said_of_workers(
         assert len(found[verdict]) == len(texts)
         for text, shown in zip(texts, found[verdict], strict=True):
             assert text in shown
+
+
+def test_credentials_that_others_can_read_are_named(tmp_path: Path) -> None:
+    front, _ = make(tmp_path)
+    given = WorkerChecks(Settings(cluster_credentials=str(front)), "tls://127.0.0.1:1")
+    assert [finding.verdict for finding in given.credentials()] == [Verdict.OK]
+    front.chmod(0o640)
+    found = [f"{one.message} {one.remedy}" for one in given.credentials()]
+    assert len(found) == 2
+    assert f"Others can read {front}" in found[0]
+    assert "chmod 600" in found[0]
 
 
 @pytest.mark.integration

@@ -10,8 +10,12 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from sdrest.cli import COMMANDS
 from sdrest.commands.cluster.credentials import make
-from sdrest.commands.service.managers import Launchd, Manager, Systemd
+from sdrest.commands.service.command import service_of
+from sdrest.commands.service.launchd import Launchd
+from sdrest.commands.service.managers import Manager
+from sdrest.commands.service.systemd import Systemd
 from sdrest.commands.service.units import Service
 from sdrest.errors import UsageError
 from tests.support.server import environment
@@ -163,6 +167,33 @@ def test_a_dry_run_shows_the_service_and_hides_its_token(tmp_path: Path) -> None
     for text in (str(tmp_path), sys.executable, "--port=9000", "--cors=false", "--grace=20"):
         assert text in done.stdout
     assert "SDREST_TOKEN" in done.stdout
+
+
+def test_a_service_has_the_flags_that_were_given(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("SDREST_KEEP_DAYS", "0.5")
+    monkeypatch.setenv("SDREST_WEBHOOK_SECRET", "whsec_" + "QUJD" * 8)
+    words = ["--cors", "--no-auth", "--cors-origin", "https://b.example", "--port=1"]
+    words += ["--cors-origin=https://a.example", "--keep-alive", "90", "--output", "~/my pictures"]
+    words += ["--trusted-proxy", "10.0.0.0/8,127.0.0.1", "--token", "open-sesame"]
+    made = service_of(COMMANDS, None, words, {"PATH": "/bin", "SUDO_USER": "ada"})
+    given = made.command[3:]
+    assert set(given) == {
+        "--cors=true",
+        "--auth=false",
+        "--cors-origin=https://b.example,https://a.example",
+        "--port=1",
+        "--keep-alive=90",
+        "--output=~/my pictures",
+        "--trusted-proxy=10.0.0.0/8,127.0.0.1/32",
+        "--keep-days=0.5",
+    }
+    assert set(made.secrets) == {"SDREST_TOKEN", "SDREST_WEBHOOK_SECRET"}
+    assert (made.folder, made.variables) == (home, {"PATH": "/bin"})
+    monkeypatch.delenv("SDREST_KEEP_DAYS")
+    assert service_of(COMMANDS, None, given, {}).command[3:] == given
 
 
 def test_a_worker_is_a_service_too(tmp_path: Path) -> None:

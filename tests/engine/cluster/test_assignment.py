@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sdrest.engine.base import Need
-from sdrest.engine.cluster.assignment import Place, choose, conflicts, ready, usable
+from sdrest.engine.cluster.assignment import Place, choose, conflicts, needs_of, ready, usable
 from sdrest.engine.workers import Offer, OfferedModel
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
@@ -22,7 +22,8 @@ def model(file: str, *, size: int = 1, digest: str = "", default: bool = False) 
 
 def place(key: str, *models: OfferedModel, capacity: int = 1, **more: Any) -> Place:
     of_offer = {name: more.pop(name) for name in ("problems", "bundled") if name in more}
-    return Place(key, Offer(key, capacity, "cpu", 1, models, **of_offer), **more)
+    offer = Offer(key, capacity, "cpu", 1, models, **of_offer)
+    return Place(key, offer, needs_of(offer), **more)
 
 
 A, B = model("a.ckpt"), model("b.ckpt")
@@ -72,7 +73,17 @@ def test_the_bundled_engine_is_used_only_where_it_is_alone() -> None:
 
 
 def test_other_files_under_one_name_are_found_by_size_and_by_known_hash() -> None:
-    same = [place("one", model("a", digest="1")), place("two", model("a"))]
-    assert conflicts(same) == {}
-    assert conflicts([*same, place("six", model("a", size=2))]) == {"a": ["one", "six", "two"]}
-    assert conflicts([*same, place("six", model("a", digest="2"))]) == {"a": ["one", "six", "two"]}
+    def found(*models: OfferedModel) -> object:
+        names = ("one", "two", "six")
+        return conflicts(
+            Offer(name, 1, "cpu", 1, (one,)) for name, one in zip(names, models, strict=False)
+        )
+
+    same = model("a", digest="1"), model("a")
+    assert found(*same) == {}
+    assert found(*same, model("a", size=2)) == {"a": ["one", "six", "two"]}
+    assert found(*same, model("a", digest="2")) == {"a": ["one", "six", "two"]}
+    other = model("b", digest="2", default=True)
+    assert found(model("a", digest="1", default=True), other) == {
+        "the default for text-to-image": ["one", "two"]
+    }

@@ -217,7 +217,7 @@ async def test_other_files_under_one_name_are_warned_about_once(
         path = tmp_path / "two" / "models" / "a.ckpt"
         path.write_bytes(path.read_bytes().replace(b"320", b"321") + b"\0")
         await site.engines["two"].offers.refresh()
-        await site.until(lambda: "different files under the name a.ckpt" in caplog.text)
+        await site.until(lambda: "different files as a.ckpt" in caplog.text)
         assert caplog.text.count("different files") == 1
         one = site.info("one")
         assert one

@@ -6,12 +6,14 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.fakes.running import Lifeline
+from tests.support.checkpoints import model, torch_file
 from tests.support.cluster import FRONT, cluster_address, job_until, open_for_all, worker
 from tests.support.fake_fork import post
-from tests.support.server import Serve
+from tests.support.server import PATIENCE, Serve
 
 pytestmark = pytest.mark.integration
 
@@ -75,3 +77,40 @@ async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(
                 assert (await answer.json())["status"] == "CANCELLED"
             assert await again.all_gone()
         assert attic.process.returncode is None
+
+
+async def test_a_job_may_name_a_model_that_only_a_worker_has(tmp_path: Path, serve: Serve) -> None:
+    models = tmp_path / "its-models"
+    models.mkdir()
+    torch_file(models / "painter.ckpt", model())
+    async with serve(*FRONT, warns=True) as server, server.client() as client:
+        form = {"prompt": "paint", "height": 256, "width": 256, "model": "painter"}
+        async with client.post("text-to-image", json=form) as answer:
+            assert answer.status == 422
+        async with client.get("readyz") as answer:
+            assert answer.status == 503
+            assert {one["code"] for one in (await answer.json())["problems"]} == {"no_worker"}
+        flags = ("--models", str(models))
+        address = await cluster_address(server)
+        async with worker(address, "attic", *flags, folder=tmp_path) as attic:
+            names = await listed(client, "painter")
+            assert names["painter"] == ["attic"]
+            path = await post(server, "paint", model="painter")
+            shown = await job_until(server, path, status="COMPLETE")
+            assert shown["model"] == "painter.ckpt"
+            attic.process.send_signal(signal.SIGSTOP)
+            path = await post(server, "paint again", model="painter")
+            attic.process.kill()
+            shown = await job_until(server, path, status="QUEUED", waiting=...)
+            assert shown["waiting"]["code"] == "no_worker"
+
+
+async def listed(client: aiohttp.ClientSession, name: str) -> dict[str, list[str]]:
+    """Return the workers of each model, once a model of this name is listed."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with client.get("models") as answer:
+                found = {one["name"]: one["workers"] for one in (await answer.json())["models"]}
+            if name in found:
+                return found
+            await asyncio.sleep(0.05)

@@ -187,7 +187,7 @@ async def test_runs_end_whose_front_does_not_call_any_more(
         await gone.start("abandoned", task(tmp_path / "work", f"hang lifeline={lifeline.path}"))
         await lifeline.pids(1)
     assert await lifeline.all_gone()
-    await calls.idle()
+    await calls.status_with(runs=())
     assert await calls("events", run="abandoned", since=0) is None
 
 

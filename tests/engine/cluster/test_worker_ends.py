@@ -26,7 +26,7 @@ async def test_a_stop_gives_a_run_its_time(tmp_path: Path) -> None:
     ):
         await calls.start("run", work)
         worker.process.send_signal(signal.SIGTERM)
-        await worker.out.line("Stopping")
+        await calls.status_with(draining=True)
         await calls.start("late", work)
         assert await calls("events", run="late", since=0) is None
         await asyncio.to_thread(gate.write_text, "")
@@ -53,6 +53,22 @@ async def test_a_stop_without_time_hands_a_run_back(tmp_path: Path, lifeline: Li
         assert await lifeline.all_gone()
         assert await worker.ended() == 0
         assert leftovers(worker.temporary) == []
+
+
+async def test_a_stop_of_all_processes_hands_a_run_back(tmp_path: Path, lifeline: Lifeline) -> None:
+    work = task(tmp_path / "work", f"hang lifeline={lifeline.path}")
+    async with (
+        running_scheduler() as scheduler,
+        running_worker(scheduler.address, tmp_path / "worker", "--grace", "60") as worker,
+        calling(scheduler) as calls,
+    ):
+        await calls.start("run", work)
+        for pid in (*await lifeline.pids(1), worker.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        last = (await calls.events("run", work))[-1]
+        assert isinstance(last, Finished)
+        assert last.requeue is Requeue.YES
+        assert await worker.ended() == 0
 
 
 async def test_a_killed_worker_leaves_no_process_and_the_next_one_removes_its_files(

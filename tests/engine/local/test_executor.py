@@ -1,7 +1,5 @@
 import asyncio
 import os
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,9 +11,7 @@ from PIL import Image
 
 from sdrest.engine.base import Event, Executor, Finished, ImageReady, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.invocation import plan
 from sdrest.engine.local.outdir import is_complete_png
-from sdrest.engine.local.runner import Runner
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
 from sdrest.params import MAX_PROMPT_BYTES
@@ -84,26 +80,6 @@ async def test_who_sees_an_image_done_can_fetch_it(executor: Executor, tmp_path:
         if isinstance(event, Progress):
             assert event.index - 1 <= ready
             assert event.fraction < 1 or event.index == ready
-
-
-async def test_how_a_script_is_started(tmp_path: Path) -> None:
-    work = task(tmp_path / "work", prompt="--skip_save $(touch x)", sampler="plms", seed=7)
-    assert (await run_alone(work))[-1] == Finished()
-    facts = invocation(work)
-    script = str(FORK / "scripts" / "txt2img.py")
-    assert facts["argv"][0] == facts["main"] == script
-    assert "--prompt=--skip_save $(touch x)" in facts["argv"]
-    assert {"--skip_grid", "--plms", "--seed=42", "--ddim_steps=8"} < set(facts["argv"])
-    assert facts["argv"][-2:] == ["--precision", "full"]  # no torch here
-    assert facts["cwd"] == str(FORK)
-    assert facts["path"] == [str(FORK / "scripts"), str(FORK)]
-    assert facts["environment"]["PYTHONPATH"].split(os.pathsep)[0] == str(FORK)
-    assert facts["environment"]["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
-    assert not {"COLUMNS", "LINES"} & set(facts["environment"])
-    assert facts["sigint_interrupts"]
-    assert facts["leader"]
-    assert facts["stdin"] == ""
-    assert facts["inherited"] == []
 
 
 async def test_image_to_image_gets_a_fitted_picture(
@@ -293,25 +269,6 @@ async def test_several_at_once(executor: Executor, tmp_path: Path) -> None:
     assert [images(events) for events in runs] == [[1], [1, 2], [1, 2, 3]]
 
 
-async def test_what_is_missing_fails_without_a_process(tmp_path: Path) -> None:
-    events = await run_alone(task(tmp_path / "work"), root=tmp_path / "nowhere")
-    assert len(events) == 1
-    assert failure(events).code is FailureCode.REPOSITORY_MISSING
-
-
-@pytest.mark.parametrize(
-    "program", ["#!/nowhere/python\n", "#!/bin/sh\necho 'SyntaxError' >&2\nexit 1\n"]
-)
-async def test_a_python_that_does_not_start(tmp_path: Path, program: str) -> None:
-    python = tmp_path / "python"
-    python.write_text(program)
-    python.chmod(0o755)
-    events = await run_alone(task(tmp_path / "work"), python=python)
-    why = failure(events)
-    assert why.code is FailureCode.PYTHON_MISSING
-    assert why.details.get("stderr") in {None, "SyntaxError"}
-
-
 async def test_the_longest_prompt(executor: Executor, tmp_path: Path) -> None:
     work = task(tmp_path / "work", "\N{OWL}" * (MAX_PROMPT_BYTES // 4))
     assert (await collect(finished_events(executor, work)))[-1] == Finished()
@@ -325,24 +282,3 @@ async def test_a_workdir_that_cannot_be_written(
     (work.workdir / "inputs").write_text("in the way")
     events = await collect(finished_events(executor, work))
     assert failure(events).code is FailureCode.STORAGE_FAILED
-
-
-async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None:
-    root = tmp_path / "fork"
-    shutil.copytree(FORK, root)
-    python = root / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to(sys.executable)
-    events = await run_alone(task(tmp_path / "work", "missing_module"), root=root, python=python)
-    advice = "REPOSITORY/venv/bin/python -m pip install cv2-that-nobody-has"
-    assert advice in failure(events).message
-
-
-async def test_a_runner_that_cannot_be_started() -> None:
-    runner = Runner(stderr_tail=1)
-    with pytest.raises(RuntimeError, match="not started"):
-        runner.submit(plan(task(Path()), fake_repository()), fake_repository())
-    with pytest.raises(FileNotFoundError):
-        await runner.start(fake_repository(python=None))
-    assert runner.result is None
-    await runner.end()

@@ -159,6 +159,7 @@ ASKED: list[Asked] = [
     ("GET", "/healthz", "/healthz", 200, {}),
     ("GET", "/healthz", "/healthz", 421, {"headers": {"Host": "example.org"}}),
     ("GET", "/readyz", "/readyz", 200, {}),
+    ("GET", "/workers", "/workers", 200, {}),
     ("GET", "/metrics", "/metrics", 200, {}),
     ("GET", "/metrics", "/metrics", 200, {"headers": {"Accept": OPENMETRICS}}),
     ("POST", "/session", "/session", 204, {"json": {"token": "x"}}),

@@ -92,9 +92,9 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                 await expect(opened.page.get_by_text("Please fix the marked")).to_be_hidden()
                 await expect(opened.page.get_by_text("Enter a prompt.")).to_be_hidden()
                 await opened.page.get_by_text("Advanced").locator("visible=true").click()
-                await opened.page.get_by_role(
-                    "combobox", name="Keep the model loaded"
-                ).select_option("1 hour")
+                await opened.page.get_by_role("combobox", name="Keep model loaded").select_option(
+                    "1 hour"
+                )
                 await expect(button).to_be_in_viewport(ratio=1)
         async with server.client() as client, client.get("jobs") as answer:
             assert (await answer.json())["jobs"] == []
@@ -119,7 +119,7 @@ async def test_a_link_fills_the_form_and_is_copied_from_it(browser: Browser, ser
     grants = ["clipboard-read", "clipboard-write"]
     async with serve(PLAIN) as server, studio(browser, server, permissions=grants) as opened:
         await opened.page.goto(
-            f"{opened.root}#prompt=a+boat+%26+a+fox&steps=24&iterations=2&seed=7"
+            f"{opened.root}#type=toString&prompt=a+boat+%26+a+fox&steps=24&iterations=2&seed=7"
         )
         await opened.connected()
         await expect(prompt(opened)).to_have_value("a boat & a fox")

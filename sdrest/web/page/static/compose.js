@@ -104,6 +104,7 @@ export class Compose {
     if (prompt && field && !field.value) field.set(prompt);
     this.#tabs.open(type);
     await this.#upload.takeUrl(url);
+    this.#offer.show(null); // the job has its settings where the picture came from
     this.#reveal(type);
   }
 
@@ -119,8 +120,7 @@ export class Compose {
   #reveal(type) {
     this.#tabs.open(type);
     const panel = this.#panel;
-    panel.element.scrollIntoView({ block: "start" });
-    (panel.field("prompt") ?? this.#mask).focus();
+    (panel.field("prompt") ?? this.#mask).focus(); // scrolls there
     this.#changed();
   }
 
@@ -184,11 +184,11 @@ export class Compose {
 
   /** Takes the settings of a picture's file; `model` is the name of a model that may be there. */
   #useEmbedded({ type, values, model }) {
-    const panel = this.#panels.get(type);
+    const panel = this.#panels.get(type) ?? this.#panel;
     panel.parameters.start(values);
     const known = panel.field("model").named(model);
     if (known !== undefined) panel.field("model").set(known);
-    this.#reveal(type);
+    this.#reveal(panel.type);
     announce(TAKEN);
   }
 

@@ -4,7 +4,7 @@ import { label } from "./words.js";
 
 const LABELS = {
   iterations: "Pictures",
-  keepAlive: "Keep the model loaded",
+  keepAlive: "Keep model loaded",
 };
 
 const HINTS = {
@@ -23,7 +23,7 @@ const PLACEHOLDERS = {
   seed: "Random",
 };
 
-const KEEP_ALIVE = { "": "As the server is set", 0: "Unload at once", "5m": "5 minutes", "1h": "1 hour", "-1": "Always" };
+const KEEP_ALIVE = { "": "As the server is set", 0: "Unload at once", 300: "5 minutes", 3600: "1 hour", "-1": "Always" };
 
 /** The texts of enumerated values, by parameter. */
 export const CHOICES = { keepAlive: KEEP_ALIVE, sampler: { ddim: "DDIM", plms: "PLMS" } };

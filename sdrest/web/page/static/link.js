@@ -3,8 +3,8 @@
 /** Returns `{type, values}` from an address's fragment; null if it has no settings. */
 export function read(fragment, schemas) {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  const type = given.get("type") in schemas ? given.get("type") : Object.keys(schemas)[0];
-  const values = Object.fromEntries([...given].filter(([name]) => name in schemas[type].properties));
+  const type = Object.hasOwn(schemas, given.get("type")) ? given.get("type") : Object.keys(schemas)[0];
+  const values = Object.fromEntries([...given].filter(([name]) => Object.hasOwn(schemas[type].properties, name)));
   return given.has("type") || Object.keys(values).length ? { type, values } : null;
 }
 

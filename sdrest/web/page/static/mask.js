@@ -3,6 +3,7 @@
 import { h, uniqueId } from "./dom.js";
 import { icon } from "./icons.js";
 import { MaskEditor } from "./mask_editor.js";
+import { pixels } from "./mask_file.js";
 import { MaskLayer } from "./mask_layer.js";
 
 /** What a mask is for, by the type of the job. */
@@ -12,6 +13,15 @@ const PURPOSES = {
 };
 
 const THUMBNAIL = 640;
+
+/** Whether a picture has about the colour of our paint. */
+async function isWarm(blob) {
+  const bitmap = await createImageBitmap(blob);
+  const { data } = pixels(bitmap, 16, 16);
+  bitmap.close();
+  const sum = (channel) => data.reduce((all, value, at) => all + (at % 4 === channel ? value : 0), 0);
+  return sum(0) > 1.25 * sum(2);
+}
 
 export class Mask {
   #upload;
@@ -32,10 +42,7 @@ export class Mask {
     this.tools = h("div", { class: "mask-tools shown-with-picture" }, this.#hint, this.#error);
     upload.actions.append(this.#button);
     upload.stage.firstChild.after(this.#thumbnail);
-    upload.addEventListener("picture", () => {
-      if (upload.picture) this.#layer.fit(upload.picture);
-      else this.#editor?.close();
-    });
+    upload.addEventListener("picture", () => this.#take(upload.picture));
     this.#layer.addEventListener("change", () => this.fail(null));
   }
 
@@ -73,6 +80,19 @@ export class Mask {
   /** The mask as a PNG of the picture's size: white where the picture is to change, else black. */
   png() {
     return this.#layer.png();
+  }
+
+  /** Begins anew for another picture, in a colour that differs from the picture's. */
+  #take(picture) {
+    if (!picture) {
+      this.#editor?.close();
+      return;
+    }
+    this.#layer.fit(picture);
+    this.#show();
+    isWarm(picture.blob).then((warm) => {
+      for (const canvas of [this.#thumbnail, this.#layer.canvas]) canvas.classList.toggle("on-warm", warm);
+    });
   }
 
   /** Draws the small view, when the editor closes. */

@@ -78,8 +78,9 @@ export class MaskEditor {
     const button = (name, title, action) =>
       h("button", { type: "button", class: "bare icon-button", title, "aria-label": title, onclick: action }, icon(name));
     for (const [name, value] of Object.entries({
-      class: "mask", tabindex: 0, role: "application", "aria-label": "Mask over the picture", "aria-describedby": `${id}-keys`,
+      tabindex: 0, role: "application", "aria-label": "Mask over the picture", "aria-describedby": `${id}-keys`,
     })) canvas.setAttribute(name, value);
+    canvas.classList.add("mask");
     this.#sheet.append(this.#image, canvas);
     this.#window.append(this.#sheet, this.#ring);
     this.#dialog = h("dialog", { class: "mask-editor", "aria-labelledby": `${id}-title` },
@@ -213,7 +214,7 @@ export class MaskEditor {
   /** Shows the mask's state beside what is painted. */
   #show() {
     const { canvas, feather } = this.#layer;
-    canvas.style.filter = feather ? `blur(${feather / 3.5}px)` : "";
+    canvas.style.setProperty("--softness", `${feather / 3.5}px`);
     this.#toolbar.show();
     this.#fail(null);
   }

@@ -116,7 +116,7 @@ async def _scroll(session: CDPSession) -> dict[str, float]:
     return {
         "rate": 1000 * len(frames) / sum(frames),
         "slow": statistics.quantiles(frames, n=100)[98],
-        "main": sum(event.get("tdur", 0) for event in tasks) / 1000 / len(frames),
+        "main": sum(event.get("dur", 0) for event in tasks) / 1000 / len(frames),
     }
 
 

@@ -250,4 +250,4 @@ async def test_a_reconnect_keeps_the_older_jobs_that_were_loaded(opened: Studio)
           return [...overlapping, urls(store), store.nextCursor];
         }"""
     )
-    assert kept == ["/5/4/2/1", "1", "/9/8", "8"]
+    assert kept == ["/5/4/3/2/1", "1", "/9/8", "8"]

@@ -154,9 +154,9 @@ export class Gallery {
   }
 
   /** Looks what became of a job whose picture is not there. */
-  async #gone({ resultUrl }) {
+  async #gone({ resultUrl, createdAt, type, params, seed }) {
     try {
-      this.#store.merge(await api.job(resultUrl));
+      this.#store.merge({ createdAt, type, params, seed, ...(await api.job(resultUrl)) });
     } catch (error) {
       if (error.status !== 404 && error.status !== 410) return;
       this.forget({ resultUrl });

@@ -77,6 +77,7 @@ export class Store extends EventTarget {
   /** Updates one job. Fields that `changes` leave out stay, except those of a former status. */
   merge(changes) {
     const before = this.#jobs.get(changes.resultUrl);
+    if (!before && !changes.params) return; // too little to show
     const { error, position, preview, progress, ...kept } = before ?? {};
     const job = { createdAt: new Date().toISOString(), params: {}, ...kept, ...changes };
     if (before || !this.#isBeyond(job)) {

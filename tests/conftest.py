@@ -37,9 +37,19 @@ def _no_flags_of_the_developer() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _processes_without_coverage() -> None:
-    """Measure the processes of pytest alone: it would be a third of the time of all others."""
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+def _coverage() -> str | None:
+    """Measure the processes of pytest alone: it would be a third of the time of all others.
+
+    Return what makes coverage measure a process.
+    """
+    return os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.fixture
+def measured(_coverage: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let coverage measure the processes that a test starts: for code that runs nowhere else."""
+    if _coverage:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", _coverage)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,9 +75,9 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
     return starter(tmp_path, certificate)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A real browser for the tests of a module."""
+    """A real browser, started once; each test opens a context of its own."""
     async with chromium() as started:
         yield started
 

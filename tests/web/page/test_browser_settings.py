@@ -83,6 +83,8 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                 await opened.open()
                 button = opened.page.get_by_role("button", name="Make picture")
                 await expect(button).to_be_in_viewport(ratio=1)
+                width = await opened.page.evaluate("document.documentElement.scrollWidth")
+                assert width <= viewport["width"]
                 await button.click()
                 await expect(prompt(opened)).to_have_accessible_description(
                     re.compile("Enter a prompt")

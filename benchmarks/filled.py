@@ -41,7 +41,7 @@ def fill(
     shapes = islice(zip(cycle(SIZES), cycle(pictures), cycle(WORDS), strict=False), count)
     found = []
     for number, ((width, height), images, words) in enumerate(shapes):
-        key = JobKey(JobType.TEXT_TO_IMAGE, f"{number:032x}")
+        key = JobKey(JobType.TEXT_TO_IMAGE, f"{number + 1:032x}")
         params = TextToImage(
             prompt=f"{words}, number {number}",
             width=width,

@@ -232,3 +232,22 @@ async def test_on_a_phone_a_menu_has_the_actions(browser: Browser, server: Serve
         await expect(opened.page.locator(".toast")).to_contain_text("Seed copied.")
         overflow = "document.documentElement.scrollWidth - innerWidth"
         assert await opened.page.evaluate(overflow) <= 0
+
+
+async def test_a_reconnect_keeps_the_older_jobs_that_were_loaded(opened: Studio) -> None:
+    kept = await opened.page.evaluate(
+        """async () => {
+          const { Store } = await import("/static/store.js");
+          const job = (day) => ({ resultUrl: `/${day}`, createdAt: `2026-01-0${day}` });
+          const page = (days, nextCursor) => ({ jobs: days.map(job), nextCursor });
+          const urls = (store) => store.all.map(({ resultUrl }) => resultUrl).join("");
+          const store = new Store();
+          store.replace(page([4, 3], "3"));
+          store.append(page([2, 1], "1"));
+          store.replace(page([5, 4], "4"));
+          const overlapping = [urls(store), store.nextCursor];
+          store.replace(page([9, 8], "8"));
+          return [...overlapping, urls(store), store.nextCursor];
+        }"""
+    )
+    assert kept == ["/5/4/3/2/1", "1", "/9/8", "8"]

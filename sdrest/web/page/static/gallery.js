@@ -2,23 +2,22 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { copy } from "./clipboard.js";
-import { compare } from "./compare.js";
 import { confirm } from "./dialogs.js";
-import { h, setText } from "./dom.js";
+import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
-import { seedOf, title } from "./job.js";
+import { compareTwo, markAll } from "./picture_actions.js";
+import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
 import { RowsView } from "./rows_view.js";
 import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
-import { openMenu } from "./tile_menu.js";
 import { toast } from "./toasts.js";
 import { Unfinished } from "./unfinished.js";
 import { pictures as picturesText } from "./words.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
+const PAUSE = 3000;
 const numberOf = (url) => Number(/(\d+)\.png$/.exec(url)[1]);
 
 export class Gallery {
@@ -37,6 +36,8 @@ export class Gallery {
   #pictures = [];
   #jobs = [];
   #ratios = new Map();
+  #notBefore = 0;
+  #isAsked = false;
   #isSelecting = false;
   #isNew = true;
   #frame = 0;
@@ -56,8 +57,8 @@ export class Gallery {
     });
     this.#bar = new SelectionBar({
       download: () => api.downloadZip(this.#selected.map(({ url }) => url)),
-      favourite: () => this.#favourite(this.#selected),
-      compare: () => this.#compare(this.#selected),
+      favourite: () => markAll(this.#selected),
+      compare: () => compareTwo(this.#selected),
       remove: () => this.#remove(this.#selected),
       clear: () => this.#setSelecting(false),
     });
@@ -65,10 +66,11 @@ export class Gallery {
     this.#rows = new RowsView({
       open: (tile, event) => this.#open(tile, event),
       select: (tile, event) => this.#select(tile.picture.key, event),
-      favourite: (tile) => this.#favourite([tile.picture]),
+      favourite: (tile) => markAll([tile.picture]),
       use: (tile) => actions.use(tile.picture.job),
       remove: (tile) => this.#remove([tile.picture]),
       menu: (tile, at) => this.#menu(tile, at),
+      gone: (tile) => this.#gone(tile.picture.job),
       measured: (tile, ratio) => this.#measured(tile, ratio),
       made: (tile) => this.#mark(tile),
       near: () => this.#near(),
@@ -151,6 +153,17 @@ export class Gallery {
     this.#later();
   }
 
+  /** Looks what became of a job whose picture is not there. */
+  async #gone({ resultUrl }) {
+    try {
+      this.#store.merge(await api.job(resultUrl));
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 410) return;
+      this.forget({ resultUrl });
+      this.#store.remove(resultUrl);
+    }
+  }
+
   async #search(filter) {
     try {
       this.#isNew = true;
@@ -163,14 +176,14 @@ export class Gallery {
   }
 
   #near() {
-    if (this.#results.hasMore && !this.#root.hidden) this.#loadMore();
+    if (this.#results.hasMore && !this.#root.hidden && performance.now() > this.#notBefore) this.#loadMore();
   }
 
   async #loadMore() {
     try {
       await this.#results.more();
-    } catch (error) {
-      setText(this.#more, "Load more"); // a click tries again; scrolling does not complain twice
+    } catch (error) { // scrolling tries again later, and does not complain
+      this.#notBefore = performance.now() + PAUSE;
       if (document.activeElement === this.#more) toast(sentence(error), { role: "alert" });
     }
   }
@@ -193,14 +206,13 @@ export class Gallery {
   }
 
   #setSelecting(isOn) {
+    this.#isAsked = isOn;
     if (!isOn) this.#selection.clear();
-    this.#isSelecting = isOn;
     this.#selectionChanged();
   }
 
   #selectionChanged() {
-    if (this.#selection.size) this.#isSelecting = true;
-    else if (!this.#filter.isSelecting) this.#isSelecting = false;
+    this.#isSelecting = this.#isAsked || this.#selection.size > 0;
     this.#root.classList.toggle("selecting", this.#isSelecting);
     this.#filter.isSelecting = this.#isSelecting;
     this.#bar.show(this.#selected, this.#isSelecting);
@@ -210,21 +222,6 @@ export class Gallery {
   #mark(tile) {
     tile.isSelected = this.#selection.has(tile.picture.key);
     tile.isStop = tile.picture.key === this.#rows.stop;
-  }
-
-  async #favourite(pictures) {
-    const isFavourite = !pictures.every((picture) => picture.isFavourite);
-    try {
-      await Promise.all(pictures.map(({ url }) => api.markFavourite(url, isFavourite)));
-      announce(isFavourite ? "Added to favourites." : "Removed from favourites.");
-    } catch (error) {
-      toast(sentence(error), { role: "alert" });
-    }
-  }
-
-  #compare([first, second]) {
-    const side = ({ url, job, index }) => ({ url, name: `${title(job)} (${index + 1})` });
-    compare(side(first), side(second));
   }
 
   /** Deletes the jobs of pictures; asks where that takes pictures that nobody named. */
@@ -242,20 +239,11 @@ export class Gallery {
   }
 
   #menu(tile, at) {
-    const { job, index, url } = tile.picture;
-    const { actions, isFavourite } = { actions: this.#actions, isFavourite: tile.picture.isFavourite };
-    openMenu(at, [
-      ["expand", "Open", () => actions.view(job, index)],
-      [isFavourite ? "heart-filled" : "heart", isFavourite ? "Remove from favourites" : "Favourite", () => this.#favourite([tile.picture])],
-      ["download", "Download", () => tile.element.querySelector("a[download]").click()],
-      ["reuse", "Reuse settings", () => actions.use(job)],
-      actions.begin && ["edit", "Edit with a prompt", () => actions.begin("image-to-image", job, index)],
-      actions.begin && ["brush", "Erase or repaint", () => actions.begin("inpaint-image", job, index)],
-      job.params.prompt && ["copy", "Copy prompt", () => copy(job.params.prompt, "Prompt copied.")],
-      ["copy", "Copy seed", () => copy(String(seedOf(job, index)), "Seed copied.")],
-      ["select", "Select", () => this.#selection.toggle(url)],
-      ["trash", "Delete", () => this.#remove([tile.picture])],
-    ].filter(Boolean), () => tile.focus({ preventScroll: true }));
+    openPictureMenu(tile, at, this.#actions, {
+      favourite: () => markAll([tile.picture]),
+      select: () => this.#selection.toggle(tile.picture.key),
+      remove: () => this.#remove([tile.picture]),
+    });
   }
 
   // Keyboard: one tab stop, arrows between pictures
@@ -288,7 +276,7 @@ export class Gallery {
     const actions = {
       x: () => this.#select(picture.key, event),
       X: () => this.#select(picture.key, event),
-      f: () => this.#favourite(this.#selection.has(picture.key) ? this.#selected : [picture]),
+      f: () => markAll(this.#selection.has(picture.key) ? this.#selected : [picture]),
       Delete: () => this.#remove(this.#selection.has(picture.key) ? this.#selected : [picture]),
       ContextMenu: () => this.#menu(tile, tile.element),
       F10: () => event.shiftKey && this.#menu(tile, tile.element),

@@ -56,8 +56,15 @@ const SHAPES = {
   star: ["m10 3 2.200 4.600 5 .7-3.600 3.500.9 5L10 14.400l-4.500 2.400.9-5L2.800 8.300l5-.7Z"],
 };
 
+const made = new Map();
+
 /** The icon of that name, for the eye only: the button around it needs a name of its own. */
 export function icon(name) {
+  if (!made.has(name)) made.set(name, draw(name));
+  return made.get(name).cloneNode(true);
+}
+
+function draw(name) {
   const image = document.createElementNS(SVG, "svg");
   image.setAttribute("class", "icon");
   image.setAttribute("viewBox", "0 0 20 20");

@@ -14,6 +14,7 @@ export class RowsView {
   #placed = new Map();
   #starts = new Set();
   #shape = "";
+  #drawn = "";
   #frame = 0;
   #timer = null;
   #isFast = false;
@@ -47,7 +48,7 @@ export class RowsView {
     }
     this.element.style.height = `${total}px`;
     this.#restore(anchor);
-    this.draw();
+    this.draw(true);
   }
 
   /** The width of the rows in pixels. */
@@ -96,30 +97,35 @@ export class RowsView {
     }
   }
 
-  /** Makes the elements of what is near, and removes the others. */
-  draw() {
+  /** Makes the elements of what is near, and removes the others; `isForced`: pictures or places may have changed. */
+  draw(isForced = false) {
     const { top } = this.element.getBoundingClientRect();
     const [first, end] = visibleRows(this.#rows, -top - MARGIN, -top + innerHeight + MARGIN);
+    if (end >= this.#rows.length) this.#actions.near();
+    const drawn = `${first} ${end} ${this.stop}`;
+    if (!isForced && drawn === this.#drawn) return;
+    this.#drawn = drawn;
     const kept = this.#placed.get(this.stop);
     const rows = this.#rows.slice(first, end);
     if (kept && kept.row < first) rows.unshift({ tiles: [kept.picture] });
     if (kept && kept.row >= end) rows.push({ tiles: [kept.picture] });
-    const shown = new Map(rows.flatMap(({ tiles }) => tiles.map(({ key }) => [key, this.#make(key)])));
-    for (const [key, tile] of this.#tiles) if (!shown.has(key)) tile.unload();
+    const keys = new Set(rows.flatMap(({ tiles }) => tiles.map(({ key }) => key)));
+    const free = [...this.#tiles].filter(([key]) => !keys.has(key)).map(([, tile]) => tile);
+    const shown = new Map([...keys].map((key) => [key, this.#make(key, free)]));
+    for (const tile of free) tile.unload();
     this.#tiles = shown;
     arrange(this.element, [...shown.values()].map(({ element }) => element));
     if (!this.#isFast) this.#load();
-    if (end >= this.#rows.length) this.#actions.near();
   }
 
-  #make(key) {
+  /** Returns the tile of a picture: its own, one of the `free` ones, or a new one. */
+  #make(key, free) {
     const { picture, box } = this.#placed.get(key);
-    let tile = this.#tiles.get(key);
-    if (!tile) {
-      tile = new Tile(picture, this.#actions);
-      this.#actions.made(tile);
-    } else tile.update(picture);
+    const own = this.#tiles.get(key);
+    const tile = own ?? free.pop() ?? new Tile(this.#actions);
+    tile.update(picture);
     tile.place(box);
+    if (!own) this.#actions.made(tile);
     return tile;
   }
 

@@ -53,12 +53,15 @@ export class Store extends EventTarget {
     return this.#jobs.get(url);
   }
 
-  /** Replaces all jobs by the server's list. */
+  /** Replaces jobs by the server's first page; older ones that were loaded stay, unless others came between. */
   replace({ jobs, nextCursor }) {
     const before = this.#jobs;
-    this.#jobs = new Map(jobs.map((job) => [job.resultUrl, job]));
+    const oldest = jobs.at(-1)?.createdAt;
+    const goesOn = nextCursor && jobs.some(({ resultUrl }) => before.has(resultUrl));
+    const older = goesOn ? [...before.values()].filter(({ createdAt }) => createdAt < oldest) : [];
+    this.#jobs = new Map([...older, ...jobs].map((job) => [job.resultUrl, job]));
     this.#order = null;
-    this.nextCursor = nextCursor;
+    if (!older.length) this.nextCursor = nextCursor;
     for (const job of jobs) this.#notify(job, before.get(job.resultUrl));
     this.#changed();
   }

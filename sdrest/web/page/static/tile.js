@@ -23,9 +23,9 @@ export class Tile {
 
   /**
    * `actions`: `open(tile, event)`, `select(tile, event)`, `favourite(tile)`, `use(tile)`, `remove(tile)`,
-   * `menu(tile, button)`, `measured(tile, ratio)`.
+   * `menu(tile, button)`, `measured(tile, ratio)`, `gone(tile)`: its file is not there.
    */
-  constructor(picture, actions) {
+  constructor(actions) {
     this.#actions = actions;
     const tool = (name, label, action) =>
       h("button", { type: "button", class: "tile-tool", tabindex: -1, title: label, "aria-label": label, onclick: action }, icon(name));
@@ -55,14 +55,14 @@ export class Tile {
     });
     image.addEventListener("error", () => this.#size && this.#fallBack());
     dragsPicture(p.open, () => this.picture.url);
-    this.update(picture);
   }
 
   /** Shows `picture`: `{key, job, index, url, isFavourite}` with the whole job. */
   update(picture) {
     const before = this.picture;
     this.picture = picture;
-    if (before?.job === picture.job && before.isFavourite === picture.isFavourite) return;
+    if (before && before.key !== picture.key) this.unload();
+    if (before?.key === picture.key && before.job === picture.job && before.isFavourite === picture.isFavourite) return;
     const { job, index, url, isFavourite } = picture;
     const p = this.#parts;
     const note = isReplaced(job, url) ? REPLACED : "";
@@ -104,7 +104,7 @@ export class Tile {
 
   #fallBack() {
     this.#size = 0;
-    if (!this.#parts.image.src.includes("size=")) return;
+    if (!this.#parts.image.src.includes("size=")) return void this.#actions.gone(this);
     this.#size = SIZES.at(-1);
     this.#parts.image.src = this.picture.url; // none is smaller
   }
@@ -113,6 +113,7 @@ export class Tile {
   unload() {
     this.#size = 0;
     this.#parts.image.removeAttribute("src");
+    this.#parts.image.classList.remove("loaded");
   }
 
   /** Whether it is the gallery's tab stop. */

@@ -143,7 +143,7 @@ const feed = new Feed({
 
 /** The buttons of the header: one to enter the token, or one to sign out. */
 function showLinks(state) {
-  const button = (name, label, action) => h("button", { type: "button", class: "bare", id: "session", onclick: action }, icon(name), label);
+  const button = (name, label, action) => h("button", { type: "button", class: "bare", id: "session", "aria-label": label, title: label, onclick: action }, icon(name), h("span", {}, label));
   const unlock = async () => (await askForToken()) && feed.retry();
   document.getElementById("session")?.remove();
   if (state === "locked") document.getElementById("links").prepend(button("key", "Unlock", unlock));

@@ -3,6 +3,7 @@
 import { h, uniqueId } from "./dom.js";
 import { closeSession, openSession } from "./api.js";
 import { sentence } from "./errors.js";
+import { keep, recall } from "./storage.js";
 
 function ask(attributes, ...children) {
   const dialog = h("dialog", { class: "question", ...attributes }, ...children);
@@ -29,12 +30,12 @@ export function confirm(question, yes, no = "Cancel") {
 const SIGNED_IN = "sdrest.signedIn";
 
 /** Whether this browser has a token's cookie, which no script can read. */
-export const isSignedIn = () => localStorage.getItem(SIGNED_IN) !== null;
+export const isSignedIn = () => recall(SIGNED_IN) !== null;
 
 /** Gives the token's cookie back, then loads the page anew, which has nothing then. */
 export async function signOut() {
   await closeSession();
-  localStorage.removeItem(SIGNED_IN);
+  keep(SIGNED_IN, null);
   location.reload();
 }
 
@@ -55,7 +56,7 @@ function askOnce() {
       event.preventDefault();
       try {
         await openSession(input.value);
-        localStorage.setItem(SIGNED_IN, "yes");
+        keep(SIGNED_IN, "yes");
         form.closest("dialog").close("yes");
       } catch (thrown) {
         error.textContent = sentence(thrown);

@@ -52,20 +52,19 @@ export class Feed {
     else this.#tabs.postMessage({ retry: true });
   }
 
-  #hear({ hello, retry, state, kind, data }) {
+  #hear({ hello, retry, state, isNews, kind, data }) {
     if (this.#leads) {
       if (hello && this.#state) this.#tabs.postMessage({ state: this.#state });
       if (retry && this.#state !== "live") this.#connect();
     } else if (kind) this.#deliver(kind, data);
-    else if (state) this.#follow(state);
+    else if (state) this.#follow(state, isNews);
   }
 
   /** Does as the tab with the stream: it loads the list when that one has connected or polled. */
-  async #follow(state) {
-    const isNews = state === "polling" || state !== this.#state;
+  async #follow(state, isNews) {
+    if (!isNews && state === this.#state) return; // another tab has asked
     this.#state = state;
-    if (!isNews) return;
-    if (state === "lost") this.show(state);
+    if (state === "lost" || state === "locked") this.show(state);
     else if (await this.#loads()) this.show(state);
     else this.show(this.#isLocked ? "locked" : "lost");
   }
@@ -73,7 +72,7 @@ export class Feed {
   #tell(state) {
     this.#state = state;
     this.show(state);
-    this.#tabs.postMessage({ state });
+    this.#tabs.postMessage({ state, isNews: true });
   }
 
   /** Connects, and reconnects for ever. */

@@ -31,7 +31,7 @@ export class Filmstrip {
     for (const [place, frame] of [...this.element.children].entries()) {
       if (place === index) frame.setAttribute("aria-current", "true");
       else frame.removeAttribute("aria-current");
-      if (place < urls.length) frame.tabIndex = place === index ? 0 : -1;
+      if (place < urls.length) frame.tabIndex = place === Math.min(index, urls.length - 1) ? 0 : -1;
     }
     const current = this.element.children[index];
     if (current && current !== before) this.#reveal(current);

@@ -2,6 +2,7 @@
 
 import { secondsLeft } from "./estimate.js";
 import { title } from "./job.js";
+import { keep, recall } from "./storage.js";
 import { doneFraction } from "./store.js";
 import { toast } from "./toasts.js";
 import { duration, percent, pictures, place } from "./words.js";
@@ -20,12 +21,12 @@ export function showTitle(jobs) {
   document.title = [...parts, "sdrest"].filter(Boolean).join(" · ");
 }
 
-const canAsk = () => "Notification" in window && Notification.permission === "default" && !localStorage.getItem(ASKED);
+const canAsk = () => "Notification" in window && Notification.permission === "default" && !recall(ASKED);
 
 /** Offers notifications, once, when a job takes long enough to look at something else. */
 export function offerNotifications(job) {
   if (job.status !== "IN_PROGRESS" || !(secondsLeft(job) > WORTH_IT) || !canAsk()) return;
-  localStorage.setItem(ASKED, "asked");
+  keep(ASKED, "asked");
   toast("Get a notification when your pictures are done?", { label: "Notify me", action: () => Notification.requestPermission() });
 }
 

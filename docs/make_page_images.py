@@ -174,7 +174,7 @@ async def _take(browser: Browser, server: Server, state: str) -> None:
         rows[0][-1].save(IMAGES / "page-phone.webp", quality=QUALITY)
         await _readme(browser, server)
     if address:
-        async with server.client() as client, client.post(f"{address}/cancel") as answer:
+        async with server.client() as client, client.delete(address) as answer:
             answer.raise_for_status()
     print(state)
 

@@ -67,13 +67,33 @@ async def test_a_picture_that_the_safety_checker_replaced_says_so(
         await opened.small()
         await opened.enter(Prompt="flag images=2,3", Iterations=3)
         await opened.make()
-        await expect(opened.gallery).to_contain_text("The safety checker replaced pictures 2, 3")
-        tiles = opened.pictures(opened.gallery)
+        stage = opened.page.locator("#stage")
+        await expect(stage).to_contain_text("The safety checker replaced pictures 2, 3")
         note = "The model's safety checker replaced this picture."
-        await expect(tiles.filter(has_text=note)).to_have_count(2)
-        await expect(tiles.nth(0)).not_to_contain_text(note)
-        await tiles.nth(1).click()
+        await expect(opened.gallery.filter(has_text=note)).to_have_count(2)
+        await expect(opened.gallery.nth(0)).not_to_contain_text(note)
+        await opened.pictures(opened.gallery).nth(1).click()
         viewer = opened.page.get_by_role("dialog", name="Picture")
         await expect(viewer.get_by_text(note)).to_be_visible()
         await viewer.get_by_role("button", name="Previous").click()
         await expect(viewer.get_by_text(note)).to_be_hidden()
+
+
+async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.small()
+        stage = opened.page.locator("#stage article")
+        await opened.enter(Prompt="exit_code code=3")
+        await opened.make()
+        await opened.hears("Failed.")
+        await expect(stage.get_by_text("Failed")).to_be_visible()
+        await expect(stage.get_by_role("button", name="Try again")).to_be_visible()
+        await expect(stage.get_by_role("progressbar")).to_be_hidden()
+        await opened.enter(Prompt="hang")
+        await opened.make()
+        await stage.get_by_role("button", name="Cancel").click()
+        await expect(opened.gallery.filter(has_text="hang")).to_contain_text("Cancelled")
+        await expect(stage.get_by_role("heading", name="exit_code code=3")).to_be_visible()

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { isReplaced, REPLACED, title, total } from "./job.js";
+import { isReplaced, REPLACED, sizeOf, title, total } from "./job.js";
 import { Preview } from "./preview.js";
 import { sourceOf } from "./sources.js";
 import { doneFraction, isActive } from "./store.js";
@@ -51,7 +51,7 @@ export class Frame {
   }
 
   #reset(job) {
-    const { width, height } = job.params;
+    const { width, height } = sizeOf(job);
     if (width && height) this.#ratio(width / height);
     const source = sourceOf(job.resultUrl);
     this.#source.hidden = !source;

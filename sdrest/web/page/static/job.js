@@ -20,21 +20,26 @@ export const title = ({ params, type }) => params.prompt || typeName(type);
 /** The seed of a job's picture; where the server does not tell each one's, that of the job. */
 export const seedOf = ({ params, seed, seeds }, index = 0) => seeds?.[index] ?? seed ?? params.seed;
 
+/** The size of a job's pictures as `{width, height}`, both undefined where it is not known. */
+export const sizeOf = ({ imageSize, params: { width, height } }) => imageSize ?? { width, height };
+
 /** The parameters with the seed that was used. */
 const used = (job, index) => ({ ...job.params, seed: seedOf(job, index) });
 
 /** The most important parameters in one line. */
 export function summary(job) {
-  const { width, height, steps, seed, strength } = used(job);
+  const { steps, seed, strength } = used(job);
+  const { width, height } = sizeOf(job);
   const told = (name, value) => value != null && `${name} ${value}`;
   return [
-    typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), told("seed", seed), ago(job.createdAt),
+    job.params.prompt && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), told("seed", seed), ago(job.createdAt),
   ].filter(Boolean).join(" · ");
 }
 
 /** The parameters of a job's picture as `[name, value]` pairs for people. */
 export function facts(job, index) {
-  const { width, height, ...params } = used(job, index);
+  const { width: _width, height: _height, ...params } = used(job, index);
+  const { width, height } = sizeOf(job);
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
   const isNews = ([name, value]) => !HIDDEN.has(name) && value != null && value !== "" && Number(value) !== USUAL[name];
   return [...size, ...Object.entries(params).filter(isNews).map(([name, value]) => [LABELS[name] ?? label(name), valueText(name, value)])];

@@ -33,8 +33,8 @@ export class StageJob {
       facts: h("p", { class: "facts" }),
       log: h("pre", {}),
       cancel: labelled("stop", "Cancel", actions.cancel),
-      retry: labelled("reuse", "Try again", actions.retry),
-      download: h("a", { class: "quiet", download: "" }, icon("download"), "Download"),
+      retry: labelled("redo", "Try again", actions.retry),
+      download: h("a", { class: "quiet", download: "" }, icon("download"), h("span", {}, "Download")),
       edit: button("edit", "Edit with a prompt", () => actions.begin("image-to-image", this.#job, this.#index)),
       repaint: button("brush", "Erase or repaint", () => actions.begin("inpaint-image", this.#job, this.#index)),
       use: button("reuse", "Reuse settings", actions.use),
@@ -57,6 +57,7 @@ export class StageJob {
     if (job === this.#job) return;
     this.#job = job;
     this.element.dataset.status = job.status;
+    this.element.classList.toggle("without-picture", !isActive(job) && !job.imageUrls?.length);
     this.#showWords(job);
     this.#showActions(job);
     this.#showPictures();

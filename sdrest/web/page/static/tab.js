@@ -7,7 +7,7 @@ import { toast } from "./toasts.js";
 import { duration, percent, pictures, place } from "./words.js";
 
 const ASKED = "sdrest.notifications";
-const WORTH_IT = 20;
+const WORTH_IT = 30;
 
 /** The title: how far the running job is; else the first place in the queue. */
 export function showTitle(jobs) {

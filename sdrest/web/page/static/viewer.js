@@ -148,8 +148,6 @@ export class Viewer {
     const p = this.#parts;
     p.image.src = this.#url;
     p.image.alt = title(this.#job);
-    const { width, height } = this.#job.params;
-    p.image.style.aspectRatio = width && height ? `${width} / ${height}` : "";
     setText(p.text, title(this.#job));
     this.#clamp(true);
     p.replaced.hidden = !isReplaced(this.#job, this.#url);

@@ -65,9 +65,9 @@ def serve(tmp_path: Path, certificate: Path) -> Serve:
     return starter(tmp_path, certificate)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A real browser for the tests of a module."""
+    """A real browser, started once; each test opens a context of its own."""
     async with chromium() as started:
         yield started
 

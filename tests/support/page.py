@@ -25,7 +25,7 @@ from yarl import URL
 
 from tests.support.server import Server
 
-SECONDS = 20.0
+SECONDS = 40.0
 """No step in the browser takes longer."""
 
 PLAIN = "--plain-http"

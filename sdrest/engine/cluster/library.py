@@ -25,15 +25,18 @@ _LOGGERS = ("distributed", "distributed.client", "bokeh", "tornado", "tornado.ap
 def load() -> ModuleType:
     """Return the module `distributed`, which takes half a second at first.
 
-    Raises `UsageError` where the user's settings of Dask prevent that.
+    Raises `UsageError` where the user's settings of Dask, which it reads in any case, are damaged.
     """
+    logging.disable()  # those settings may let it log on stderr
     try:
         import dask.config  # noqa: PLC0415 (a server without a cluster does not need it)
         import distributed  # noqa: PLC0415
-    except ValueError as error:  # a malformed file: it is read at the import
-        raise UsageError(f"Dask cannot be loaded. {str(error).splitlines()[0]}") from error
 
-    dask.config.refresh(paths=[], env={})  # not those of the user's other programs
+        dask.config.refresh(paths=[], env={})  # they are for the user's other programs
+    except ValueError as error:
+        raise UsageError(f"Dask cannot be loaded. {str(error).splitlines()[0]}") from error
+    finally:
+        logging.disable(logging.NOTSET)
     dask.config.set(_SETTINGS)
     _fold_logging()
     return distributed
@@ -50,5 +53,5 @@ def _fold_logging() -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
-    for name in ("distributed", "tornado", "asyncio"):
+    for name in ("distributed", "tornado"):
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.CRITICAL)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sdrest.web.live.messages import EventKind
-from sdrest.web.responses import answers, server_answers
+from sdrest.web.responses import answers, error_answers, server_answers
 from sdrest.web.responses.errors import FAILURES, MEANINGS
 
 Schema = dict[str, Any]
@@ -20,7 +20,7 @@ _MODELS: Mapping[str, Any] = {
     "Job": answers.Job,
     "Entry": answers.Entry,
     "Jobs": answers.Jobs,
-    "Error": answers.Error,
+    "Error": error_answers.Error,
     "EventData": answers.EventData,
     "Deletion": answers.Deletion,
     "Health": server_answers.Health,

@@ -1,4 +1,4 @@
-"""The JSON bodies of answers about the server itself; see `models.py`."""
+"""The JSON bodies of answers about the server itself; see `answers.py`."""
 
 from typing import Annotated, Literal
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import ipaddress
+import ssl
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -25,6 +27,16 @@ def listening(pid: int) -> list[str]:
     """Return the addresses on which a process listens."""
     found = psutil.Process(pid).net_connections(kind="tcp")
     return [one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN]
+
+
+async def refuses(address: str) -> None:
+    """Check that a port of the cluster has nothing for clients without a certificate."""
+    parts = urlsplit(address)
+    anyone = ssl._create_unverified_context()
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=anyone)
+    with pytest.raises(ssl.SSLError, match="certificate required"):
+        await reader.read()
+    writer.transport.abort()
 
 
 async def test_only_workers_of_this_cluster_connect(serve: Serve, tmp_path: Path) -> None:
@@ -50,6 +62,8 @@ async def test_only_workers_of_this_cluster_connect(serve: Serve, tmp_path: Path
             [shown] = found
             assert (shown["name"], shown["capacity"]) == ("own", 1)
             assert shown["address"].startswith("tls://")
+            await refuses(shown["address"])
+            await refuses(address)
             assert shown["accelerator"] == "cpu"
             assert shown["version"]
             assert 'sdrest_worker_capacity{worker="own"} 1.0' in await metrics(server)

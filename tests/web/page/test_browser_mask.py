@@ -107,7 +107,10 @@ async def test_image_to_image_changes_only_what_is_painted(
         await opened.page.get_by_role("checkbox", name="Repaint only a part").check()
         await opened.page.get_by_role("button", name="Make picture").click()
         await expect(opened.page.get_by_text("Paint over the part")).to_be_visible()
-        await opened.stroke((0.25, 0.75), (0.45, 0.75))
+        await opened.edit_mask()
+        await opened.page.get_by_label("Soft edge").fill("12")
+        await opened.stroke((0.25, 0.75), (0.45, 0.75), keep_open=True)
+        await opened.close_mask()
         await opened.make()
         await opened.hears("Done: 1 picture")
         width, height = PICTURE
@@ -120,6 +123,7 @@ async def test_image_to_image_changes_only_what_is_painted(
         await expect(
             viewer.locator("div", has=opened.page.get_by_text("Mask", exact=True)).last
         ).to_have_text("Maskyes")
+        await expect(viewer.get_by_text("12 px", exact=True)).to_be_visible()
 
 
 async def test_the_mask_is_painted_undone_and_moved_by_keyboard(

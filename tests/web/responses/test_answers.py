@@ -11,7 +11,7 @@ from sdrest.engine.base import Progress
 from sdrest.errors import ErrorCode, Failure, FailureCode, FieldError, InvalidRequestError
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Job, JobKey, Snapshot, Status, Waiting
-from sdrest.web.responses import answers
+from sdrest.web.responses import answers, error_answers
 from sdrest.web.responses.render import error_body, job_body, job_entry
 
 JOB = Job(
@@ -58,7 +58,7 @@ def test_a_job_has_the_fields_of_its_model(status: Status) -> None:
 def test_an_error_has_the_fields_of_its_model() -> None:
     wrong = InvalidRequestError([FieldError("prompt", "Is required.")])
     shown = json.loads(error_body(ErrorCode.INVALID_REQUEST, wrong.message, wrong.details))
-    assert read(answers.Error, shown) == shown
+    assert read(error_answers.Error, shown) == shown
 
 
 def test_every_status_has_a_model() -> None:

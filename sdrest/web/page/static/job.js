@@ -4,7 +4,7 @@ import { doneFraction } from "./store.js";
 import { ago, duration, label, percent, place, typeName } from "./words.js";
 
 const HIDDEN = new Set(["prompt", "channels", "downsamplingFactor", "keepAlive"]);
-const LABELS = { iterations: "Pictures" };
+const LABELS = { feather: "Soft edge", iterations: "Pictures" };
 const UPPER = new Set(["sampler"]);
 const USUAL = { batchSize: 1, eta: 0 };
 
@@ -41,12 +41,14 @@ export function facts(job, index) {
   const { width: _width, height: _height, ...params } = used(job, index);
   const { width, height } = sizeOf(job);
   const size = width && height ? [["Size", `${width} × ${height}`]] : [];
-  const isNews = ([name, value]) => !HIDDEN.has(name) && value != null && value !== "" && Number(value) !== USUAL[name];
+  const isMasked = params.mask || job.type === "inpaint-image";
+  const isNews = ([name, value]) => !HIDDEN.has(name) && (isMasked || name !== "feather") && value != null && value !== "" && Number(value) !== USUAL[name];
   return [...size, ...Object.entries(params).filter(isNews).map(([name, value]) => [LABELS[name] ?? label(name), valueText(name, value)])];
 }
 
 function valueText(name, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (name === "feather") return value ? `${value} px` : "off";
   return UPPER.has(name) ? value.toUpperCase() : String(value);
 }
 

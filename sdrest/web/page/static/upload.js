@@ -15,6 +15,7 @@ export class Upload extends EventTarget {
   #error = h("p", { class: "field-error", role: "alert", hidden: true });
   #limits = null;
   #file = null;
+  #isOurs = false;
   /** What is sent: `{blob, width, height}`, or null. */
   picture = null;
 
@@ -51,9 +52,9 @@ export class Upload extends EventTarget {
     this.clear();
   }
 
-  /** The file that was given, before it was made smaller or became a PNG; null if it is too large to send. */
+  /** The file that was given, before it was made smaller or became a PNG; null if it is of the gallery, or too large to send. */
   get file() {
-    return this.#file && this.#file.size <= maxBytes(this.#limits) ? this.#file : null;
+    return this.#file && !this.#isOurs && this.#file.size <= maxBytes(this.#limits) ? this.#file : null;
   }
 
   /** What the picture shows, as a URL for `img`. */
@@ -94,7 +95,7 @@ export class Upload extends EventTarget {
     try {
       this.#limits ??= await api.limits().catch(() => null);
       const picture = await openPicture(file, { ...options, limits: this.#limits });
-      this.#show(file, picture);
+      this.#show(file, picture, options?.isOurs);
     } catch (error) {
       this.fail(error.message);
       this.#error.scrollIntoView({ block: "nearest" });
@@ -105,7 +106,7 @@ export class Upload extends EventTarget {
   async takeUrl(url) {
     try {
       const blob = await api.image(url);
-      await this.take(new File([blob], url.split("/").at(-1), { type: blob.type }));
+      await this.take(new File([blob], url.split("/").at(-1), { type: blob.type }), { isOurs: true });
     } catch (error) {
       this.fail(sentence(error));
     }
@@ -128,8 +129,9 @@ export class Upload extends EventTarget {
     this.#input.focus();
   }
 
-  #show(file, picture) {
+  #show(file, picture, isOurs = file === this.#file && this.#isOurs) {
     this.#file = file;
+    this.#isOurs = isOurs;
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.src = URL.createObjectURL(picture.blob);
     this.#input.value = "";

@@ -116,7 +116,7 @@ SHOWN = {"first", "four", "running"}
 
 async def _prepare(state: str, opened: Studio) -> str | None:
     """Make the jobs of a state; returns the address of one that runs."""
-    if state == "first":
+    if state in {"first", "inpainting", "error"}:
         await _make(opened)
     elif state == "four":
         for fields in OTHERS:

@@ -236,6 +236,12 @@ class Settings:
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
     name: str = _flag("", "Name of this machine in a cluster (default: its host name)")
+    worker_port: int = _flag(
+        0,
+        "Port at which the server calls this worker, for a firewall between them (0: any free one)",
+        minimum=0,
+        maximum=65535,
+    )
     previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
     python: str = _flag(
         "",

@@ -37,9 +37,19 @@ def _no_flags_of_the_developer() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _processes_without_coverage() -> None:
-    """Measure the processes of pytest alone: it would be a third of the time of all others."""
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+def _coverage() -> str | None:
+    """Measure the processes of pytest alone: it would be a third of the time of all others.
+
+    Return what makes coverage measure a process.
+    """
+    return os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.fixture
+def measured(_coverage: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let coverage measure the processes that a test starts: for code that runs nowhere else."""
+    if _coverage:
+        monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", _coverage)
 
 
 @pytest.fixture(scope="session", autouse=True)

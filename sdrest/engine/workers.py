@@ -28,7 +28,9 @@ class OfferedModel:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a worker is and has. `memory` is in bytes; `accelerator` is `cuda`, `mps` or `cpu`.
+    """What a worker is and has. `memory` is in bytes.
+
+    `accelerator` is `cuda`, `mps` or `cpu`; '' while it is unknown.
 
     `problems` are why jobs of a type that name no model would fail there now, by type. `bundled`
     says that its pictures come from the bundled engine.

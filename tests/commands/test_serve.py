@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.server import PATIENCE, Serve, Server, environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("measured")]
 
 JOB = {"prompt": "a red circle", "steps": "4", "width": "256", "height": "256", "iterations": "2"}
 

@@ -1,10 +1,13 @@
 """Ask the Python that runs the scripts, by small programs which it runs."""
 
+import asyncio
+import contextlib
 import importlib.resources
 import json
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,7 @@ def ask(
     repository: Repository, name: str, *arguments: str, seconds: float = PROBE_SECONDS
 ) -> dict[str, Any] | str:
     """Run a program of this folder in the repository's Python; return its JSON or an error."""
-    with importlib.resources.as_file(
-        importlib.resources.files("sdrest.commands.doctor") / name
-    ) as program:
+    with _program(name) as program:
         return _ask(
             [str(repository.python), str(program), *arguments],
             environment(os.environ, repository),
@@ -29,14 +30,39 @@ def ask(
         )
 
 
-def accelerator(repository: Repository) -> str:
-    """Return what the scripts compute on: `cuda`, `mps` or `cpu`. May take a minute."""
-    if repository.bundled or repository.python is None:
+async def accelerator(repository: Repository) -> str:
+    """Return what the scripts compute on: `cuda`, `mps` or `cpu`; '' where that is unknown.
+
+    Takes as long as importing torch does. A cancellation ends the program.
+    """
+    if repository.bundled:
         return "cpu"
-    found = ask(repository, "probe_program.py", "torch")
-    if isinstance(found, str):
-        return "cpu"
-    return next((name for name in ("cuda", "mps") if found.get(name)), "cpu")
+    try:
+        with _program("probe_program.py") as program:
+            process = await asyncio.create_subprocess_exec(
+                *(str(repository.python), program, "torch"),
+                cwd=repository.root,
+                env=environment(os.environ, repository),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    out, _ = await process.communicate()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        found = json.loads(out)
+        return next((name for name in ("cuda", "mps") if found.get(name)), "cpu")
+    except (OSError, ValueError):
+        return ""
+
+
+def _program(name: str) -> AbstractContextManager[Path]:
+    """Give the path of a program of this folder."""
+    files = importlib.resources.files("sdrest.commands.doctor")
+    return importlib.resources.as_file(files / name)
 
 
 def _ask(

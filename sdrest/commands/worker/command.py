@@ -4,9 +4,10 @@ import asyncio
 import functools
 import logging
 import os
-import socket
+import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from sdrest.engine.cluster.worker import Report
 
 FLAGS = (
-    *("name", "cluster_credentials", "concurrency", "grace", "log_level"),
+    *("name", "worker_port", "cluster_credentials", "concurrency", "grace", "log_level"),
     *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
     *("allow_pickle", "attention", "keep_alive", "max_models", "max_host_memory", "preload"),
 )
@@ -93,17 +94,22 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
     engine, hashes = await _engine(given, repository, folder)
     name = engine.offers.current.name
     notes = await asyncio.to_thread(list, memory_notes(given))
-    for line in (*_greeting(engine.offers.current, repository, address), *notes):
+    connecting = LogLine.of(Level.INFO, f"Connecting to {address}...")
+    for line in (*_greeting(engine.offers.current, repository), *notes, connecting):
         (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
     connection = WorkerConnection(
         address,
         engine,
         name=name,
+        port=given.worker_port,
         security=credentials,
         folder=folder.path,
         report=functools.partial(_report, terminal),
     )
-    tasks = [asyncio.create_task(connection.keep()), asyncio.create_task(engine.offers.watch())]
+    tasks = [
+        asyncio.create_task(connection.keep()),
+        asyncio.create_task(_watch(engine.offers, repository)),
+    ]
     try:
         if given.preload:
             engine.runs.executor.preload()
@@ -121,6 +127,14 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
         hashes.close()
 
 
+async def _watch(offers: Offers, repository: Repository) -> None:
+    """Keep the offer up to date; at first find out the accelerator, which takes a while."""
+    found = await accelerator(repository)
+    offers.machine = replace(offers.machine, accelerator=found)
+    await offers.refresh()
+    await offers.watch()
+
+
 async def _engine(
     given: Settings, repository: Repository, folder: WorkerFolder
 ) -> tuple[Engine, Hashes]:
@@ -134,9 +148,7 @@ async def _engine(
     executor = LocalExecutor(
         repository, config=config, attention=given.attention, grace=_SCRIPT_GRACE
     )
-    machine = Machine(
-        given.name or socket.gethostname(), await asyncio.to_thread(accelerator, repository)
-    )
+    machine = Machine(given.name or platform.node(), "")
     hashes = Hashes(_known_hashes(folder.path))
     runs = Runs(executor, folder.work)
     offers = Offers(machine, repository, executor, hashes, changed=runs.changed.send)
@@ -166,15 +178,14 @@ def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
     return stop
 
 
-def _greeting(offer: Offer, repository: Repository, address: str) -> Iterator[LogLine]:
-    """Yield what the worker offers, what is wrong, and where it connects."""
+def _greeting(offer: Offer, repository: Repository) -> Iterator[LogLine]:
+    """Yield what the worker offers, and what is wrong."""
     types = [str(kind) for kind in JobType if kind not in offer.problems]
     memory = f"{offer.memory / GIB:.1f} GiB of memory"
     jobs = f"{counted(offer.capacity, 'job')} at a time"
     yield LogLine.of(
         Level.INFO,
-        f"This worker is {offer.name}: {', '.join(types) or 'no jobs'}; {jobs}, on "
-        f"{offer.accelerator}, with {memory}.",
+        f"This worker is {offer.name}: {', '.join(types) or 'no jobs'}; {jobs}, with {memory}.",
     )
     for failure in problems(repository):
         yield LogLine.of(Level.WARNING, failure.local_message)
@@ -183,7 +194,6 @@ def _greeting(offer: Offer, repository: Repository, address: str) -> Iterator[Lo
         yield LogLine.of(Level.INFO, f"{text} `sdrest setup` gets one.")
     elif offer.models:
         yield LogLine.of(Level.INFO, f"Models: {', '.join(one.name for one in offer.models)}.")
-    yield LogLine.of(Level.INFO, f"Connecting to {address}...")
 
 
 def _report(terminal: Terminal, report: "Report") -> None:

@@ -107,11 +107,11 @@ class Front:
         from distributed import Scheduler  # noqa: PLC0415
 
         parts = urlsplit(self._listen)
-        port = PORT if parts.port is None else parts.port
+        host, port = parts.hostname or "", PORT if parts.port is None else parts.port
         try:
-            _require_free(parts.hostname or "", port)
+            _require_free(host, port)
             self._scheduler = await Scheduler(
-                host=parts.hostname,
+                host=f"[{host}]" if ":" in host else host,
                 port=port,
                 protocol=parts.scheme,
                 security=security,

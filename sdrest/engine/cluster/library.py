@@ -1,6 +1,7 @@
 """Load Dask so that it neither reads the user's settings of it nor writes to the terminal."""
 
 import logging
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,7 @@ def load() -> ModuleType:
     finally:
         logging.disable(logging.NOTSET)
     dask.config.set(_SETTINGS)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="distributed")  # its own use
     _fold_logging()
     return distributed
 

@@ -231,7 +231,9 @@ class Link:
     def _log_loss(self, error: OSError) -> None:
         """Say once that the worker does not answer."""
         if not self._lost.is_set():
-            _log.warning("Worker %s does not answer any more; its jobs run elsewhere.", self.name)
+            stopped = self._status.draining and not self.runs
+            level = logging.DEBUG if stopped else logging.WARNING
+            _log.log(level, "Worker %s does not answer any more.", self.name)
         elif not self._offer and not self._is_reported:
             _log.warning(
                 "The worker at %s is connected, but cannot be reached from here: %s. See that no "

@@ -25,7 +25,7 @@ _SECONDS_WHILE_HASHING = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What does not change: a name for people, and the accelerator (`cuda`, `mps` or `cpu`)."""
+    """A name for people, and the accelerator: `cuda`, `mps` or `cpu`, '' while it is unknown."""
 
     name: str
     accelerator: str
@@ -35,7 +35,7 @@ class Offers:
     """What this machine offers.
 
     `number` counts the offers from 1 on; `changed` is called for each. `current` is the latest,
-    once `refresh` was called.
+    once `refresh` was called. `machine` may be replaced.
     """
 
     current: Offer
@@ -50,7 +50,7 @@ class Offers:
         changed: Callable[[], object],
     ) -> None:
         self.number = 0
-        self._machine = machine
+        self.machine = machine
         self._repository = repository
         self._executor = executor
         self._hashes = hashes
@@ -63,9 +63,9 @@ class Offers:
         health = await self._executor.health()
         models = await asyncio.to_thread(self._models)
         offer = Offer(
-            name=self._machine.name,
+            name=self.machine.name,
             capacity=self._executor.capacity,
-            accelerator=self._machine.accelerator,
+            accelerator=self.machine.accelerator,
             memory=self._memory,
             models=models,
             problems={one: replace(wrong, path=None) for one, wrong in health.problems.items()},

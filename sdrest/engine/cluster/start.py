@@ -30,7 +30,8 @@ def cluster_executor(
     """Return an executor over workers and, unless `--concurrency` is 0, over `executor`."""
     if not settings.concurrency:
         return ClusterExecutor()
-    return ClusterExecutor(Here(executor, repository, hashes, Machine(platform.node(), "")))
+    machine = Machine(settings.name or platform.node(), "")
+    return ClusterExecutor(Here(executor, repository, hashes, machine))
 
 
 def front_of(settings: Settings, executor: ClusterExecutor) -> Front:

@@ -56,7 +56,8 @@ class Report:
 class WorkerConnection:
     """Keeps `engine` connected to the scheduler at `address`, which knows the worker as `name`.
 
-    `folder` is for Dask's files. `report` is called for each change, once.
+    It is called at `port`, by default any free one. `folder` is for Dask's files. `report` is
+    called for each change, once.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class WorkerConnection:
         engine: Engine,
         *,
         name: str,
+        port: int = 0,
         security: Security | None,
         folder: Path,
         report: Callable[[Report], object],
@@ -72,6 +74,7 @@ class WorkerConnection:
         self._address = address
         self._engine = engine
         self._name = name
+        self._port = port
         self._security = security or Security()
         self._folder = folder
         self._report = report
@@ -126,6 +129,7 @@ class WorkerConnection:
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
             host=f"[{host}]" if host and ":" in host else host,
+            port=self._port,
             nthreads=1,
             memory_limit=0,
             security=self._security,

@@ -20,7 +20,7 @@ from sdrest.commands.service.units import Service
 from sdrest.errors import UsageError
 from tests.support.server import environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("measured")]
 
 SERVICE = Service(
     name="sdrest",

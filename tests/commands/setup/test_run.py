@@ -15,7 +15,7 @@ from sdrest.commands.setup.checkpoint import INPAINT_URL, TEXT_TO_IMAGE_URL
 from sdrest.commands.setup.run import STEPS
 from tests.support.setup_machine import CHECKPOINT, PATIENCE, Machine
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("measured")]
 
 
 class Mirror(ThreadingHTTPServer):

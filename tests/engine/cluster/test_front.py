@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -270,4 +271,14 @@ async def test_an_address_that_is_taken_is_an_error(tmp_path: Path) -> None:
         executor = ClusterExecutor()
         with pytest.raises(UsageError, match="Cannot listen at"):
             await executor.start(Front(listen=site.front.address, changed=executor.changed))
+        await executor.close()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_a_front_listens_on_ipv6_too() -> None:
+    executor = ClusterExecutor()
+    await executor.start(Front(listen="tcp://[::1]:0", changed=executor.changed))
+    try:
+        assert executor.address.startswith("tcp://[::1]:")
+    finally:
         await executor.close()

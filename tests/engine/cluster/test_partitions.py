@@ -34,6 +34,9 @@ def deafen(host: Host) -> None:
     host.received.cut = True
 
 
+PORT = 9000
+"""Where the server calls each worker: free on a host of its own."""
+
 FAULTS: tuple[Callable[[Host], None], ...] = (Host.unplug, mute, deafen)
 
 
@@ -54,13 +57,15 @@ async def test_jobs_of_hosts_that_are_cut_off_run_elsewhere(
 
             def work(host: Host) -> AbstractAsyncContextManager[Worker]:
                 address = f"tls://{host.front}:{port}"
-                flags = ("--cluster-credentials", str(own))
+                flags = ("--cluster-credentials", str(own), "--worker-port", str(PORT))
                 return worker(address, host.name, *flags, folder=tmp_path, host=host)
 
             async with AsyncExitStack() as stack:
                 for host in cut_off:
                     await stack.enter_async_context(work(host))
-                await ready_workers(server, len(cut_off))
+                found = await ready_workers(server, len(cut_off))
+                addresses = [f"tls://{host.address}:{PORT}" for host in cut_off]
+                assert sorted(one["address"] for one in found) == sorted(addresses)
                 prompt = f"wait_between gate={gate} lifeline={lifeline.path}"
                 names = range(len(cut_off))
                 paths = [await post(server, f"{prompt} job={name}", iterations=2) for name in names]

@@ -116,7 +116,7 @@ SHOWN = {"first", "four", "running"}
 
 async def _prepare(state: str, opened: Studio) -> str | None:
     """Make the jobs of a state; returns the address of one that runs."""
-    if state == "first":
+    if state in {"first", "inpainting", "error"}:
         await _make(opened)
     elif state == "four":
         for fields in OTHERS:
@@ -174,7 +174,7 @@ async def _take(browser: Browser, server: Server, state: str) -> None:
         rows[0][-1].save(IMAGES / "page-phone.webp", quality=QUALITY)
         await _readme(browser, server)
     if address:
-        async with server.client() as client, client.post(f"{address}/cancel") as answer:
+        async with server.client() as client, client.delete(address) as answer:
             answer.raise_for_status()
     print(state)
 

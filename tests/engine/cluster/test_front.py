@@ -125,9 +125,7 @@ async def test_a_worker_that_does_not_answer_loses_its_jobs(
                 assert gate.closed == 1
 
 
-async def test_a_cancel_while_a_worker_is_cut_off_returns_and_takes_effect_later(
-    tmp_path: Path,
-) -> None:
+async def test_a_cancel_while_a_worker_is_cut_off_takes_effect_later(tmp_path: Path) -> None:
     gate, gap = Gate(), Gap()
     async with machines(tmp_path) as site:
         await site.add("one", ScriptedExecutor(gate), change=gap)

@@ -16,7 +16,7 @@ from sdrest.commands.engine_notes import check_given_paths, memory_notes
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
-from sdrest.commands.loop import loop_factory, on_stop_signal
+from sdrest.commands.loop import loop_factory, stop_event
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.base import Executor
 from sdrest.engine.cluster.executor import ClusterExecutor
@@ -61,7 +61,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> i
 
 
 async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -> None:
-    stop = _stop_on_signals(terminal)
+    stop = stop_event(terminal)
     check_given_paths(settings)
     require_lock(settings)
     require_free_base_path(settings)
@@ -109,18 +109,6 @@ def _listen_plain(settings: Settings, others: Sequence[socket.socket]) -> list[s
         for opened in others:
             opened.close()
         raise
-
-
-def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    """Return an event that the first stop signal sets."""
-    stop = asyncio.Event()
-
-    def handle() -> None:
-        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
-        stop.set()
-
-    on_stop_signal(handle)
-    return stop
 
 
 def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:

@@ -54,7 +54,7 @@ def missing_model(flag: str) -> str:
 def mistake(path: Path) -> str | None:
     """Return, as the end of a sentence, what is wrong with a file and what to do; else None."""
     if not path.is_file():
-        return "is no file. Give the path of the .ckpt file itself"
+        return "is not a file. Give the path of the .ckpt file itself"
     with path.open("rb") as file:
         head = file.read(512)
     if is_safetensors(path):

@@ -85,7 +85,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         _greet(settings, terminal, url, app[EXECUTOR], notes)
         memory = await asyncio.to_thread(list, memory_notes(settings))
         for note in [] if stop.is_set() else memory:
-            _say(terminal, note)
+            terminal.log(note)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
         for event in early:
@@ -126,7 +126,7 @@ async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Ev
     if renewal is None:
         await stop.wait()
         return
-    watching = asyncio.create_task(renewal.watch(lambda line: _say(terminal, line)))
+    watching = asyncio.create_task(renewal.watch(terminal.log))
     try:
         await stop.wait()
     finally:
@@ -156,7 +156,7 @@ def _greet(
     cluster = _cluster_notes(executor)
     page = LogLine.of(Level.INFO, f"The page for your browser is {_page_url(settings, url)}.")
     for note in [place, *_plain_notes(settings), page, *cluster, *notes, *engine]:
-        _say(terminal, note)
+        terminal.log(note)
 
 
 def _page_url(settings: Settings, url: str) -> str:
@@ -180,10 +180,6 @@ def _cluster_notes(executor: Executor) -> Iterator[LogLine]:
     if isinstance(executor, ClusterExecutor):
         text = f"Workers connect with `sdrest worker {executor.address}`."
         yield LogLine.of(Level.INFO, text)
-
-
-def _say(terminal: Terminal, line: LogLine) -> None:
-    (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:

@@ -147,7 +147,8 @@ class Health:
 class PoolStats:
     """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS).
 
-    `models` are the real paths of the checkpoints that they have loaded, or are loading.
+    `models` are the real paths of the checkpoints that they have loaded, or are loading; those on
+    other machines are named as in `Offer`.
     """
 
     busy: int
@@ -214,7 +215,7 @@ class Executor(Protocol):
 
 
 class OneMachine:
-    """What an executor tells that always runs any task, on this machine alone."""
+    """The answers of an executor that runs any task, on this machine alone."""
 
     def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
         """Do nothing, since `capacity` never changes."""

@@ -90,7 +90,7 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
     notes = await asyncio.to_thread(list, memory_notes(given))
     connecting = LogLine.of(Level.INFO, f"Connecting to {address}...")
     for line in (*_greeting(engine.offers.current, repository), *notes, connecting):
-        (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
+        terminal.log(line)
     connection = WorkerConnection(
         address,
         engine,
@@ -170,7 +170,4 @@ def _greeting(offer: Offer, repository: Repository) -> Iterator[LogLine]:
 
 
 def _report(terminal: Terminal, report: "Report") -> None:
-    if report.good:
-        terminal.say(LogLine.of(Level.SUCCESS, report.text))
-    else:
-        terminal.complain(LogLine.of(Level.WARNING, report.text))
+    terminal.log(LogLine.of(Level.SUCCESS if report.good else Level.WARNING, report.text))

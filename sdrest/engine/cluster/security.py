@@ -1,6 +1,6 @@
 """Who may take part in a cluster: mutual TLS, and the rule for addresses without it.
 
-Whoever reaches a port of Dask can run programs on its machine, so every connection needs a
+A program that reaches a port of Dask can run programs on its machine, so every connection needs a
 certificate of the cluster's own authority on both sides. `sdrest cluster credentials` makes them,
 in a file for the front and one for the workers. Such a file has, in this order, the certificate of
 its machine, its key, and the certificate of the authority.

@@ -129,7 +129,7 @@ def _foreign_table(place: Place) -> None:
         (_module("ldm"), "imports", "failure", "Check the repository out again"),
         (_program("exit 3"), "imports", "failure", "Without a working Python"),
         (lambda place: place.answer(cuda=False), "device", "warning", "sees no GPU"),
-        (_program("exit 3"), "device", "failure", "There is no torch that could tell."),
+        (_program("exit 3"), "device", "failure", "Without torch the device is unknown."),
         (_remove("t.ckpt"), "checkpoints", "failure", "(--text-to-image-model|is missing)"),
         (_remove("i.ckpt"), "checkpoints", "failure", "--inpaint-image-model"),
         (_model(b""), "checkpoints", "failure", "is empty"),

@@ -148,7 +148,7 @@ def _asked_sampler(wanted: Txt2Img) -> Sampler | None:
 
 
 def _sampler(wanted: Txt2Img, warnings: list[str]) -> Sampler:
-    """Return the sampler that runs; one that does not exist here, or for pictures, is told."""
+    """Return the sampler that runs; add a warning where it is not the one asked for."""
     asked = _asked_sampler(wanted)
     name = wanted.sampler_name or wanted.sampler_index
     is_given = bool(wanted.sampler_name) or "sampler_index" in wanted.model_fields_set

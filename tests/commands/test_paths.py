@@ -100,7 +100,7 @@ async def test_a_certificate_is_looked_for_in_the_home_folder(tmp_path: Path, ho
 
 
 def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
     for line in (
         f"success repository: {home}/sd is there.",
         f"success python: {home}/bin/python is Python",
@@ -108,10 +108,10 @@ def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
         "success certificate: The certificate is good until",
         f"success output: {home}/Bilder ü can be written.",
     ):
-        assert line in told
+        assert line in report
     (home / "models/text.ckpt").unlink()
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
-    assert f"(Path: {home}/models/text.ckpt)" in told
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    assert f"(Path: {home}/models/text.ckpt)" in report
 
 
 def test_generate_takes_pictures_and_output_in_the_home_folder(tmp_path: Path, home: Path) -> None:

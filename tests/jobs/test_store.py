@@ -174,14 +174,14 @@ async def test_counts_follow_every_change(store: Store) -> None:
 
 
 async def test_who_waits_is_told_though_the_caller_went_away(store: Store) -> None:
-    told: list[Job] = []
-    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, on_insert=told.append))
+    inserted: list[Job] = []
+    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, on_insert=inserted.append))
     await asyncio.sleep(0)  # it has begun
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    assert not (await store.add(addition("a"), retry_after=9, on_insert=told.append)).fresh
-    assert [job.key for job in told] == [text_key("a")]
+    assert not (await store.add(addition("a"), retry_after=9, on_insert=inserted.append)).fresh
+    assert [job.key for job in inserted] == [text_key("a")]
 
 
 async def test_the_limit_holds_in_a_burst(store: Store) -> None:

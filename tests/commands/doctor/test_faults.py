@@ -180,5 +180,5 @@ def test_each_fault_is_named_with_its_remedy(
         for result in place.found()
         if result.name == check and result.finding.verdict == verdict
     ]
-    told = " ".join(f"{finding.message} {finding.remedy}" for finding in named)
-    assert any(part in told for part in text.strip("()").split("|")), told
+    texts = " ".join(f"{finding.message} {finding.remedy}" for finding in named)
+    assert any(part in texts for part in text.strip("()").split("|")), texts

@@ -40,11 +40,14 @@ async def test_the_answer_is_true_to_what_ran(site: Served) -> None:
     for seed, text, image in zip([7, 8], info["infotexts"], answer["images"], strict=True):
         assert f"Seed: {seed}, Size: 300x400" in text
         assert opened(image).info["parameters"] == text
-        told = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
-        assert told["info"] == text
-        assert told["parameters"]["Prompt"] == "a fox"
-        assert told["parameters"]["Seed"] == str(seed)
-        assert (told["parameters"]["Size-1"], told["parameters"]["Size-2"]) == ("300", "400")
+        settings = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
+        assert settings["info"] == text
+        assert settings["parameters"]["Prompt"] == "a fox"
+        assert settings["parameters"]["Seed"] == str(seed)
+        assert (settings["parameters"]["Size-1"], settings["parameters"]["Size-2"]) == (
+            "300",
+            "400",
+        )
     assert answer["parameters"]["prompt"] == "a fox"
 
 
@@ -76,10 +79,10 @@ async def test_png_info_of_the_web_ui(site: Served, text: str, info: str | None)
     chunks.add_text("Software", "x")
     if text:
         chunks.add_text("parameters", text)
-    told = await asked(site, "png-info", {"image": png(text=chunks)})
-    assert told["info"] == text
-    assert told["items"] == {"Software": "x"}
-    assert told["parameters"].get("Steps") == info
+    settings = await asked(site, "png-info", {"image": png(text=chunks)})
+    assert settings["info"] == text
+    assert settings["items"] == {"Software": "x"}
+    assert settings["parameters"].get("Steps") == info
 
 
 async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
@@ -88,8 +91,10 @@ async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
     exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
     written = io.BytesIO()
     Image.new("RGB", (8, 8)).save(written, "JPEG", exif=exif)
-    told = await asked(site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()})
-    assert told["info"] == text
+    settings = await asked(
+        site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()}
+    )
+    assert settings["info"] == text
 
 
 @pytest.mark.parametrize(

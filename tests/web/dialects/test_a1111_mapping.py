@@ -1,4 +1,4 @@
-"""Which jobs requests of AUTOMATIC1111's clients become, and what they are told. Pure."""
+"""Which jobs requests of AUTOMATIC1111's clients become, and their warnings. Pure."""
 
 from typing import Any
 

@@ -162,9 +162,7 @@ def test_a_cycle_of_causes_ends(folder: Path) -> None:
         ("raise ValueError('x' * 10000)", {"text": "x" * 2000}),
     ],
 )
-def test_what_is_reported_of_an_exception(
-    folder: Path, statement: str, facts: dict[str, Any]
-) -> None:
+def test_the_report_of_an_exception(folder: Path, statement: str, facts: dict[str, Any]) -> None:
     code, exception = run(job(folder, statement))
     assert code == 1
     assert exception is not None

@@ -40,11 +40,11 @@ async def test_the_answer_is_true_to_what_ran(site: Served) -> None:
     for seed, text, image in zip([7, 8], info["infotexts"], answer["images"], strict=True):
         assert f"Seed: {seed}, Size: 300x400" in text
         assert opened(image).info["parameters"] == text
-        settings = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
-        assert settings["info"] == text
-        assert settings["parameters"]["Prompt"] == "a fox"
-        assert settings["parameters"]["Seed"] == str(seed)
-        assert (settings["parameters"]["Size-1"], settings["parameters"]["Size-2"]) == (
+        shown = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
+        assert shown["info"] == text
+        assert shown["parameters"]["Prompt"] == "a fox"
+        assert shown["parameters"]["Seed"] == str(seed)
+        assert (shown["parameters"]["Size-1"], shown["parameters"]["Size-2"]) == (
             "300",
             "400",
         )
@@ -79,10 +79,10 @@ async def test_png_info_of_the_web_ui(site: Served, text: str, info: str | None)
     chunks.add_text("Software", "x")
     if text:
         chunks.add_text("parameters", text)
-    settings = await asked(site, "png-info", {"image": png(text=chunks)})
-    assert settings["info"] == text
-    assert settings["items"] == {"Software": "x"}
-    assert settings["parameters"].get("Steps") == info
+    shown = await asked(site, "png-info", {"image": png(text=chunks)})
+    assert shown["info"] == text
+    assert shown["items"] == {"Software": "x"}
+    assert shown["parameters"].get("Steps") == info
 
 
 async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
@@ -91,10 +91,8 @@ async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
     exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
     written = io.BytesIO()
     Image.new("RGB", (8, 8)).save(written, "JPEG", exif=exif)
-    settings = await asked(
-        site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()}
-    )
-    assert settings["info"] == text
+    shown = await asked(site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()})
+    assert shown["info"] == text
 
 
 @pytest.mark.parametrize(

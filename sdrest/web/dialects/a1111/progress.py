@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sdrest.web import keys
 from sdrest.web.dialects.a1111.base64_pictures import encode
-from sdrest.web.dialects.a1111.generations import GENERATIONS, position
+from sdrest.web.dialects.a1111.generations import GENERATIONS, generation_progress
 from sdrest.web.requests.forms import discard
 from sdrest.web.responses.json_response import json_response
 
@@ -37,7 +37,7 @@ async def send_progress(request: web.Request) -> web.Response:
     }
     if found is not None:
         generation, snapshot = found
-        at = position(generation, snapshot)
+        at = generation_progress(generation, snapshot)
         steps = generation.plan.steps
         answer |= {"progress": at.progress, "eta_relative": at.remaining}
         if snapshot is not None and not _skips_image(request):

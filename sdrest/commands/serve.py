@@ -23,6 +23,7 @@ from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.start import has_cluster
 from sdrest.engine.local.repository import locate, problems
 from sdrest.errors import UsageError
+from sdrest.hosts import url_host
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
@@ -143,7 +144,7 @@ def _url(settings: Settings, port: int) -> str:
     """
     scheme = "http" if settings.plain_http else "https"
     host = settings.host if "host" in settings.given else _ORIGINAL_HOST
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"{scheme}://{url_host(host)}:{port}/"
 
 
 def _greet(
@@ -167,8 +168,7 @@ def _page_url(settings: Settings, url: str) -> str:
 def _plain_notes(settings: Settings) -> Iterator[LogLine]:
     """Yield where the second address is, and what passes it unencrypted."""
     if settings.a1111_port:
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = f"http://{host}:{settings.a1111_port}"
+        url = f"http://{url_host(settings.host)}:{settings.a1111_port}"
         yield LogLine.of(Level.INFO, f"AUTOMATIC1111's API is at {url} too, over plain HTTP.")
         if settings.token and not is_loopback(settings.host):
             text = "The token and the pictures pass --a1111-port unencrypted."

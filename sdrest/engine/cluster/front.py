@@ -14,6 +14,7 @@ from sdrest.engine.cluster.addresses import PORT
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
 from sdrest.errors import UsageError
+from sdrest.hosts import url_host
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -109,7 +110,7 @@ class Front:
         try:
             _require_free(host, port)
             self._scheduler = await Scheduler(
-                host=f"[{host}]" if ":" in host else host,
+                host=url_host(host),
                 port=port,
                 protocol=parts.scheme,
                 security=security,

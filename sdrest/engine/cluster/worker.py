@@ -19,6 +19,7 @@ from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.security import causes, explain, own_host
+from sdrest.hosts import url_host
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class WorkerConnection:
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
-            host=f"[{host}]" if host and ":" in host else host,
+            host=host and url_host(host),
             port=self._port,
             nthreads=1,
             memory_limit=0,

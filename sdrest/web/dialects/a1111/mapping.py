@@ -55,10 +55,7 @@ class Plan:
         try:
             return validate(self.type, {**self.fields, "seed": self.seed + number})
         except InvalidRequestError as error:
-            raise InvalidRequestError(
-                FieldError(_NAMES.get(item.field, item.field), item.message)
-                for item in error.fields
-            ) from None
+            raise error.renamed(_NAMES) from None
 
 
 def plan(wanted: Txt2Img, *, model: str = "") -> Plan:

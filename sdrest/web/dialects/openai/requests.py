@@ -99,7 +99,7 @@ class ImageRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nothing(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _leave_out_absent(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         given = {n: value for n, value in fields.items() if value is not None and value != ""}
         others = {ours: given[n] for n, ours in ALIASES.items() if n in given}
         return others | given
@@ -217,10 +217,7 @@ def _validated(job_type: JobType, request: ImageRequest, more: Mapping[str, Any]
     try:
         return validate(job_type, fields)
     except InvalidRequestError as error:
-        raise InvalidRequestError(
-            FieldError(_NAMES.get(wrong.field, wrong.field), wrong.message)
-            for wrong in error.fields
-        ) from None
+        raise error.renamed(_NAMES) from None
 
 
 def _field_error(error: Any) -> FieldError:

@@ -44,7 +44,7 @@ class Readiness:
         self._looking: asyncio.Task[_Found] | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Tell which engine there is and what would make jobs fail; 503 if all of them would.
+        """Answer which engine there is and what would make jobs fail; 503 if all of them would.
 
         What the file system of the output folder cannot do is a problem that leaves jobs usable.
         """

@@ -107,6 +107,7 @@ def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
         "success checkpoints: ",
         "success certificate: The certificate is good until",
         f"success output: {home}/Bilder ü can be written.",
+        f"success file system: The file system of {home}",
     ):
         assert line in report
     (home / "models/text.ckpt").unlink()

@@ -57,7 +57,7 @@ def test_paths_are_printed_and_nothing_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", ["-1", "random", "false", "null", ""])
-def test_a_random_seed_is_drawn_and_told(tmp_path: Path, seed: str) -> None:
+def test_a_random_seed_is_drawn_and_shown(tmp_path: Path, seed: str) -> None:
     seeds = set()
     for _ in range(2):
         done = generate(tmp_path, "paint", "--seed", seed, *SMALL)

@@ -134,7 +134,7 @@ def test_no_step_is_logged_twice(fractions: list[float]) -> None:
     assert not [line for line in texts if "100%" in line] or max(fractions) > 1 - 1e-9
 
 
-def test_a_job_that_runs_again_tells_its_steps_again() -> None:
+def test_a_job_that_runs_again_logs_its_steps_again() -> None:
     lines = JobLines()
     step = event(Change.PROGRESS, progress=Progress(1, 0.5))
     first = shown(lines, step)

@@ -185,7 +185,7 @@ async def test_a_body_is_as_large_as_two_uploads_in_base64(site: Served) -> None
     assert await asked(site, "txt2img", {"x": " " * 2_500_000})
 
 
-async def test_a_failed_job_is_told_with_its_code(site: Served) -> None:
+async def test_a_failed_job_is_answered_with_its_code(site: Served) -> None:
     status, answer = await ask(site, "txt2img", {"prompt": "crash_before"})
     assert (status, answer["error"]) == (500, "script_failed")
     assert answer["detail"] == answer["errors"] != ""
@@ -248,7 +248,7 @@ async def test_without_a_token_a_password_does_not_matter(tmp_path: Path) -> Non
             await asked(site, "options", headers={"Authorization": header})
 
 
-async def test_without_metadata_the_answer_still_tells_how(tmp_path: Path) -> None:
+async def test_without_metadata_the_answer_still_says_how(tmp_path: Path) -> None:
     async with served(tmp_path, metadata=False) as site:
         answer = await asked(site, "txt2img", {"prompt": "a fox", "seed": 3})
     assert "parameters" not in opened(answer["images"][0]).info

@@ -56,7 +56,7 @@ def command() -> click.Command:
         help="Run the jobs of the server at ADDRESS on this machine, e.g. "
         "`sdrest worker tls://front.example:8786` for a server that was started with "
         "--cluster tls://0.0.0.0:8786.\n\n"
-        "Connects again for ever where there is no server. A stop gives running jobs --grace "
+        "Tries again, for ever, where no server answers. A stop gives running jobs --grace "
         "seconds, then the server runs them elsewhere. `sdrest doctor --worker ADDRESS` says what "
         "is wrong.",
     )

@@ -29,7 +29,6 @@ FILES = {
     "text_to_image_model": "~/models/text.ckpt",
     "inpaint_image_model": "~/models/inpaint.ckpt",
     "models": "~/models",
-    "cluster_credentials": "~/tls/cluster.pem",
 }
 
 

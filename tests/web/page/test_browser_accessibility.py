@@ -15,8 +15,8 @@ AXE = (DATA / "axe.min.js").read_text(encoding="utf-8")
 DESKTOP: Any = {"viewport": {"width": 1280, "height": 860}}
 LOOKS = (("light", DESKTOP), ("dark", PHONE))  # colours do not depend on the size
 SMALL_TARGETS = """[...document.querySelectorAll(
-  "a[href]:not(.skip), button, summary, select, textarea, input:not(.unseen, [type=checkbox]),"
-  + "label:is(.chip, .check, .drop)")]
+  "a[href]:not(.skip), button:not(.tile-check), summary, select, textarea,"
+  + "input:not(.unseen, [type=checkbox]), label:is(.chip, .check, .drop)")]
   .filter((target) => target.checkVisibility({ visibilityProperty: true }))
   .map((target) => [target.outerHTML.slice(0, 120), target.getBoundingClientRect()])
   .filter(([, { width, height }]) => Math.min(width, height) < 43.9)

@@ -117,12 +117,12 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                 )
                 await expect(button).to_be_in_viewport(ratio=1)
                 if not is_phone:
-                    for size in ({"width": 1280, "height": 720}, {"width": 1920, "height": 1080}):
-                        await opened.page.set_viewport_size(size)
+                    for width in (1280, 1920):
+                        await opened.page.set_viewport_size({"width": width, "height": 1080})
                         form, stage = await box(opened, "#compose"), await box(opened, "#stage")
                         assert 380 <= form["width"] <= 420
                         assert form["x"] + form["width"] < stage["x"]
-                        assert stage["x"] + stage["width"] > size["width"] - 24
+                        assert stage["x"] + stage["width"] > width - 24
         async with server.client() as client, client.get("jobs") as answer:
             assert (await answer.json())["jobs"] == []
 

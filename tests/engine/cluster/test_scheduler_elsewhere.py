@@ -25,7 +25,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "cluster.md"
 def command(port: int) -> list[str]:
     """Return the command of the documentation, with another port."""
     (text,) = (one for one in DOCUMENT.read_text().split("```") if "dask scheduler" in one)
-    words = shlex.split(text.removeprefix("sh"))
+    words = shlex.split(text.removeprefix("sh").replace("\\\n", ""))
     words[words.index("--port") + 1] = str(port)
     return [sys.executable, "-m", *words]
 

@@ -82,7 +82,7 @@ class Site:
         )
         worker.handlers.update(handlers)
         await self.stack.enter_async_context(worker)
-        if relay:
+        if relay and worker.listener:
             relay.target.set_result(int(worker.listener.contact_address.rpartition(":")[2]))
         self.stack.push_async_callback(runs.cancel_all)
         return worker

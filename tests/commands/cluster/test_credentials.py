@@ -57,7 +57,8 @@ def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
     done = run(tmp_path, "credentials", "new/folder")
     assert (done.returncode, done.stderr) == (0, "")
     assert "scp new/folder/cluster-worker.pem WORKER:cluster.pem" in done.stdout
-    assert security.read(tmp_path / "new/folder/cluster.pem")
+    for name in ("cluster.pem", "cluster-worker.pem"):
+        security.read(tmp_path / "new/folder" / name)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/TYPE",
         original.submit_job,
-        "Ask for a job",
+        "Create a job",
         _FOUND,
         (*BODY_ERRORS, ErrorCode.QUEUE_FULL, ErrorCode.STOPPING),
         access=TOKEN_ANY_ORIGIN,

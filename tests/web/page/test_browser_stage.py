@@ -196,6 +196,11 @@ async def test_the_title_has_the_place_in_the_queue_and_all_jobs_are_cancelled_a
         await expect(opened.under_way.filter(has_text="third")).to_contain_text("2nd in queue")
         await expect(opened.page).to_have_title(re.compile(r"(s|min) left · \d+ % · sdrest"))
         await opened.page.get_by_role("button", name="Notify me").click()
+        assert await opened.page.evaluate("Notification.permission") == "granted"
+        await opened.page.reload()
+        await expect(opened.page).to_have_title(re.compile(r"(s|min) left · \d+ % · sdrest"))
+        await expect(opened.page.get_by_text("Get a notification")).to_have_count(0)  # asked once
+        await opened.page.evaluate("Notification.permission = 'granted'")
         await opened.page.get_by_role("button", name="Cancel all").click()
         question = opened.page.get_by_role("dialog")
         await question.get_by_role("button", name="Cancel all").click()
@@ -254,3 +259,8 @@ async def test_words_about_jobs(browser: Browser, server: Server) -> None:
         await opened.open()
         script = "import('/static/job.js').then(({ stateText, fileName }) => [%s])"
         assert await opened.page.evaluate(script % ", ".join(WORDS)) == [*WORDS.values()]
+        script = """import("/static/tab.js").then(({ showTitle }) => {
+          showTitle([3, 2].map((position) => ({ status: "QUEUED", position })));
+          return document.title;
+        })"""
+        assert await opened.page.evaluate(script) == "2nd in queue · sdrest"

@@ -43,7 +43,7 @@ export class Footer {
 
   /** Shows how many pictures will be made; `seconds` is null while nothing like it was made. */
   foretell(count, seconds) {
-    setText(this.#count, seconds === null ? pictures(count) : `${pictures(count)} ·`);
+    setText(this.#count, pictures(count));
     setText(this.#seconds, seconds === null ? "" : `about ${duration(seconds)}`);
   }
 

@@ -254,6 +254,9 @@ class Link:
 
     def _give_up(self) -> None:
         self._lost.set()
+        for comms in (self._pool.available, self._pool.occupied):
+            for comm in tuple(comms.get(self.address, ())):
+                comm.abort()  # `remove` would send on what they have begun, such as an upload
         self._pool.remove(self.address)  # the next ones are new
         self._changed()
 

@@ -116,21 +116,15 @@ class Site:
 
 
 @asynccontextmanager
-async def machines(
-    folder: Path, here: ScriptedExecutor | None = None, *, connect: str = ""
-) -> AsyncIterator[Site]:
-    """Run a front, with runners of its own if `here` is given.
-
-    `connect` is the address of a scheduler that is there.
-    """
+async def machines(folder: Path, here: ScriptedExecutor | None = None) -> AsyncIterator[Site]:
+    """Run a front, with runners of its own if `here` is given."""
     own = None
     if here:
         hashes = Hashes(folder / "hashes")
         own = Here(here, fake_repository(), hashes, Machine("here", "cpu"))
     executor = ClusterExecutor(own)
     front = Front(
-        listen="" if connect else "tcp://127.0.0.1:0",
-        connect=connect,
+        listen="tcp://127.0.0.1:0",
         changed=executor.changed,
         lost_seconds=LOST_SECONDS,
     )

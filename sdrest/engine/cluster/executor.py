@@ -168,7 +168,7 @@ class ClusterExecutor:
 
     async def stats(self) -> PoolStats:
         """Count the runners of all machines; the models of workers are named by their files."""
-        own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
+        own = await self._here.stats() if self._here else PoolStats(0, 0, 0)
         infos = [link.info for link in self._links]
         return PoolStats(
             own.busy + sum(one.busy for one in infos),

@@ -46,8 +46,12 @@ class Site:
         *,
         models: tuple[str, ...] = (),
         change: Callable[[dict[str, Any]], None] = lambda _: None,
+        own_name: str = "",
     ) -> Worker:
-        """Connect a worker with these files of checkpoints; `change` may change its handlers."""
+        """Connect a worker with these files of checkpoints; `change` may change its handlers.
+
+        It calls itself `own_name`, by default `name`.
+        """
         folder = self.folder / name
         (folder / "models").mkdir(parents=True)
         (folder / "work").mkdir()
@@ -56,7 +60,7 @@ class Site:
         executor = executor or ScriptedExecutor()
         runs = Runs(executor, folder / "work")
         offers = Offers(
-            Machine(name, "cpu"),
+            Machine(own_name or name, "cpu"),
             fake_repository(models=Catalog(folder / "models", {})),
             executor,
             Hashes(folder / "hashes"),
@@ -124,6 +128,7 @@ async def machines(
         listen="" if connect else "tcp://127.0.0.1:0",
         connect=connect,
         changed=executor.changed,
+        own_name="here" if here else "",
         lost_seconds=LOST_SECONDS,
     )
     await executor.start(front)

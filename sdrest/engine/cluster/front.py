@@ -1,6 +1,7 @@
 """The front of a cluster: Dask's scheduler, here or elsewhere, and a link to each worker."""
 
 import asyncio
+import functools
 import logging
 import secrets
 import socket
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from sdrest.engine.cluster import library
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
+from sdrest.engine.workers import free_name
 from sdrest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Front:
 
     `listen` is the address of a scheduler to start in this process; without it, `connect` is that
     of one that runs elsewhere. `changed` is called when a worker comes, goes or is another.
+    No worker is named `own_name`, which is that of this machine.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Front:
         connect: str = "",
         security: "Security | None" = None,
         changed: Callable[[], object],
+        own_name: str = "",
         lost_seconds: float = LOST_SECONDS,
     ) -> None:
         self.links: dict[str, Link] = {}
@@ -66,6 +70,7 @@ class Front:
         self._listen = listen
         self._security = security
         self._changed = changed
+        self._names = {"": own_name}
         self._lost_seconds = lost_seconds
         self._scheduler: Scheduler | None = None
         self._pool: ConnectionPool
@@ -161,18 +166,24 @@ class Front:
         new = [address for address in addresses if address not in self.links]
         for link in gone:
             del self.links[link.address]
+            self._names.pop(link.address, None)
         for address in new:
             self.links[address] = Link(
                 address,
                 self._id,
                 self._pool,
                 changed=self._changed,
+                named=functools.partial(self._name, address),
                 lost_seconds=self._lost_seconds,
             )
         if gone:
             await asyncio.gather(*(link.close() for link in gone))
         if gone or new:
             self._changed()
+
+    def _name(self, address: str, wanted: str) -> str:
+        """Return the name of a worker, which no other machine has, as long as it is connected."""
+        return self._names.setdefault(address, free_name(wanted, self._names.values()))
 
 
 def _require_free(host: str, port: int) -> None:

@@ -4,13 +4,13 @@ import asyncio
 import functools
 import logging
 import secrets
-import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sdrest.engine.cluster import library
+from sdrest.engine.cluster.addresses import require_free
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
 from sdrest.engine.workers import free_name
@@ -114,7 +114,7 @@ class Front:
         parts = urlsplit(self._listen)
         host, port = parts.hostname or "", PORT if parts.port is None else parts.port
         try:
-            _require_free(host, port)
+            require_free(host, port)
             self._scheduler = await Scheduler(
                 host=f"[{host}]" if ":" in host else host,
                 port=port,
@@ -184,12 +184,6 @@ class Front:
     def _name(self, address: str, wanted: str) -> str:
         """Return the name of a worker, which no other machine has, as long as it is connected."""
         return self._names.setdefault(address, free_name(wanted, self._names.values()))
-
-
-def _require_free(host: str, port: int) -> None:
-    """Raise `OSError` if nobody can listen there; Dask would leave a socket open."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.create_server((host, port), family=family).close()
 
 
 async def _bounded(closing: Any) -> None:

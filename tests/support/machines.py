@@ -48,10 +48,12 @@ class Site:
         models: tuple[str, ...] = (),
         change: Callable[[dict[str, Any]], None] = lambda _: None,
         relay: Relay | None = None,
+        own_name: str = "",
     ) -> Worker:
         """Connect a worker with these files of checkpoints; `change` may change its handlers.
 
-        Given a `relay`, the front calls it through that.
+        It calls itself `own_name`, by default `name`. Given a `relay`, the front calls it through
+        that.
         """
         folder = self.folder / name
         (folder / "models").mkdir(parents=True)
@@ -61,7 +63,7 @@ class Site:
         executor = executor or ScriptedExecutor()
         runs = Runs(executor, folder / "work")
         offers = Offers(
-            Machine(name, "cpu"),
+            Machine(own_name or name, "cpu"),
             fake_repository(models=Catalog(folder / "models", {})),
             executor,
             Hashes(folder / "hashes"),
@@ -126,6 +128,7 @@ async def machines(folder: Path, here: ScriptedExecutor | None = None) -> AsyncI
     front = Front(
         listen="tcp://127.0.0.1:0",
         changed=executor.changed,
+        own_name="here" if here else "",
         lost_seconds=LOST_SECONDS,
     )
     await executor.start(front)

@@ -148,13 +148,15 @@ class PoolStats:
     """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS).
 
     `models` are the real paths of the checkpoints that they have loaded, or are loading; those on
-    other machines are named as in `Offer`.
+    other machines are named as in `Offer`. `device` is what the latest script has computed on, such
+    as `cuda`; '' while that is unknown.
     """
 
     busy: int
     idle: int
     memory: int
     models: frozenset[str] = frozenset()
+    device: str = ""
 
 
 class Executor(Protocol):

@@ -19,8 +19,8 @@ _LIFETIME = dt.timedelta(days=3650)
 def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
     """Write the front's file and the one for workers (mode 0600), valid from `now`; return both.
 
-    The authority's key is not kept: nobody can make further files for this cluster. Raises
-    `UsageError` if one of them exists or the folder cannot be written.
+    A folder that is not there is made. The authority's key is not kept: nobody can make further
+    files for this cluster. Raises `UsageError` if one of the two exists or cannot be written.
     """
     files = _contents(now or dt.datetime.now(dt.UTC))
     paths = [folder / name for name in files]
@@ -32,6 +32,7 @@ def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
             )
     written: list[Path] = []
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for path, data in zip(paths, files.values(), strict=True):
             write_secret(path, data)
             written.append(path)

@@ -56,7 +56,7 @@ def machines(executor: Executor, stats: PoolStats) -> Sequence[WorkerInfo]:
             {"sdrest": __version__, "python": platform.python_version()},
             psutil.Process().create_time(),
             now,
-            Offer(LOCAL, capacity, "", psutil.virtual_memory().total),
+            Offer(LOCAL, capacity, stats.device, psutil.virtual_memory().total),
             busy=stats.busy,
             idle=stats.idle,
             memory=stats.memory,

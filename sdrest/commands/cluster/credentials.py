@@ -46,9 +46,9 @@ def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
 def next_steps(front: Path, worker: Path) -> str:
     """Return what was made, what it is good for, and what to do with it."""
     return (
-        f"Made {front} for this machine and {worker} for workers; whoever has one of them can run "
-        "programs on every machine of the cluster. Start the server here with `--cluster "
-        f"tls://0.0.0.0:8786`, copy the other file to each worker (`scp {worker} "
+        f"Made {front} for this machine and {worker} for workers. Keep both secret: each one gives "
+        "the right to run programs on every machine of the cluster. Start the server here with "
+        f"`--cluster tls://0.0.0.0:8786`, copy the other file to each worker (`scp {worker} "
         f"WORKER:{FRONT}`), and run `sdrest worker tls://{socket.gethostname()}:8786` beside it "
         "there."
     )

@@ -140,7 +140,9 @@ async def test_a_task_that_is_cancelled_on_its_way_never_begins(tmp_path: Path) 
         assert [one.params for one in executor.tasks] == [site.task("b").params]
 
 
-async def test_a_worker_that_was_started_again_at_its_address_begins_anew(tmp_path: Path) -> None:
+async def test_a_worker_that_was_started_again_at_its_address_is_connected_again(
+    tmp_path: Path,
+) -> None:
     gate = Gate()
     async with machines(tmp_path) as site:
         worker = await site.add("one", ScriptedExecutor(gate))

@@ -38,7 +38,7 @@ async def test_a_program_that_is_no_worker_is_refused(
     async with machines(tmp_path) as site:
         await site.add("none", change=lambda handlers: handlers.clear())
         await site.until(lambda: any(one.refused for one in site.executor.workers()))
-        assert "no worker of sdrest" in caplog.text
+        assert "not a worker of sdrest" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ SMALL_TARGETS = """[...document.querySelectorAll(
   .filter(([, { width, height }]) => Math.min(width, height) < 43.9)
   .map(([html, { width, height }]) => `${width} x ${height}: ${html}`)"""
 
+BARS = """[".selection-bar", ".compose-footer"].map((name) =>
+  document.querySelector(name).getBoundingClientRect().toJSON())"""
+
 
 async def violations(opened: Studio) -> list[str]:
     """Return what axe finds, each with the elements that it concerns.
@@ -55,6 +58,8 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 await expect(opened.page.get_by_text("Enter a prompt.")).to_be_visible()
                 await opened.page.get_by_role("button", name="Select pictures").click()
                 assert await violations(opened) == []  # the gallery, every field, an error
+                bar, footer = await opened.page.evaluate(BARS)
+                assert bar["bottom"] < footer["top"] or device is DESKTOP
                 await opened.page.get_by_role("button", name="End selecting").click()
                 await opened.pictures(opened.gallery).first.click()
                 assert await violations(opened) == []  # a picture, large

@@ -33,7 +33,7 @@ async def server(
 
 
 async def post(server: Server, *, waits: bool = True, **fields: Any) -> str:
-    """Ask for pictures; return the job's path, once it has ended unless told not to wait."""
+    """Ask for pictures; return the job's path, once it has ended unless it is not to wait."""
     async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
         assert answer.status == 200
         if waits:
@@ -91,6 +91,9 @@ async def test_the_viewer_shows_the_picture_large_whatever_the_prompt(
     options = {"viewport": window, "permissions": CLIPBOARD}
     async with studio(browser, server, **options) as opened:
         await opened.open()
+        stage = await opened.page.locator("#stage .frame-picture").bounding_box()
+        assert stage
+        assert stage["width"] > 0.65 * window["width"]
         await opened.pictures(opened.gallery.filter(has_text="a tree")).click()
         image = opened.viewer.get_by_role("img")
         box = await image.bounding_box()

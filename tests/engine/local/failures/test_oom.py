@@ -80,12 +80,12 @@ def test_of_no_process_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told"), [("devour", "out_of_memory SIGKILL"), ("killed", "killed SIGKILL")]
+    ("behaviour", "expected"), [("devour", "out_of_memory SIGKILL"), ("killed", "killed SIGKILL")]
 )
 def test_a_script_that_the_kernel_kills_has_run_out_of_memory(
-    cgroup: Path, tmp_path: Path, behaviour: str, told: str
+    cgroup: Path, tmp_path: Path, behaviour: str, expected: str
 ) -> None:
     with start(SERVER, str(tmp_path / "work"), behaviour, cgroup=cgroup) as server:
         out, _ = server.communicate()
-    assert out.startswith(told), out
+    assert out.startswith(expected), out
     assert ("memory" in out) == (behaviour == "devour")

@@ -111,17 +111,10 @@ async def _scroll(session: CDPSession) -> dict[str, float]:
     await done.wait()
     times = sorted(event["ts"] / 1000 for event in events if event["name"] == "DrawFrame")
     frames = [later - earlier for earlier, later in itertools.pairwise(times)]
-    threads = {_thread(event) for event in events if event["name"] == "UpdateLayoutTree"}
-    tasks = [event for event in events if event["name"] == "RunTask" and _thread(event) in threads]
     return {
         "rate": 1000 * len(frames) / sum(frames),
         "slow": statistics.quantiles(frames, n=100)[98],
-        "main": sum(event.get("dur", 0) for event in tasks) / 1000 / len(frames),
     }
-
-
-def _thread(event: dict[str, Any]) -> tuple[int, int]:
-    return event["pid"], event["tid"]
 
 
 async def _state(
@@ -140,13 +133,13 @@ def _table(rows: Sequence[dict[str, Any]]) -> Sequence[str]:
     head = [
         document.heading(f"{SPEED:,} pixels a second"),
         "",
-        "| | frames a second | p99 of a frame | main thread for a frame | heap | elements |",
-        "|---|---|---|---|---|---|",
+        "| | frames a second | p99 of a frame | heap | elements |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
-        frames = "| | | "
+        frames = "| | "
         if "rate" in row:
-            frames = f"| {row['rate']:.0f} | {row['slow']:.0f} ms | {row['main']:.1f} ms "
+            frames = f"| {row['rate']:.0f} | {row['slow']:.0f} ms "
         head.append(f"| {row['name']} {frames}| {row['heap']:.0f} MiB | {row['elements']:,} |")
     return head
 

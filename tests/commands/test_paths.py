@@ -65,7 +65,8 @@ def typed(*, without: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_every_flag_that_names_a_path_is_among_them() -> None:
-    assert {flag.name for flag in FLAGS if flag.kind is Kind.PATH} == FILES.keys()
+    names = {flag.name for flag in FLAGS if flag.kind is Kind.PATH}
+    assert names == FILES.keys() | {"cluster_credentials"}
 
 
 @pytest.mark.parametrize("from_environment", [False, True])
@@ -99,19 +100,29 @@ async def test_a_certificate_is_looked_for_in_the_home_folder(tmp_path: Path, ho
     assert done.stderr == f"error There is no file {home}/tls/cert.pem (--cert).\n"
 
 
+def test_credentials_of_a_cluster_are_looked_for_in_the_home_folder(
+    tmp_path: Path, home: Path
+) -> None:
+    flags = ("--cluster=tls://127.0.0.1:0", "--cluster-credentials=~/cluster.pem", *typed())
+    done = command(tmp_path, home, "--port=0", *flags)
+    assert done.returncode == 1
+    assert f"{home}/cluster.pem" in done.stderr
+
+
 def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
     for line in (
         f"success repository: {home}/sd is there.",
         f"success python: {home}/bin/python is Python",
         "success checkpoints: ",
         "success certificate: The certificate is good until",
         f"success output: {home}/Bilder ü can be written.",
+        f"success file system: The file system of {home}",
     ):
-        assert line in told
+        assert line in report
     (home / "models/text.ckpt").unlink()
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
-    assert f"(Path: {home}/models/text.ckpt)" in told
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    assert f"(Path: {home}/models/text.ckpt)" in report
 
 
 def test_generate_takes_pictures_and_output_in_the_home_folder(tmp_path: Path, home: Path) -> None:

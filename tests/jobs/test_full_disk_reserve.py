@@ -73,7 +73,7 @@ async def test_a_job_that_ends_without_room_says_so_and_a_cancellation_is_answer
         gate.opened.set()
         event = await home.until(lambda event: event.change is Change.WAITING)
         assert event.snapshot.waiting is not None
-        assert "full" in event.snapshot.waiting
+        assert "full" in event.snapshot.waiting.message
         snapshot = await home.jobs.get(text_key("a"))
         assert snapshot.job.status is Status.IN_PROGRESS
         assert snapshot.waiting == event.snapshot.waiting

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from sdrest.checkpoints.hashes import Hashes
-from sdrest.engine.base import Event, Executor, Need, Started, Task
+from sdrest.engine.base import Event, Executor, Finished, Need, Started, Task
 from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
@@ -34,6 +35,7 @@ class Here:
 
     async def start(self, changed: Callable[[], object]) -> None:
         """Look at what there is, and go on looking; call `changed` when it is another."""
+        await self._look()
         await self._offers.refresh()
         self._changed = changed
         self._watching = asyncio.create_task(self._offers.watch())
@@ -79,7 +81,7 @@ class Here:
         try:
             async with aclosing(self.executor.run(task)) as events:
                 async for event in events:
-                    if isinstance(event, Started):
+                    if isinstance(event, Started | Finished):
                         await self._look()
                     yield event
         finally:
@@ -92,6 +94,8 @@ class Here:
         self._changed()
 
     async def _look(self) -> None:
-        """Note which models are loaded."""
+        """Note which models are loaded, and what the scripts compute on."""
         stats = await self.executor.stats()
         self._loaded = self._offers.files(stats.models)
+        if stats.device:
+            self._offers.machine = replace(self._offers.machine, accelerator=stats.device)

@@ -33,9 +33,9 @@ def preferred(accept: str | None, offered: tuple[str, ...]) -> str | None:
     accepted = list(_parse(accept))
     best: tuple[tuple[float, int, int], str] | None = None
     for media_type in offered:
-        queue_position = _rank(media_type, accepted)
-        if queue_position is not None and (best is None or queue_position > best[0]):
-            best = queue_position, media_type
+        rank = _rank(media_type, accepted)
+        if rank is not None and (best is None or rank > best[0]):
+            best = rank, media_type
     return None if best is None else best[1]
 
 

@@ -284,8 +284,8 @@ async def test_a_server_answers_plain_http_and_tls_on_one_port(shared: Server) -
     port = int(shared.url.rstrip("/").rpartition(":")[2])
     answer = await exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert b"Location: https://localhost/healthz\r\n" in answer
-    async with shared.client() as client, client.get("healthz") as told:
-        assert told.status == 200
+    async with shared.client() as client, client.get("healthz") as health:
+        assert health.status == 200
     assert shared.err.lines == []
 
 

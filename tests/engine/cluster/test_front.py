@@ -1,7 +1,6 @@
 """What the front of a cluster makes of its workers: whose jobs go where, and what a fault does."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from distributed import Scheduler
 
 from sdrest.engine.base import Event, Finished, ImageReady, Need, Requeue, Started, Task
-from sdrest.engine.cluster import library, protocol
+from sdrest.engine.cluster import library
 from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.front import Front
 from sdrest.errors import UsageError
@@ -153,7 +152,9 @@ async def test_a_task_that_is_cancelled_on_its_way_never_begins(tmp_path: Path) 
         assert [one.params for one in executor.tasks] == [site.task("b").params]
 
 
-async def test_a_worker_that_was_started_again_at_its_address_begins_anew(tmp_path: Path) -> None:
+async def test_a_worker_that_was_started_again_at_its_address_is_connected_again(
+    tmp_path: Path,
+) -> None:
     gate = Gate()
     async with machines(tmp_path) as site:
         worker = await site.add("one", ScriptedExecutor(gate))
@@ -196,48 +197,6 @@ async def test_a_transfer_may_take_longer_than_a_worker_may_be_silent(tmp_path: 
             slow.set()
             await site.until(lambda: events and isinstance(events[-1], Finished))
             assert requeue(events) is Requeue.NO
-
-
-async def test_a_worker_of_another_version_is_refused_on_both_sides(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("old")
-        own = protocol.versions()
-        monkeypatch.setattr(protocol, "versions", lambda: {**own, "sdrest": "0.0.1"})
-        await site.until(lambda: any(one.refused for one in site.executor.workers()))
-        refused = site.executor.workers()[0].refused
-        assert "0.0.1" in refused
-        assert site.executor.ready({}) == set()
-        said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-        assert len([text for text in said if "0.0.1" in text]) == 2
-
-
-async def test_a_program_that_is_no_worker_is_refused(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("none", change=lambda handlers: handlers.clear())
-        await site.until(lambda: any(one.refused for one in site.executor.workers()))
-        assert "no worker of sdrest" in caplog.text
-
-
-async def test_other_files_under_one_name_are_warned_about_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("one", models=("a.ckpt", "b.ckpt"))
-        await site.add("two", models=("a.ckpt",))
-        await site.known("one", "two")
-        assert not caplog.records
-        path = tmp_path / "two" / "models" / "a.ckpt"
-        path.write_bytes(path.read_bytes().replace(b"320", b"321") + b"\0")
-        await site.engines["two"].offers.refresh()
-        await site.until(lambda: "different files as a.ckpt" in caplog.text)
-        assert caplog.text.count("different files") == 1
-        one = site.info("one")
-        assert one
-        assert one.warnings
 
 
 async def interrupted(task: Task) -> AsyncGenerator[Event, None]:

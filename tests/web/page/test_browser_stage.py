@@ -33,7 +33,7 @@ async def server(
 
 
 async def post(server: Server, *, waits: bool = True, **fields: Any) -> str:
-    """Ask for pictures; return the job's path, once it has ended unless told not to wait."""
+    """Ask for pictures; return the job's path, once it has ended unless it is not to wait."""
     async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
         assert answer.status == 200
         if waits:
@@ -91,6 +91,9 @@ async def test_the_viewer_shows_the_picture_large_whatever_the_prompt(
     options = {"viewport": window, "permissions": CLIPBOARD}
     async with studio(browser, server, **options) as opened:
         await opened.open()
+        stage = await opened.page.locator("#stage .frame-picture").bounding_box()
+        assert stage
+        assert stage["width"] > 0.65 * window["width"]
         await opened.pictures(opened.gallery.filter(has_text="a tree")).click()
         image = opened.viewer.get_by_role("img")
         box = await image.bounding_box()
@@ -196,6 +199,11 @@ async def test_the_title_has_the_place_in_the_queue_and_all_jobs_are_cancelled_a
         await expect(opened.under_way.filter(has_text="third")).to_contain_text("2nd in queue")
         await expect(opened.page).to_have_title(re.compile(r"(s|min) left · \d+ % · sdrest"))
         await opened.page.get_by_role("button", name="Notify me").click()
+        assert await opened.page.evaluate("Notification.permission") == "granted"
+        await opened.page.reload()
+        await expect(opened.page).to_have_title(re.compile(r"(s|min) left · \d+ % · sdrest"))
+        await expect(opened.page.get_by_text("Get a notification")).to_have_count(0)  # asked once
+        await opened.page.evaluate("Notification.permission = 'granted'")
         await opened.page.get_by_role("button", name="Cancel all").click()
         question = opened.page.get_by_role("dialog")
         await question.get_by_role("button", name="Cancel all").click()
@@ -254,3 +262,8 @@ async def test_words_about_jobs(browser: Browser, server: Server) -> None:
         await opened.open()
         script = "import('/static/job.js').then(({ stateText, fileName }) => [%s])"
         assert await opened.page.evaluate(script % ", ".join(WORDS)) == [*WORDS.values()]
+        script = """import("/static/tab.js").then(({ showTitle }) => {
+          showTitle([3, 2].map((position) => ({ status: "QUEUED", position })));
+          return document.title;
+        })"""
+        assert await opened.page.evaluate(script) == "2nd in queue · sdrest"

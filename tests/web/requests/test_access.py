@@ -19,6 +19,7 @@ PUBLIC = {
     "GET /docs": False,
     "GET /openapi.json": False,
     "POST /session": False,
+    "DELETE /session": False,
     "GET /healthz": True,
     "GET /readyz": False,
     "GET /v1/images/files/{name}": True,  # signed

@@ -53,7 +53,7 @@ async def test_only_workers_of_this_cluster_connect(serve: Serve, tmp_path: Path
             worker(address, "foreign", "--cluster-credentials", str(foreign), folder=tmp_path) as b,
         ):
             await mine.out.line("Connected to")
-            await b.err.line("The other machine has files of another cluster.")
+            await b.err.line("files of another cluster, or another program listens there.")
             async with asyncio.timeout(PATIENCE):
                 found = await workers(server)
                 while [one["state"] for one in found] != ["ready"]:

@@ -1,7 +1,7 @@
 """Write the tables of the README and of `docs/` from the declarations: `make docs`.
 
 Each table stands between `<!-- table: NAME -->` and `<!-- end -->`. With `--check` nothing is
-written; the exit status tells whether all is up to date.
+written; the exit status says whether all is up to date.
 """
 
 import re
@@ -139,8 +139,8 @@ def _memory() -> str:
 
 def _metrics() -> str:
     app = create_app(Settings())
-    told = scrape.everything(app[METRICS], scrape.NOTHING)
-    families = [family for family in told if not family.name.startswith("python_")]
+    found = scrape.everything(app[METRICS], scrape.NOTHING)
+    families = [family for family in found if not family.name.startswith("python_")]
 
     def row(family: Metric) -> list[str]:
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
@@ -169,6 +169,14 @@ def _routes() -> str:
     )
 
 
+def _decisions() -> str:
+    def row(path: Path) -> list[str]:
+        number, _, title = path.read_text(encoding="utf-8").partition("\n")[0].partition(". ")
+        return [number.removeprefix("# "), f"[{title}]({path.name})"]
+
+    return _table(["Number", "Decision"], map(row, sorted((_DOCS / "adr").glob("0*.md"))))
+
+
 _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     _DOCS.parent / "README.md": {
         "original flags": lambda: _flags(original=True),
@@ -179,13 +187,14 @@ _TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "sizes": _sizes,
         "memory": _memory,
     },
+    _DOCS / "adr" / "README.md": {"decisions": _decisions},
     _DOCS / "metrics.md": {"metrics": _metrics},
     _DOCS / "routes.md": {"routes": _routes},
 }
 
 
 def updated(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Return a text with its tables made anew."""
+    """Return a text with its tables written again."""
     for name, make in tables.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         text, count = pattern.subn(lambda found, make=make: found[1] + make() + found[2], text)

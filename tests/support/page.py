@@ -31,6 +31,13 @@ SECONDS = 40.0
 PLAIN = "--plain-http"
 """How the servers serve here: browsers do without their TLS connections' farewell at the end."""
 
+PHONE: Any = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
+"""The options of `studio` for a phone."""
+
 _MISSING = (
     "The browser tests need Chromium. Debian, Ubuntu: apt install chromium; "
     "macOS and others: .venv/bin/playwright install chromium"

@@ -14,6 +14,7 @@ from distributed.utils import get_ip
 from sdrest.engine.cluster.addresses import require_free
 from sdrest.engine.cluster.protocol import PREFIX
 from sdrest.engine.cluster.worker import ConnectError, reach
+from sdrest.hosts import url_host
 
 _ANSWER_SECONDS = 5.0
 
@@ -42,7 +43,7 @@ async def probe(address: str, security: Security | None, folder: str, *, port: i
     server = Server({}, connection_args=arguments, local_directory=folder)
     try:
         host = get_ip(parts.hostname or "")
-        own = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        own = f"{parts.scheme}://{url_host(host)}:{port}"
         try:
             require_free(host, port)
             await server.listen(own, **security.get_listen_args("worker"))

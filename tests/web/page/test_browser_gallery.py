@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from benchmarks.filled import fill
-from tests.support.page import PLAIN, Studio, studio
+from tests.support.page import PHONE, PLAIN, Studio, studio
 from tests.support.server import Server, starter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -141,7 +141,10 @@ async def test_the_gallery_is_one_tab_stop_with_arrows_between_pictures(opened: 
     page = opened.page
     stops = page.locator("#gallery .rows [tabindex='0']")
     await expect(stops).to_have_count(1)
+    about = tiles(opened).first.locator(".tile-about")
+    await expect(about).to_have_css("opacity", "0")
     await stops.focus()
+    await expect(about).to_have_css("opacity", "1")
 
     async def at() -> dict[str, Any]:
         box: dict[str, Any] = await page.evaluate(
@@ -217,8 +220,7 @@ async def test_a_drag_carries_the_pictures_address(opened: Studio) -> None:
 
 
 async def test_on_a_phone_a_menu_has_the_actions(browser: Browser, server: Server) -> None:
-    options = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    async with studio(browser, server, **options) as opened:
+    async with studio(browser, server, **PHONE) as opened:
         await opened.open()
         picture = opened.gallery.first
         await picture.scroll_into_view_if_needed()

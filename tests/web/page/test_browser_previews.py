@@ -9,12 +9,21 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.fakes.running import FORK
-from tests.support.page import PLAIN, studio
+from tests.support.page import PHONE, PLAIN, studio
 from tests.support.server import Serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 FAKE = ("--repository", str(FORK), "--python", sys.executable)
+
+
+FADES = """window.fades = [];
+  for (const kind of ["animationstart", "transitionrun"]) {
+    addEventListener(kind, ({ target, animationName, propertyName }) => {
+      if (!target.matches("img")) return;
+      fades.push(`${target.closest("section").id}: ${animationName ?? propertyName}`);
+    });
+  }"""
 
 
 async def brightness(preview: Locator) -> int:
@@ -33,6 +42,7 @@ async def test_the_preview_becomes_the_picture_in_the_same_place(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        await opened.page.add_init_script(FADES)
         await opened.open()
         await opened.small()
         await opened.enter(Prompt=f"preview gate={gate}", Iterations=2)
@@ -57,6 +67,8 @@ async def test_the_preview_becomes_the_picture_in_the_same_place(
         picture = stage.get_by_role("button", name="Enlarge picture 2 of 2").locator("img")
         await expect(picture).to_have_js_property("complete", value=True)
         assert [await picture.bounding_box(), await stage.bounding_box()] == places
+        fades = await opened.page.evaluate("fades")
+        assert fades in ([], ["gallery: opacity"], ["gallery: opacity"] * 2)  # each once, if ever
 
 
 async def test_a_picture_that_the_safety_checker_replaced_says_so(
@@ -82,10 +94,18 @@ async def test_a_picture_that_the_safety_checker_replaced_says_so(
 async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one(
     browser: Browser, serve: Serve
 ) -> None:
-    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server, **PHONE) as opened:
         await opened.open()
         await opened.small()
         stage = opened.page.locator("#stage article")
+        await opened.enter(Prompt="crash_between", Iterations=2)
+        await opened.make()
+        await opened.hears("Failed.")
+        buttons = stage.locator(".stage-actions > :visible")
+        await expect(buttons).to_have_count(7)
+        tops = await buttons.evaluate_all("(all) => all.map((one) => one.offsetTop)")
+        assert len(set(tops)) == 1  # one row on a phone, too
+        await opened.enter(Iterations=1)
         await opened.enter(Prompt="exit_code code=3")
         await opened.make()
         await opened.hears("Failed.")

@@ -2,19 +2,27 @@
 
 import io
 import re
+from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
-from playwright.async_api import Browser, Locator, ViewportSize, expect
+from playwright.async_api import Browser, FloatRect, Locator, expect
 
 from sdrest.parameter_values import SIZE_MULTIPLE
 from sdrest.sampling_steps import is_usable
-from tests.support.page import PLAIN, Studio, studio
+from tests.support.page import PHONE, PLAIN, Studio, studio
 from tests.support.server import Serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-LAPTOP, PHONE = ViewportSize(width=1280, height=720), ViewportSize(width=390, height=844)
+LAPTOP: Any = {"viewport": {"width": 1280, "height": 720}}
+API_WORD = re.compile(r"\b(null|true|false|string|integer|boolean|JSON|[a-z]+[A-Z]\w*)\b")
+TEXTS = """(element) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode.data);
+  return texts;
+}"""
 TYPES = ("Text to image", "Image to image", "Inpaint image")
 WEB_UI = """a foggy <harbour>, masts
 Negative prompt: people, text
@@ -31,6 +39,12 @@ def number(opened: Studio, name: str) -> Locator:
 
 def chip(opened: Studio, group: str, text: str) -> Locator:
     return opened.page.get_by_role("group", name=group).get_by_text(text, exact=True)
+
+
+async def box(opened: Studio, selector: str) -> FloatRect:
+    found = await opened.page.locator(selector).bounding_box()
+    assert found
+    return found
 
 
 async def menu(opened: Studio, name: str, item: str) -> None:
@@ -55,6 +69,8 @@ async def test_every_choice_is_one_that_the_scripts_can_run(browser: Browser, se
             for text in ("Draft", "Good", "Fine"):
                 await chip(opened, "Quality", text).click()
                 assert is_usable(int(await number(opened, "Steps").input_value()))
+        texts = await opened.page.locator("#compose").evaluate(TEXTS)
+        assert [text for text in texts if API_WORD.search(text)] == []
         await opened.tab("Text to image")
         sizes = set()
         for text in ("1:1", "4:3", "3:2", "16:9", "3:4", "2:3", "9:16"):
@@ -78,13 +94,15 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
     browser: Browser, serve: Serve
 ) -> None:
     async with serve(PLAIN) as server:
-        for viewport in (LAPTOP, PHONE):
-            async with studio(browser, server, viewport=viewport) as opened:
+        for device in (LAPTOP, PHONE):
+            async with studio(browser, server, **device) as opened:
                 await opened.open()
                 button = opened.page.get_by_role("button", name="Make picture")
                 await expect(button).to_be_in_viewport(ratio=1)
+                is_phone = device is PHONE
+                await expect(button.locator("kbd")).to_be_visible(visible=not is_phone)
                 width = await opened.page.evaluate("document.documentElement.scrollWidth")
-                assert width <= viewport["width"]
+                assert width <= device["viewport"]["width"]
                 await button.click()
                 await expect(prompt(opened)).to_have_accessible_description(
                     re.compile("Enter a prompt")
@@ -98,6 +116,18 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                     "1 hour"
                 )
                 await expect(button).to_be_in_viewport(ratio=1)
+                if is_phone:
+                    await opened.page.set_viewport_size({"width": 320, "height": 640})
+                    tabs = "document.querySelector('.tabs')"
+                    overflow = f"{tabs}.scrollWidth - {tabs}.clientWidth"
+                    assert await opened.page.evaluate(overflow) <= 0
+                else:
+                    for width in (1280, 1920):
+                        await opened.page.set_viewport_size({"width": width, "height": 1080})
+                        form, stage = await box(opened, "#compose"), await box(opened, "#stage")
+                        assert 380 <= form["width"] <= 420
+                        assert form["x"] + form["width"] < stage["x"]
+                        assert stage["x"] + stage["width"] > width - 24
         async with server.client() as client, client.get("jobs") as answer:
             assert (await answer.json())["jobs"] == []
 
@@ -107,8 +137,11 @@ async def test_there_is_one_prompt_for_all_forms(browser: Browser, serve: Serve)
         await opened.open()
         await prompt(opened).fill("קרקעית הים")
         assert await prompt(opened).evaluate("e => getComputedStyle(e).direction") == "rtl"
+        negative = opened.page.get_by_role("textbox", name="Negative prompt")
+        await negative.fill("fog")
         await opened.tab("Image to image")
         await expect(prompt(opened)).to_have_value("קרקעית הים")
+        await expect(negative).to_have_value("fog")
         await prompt(opened).fill("a reef")
         await opened.tab("Inpaint image")
         sentence = opened.page.get_by_text("No prompt needed.").locator("visible=true")
@@ -166,6 +199,10 @@ async def test_seed_prompts_and_files_bring_settings_back(browser: Browser, serv
             await expect(prompt(opened)).to_have_value(shown)
         await menu(opened, "Earlier prompts", "a red boat")
         await expect(prompt(opened)).to_have_value("a red boat")
+        await menu(opened, "Earlier prompts", "Clear this list")
+        await opened.page.get_by_role("button", name="Earlier prompts").click()
+        await expect(opened.page.get_by_role("menuitem")).to_have_text(re.compile("come here"))
+        await opened.page.keyboard.press("Escape")
 
         card = opened.gallery.filter(has_text="a green tree")
         path = await card.get_by_role("link", name="Download").get_attribute("href")

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -150,7 +151,7 @@ async def test_the_server_sees_a_picture_as_the_page_shows_it(
             assert decode(tmp_path / name, max_pixels=MAX_PIXELS).size == tuple(size), name
 
 
-async def test_a_large_picture_is_made_smaller_and_the_servers_limits_are_told(
+async def test_a_large_picture_is_made_smaller_and_the_servers_limits_are_named(
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:
     large, huge, noisy = (tmp_path / f"{name}.png" for name in ("large", "huge", "noisy"))
@@ -162,6 +163,8 @@ async def test_a_large_picture_is_made_smaller_and_the_servers_limits_are_told(
         await opened.tab("Image to image")
         await opened.choose(large)
         await is_taken(opened, 1024, 512)
+        sentence = re.compile("1024 . 512, made smaller from 1400 . 700 to save memory")
+        await expect(opened.page.get_by_text(sentence)).to_be_visible()
         full = opened.page.get_by_role("button", name="Use its full size")
         await full.click()
         await is_taken(opened, 1400, 700)

@@ -19,6 +19,7 @@ export class Footer {
       h("kbd", { "aria-hidden": "true" }, IS_MAC ? "⌘ ↵" : "Ctrl ↵"));
     this.element = h("div", { class: "compose-footer" }, this.#message, h("div", { class: "send" }, this.#button,
       h("p", { class: "outlook" }, this.#count, " ", this.#seconds)));
+    new ResizeObserver(() => document.documentElement.style.setProperty("--footer", `${this.element.offsetHeight}px`)).observe(this.element);
   }
 
   /** The form that the button submits. */
@@ -43,7 +44,7 @@ export class Footer {
 
   /** Shows how many pictures will be made; `seconds` is null while nothing like it was made. */
   foretell(count, seconds) {
-    setText(this.#count, seconds === null ? pictures(count) : `${pictures(count)} ·`);
+    setText(this.#count, pictures(count));
     setText(this.#seconds, seconds === null ? "" : `about ${duration(seconds)}`);
   }
 

@@ -22,8 +22,8 @@ export class StageJob {
     const id = uniqueId("stage");
     const button = (name, label, action) =>
       h("button", { type: "button", class: "bare icon-button", title: label, "aria-label": label, onclick: () => action(this.#job) }, icon(name));
-    const labelled = (name, label, action) =>
-      h("button", { type: "button", class: "quiet", onclick: () => action(this.#job) }, icon(name), label);
+    const labelled = (name, label, action, kind = "quiet") =>
+      h("button", { type: "button", class: kind, onclick: () => action(this.#job) }, icon(name), h("span", {}, label));
     this.#frame = new Frame((index) => actions.view(this.#job, index));
     this.#strip = new Filmstrip((index) => this.#choose(index));
     this.#parts = {
@@ -33,8 +33,8 @@ export class StageJob {
       facts: h("p", { class: "facts" }),
       log: h("pre", {}),
       cancel: labelled("stop", "Cancel", actions.cancel),
-      retry: labelled("redo", "Try again", actions.retry),
-      download: h("a", { class: "quiet", download: "" }, icon("download"), h("span", {}, "Download")),
+      retry: labelled("redo", "Try again", actions.retry, "quiet short"),
+      download: h("a", { class: "quiet short", download: "" }, icon("download"), h("span", {}, "Download")),
       edit: button("edit", "Edit with a prompt", () => actions.begin("image-to-image", this.#job, this.#index)),
       repaint: button("brush", "Erase or repaint", () => actions.begin("inpaint-image", this.#job, this.#index)),
       use: button("reuse", "Reuse settings", actions.use),

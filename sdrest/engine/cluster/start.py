@@ -20,7 +20,7 @@ def has_cluster(settings: Settings) -> bool:
         raise UsageError("--cluster starts a scheduler, --scheduler names another one: give one.")
     found = bool(settings.cluster or settings.scheduler)
     if not (found or settings.concurrency):
-        raise UsageError("--concurrency 0 needs --cluster or --scheduler: nothing would run tasks.")
+        raise UsageError("--concurrency 0 needs --cluster or --scheduler: nothing would run jobs.")
     return found
 
 
@@ -30,7 +30,7 @@ def cluster_executor(
     """Return an executor over workers and, unless `--concurrency` is 0, over `executor`."""
     if not settings.concurrency:
         return ClusterExecutor()
-    machine = Machine(settings.name or platform.node(), "")
+    machine = Machine(_name(settings), "")
     return ClusterExecutor(Here(executor, repository, hashes, machine))
 
 
@@ -44,4 +44,9 @@ def front_of(settings: Settings, executor: ClusterExecutor) -> Front:
         connect=settings.scheduler,
         security=security(address, settings.cluster_credentials, option=option),
         changed=executor.changed,
+        own_name=_name(settings) if settings.concurrency else "",
     )
+
+
+def _name(settings: Settings) -> str:
+    return settings.name or platform.node()

@@ -44,7 +44,7 @@ async def server(
 
 
 async def post(server: Server, *, waits: bool = True, **fields: Any) -> str:
-    """Ask for pictures; return the job's path, once it has ended unless told not to wait."""
+    """Ask for pictures; return the job's path, once it has ended unless it is not to wait."""
     async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
         assert answer.status == 200
         if waits:

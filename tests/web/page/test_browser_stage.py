@@ -248,17 +248,33 @@ WORDS = {
     "fileName({ type: 'inpaint-image', params: {}, seed: 5 }, '/x/2.png')": (
         "inpaint-image-5-2.png"
     ),
+    "summary({ type: 'image-to-image', params: { prompt: 'x', steps: 8, "
+    "strength: 0.5 }, seed: 5, createdAt: new Date().toISOString() })": (
+        "seed 5 · Image to image · 8 steps · strength 0.5 · just now"
+    ),
     "fileName({ params: { prompt: 'Ein Bär,\\n auf/dem Eis!', seed: 42 } }, '/x/1.png')": (
         "ein-bär-auf-dem-eis-42-1.png"
     ),
 }
 
 
+LEFT = """import("/static/estimate.js").then(({ record, secondsLeft }) => {
+  const at = (part, seconds) => record({
+    resultUrl: "/x", status: "IN_PROGRESS",
+    progress: { currentImageIndex: 1, currentImageProgress: part, totalImages: 1 },
+  }, seconds * 1000);
+  for (const [part, seconds] of [[0, 0], [0.1, 5], [0.2, 6]]) at(part, seconds);
+  return secondsLeft({ resultUrl: "/x" });
+})"""
+"""A script: what a job still needs that has begun after five seconds."""
+
+
 async def test_words_about_jobs(browser: Browser, server: Server) -> None:
     async with studio(browser, server) as opened:
         await opened.open()
-        script = "import('/static/job.js').then(({ stateText, fileName }) => [%s])"
+        script = "import('/static/job.js').then(({ stateText, fileName, summary }) => [%s])"
         assert await opened.page.evaluate(script % ", ".join(WORDS)) == [*WORDS.values()]
+        assert await opened.page.evaluate(LEFT) == pytest.approx(8)
         script = """import("/static/tab.js").then(({ showTitle }) => {
           showTitle([3, 2].map((position) => ({ status: "QUEUED", position })));
           return document.title;

@@ -112,13 +112,14 @@ export class Gallery {
   }
 
   #show(isForced = false) {
-    const { jobs } = this.#results;
+    const { jobs, isFiltered } = this.#results;
     const isSame = !isForced && !this.#isNew && jobs.length === this.#jobs.length && jobs.every((job, index) => job === this.#jobs[index]);
     this.#more.hidden = !this.#results.hasMore;
     if (isSame && this.#rows.width === this.#width) return;
     this.#width = this.#rows.width;
     this.#jobs = jobs;
-    this.#root.hidden = jobs.length === 0 && !this.#results.isFiltered;
+    this.#root.hidden = jobs.length === 0 && !isFiltered;
+    this.#root.classList.toggle("filtered", isFiltered);
     this.#pictures = jobs.flatMap((job) => this.#picturesOf(job));
     this.#unfinished.show(jobs.filter(({ imageUrls }) => !imageUrls?.length));
     this.#empty.hidden = jobs.length > 0;
@@ -254,8 +255,7 @@ export class Gallery {
   }
 
   #tileOf(target) {
-    const element = target.closest?.(".tile");
-    return element && this.#rows.tiles.find((tile) => tile.element === element);
+    return this.#rows.tiles.find(({ element }) => element === target.closest?.(".tile"));
   }
 
   #focused(target) {

@@ -32,7 +32,7 @@ export function summary(job) {
   const { width, height } = sizeOf(job);
   const told = (name, value) => value != null && `${name} ${value}`;
   return [
-    job.params.prompt && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), told("seed", seed), ago(job.createdAt),
+    told("seed", seed), job.params.prompt && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), ago(job.createdAt),
   ].filter(Boolean).join(" · ");
 }
 

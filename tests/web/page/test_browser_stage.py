@@ -131,6 +131,11 @@ async def test_arrows_lead_from_job_to_job_and_a_deletion_to_the_next(
             await opened.page.keyboard.press(key)
             await expect(prompt).to_contain_text(text)
             await expect(opened.viewer.locator(".viewer-place")).to_have_text(place)
+        favourite = opened.viewer.get_by_role("button", name="Favourite")
+        await favourite.click()
+        await expect(favourite).to_have_attribute("aria-pressed", "true")
+        await opened.page.keyboard.press("f")
+        await expect(favourite).to_have_attribute("aria-pressed", "false")
         await opened.viewer.get_by_role("button", name="Delete").click()
         await expect(prompt).to_have_text("a landscape")
         await opened.viewer.get_by_role("button", name="Undo").click()
@@ -250,7 +255,7 @@ WORDS = {
     ),
     "summary({ type: 'image-to-image', params: { prompt: 'x', steps: 8, "
     "strength: 0.5 }, seed: 5, createdAt: new Date().toISOString() })": (
-        "seed 5 · Image to image · 8 steps · strength 0.5 · just now"
+        "Seed 5 · Image to image · 8 steps · strength 0.5 · just now"
     ),
     "fileName({ params: { prompt: 'Ein Bär,\\n auf/dem Eis!', seed: 42 } }, '/x/1.png')": (
         "ein-bär-auf-dem-eis-42-1.png"

@@ -6,6 +6,7 @@ import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
+import { isFavourite } from "./job.js";
 import { compareTwo, markAll } from "./picture_actions.js";
 import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
@@ -18,7 +19,6 @@ import { pictures as picturesText } from "./words.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
 const PAUSE = 3000;
-const numberOf = (url) => Number(/(\d+)\.png$/.exec(url)[1]);
 
 export class Gallery {
   #root;
@@ -133,11 +133,10 @@ export class Gallery {
   }
 
   #picturesOf(job) {
-    const favourites = new Set(job.favourites);
     const { width, height } = job.imageSize ?? job.params;
     const ratio = width && height ? width / height : (this.#ratios.get(job.resultUrl) ?? 1);
     const pictures = (job.imageUrls ?? []).map((url, index) =>
-      ({ key: url, url, job, index, ratio, isFavourite: favourites.has(numberOf(url)) }));
+      ({ key: url, url, job, index, ratio, isFavourite: isFavourite(job, url) }));
     return this.#results.filter.favourite ? pictures.filter(({ isFavourite }) => isFavourite) : pictures;
   }
 

@@ -127,7 +127,7 @@ def sync_milliseconds(folder: Path) -> float:
 
 
 def hold(server: Server) -> None:
-    """Keep the server's only slot busy, so that later jobs wait."""
+    """Keep the server busy, so that later jobs wait."""
     jobs.await_status(server.port, jobs.submit(server.port, jobs.request("hold")), "IN_PROGRESS")
 
 

@@ -35,7 +35,8 @@ from sdrest.errors import FieldError, InvalidRequestError, UsageError
 from sdrest.execution import execute
 from sdrest.job_types import JobType, Sampler
 from sdrest.jobs.durable import sync_path
-from sdrest.params import Params, draw_seed, picture_fields, validate
+from sdrest.parameter_values import draw_seed
+from sdrest.params import Params, picture_fields, validate
 from sdrest.paths import expand
 from sdrest.settings import FLAGS, Flag, Kind, Settings
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @unique
@@ -187,6 +187,12 @@ class InvalidRequestError(RequestError):
         super().__init__(
             " ".join(f"{error.field}: {error.message}" for error in self.fields),
             fields=[{"field": error.field, "message": error.message} for error in self.fields],
+        )
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the error with the fields' names in another dialect, where they differ."""
+        return type(self)(
+            FieldError(names.get(error.field, error.field), error.message) for error in self.fields
         )
 
 

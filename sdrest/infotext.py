@@ -62,7 +62,7 @@ def _pairs(line: str) -> Iterator[tuple[str, str]]:
         if found := _PAIR.match(line, position):
             yield found[1].strip(), _unquoted(found[2].strip())
             position = found.end()
-        else:  # what is no pair is skipped, as the web UI does
+        else:  # what is not a pair is skipped, as the web UI does
             position = line.find(",", position) + 1 or len(line)
 
 

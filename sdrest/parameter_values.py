@@ -1,9 +1,10 @@
-"""Reads and checks single values of parameters, which are JSON values or texts of a form. Pure.
+"""Reads and checks single values of parameters, which are JSON values or texts of a form.
 
 A value that is not allowed raises a ValueError whose text says what is. The types at the end are
 for the fields of `sdrest.params`; `Whole` and `Decimal` come after a field's range.
 """
 
+import secrets
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -25,6 +26,8 @@ MAX_KEEP_ALIVE = 10**9
 RANDOM_SEED = -1
 """The number that stands for a random seed, as in other tools."""
 
+LARGEST_SEED = 2**32 - 1
+
 _SENTENCES = {
     "greater_than_equal": "At least {:.15g}.",
     "less_than_equal": "At most {:.15g}.",
@@ -39,6 +42,22 @@ def _read_whole(value: Any) -> Any:
 
 def _read_decimal(value: Any) -> Any:
     return number_format.decimal(value) if isinstance(value, str) else _refuse_bool(value)
+
+
+def next_multiple(side: int) -> int:
+    """Return the smallest multiple of 64 that is not below `side`."""
+    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE
+
+
+def draw_seed(count: int = 1) -> int:
+    """Return a random seed with room for `count` pictures, whose seeds follow one another."""
+    return secrets.randbelow(LARGEST_SEED + 2 - count)
+
+
+def last_seed_problem(seed: int, count: int) -> str:
+    """Return what is wrong with the seed of the first of `count` pictures; '' if it may do."""
+    too_large = seed + count - 1 > LARGEST_SEED
+    return f"The last picture's seed would be over {LARGEST_SEED}." if too_large else ""
 
 
 def read_seed(value: Any) -> Any:
@@ -105,7 +124,7 @@ Side = Annotated[
     AfterValidator(_check_side),
 ]
 Prompt = Annotated[str, AfterValidator(_check_prompt)]
-Seed = Annotated[Annotated[int, Field(ge=0, le=2**32 - 1)] | None, BeforeValidator(read_seed)]
+Seed = Annotated[Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None, BeforeValidator(read_seed)]
 Seconds = Annotated[
     Annotated[float, Field(ge=-1, le=MAX_KEEP_ALIVE)] | None, BeforeValidator(_read_duration)
 ]

@@ -5,7 +5,6 @@ type, range, default, description and option of each field. Ranges follow what t
 can do; a value that makes them fail or produce another picture than requested is refused.
 """
 
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
@@ -46,11 +45,6 @@ class Option:
     """The script's option that carries a parameter, e.g. `--n_iter`."""
 
     name: str
-
-
-def draw_seed() -> int:
-    """Return a random seed."""
-    return secrets.randbelow(2**32)
 
 
 def asks_random_seed(fields: Mapping[str, Any]) -> bool:

@@ -149,7 +149,7 @@ class Settings:
     )
     a1111_port: int = _flag(
         0,
-        "Port on which AUTOMATIC1111's API is served besides, over plain HTTP, e.g. 7860 (0: none)",
+        "Second port, which serves AUTOMATIC1111's API over plain HTTP, e.g. 7860 (0: none)",
         minimum=0,
         maximum=65535,
     )
@@ -170,7 +170,7 @@ class Settings:
     cluster: str = _flag(
         "",
         "Address at which workers on other machines (`sdrest worker`) may connect, e.g. "
-        "tls://0.0.0.0:8786; with --concurrency 0 only they run tasks",
+        "tls://0.0.0.0:8786; with --concurrency 0 only they run jobs",
     )
     scheduler: str = _flag(
         "",
@@ -201,26 +201,26 @@ class Settings:
     host: str = _flag("127.0.0.1", "Address to listen on")
     keep_alive: float = _flag(
         Duration("5m"),
-        "How long the model stays loaded after a task, e.g. 90, 5m, 1h (0: not at all, -1: for "
+        "How long the model stays loaded after a job, e.g. 90, 5m, 1h (0: not at all, -1: for "
         "ever)",
         minimum=-1,
     )
     log_level: str = _flag(
         "warning", "What is logged on stderr: debug, warning or error", choices=LOG_LEVELS
     )
-    job_timeout: float = _flag(0.0, "Seconds a task may take (0: no limit)", minimum=0)
+    job_timeout: float = _flag(0.0, "Seconds a job may take (0: no limit)", minimum=0)
     metadata: bool = _flag(
         True, "Whether images carry their prompt, parameters, seed and model in text chunks"
     )
     max_host_memory: int = _flag(
         0,
-        "Memory in MiB that a script's process may keep; a larger one is replaced after its task "
+        "Memory in MiB that a script's process may keep; a larger one is replaced after its job "
         "(0: no limit)",
         minimum=0,
     )
     max_models: int | str = _flag(
         AUTO,
-        "Number of models that stay loaded for each concurrent task (auto: as many as fit into the "
+        "Number of models that stay loaded for each concurrent job (auto: as many as fit into the "
         "memory)",
         kind=Kind.COUNT,
         minimum=1,
@@ -231,7 +231,7 @@ class Settings:
         kind=Kind.PATH,
     )
     max_pixels: int = _flag(4096 * 4096, "Largest uploaded image in pixels", minimum=256 * 256)
-    max_queue: int = _flag(1000, "Number of tasks that may wait", minimum=1)
+    max_queue: int = _flag(1000, "Number of jobs that may wait", minimum=1)
     max_upload: int = _flag(32, "Largest uploaded file in MiB", minimum=1)
     plain_http: bool = _flag(False, "Serve HTTP instead of HTTPS, behind a proxy")
     preload: bool = _flag(False, "Load the text-to-image model when the server starts")
@@ -242,18 +242,18 @@ class Settings:
         minimum=0,
         maximum=65535,
     )
-    previews: bool = _flag(True, "Whether running tasks show what their picture looks like so far")
+    previews: bool = _flag(True, "Whether running jobs show what their picture looks like so far")
     python: str = _flag(
         "",
         "Python that runs the scripts (default: that of venv/ or .venv/ in the repository)",
         kind=Kind.PATH,
     )
-    grace: float = _flag(5.0, "Seconds that running tasks get to finish in at a stop", minimum=0)
+    grace: float = _flag(5.0, "Seconds that running jobs get to finish in at a stop", minimum=0)
     keep_bytes: int = _flag(
-        0, "Bytes that finished tasks may take, the oldest are removed (0: no limit)", minimum=0
+        0, "Bytes that finished jobs may take, the oldest are removed (0: no limit)", minimum=0
     )
     keep_days: float = _flag(
-        0.0, "Days after which finished tasks are removed (0: never)", minimum=0
+        0.0, "Days after which finished jobs are removed (0: never)", minimum=0
     )
     keep_abandoned: bool = _flag(
         False,

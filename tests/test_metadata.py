@@ -211,7 +211,7 @@ def test_any_name_of_a_model_is_one_value(name: str) -> None:
     assert "/secret" not in read(content)["sdrest"]
 
 
-def test_former_chunks_of_the_same_names_are_replaced_and_others_stay() -> None:
+def test_earlier_chunks_of_the_same_names_are_replaced_and_others_stay() -> None:
     text = PngInfo()
     text.add_text("Software", "a script")
     text.add_text("parameters", "of another program")

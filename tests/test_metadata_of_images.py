@@ -46,7 +46,7 @@ def upload(colour: str, size: tuple[int, int] = (300, 200)) -> io.BytesIO:
     return file
 
 
-async def test_images_tell_what_they_were_asked_for(tmp_path: Path) -> None:
+async def test_images_contain_what_they_were_asked_for(tmp_path: Path) -> None:
     asked = {"prompt": "paint a 狐\nSeed: 1", "iterations": 2, "batchSize": 2, "seed": False}
     async with served(tmp_path) as site:
         url = await site.job("/text-to-image", json={**asked, **SMALL})

@@ -137,7 +137,7 @@ def test_a_wrong_number_names_the_usable_neighbours() -> None:
     assert wrong(width=500)["width"] == "Should be a multiple of 64. Try 448 or 512."
 
 
-def test_a_number_out_of_range_is_told_the_limit() -> None:
+def test_the_error_of_a_number_out_of_range_names_the_limit() -> None:
     assert wrong(iterations=101, seed=2**33) == {
         "iterations": "At most 100.",
         "seed": "At most 4294967295.",
@@ -145,7 +145,7 @@ def test_a_number_out_of_range_is_told_the_limit() -> None:
     assert wrong(guidanceScale=-300.5)["guidanceScale"] == "At least -100."
 
 
-def test_every_wrong_field_is_told_at_once() -> None:
+def test_every_wrong_field_is_named_at_once() -> None:
     others = [FieldError("image", "Is required.")]
     with pytest.raises(InvalidRequestError) as raised:
         validate(JobType.IMAGE_TO_IMAGE, {"steps": 3, "eta": 9, "strength": 2}, others=others)

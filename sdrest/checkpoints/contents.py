@@ -32,7 +32,8 @@ _MOST_OPCODES = 1_000_000
 """Most opcodes of a pickle that is looked at: a second's work. Models have some 30,000."""
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PICKLES_BEFORE = 2  # of the older format, between the magic number and the checkpoint
-_ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04"
+"""What a zip archive begins with."""
 _ZIP_HEADER = struct.Struct("<4s22xHH")
 """The header of a file in a zip archive: what it begins with, the lengths of name and extra."""
 _MEMO_WRITERS = {"PUT", "BINPUT", "LONG_BINPUT"}
@@ -96,7 +97,7 @@ def _read_packed(file: IO[bytes]) -> Contents | None:
     data = file.read(_LONGEST_PICKLE)
     if data[8:9] == b"{":
         return _safetensors_contents(io.BytesIO(data))
-    if not data.startswith(_ZIP):
+    if not data.startswith(ZIP):
         return _read_legacy(data)
     _, name, extra = _ZIP_HEADER.unpack_from(data)  # torch writes its pickle first
     start = _ZIP_HEADER.size + name + extra

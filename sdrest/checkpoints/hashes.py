@@ -4,16 +4,25 @@ import contextlib
 import hashlib
 import json
 import queue
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sdrest.checkpoints.catalog import Identity, identity
+from sdrest.checkpoints.catalog import Checkpoint, Identity, identity
 
 _BLOCK = 1 << 20
 
 SHORT = 10
 """Hexadecimal digits of a short hash, as AUTOMATIC1111's web UI shows them."""
+
+
+_TITLE_HASH = re.compile(r" ?\[[0-9a-f]+\]$")
+
+
+def without_hash(title: str) -> str:
+    """Return a name without the short hash that the titles of A1111's web UI have behind it."""
+    return _TITLE_HASH.sub("", title)
 
 
 class Hashes:
@@ -45,10 +54,12 @@ class Hashes:
                     self._requested.add(key)
                     self._waiting.put((key, path))
 
-    def short(self, path: Path) -> str | None:
-        """Return the first digits of a file's hash; None while it is not known. May block."""
-        known = self.digest(path)
-        return known and known[:SHORT]
+    def short(self, found: Checkpoint) -> str:
+        """Return the first digits of a checkpoint's hash, here or on workers; '' while unknown.
+
+        May block.
+        """
+        return (self.digest(found.path) or found.digest)[:SHORT]
 
     def digest(self, path: Path) -> str | None:
         """Return a file's hash; None while it is not known. May block."""

@@ -8,12 +8,17 @@ import os
 import zipfile
 from pathlib import Path
 
-from sdrest.checkpoints.contents import read_safetensors
+from sdrest.checkpoints.contents import ZIP, read_safetensors
+from sdrest.checkpoints.recognition import kind_of_head
 from sdrest.engine.runner.checkpoint_formats import is_safetensors, packed_checkpoint
 from sdrest.errors import Failure, FailureCode
 
-_ZIP = b"PK\x03\x04"
-_LFS = b"version https://git-lfs"
+_MISTAKES = {
+    "empty": "is empty. Download it again",
+    "lfs-pointer": "is a Git LFS pointer, not the model. Fetch it with git lfs pull",
+    "web-page": "is a web page, not the model. Download it with curl --location --fail",
+}
+"""By the kind of a file that its first bytes show."""
 
 
 def problem(path: Path, *, flag: str) -> Failure | None:
@@ -54,12 +59,12 @@ def missing_model(flag: str) -> str:
 def mistake(path: Path) -> str | None:
     """Return, as the end of a sentence, what is wrong with a file and what to do; else None."""
     if not path.is_file():
-        return "is no file. Give the path of the .ckpt file itself"
+        return "is not a file. Give the path of the .ckpt file itself"
     with path.open("rb") as file:
         head = file.read(512)
     if is_safetensors(path):
         return _mistake_in_safetensors(path)
-    return _mistake_in_zip(path) if head.startswith(_ZIP) else _mistake_in_head(head)
+    return _mistake_in_zip(path) if head.startswith(ZIP) else _MISTAKES.get(kind_of_head(head))
 
 
 def _mistake_in_safetensors(path: Path) -> str | None:
@@ -68,17 +73,6 @@ def _mistake_in_safetensors(path: Path) -> str | None:
         return "is a safetensors file with a damaged header. Download it again"
     if path.stat().st_size < found.least_size:
         return "is incomplete: its end is missing. Download it again"
-    return None
-
-
-def _mistake_in_head(head: bytes) -> str | None:
-    text = head.lstrip()
-    if not text:
-        return "is empty. Download it again"
-    if text.startswith(_LFS):
-        return "is a Git LFS pointer, not the model. Fetch it with git lfs pull"
-    if text.startswith(b"<"):
-        return "is a web page, not the model. Download it with curl --location --fail"
     return None
 
 

@@ -4,13 +4,12 @@ import zipfile
 from pathlib import Path
 
 from sdrest.checkpoints import contents
-from sdrest.checkpoints.contents import Contents
+from sdrest.checkpoints.contents import ZIP, Contents
 from sdrest.checkpoints.kinds import TYPES
 from sdrest.engine.runner.checkpoint_formats import is_safetensors
 from sdrest.engine.runner.weights import BFLOAT16, EMA, SCHEDULE, UNET, code_and_kind
 
 _HEAD = 512
-_ZIP = b"PK\x03\x04"
 _VAE = "first_stage_model.decoder."
 _AVERAGED_FIRST_LAYER = EMA + "diffusion_modelinput_blocks00weight"
 _FIRST_LAYER = UNET + "input_blocks.0.0.weight"
@@ -40,7 +39,7 @@ def _recognise_file(path: Path) -> str:
         return kind
     if is_safetensors(path):
         return _kind(contents.read_safetensors(path), path.stat().st_size, "damaged")
-    if head.startswith(_ZIP):
+    if head.startswith(ZIP):
         if not zipfile.is_zipfile(path):
             return "truncated"
         with zipfile.ZipFile(path) as archive:

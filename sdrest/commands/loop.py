@@ -5,6 +5,9 @@ import os
 import signal
 from collections.abc import Callable
 
+from sdrest.commands.log_lines import Level, LogLine
+from sdrest.commands.terminal import Terminal
+
 SECOND_SIGNAL_SECONDS = 1.0
 """A signal within so many seconds of the first belongs to the same stop.
 
@@ -20,6 +23,18 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def stop_event(terminal: Terminal) -> asyncio.Event:
+    """Return an event that the first stop signal sets; the terminal says so."""
+    stop = asyncio.Event()
+
+    def handle() -> None:
+        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
+        stop.set()
+
+    on_stop_signal(handle)
+    return stop
 
 
 def on_stop_signal(stop: Callable[[], object]) -> None:

@@ -16,13 +16,14 @@ from sdrest.commands.engine_notes import check_given_paths, memory_notes
 from sdrest.commands.job_lines import JobLines
 from sdrest.commands.listen import listen
 from sdrest.commands.log_lines import Level, LogLine, serving
-from sdrest.commands.loop import loop_factory, on_stop_signal
+from sdrest.commands.loop import loop_factory, stop_event
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.engine.base import Executor
 from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.start import has_cluster
 from sdrest.engine.local.repository import locate, problems
 from sdrest.errors import UsageError
+from sdrest.hosts import url_host
 from sdrest.jobs.bus import Bus, Change, JobEvent
 from sdrest.jobs.folders import Folders
 from sdrest.paths import expand, expand_home
@@ -61,7 +62,7 @@ def serve(settings: Settings, terminal: Terminal, notes: Sequence[LogLine]) -> i
 
 
 async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -> None:
-    stop = _stop_on_signals(terminal)
+    stop = stop_event(terminal)
     check_given_paths(settings)
     require_lock(settings)
     require_free_base_path(settings)
@@ -85,7 +86,7 @@ async def _serve(settings: Settings, terminal: Terminal, notes: list[LogLine]) -
         _greet(settings, terminal, url, app[EXECUTOR], notes)
         memory = await asyncio.to_thread(list, memory_notes(settings))
         for note in [] if stop.is_set() else memory:
-            _say(terminal, note)
+            terminal.log(note)
         unsubscribe()
         log = _log(terminal, app[FOLDERS])
         for event in early:
@@ -111,18 +112,6 @@ def _listen_plain(settings: Settings, others: Sequence[socket.socket]) -> list[s
         raise
 
 
-def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    """Return an event that the first stop signal sets."""
-    stop = asyncio.Event()
-
-    def handle() -> None:
-        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
-        stop.set()
-
-    on_stop_signal(handle)
-    return stop
-
-
 def _tls(settings: Settings, notes: list[LogLine]) -> tuple[ServerContext | None, Renewal | None]:
     if settings.plain_http:
         return None, None
@@ -138,7 +127,7 @@ async def _watched(renewal: Renewal | None, terminal: Terminal, stop: asyncio.Ev
     if renewal is None:
         await stop.wait()
         return
-    watching = asyncio.create_task(renewal.watch(lambda line: _say(terminal, line)))
+    watching = asyncio.create_task(renewal.watch(terminal.log))
     try:
         await stop.wait()
     finally:
@@ -155,7 +144,7 @@ def _url(settings: Settings, port: int) -> str:
     """
     scheme = "http" if settings.plain_http else "https"
     host = settings.host if "host" in settings.given else _ORIGINAL_HOST
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"{scheme}://{url_host(host)}:{port}/"
 
 
 def _greet(
@@ -168,7 +157,7 @@ def _greet(
     cluster = _cluster_notes(executor)
     page = LogLine.of(Level.INFO, f"The page for your browser is {_page_url(settings, url)}.")
     for note in [place, *_plain_notes(settings), page, *cluster, *notes, *engine]:
-        _say(terminal, note)
+        terminal.log(note)
 
 
 def _page_url(settings: Settings, url: str) -> str:
@@ -179,8 +168,7 @@ def _page_url(settings: Settings, url: str) -> str:
 def _plain_notes(settings: Settings) -> Iterator[LogLine]:
     """Yield where the second address is, and what passes it unencrypted."""
     if settings.a1111_port:
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = f"http://{host}:{settings.a1111_port}"
+        url = f"http://{url_host(settings.host)}:{settings.a1111_port}"
         yield LogLine.of(Level.INFO, f"AUTOMATIC1111's API is at {url} too, over plain HTTP.")
         if settings.token and not is_loopback(settings.host):
             text = "The token and the pictures pass --a1111-port unencrypted."
@@ -192,10 +180,6 @@ def _cluster_notes(executor: Executor) -> Iterator[LogLine]:
     if isinstance(executor, ClusterExecutor):
         text = f"Workers connect with `sdrest worker {executor.address}`."
         yield LogLine.of(Level.INFO, text)
-
-
-def _say(terminal: Terminal, line: LogLine) -> None:
-    (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
 
 
 def _engine_notes(settings: Settings, url: str) -> Iterator[LogLine]:

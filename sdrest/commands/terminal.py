@@ -155,6 +155,10 @@ class Terminal:
         """Write a line to stdout."""
         self._out.write(line.render(colours=self._colours and self._out.is_terminal))
 
+    def log(self, line: LogLine) -> None:
+        """Write a line: a warning to stderr, any other to stdout."""
+        (self.complain if line.level is Level.WARNING else self.say)(line)
+
     def complain(self, line: LogLine, *, more: str = "") -> None:
         """Write a line to stderr, followed by whole lines that explain it."""
         colours = self._colours and self._err.is_terminal

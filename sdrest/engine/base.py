@@ -147,13 +147,16 @@ class Health:
 class PoolStats:
     """How many runners run a script, how many wait for one, and what all hold, in bytes (RSS).
 
-    `models` are the real paths of the checkpoints that they have loaded, or are loading.
+    `models` are the real paths of the checkpoints that they have loaded, or are loading; those on
+    other machines are named as in `Offer`. `device` is what the latest script has computed on, such
+    as `cuda`; '' while that is unknown.
     """
 
     busy: int
     idle: int
     memory: int
     models: frozenset[str] = frozenset()
+    device: str = ""
 
 
 class Executor(Protocol):
@@ -214,7 +217,7 @@ class Executor(Protocol):
 
 
 class OneMachine:
-    """What an executor tells that always runs any task, on this machine alone."""
+    """The answers of an executor that runs any task, on this machine alone."""
 
     def watch_capacity(self, changed: Callable[[], object]) -> Callable[[], None]:  # noqa: ARG002 (it never changes)
         """Do nothing, since `capacity` never changes."""

@@ -1,4 +1,4 @@
-"""What an executor tells of the machines that it runs tasks on."""
+"""The machines that an executor runs tasks on: what each one offers, and its state."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -131,7 +131,7 @@ class QueueContext:
                 return Snapshot(job)
 
     def _waiting(self, key: JobKey | None) -> Waiting | None:
-        """Return what a job, or the queue, waits for the disk for."""
+        """Return why a job, or the queue, waits for the disk; None if it does not."""
         message = self.waits.get(key)
         return Waiting(ErrorCode.STORAGE_UNAVAILABLE, message) if message else None
 

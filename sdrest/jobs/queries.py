@@ -1,4 +1,4 @@
-"""What the job table is asked; nothing here changes it."""
+"""The reads of the job table."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

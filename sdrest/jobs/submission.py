@@ -24,7 +24,8 @@ from sdrest.jobs.model import Job, JobKey
 from sdrest.jobs.reconcile import current, lacks_images, reconcile
 from sdrest.jobs.space import require_job_room, storage_error
 from sdrest.jobs.webhooks import Webhook
-from sdrest.params import Params, draw_seed
+from sdrest.parameter_values import draw_seed
+from sdrest.params import Params
 
 Redraw = Callable[[], tuple[JobKey, int]]
 """Returns another key, and the random seed that belongs to it."""

@@ -18,7 +18,7 @@ def encode(path: Path, kind: Format, *, size: Size, middle: bool, quality: int) 
     """Return the image at `path` cut to `size`, in a format; a PNG keeps its texts. May block.
 
     The middle is cut out if `middle`, else what is above and left. `quality` (0 to 100) is for JPEG
-    and WebP. Raises `OSError`, and `ValueError` for a file that is no PNG.
+    and WebP. Raises `OSError`, and `ValueError` for a file that is not a PNG.
     """
     with os.fdopen(open_no_follow(path), "rb") as file:
         data = file.read()

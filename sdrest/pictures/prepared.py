@@ -5,17 +5,13 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from sdrest.parameter_values import SIZE_MULTIPLE
-
-
-def _padded(side: int) -> int:
-    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE
+from sdrest.parameter_values import next_multiple
 
 
 def pad(picture: Image.Image) -> Image.Image:
     """Repeat the last column and the last row up to multiples of 64."""
     width, height = picture.size
-    size = _padded(width), _padded(height)
+    size = next_multiple(width), next_multiple(height)
     if size == picture.size:
         return picture
     padded = picture.crop((0, 0, *size))

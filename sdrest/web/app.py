@@ -14,10 +14,9 @@ from sdrest.engine.base import Executor
 from sdrest.engine.cluster.start import cluster_executor, front_of, has_cluster
 from sdrest.engine.local import links
 from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.memory import max_models
-from sdrest.engine.local.pool import PoolConfig
 from sdrest.engine.local.process import kill_orphans
 from sdrest.engine.local.repository import Repository, locate
+from sdrest.engine.local.start import local_executor
 from sdrest.jobs.bus import Bus
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.service import MAX_DECODERS, JobService
@@ -46,9 +45,6 @@ from sdrest.web.responses.thumbnails import THUMBNAILS, Thumbnails
 from sdrest.web.route import add_routes
 from sdrest.web.routes import ROUTES
 from sdrest.web.webhooks import sender
-
-_SCRIPT_GRACE = 0.5
-"""Seconds between SIGTERM and SIGKILL for a cancelled script. Cancelling may take 1 in all."""
 
 _CLOSE_SECONDS = 30.0
 """Seconds that the executor has to end its processes at a stop."""
@@ -119,12 +115,7 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         store = await stack.enter_async_context(Store(folders))
         app[keys.LIMITATIONS] = await asyncio.to_thread(_limitations, store, folders)
         await asyncio.to_thread(kill_orphans, store.folder_id)  # before their files are read
-        local = LocalExecutor(
-            repository,
-            config=await asyncio.to_thread(_pool_config, settings, repository, store.folder_id),
-            attention=settings.attention,
-            grace=_SCRIPT_GRACE,
-        )
+        local = await local_executor(settings, repository, owner=store.folder_id)
         stack.callback(app[keys.HASHES].close)
         app[keys.EXECUTOR] = executor = await _executor(app, local, stack)
         if settings.preload:
@@ -193,13 +184,3 @@ async def _end_waits(app: web.Application) -> None:
 def _limitations(store: Store, folders: Folders) -> list[str]:
     found = list(store.limitations())
     return found if links.has_links(folders.work) else [*found, links.COPIES]
-
-
-def _pool_config(settings: Settings, repository: Repository, owner: str) -> PoolConfig:
-    return PoolConfig(
-        concurrency=settings.concurrency,
-        keep_alive=settings.keep_alive,
-        max_models=max_models(settings, repository),
-        max_memory=settings.max_host_memory * 2**20,
-        owner=owner,
-    )

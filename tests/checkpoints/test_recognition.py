@@ -1,4 +1,4 @@
-"""What small files of all kinds are recognised as, and what a user is told of each."""
+"""What small files of all kinds are recognised as, and what a user reads about each."""
 
 import json
 import os

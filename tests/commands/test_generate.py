@@ -57,13 +57,13 @@ def test_paths_are_printed_and_nothing_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", ["-1", "random", "false", "null", ""])
-def test_a_random_seed_is_drawn_and_told(tmp_path: Path, seed: str) -> None:
-    told = set()
+def test_a_random_seed_is_drawn_and_shown(tmp_path: Path, seed: str) -> None:
+    seeds = set()
     for _ in range(2):
         done = generate(tmp_path, "paint", "--seed", seed, *SMALL)
         assert done.returncode == 0, done.stderr
-        told |= {line for line in done.stderr.splitlines() if line.startswith("info Seed ")}
-    assert len(told) == 2
+        seeds |= {line for line in done.stderr.splitlines() if line.startswith("info Seed ")}
+    assert len(seeds) == 2
 
 
 def test_a_picture_is_repainted_where_the_mask_is_white(tmp_path: Path) -> None:

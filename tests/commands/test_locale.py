@@ -93,8 +93,8 @@ def test_doctor_and_help_write_utf8(tmp_path: Path, variables: dict[str, str]) -
     folder.mkdir()
     _, out, err = run(folder, variables, "doctor", "--json", "--output", "Bücher")
     assert err == b""
-    told = {row["check"]: row["message"] for row in json.loads(out)["checks"]}
-    assert told["output"] == f"{folder}/Bücher can be written."
+    messages = {row["check"]: row["message"] for row in json.loads(out)["checks"]}
+    assert messages["output"] == f"{folder}/Bücher can be written."
     _, out, err = run(folder, variables, "doctor", "--output", "Bücher")
     assert f"output: {folder}/Bücher can be written.".encode() in out
     assert err == b""

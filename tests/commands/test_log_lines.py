@@ -50,7 +50,7 @@ def event(
 
 
 def rebuilt(line: str) -> JobEvent:
-    """Return the event that a line of the original tells."""
+    """Return the event that a line of the original is about."""
     found = JOB_LINE.fullmatch(line)
     assert found, line
     key = JobKey(JobType(found[1]), found[2])
@@ -67,8 +67,8 @@ def rebuilt(line: str) -> JobEvent:
     raise AssertionError(line)
 
 
-def shown(lines: JobLines, told: JobEvent, *, colours: bool = False) -> list[str]:
-    return [line.render(colours=colours) for line in lines.of(told)]
+def shown(lines: JobLines, change: JobEvent, *, colours: bool = False) -> list[str]:
+    return [line.render(colours=colours) for line in lines.of(change)]
 
 
 @pytest.mark.parametrize("case", LOGS)
@@ -107,12 +107,12 @@ def test_progress_without_a_position_is_no_line() -> None:
 
 def test_images_go_from_0_to_100_though_their_steps_were_missed() -> None:
     lines = JobLines()
-    told = [
+    texts = [
         *shown(lines, event(Change.IMAGE, images=1)),
         *shown(lines, event(Change.PROGRESS, progress=Progress(2, 0.5))),
         *shown(lines, event(Change.IMAGE, images=2)),
     ]
-    assert [line.partition(f"{KEY.id} ")[2].rstrip("\n") for line in told] == [
+    assert [line.partition(f"{KEY.id} ")[2].rstrip("\n") for line in texts] == [
         "1/2   0% ",
         "1/2 100% ██████████",
         "2/2   0% ",
@@ -122,19 +122,19 @@ def test_images_go_from_0_to_100_though_their_steps_were_missed() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
-def test_no_step_is_told_twice(fractions: list[float]) -> None:
+def test_no_step_is_logged_twice(fractions: list[float]) -> None:
     lines = JobLines()
-    told = [
+    texts = [
         line
         for fraction in fractions
         for line in shown(lines, event(Change.PROGRESS, progress=Progress(1, fraction)))
     ]
-    assert told[0].endswith(" 1/2   0% \n")
-    assert all(a != b for a, b in pairwise(told))
-    assert not [line for line in told if "100%" in line] or max(fractions) > 1 - 1e-9
+    assert texts[0].endswith(" 1/2   0% \n")
+    assert all(a != b for a, b in pairwise(texts))
+    assert not [line for line in texts if "100%" in line] or max(fractions) > 1 - 1e-9
 
 
-def test_a_job_that_runs_again_tells_its_steps_again() -> None:
+def test_a_job_that_runs_again_logs_its_steps_again() -> None:
     lines = JobLines()
     step = event(Change.PROGRESS, progress=Progress(1, 0.5))
     first = shown(lines, step)

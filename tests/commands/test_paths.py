@@ -110,18 +110,19 @@ def test_credentials_of_a_cluster_are_looked_for_in_the_home_folder(
 
 
 def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
     for line in (
         f"success repository: {home}/sd is there.",
         f"success python: {home}/bin/python is Python",
         "success checkpoints: ",
         "success certificate: The certificate is good until",
         f"success output: {home}/Bilder ü can be written.",
+        f"success file system: The file system of {home}",
     ):
-        assert line in told
+        assert line in report
     (home / "models/text.ckpt").unlink()
-    told = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
-    assert f"(Path: {home}/models/text.ckpt)" in told
+    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    assert f"(Path: {home}/models/text.ckpt)" in report
 
 
 def test_generate_takes_pictures_and_output_in_the_home_folder(tmp_path: Path, home: Path) -> None:

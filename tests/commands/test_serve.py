@@ -100,10 +100,10 @@ async def test_a_job_s_lines_on_a_pipe(serve: Serve) -> None:
             "info /text-to-image  ",
             "success /text-to-image  ",
         }
-        told = [text for _, _, text in lines]
-        assert told[:2] == ["Queued...", "Starting..."]
-        assert told[-1] == "Done"
-        steps = [re.fullmatch(r"([12])/2 ([ \d]{3})% (█*)", text) for text in told[2:-1]]
+        texts = [text for _, _, text in lines]
+        assert texts[:2] == ["Queued...", "Starting..."]
+        assert texts[-1] == "Done"
+        steps = [re.fullmatch(r"([12])/2 ([ \d]{3})% (█*)", text) for text in texts[2:-1]]
         assert all(steps)
         found = [(step[1], int(step[2])) for step in steps if step]
         assert found == sorted(set(found))

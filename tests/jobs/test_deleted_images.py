@@ -153,8 +153,8 @@ async def test_a_missing_image_changes_the_status_and_is_published(site: Served)
         assert "no longer in the output folder" in found["error"]["message"]
         while not (line := await events.content.readline()).startswith(b"event: status"):
             assert line
-        told = json.loads((await events.content.readline()).removeprefix(b"data: "))
-    assert (told["status"], told["resultUrl"]) == ("FAILED", job)
+        last = json.loads((await events.content.readline()).removeprefix(b"data: "))
+    assert (last["status"], last["resultUrl"]) == ("FAILED", job)
     await assert_truth(site, job, left)
 
 

@@ -53,7 +53,7 @@ ALL_AT_ONCE = (
 
 
 @pytest.mark.parametrize(
-    ("faults", "told"),
+    ("faults", "limitations"),
     [
         ("flock=ENOLCK", ()),
         ("flock=ENOSYS", ()),
@@ -73,7 +73,7 @@ ALL_AT_ONCE = (
     ],
 )  # fmt: skip
 async def test_every_job_completes_on_a_network_file_system_that_lacks(
-    serve: Serve, shim: Shim, tmp_path: Path, faults: str, told: tuple[str, ...]
+    serve: Serve, shim: Shim, tmp_path: Path, faults: str, limitations: tuple[str, ...]
 ) -> None:
     (tmp_path / "output").mkdir()
     env = shim.environment(tmp_path / "output", faults)
@@ -81,15 +81,15 @@ async def test_every_job_completes_on_a_network_file_system_that_lacks(
         await all_complete(server)
         said = await problems(server)
     for sentence in (UNLOCKED, SLOW_TABLE, UNSYNCED, COPIED):
-        assert (sentence in said) == (sentence in told)
+        assert (sentence in said) == (sentence in limitations)
     logged = "\n".join(server.err.lines)
-    for sentence in {UNLOCKED, SLOW_TABLE} & {*told}:
+    for sentence in {UNLOCKED, SLOW_TABLE} & {*limitations}:
         assert logged.count(sentence) == 1
     tidy(tmp_path / "output")
-    if not told:
+    if not limitations:
         return
     checked = doctor(tmp_path, env)
-    assert all(sentence in checked for sentence in told)
+    assert all(sentence in checked for sentence in limitations)
     async with serve(*FLAGS, env=env, warns=True) as server:  # the table is there now
         await completes(server, "text-to-image")
 

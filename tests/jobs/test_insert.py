@@ -55,7 +55,9 @@ async def test_a_group_is_one_row_each_in_its_order(folders: Folders, database: 
     assert [one.job for one in added if one is not None] == found
 
 
-async def test_what_is_told_of_a_row_is_what_it_holds(folders: Folders, database: Database) -> None:
+async def test_what_is_returned_of_a_row_is_what_it_holds(
+    folders: Folders, database: Database
+) -> None:
     texts = ["ä \N{SNOWMAN} \x7f '\"\\", "[1, 2]", "null", "x" * 9_999, "\u2028"]
     wanted = [addition(text, images=3, seed=2**32 - 1) for text in texts]
     added = await together(database, wanted)

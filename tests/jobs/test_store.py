@@ -173,15 +173,15 @@ async def test_counts_follow_every_change(store: Store) -> None:
     assert await store.find(text_key("d")) is None
 
 
-async def test_who_waits_is_told_though_the_caller_went_away(store: Store) -> None:
-    told: list[Job] = []
-    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, on_insert=told.append))
+async def test_on_insert_is_called_though_the_caller_went_away(store: Store) -> None:
+    inserted: list[Job] = []
+    adding = asyncio.create_task(store.add(addition("a"), retry_after=9, on_insert=inserted.append))
     await asyncio.sleep(0)  # it has begun
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    assert not (await store.add(addition("a"), retry_after=9, on_insert=told.append)).fresh
-    assert [job.key for job in told] == [text_key("a")]
+    assert not (await store.add(addition("a"), retry_after=9, on_insert=inserted.append)).fresh
+    assert [job.key for job in inserted] == [text_key("a")]
 
 
 async def test_the_limit_holds_in_a_burst(store: Store) -> None:
@@ -260,7 +260,7 @@ async def test_only_a_job_at_its_end_is_deleted(store: Store) -> None:
         assert (found is None, is_deleted) == (status.final, status.final)
 
 
-async def test_a_page_tells_where_the_next_one_begins(store: Store) -> None:
+async def test_a_page_says_where_the_next_one_begins(store: Store) -> None:
     numbers = [(await add(store, name)).job.number for name in "abc"]
     page = await store.page(None, None, before=None, limit=2)
     assert ([job.number for job in page.jobs], page.following) == (numbers[:0:-1], numbers[1])

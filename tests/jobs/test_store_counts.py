@@ -1,4 +1,4 @@
-"""How many jobs of each type stand where: told without counting rows."""
+"""How many jobs of each type stand where: found without counting rows."""
 
 import json
 import re
@@ -57,7 +57,7 @@ async def test_an_old_file_is_counted_once_when_it_is_opened(tmp_path: Path) -> 
     async with Store(folders) as store:
         counts = await store.counts()
         assert {key: number for key, number in counts.items() if number} == expected
-        assert len(counts) == len(kinds)  # zeros are told too
+        assert len(counts) == len(kinds)  # zeros are counted too
         waiting = await count(store, Status.QUEUED)
         assert waiting == sum(expected[Status.QUEUED, kind] for kind in JobType)
         await store.delete_incomplete()

@@ -136,7 +136,7 @@ def test_the_mask_is_fitted_to_the_image(tmp_path: Path) -> None:
     assert set(made.tobytes()) == {0, 255}
 
 
-def test_all_wrong_uploads_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_uploads_are_named_at_once(tmp_path: Path) -> None:
     assert refused(tmp_path, image=b"<html>", mask=encoded(gradient())[:200]) == {
         "image": "Is not a PNG, JPEG, WebP, GIF or BMP image.",
         "mask": "Is a damaged or incomplete image.",

@@ -3,10 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -46,11 +46,46 @@ class Worker:
             await self.err.all()
             return await self.process.wait()
 
+    async def kill(self) -> None:
+        """Kill it, if it runs still; wait until it has ended."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.ended()
+
+
+W = TypeVar("W", bound=Worker)
+
 
 async def cluster_address(server: Server) -> str:
     """Return the address at which a server's workers connect."""
     line = await server.out.line("Workers connect with")
     return line.rpartition(" ")[2].strip("`.")
+
+
+async def start(*command: str, folder: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start a program in `folder`, with pipes for what it says."""
+    return await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@asynccontextmanager
+async def killed(found: W) -> AsyncIterator[W]:
+    """Kill a worker at the end, if it runs still; an error of the test shows what it said."""
+    try:
+        yield found
+    except BaseException as error:
+        await found.kill()
+        lines = [f"{found.name} stdout:", *found.out.lines, "stderr:", *found.err.lines]
+        error.add_note("\n".join(lines))
+        raise
+    finally:
+        await found.kill()
 
 
 @asynccontextmanager
@@ -64,30 +99,14 @@ async def worker(
     place = folder / name
     place.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "sdrest", "worker", address, "--name", name]
-    process = await asyncio.create_subprocess_exec(
+    process = await start(
         *(host.command(*command, without=folder / "output") if host else command),
         *(*FAKE, *MODELS, *flags),
-        cwd=place,
+        folder=place,
         env=environment(XDG_CACHE_HOME=str(place), TMPDIR=str(place)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
     )
-    found = Worker(name, process)
-    try:
+    async with killed(Worker(name, process)) as found:
         yield found
-    except BaseException as error:
-        if process.returncode is None:
-            process.kill()
-        await found.ended()
-        error.add_note(
-            "\n".join([f"{name} stdout:", *found.out.lines, "stderr:", *found.err.lines])
-        )
-        raise
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await found.ended()
 
 
 async def job(server: Server, path: str) -> dict[str, Any]:

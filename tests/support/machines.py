@@ -24,6 +24,7 @@ from sdrest.engine.workers import WorkerInfo
 from tests.fakes.running import fake_repository, task
 from tests.support.checkpoints import model, torch_file
 from tests.support.jobs import ScriptedExecutor
+from tests.support.relay import Relay
 
 LOST_SECONDS = POLL_SECONDS + 3
 SECONDS = 20.0
@@ -46,8 +47,12 @@ class Site:
         *,
         models: tuple[str, ...] = (),
         change: Callable[[dict[str, Any]], None] = lambda _: None,
+        relay: Relay | None = None,
     ) -> Worker:
-        """Connect a worker with these files of checkpoints; `change` may change its handlers."""
+        """Connect a worker with these files of checkpoints; `change` may change its handlers.
+
+        Given a `relay`, the front calls it through that.
+        """
         folder = self.folder / name
         (folder / "models").mkdir(parents=True)
         (folder / "work").mkdir()
@@ -73,9 +78,12 @@ class Site:
             dashboard=False,
             dashboard_address="127.0.0.1:0",
             local_directory=str(folder),
+            contact_address=f"tcp://127.0.0.1:{relay.port}" if relay else None,
         )
         worker.handlers.update(handlers)
         await self.stack.enter_async_context(worker)
+        if relay and worker.listener:
+            relay.target.set_result(int(worker.listener.contact_address.rpartition(":")[2]))
         self.stack.push_async_callback(runs.cancel_all)
         return worker
 
@@ -108,21 +116,15 @@ class Site:
 
 
 @asynccontextmanager
-async def machines(
-    folder: Path, here: ScriptedExecutor | None = None, *, connect: str = ""
-) -> AsyncIterator[Site]:
-    """Run a front, with runners of its own if `here` is given.
-
-    `connect` is the address of a scheduler that is there.
-    """
+async def machines(folder: Path, here: ScriptedExecutor | None = None) -> AsyncIterator[Site]:
+    """Run a front, with runners of its own if `here` is given."""
     own = None
     if here:
         hashes = Hashes(folder / "hashes")
         own = Here(here, fake_repository(), hashes, Machine("here", "cpu"))
     executor = ClusterExecutor(own)
     front = Front(
-        listen="" if connect else "tcp://127.0.0.1:0",
-        connect=connect,
+        listen="tcp://127.0.0.1:0",
         changed=executor.changed,
         lost_seconds=LOST_SECONDS,
     )

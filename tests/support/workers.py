@@ -53,24 +53,10 @@ async def running_worker(
         HOME=str(folder / "home"),
         **(env or {}),
     )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "sdrest", "worker", address, *FAKE, *flags),
-        cwd=folder,
-        env=variables,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    worker = Worker(process, folder)
-    try:
+    command = (sys.executable, "-m", "sdrest", "worker", address, *FAKE, *flags)
+    process = await cluster.start(*command, folder=folder, env=variables)
+    async with cluster.killed(Worker(process, folder)) as worker:
         yield worker
-    except BaseException as error:
-        error.add_note("\n".join(["stdout:", *worker.out.lines, "stderr:", *worker.err.lines]))
-        raise
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await worker.ended()
 
 
 @asynccontextmanager

@@ -116,7 +116,7 @@ def test_what_is_not_a_number_is_black() -> None:
 
 
 @pytest.mark.parametrize("name", OUTLINES)
-def test_every_shape_is_told_from_every_other(name: str) -> None:
+def test_every_shape_differs_from_every_other(name: str) -> None:
     for seed in range(3):
         text = f"a red {name} on a white background"
         assert figure(drawing(text, seed)) == Figure(name, "red", "white")

@@ -135,7 +135,7 @@ def test_a_membrane_keeps_to_the_rim_and_has_no_hills() -> None:
     assert off.max() < 0.02
 
 
-def test_plainness_tells_a_sky_from_a_texture() -> None:
+def test_plainness_distinguishes_a_sky_from_a_texture() -> None:
     hole = _disc(128, 30)
     for picture, least, most in ((_sky(128), 0.9, 1.0), (_texture("gravel", 128), 0.0, 0.1)):
         filled = smooth.membrane((picture / 127.5 - 1).astype(np.float32), hole)

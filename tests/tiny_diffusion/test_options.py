@@ -36,7 +36,7 @@ def test_defaults_are_the_forks_and_change_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(-1, 3), (0, 3), (2, 2)])
-def test_a_grid_is_as_wide_as_a_batch_unless_told(rows: int, columns: int) -> None:
+def test_a_grid_is_as_wide_as_a_batch_by_default(rows: int, columns: int) -> None:
     parser = options.parser(outdir="o", n_samples=3, scale=5.0)
     assert options.grid_columns(parser.parse_args([f"--n_rows={rows}"])) == columns
 

@@ -17,8 +17,8 @@ def command() -> click.Command:
         callback=_credentials,
         short_help="Make the files of a cluster's machines",
         help="Make the files with which the machines of a cluster prove that they belong to it.\n\n"
-        "FOLDER is where they are written (default: this one, beside cert.pem). Nothing is "
-        "overwritten.",
+        "FOLDER is where they are written (default: this one, beside cert.pem); it is made where "
+        "there is none. Nothing is overwritten.",
     )
     return click.Group(
         "cluster",

@@ -19,8 +19,8 @@ _LIFETIME = dt.timedelta(days=3650)
 def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
     """Write the front's file and the one for workers (mode 0600), valid from `now`; return both.
 
-    The authority's key is not kept: nobody can make further files for this cluster. Raises
-    `UsageError` if one of them exists or the folder cannot be written.
+    A folder that is not there is made. The authority's key is not kept: nobody can make further
+    files for this cluster. Raises `UsageError` if one of the two exists or cannot be written.
     """
     files = _contents(now or dt.datetime.now(dt.UTC))
     paths = [folder / name for name in files]
@@ -32,6 +32,7 @@ def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
             )
     written: list[Path] = []
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for path, data in zip(paths, files.values(), strict=True):
             write_secret(path, data)
             written.append(path)
@@ -45,9 +46,9 @@ def make(folder: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
 def next_steps(front: Path, worker: Path) -> str:
     """Return what was made, what it is good for, and what to do with it."""
     return (
-        f"Made {front} for this machine and {worker} for workers; whoever has one of them can run "
-        "programs on every machine of the cluster. Start the server here with `--cluster "
-        f"tls://0.0.0.0:8786`, copy the other file to each worker (`scp {worker} "
+        f"Made {front} for this machine and {worker} for workers. Keep both secret: each one gives "
+        "the right to run programs on every machine of the cluster. Start the server here with "
+        f"`--cluster tls://0.0.0.0:8786`, copy the other file to each worker (`scp {worker} "
         f"WORKER:{FRONT}`), and run `sdrest worker tls://{socket.gethostname()}:8786` beside it "
         "there."
     )

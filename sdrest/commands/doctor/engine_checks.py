@@ -135,7 +135,7 @@ class EngineChecks:
         if self.repository.bundled:
             yield ok("The bundled engine needs none.")
         elif not isinstance(self._probe, dict) or "torch" not in self._probe:
-            yield failure("There is no torch that could tell.", _SETUP)
+            yield failure("Without torch the device is unknown.", _SETUP)
         elif self._probe["cuda"] or self._probe["mps"]:
             name = "CUDA" if self._probe["cuda"] else "MPS"
             yield ok(f"torch {self._probe['torch']} sees a GPU ({name}).")
@@ -151,7 +151,7 @@ class EngineChecks:
             )
 
     def attention_used(self) -> Iterator[Finding]:
-        """Which attention the scripts would use; nothing where torch cannot tell."""
+        """Which attention the scripts would use; nothing without torch."""
         if not self.repository.bundled and isinstance(self._probe, dict) and "torch" in self._probe:
             yield attention_finding(self.attention, self._probe)
 

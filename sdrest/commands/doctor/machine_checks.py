@@ -132,7 +132,7 @@ class MachineChecks:
 
     def file_system(self) -> Iterator[Finding]:
         """Whether the output folder's file system supports what the server needs."""
-        yield from filesystem_findings(_existing(Path(self.settings.output).absolute()))
+        yield from filesystem_findings(_existing(expand(self.settings.output).absolute()))
 
     def table(self) -> Iterator[Finding]:
         """Whether the job table is intact."""

@@ -55,12 +55,17 @@ def command(commands: Commands) -> click.Command:
         "For root it is a service of the machine, else one of yours.",
     )
     uninstall = click.Command(
-        "uninstall", params=[any_worker], callback=_uninstall, help="Stop and remove a service."
+        "uninstall",
+        params=[any_worker],
+        callback=_uninstall,
+        short_help="Stop and remove a service",
+        help="Stop and remove a service.",
     )
     status = click.Command(
         "status",
         params=[any_worker],
         callback=_status,
+        short_help="Say whether a service runs",
         help="Say whether a service runs. Exit status 1 where it does not.",
     )
     return click.Group(

@@ -43,7 +43,9 @@ class Service:
 def systemd_unit(service: Service, secrets_file: PurePath) -> str:
     """Return a unit file; `secrets_file` is read where the service has secrets.
 
-    A stop signals the main process alone, which gives what runs its `--grace`.
+    A stop signals the main process alone, which gives what runs its `--grace`. Where the kernel
+    kills a script for lack of memory, only its job fails; by default systemd would stop the
+    service, whose next start would run that job again.
     """
     network = ["Wants=network-online.target", "After=network-online.target"]
     lines = [
@@ -62,6 +64,7 @@ def systemd_unit(service: Service, secrets_file: PurePath) -> str:
         "Restart=on-failure",
         f"RestartSec={_RESTART_SECONDS}",
         "KillMode=mixed",
+        "OOMPolicy=continue",
         f"TimeoutStopSec={service.stop_seconds}",
         "",
         "[Install]",

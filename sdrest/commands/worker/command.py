@@ -3,9 +3,7 @@
 import asyncio
 import functools
 import logging
-import os
 import platform
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from sdrest.checkpoints.hashes import Hashes
 from sdrest.commands.doctor.asking import accelerator
 from sdrest.commands.engine_notes import check_given_paths, memory_notes
 from sdrest.commands.log_lines import Level, LogLine
-from sdrest.commands.loop import loop_factory, on_stop_signal
+from sdrest.commands.loop import loop_factory, stop_event
 from sdrest.commands.options import Command, options, settings
 from sdrest.commands.terminal import LogHandler, Terminal
 from sdrest.commands.worker.folder import WorkerFolder, worker_folder
@@ -27,14 +25,13 @@ from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.runs import Runs
 from sdrest.engine.cluster.security import security
-from sdrest.engine.local.executor import LocalExecutor
-from sdrest.engine.local.memory import GIB, max_models
-from sdrest.engine.local.pool import PoolConfig
+from sdrest.engine.local.memory import GIB
 from sdrest.engine.local.repository import Repository, locate, problems
+from sdrest.engine.local.start import local_executor
+from sdrest.engine.runner.consumed import cache_folder
 from sdrest.engine.workers import Offer
 from sdrest.errors import UsageError, counted
 from sdrest.job_types import JobType
-from sdrest.paths import expand
 from sdrest.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,9 +42,6 @@ FLAGS = (
     *("repository", "python", "text_to_image_model", "inpaint_image_model", "models"),
     *("allow_pickle", "attention", "keep_alive", "max_models", "max_host_memory", "preload"),
 )
-
-_SCRIPT_GRACE = 0.5
-"""Seconds between SIGTERM and SIGKILL for a cancelled script, as on the server."""
 
 
 def command() -> click.Command:
@@ -62,7 +56,7 @@ def command() -> click.Command:
         help="Run the jobs of the server at ADDRESS on this machine, e.g. "
         "`sdrest worker tls://front.example:8786` for a server that was started with "
         "--cluster tls://0.0.0.0:8786.\n\n"
-        "Connects again for ever where there is no server. A stop gives running jobs --grace "
+        "Tries again, for ever, where no server answers. A stop gives running jobs --grace "
         "seconds, then the server runs them elsewhere. `sdrest doctor --worker ADDRESS` says what "
         "is wrong.",
     )
@@ -81,7 +75,7 @@ def _run(context: click.Context, /, *, address: str | None, **_: object) -> int:
 
 
 async def _work(address: str, given: Settings, terminal: Terminal, folder: WorkerFolder) -> None:
-    stop = _stop_on_signals(terminal)
+    stop = stop_event(terminal)
     check_given_paths(given)
     if not given.concurrency:
         raise UsageError("A worker needs a --concurrency of at least 1.")
@@ -96,7 +90,7 @@ async def _work(address: str, given: Settings, terminal: Terminal, folder: Worke
     notes = await asyncio.to_thread(list, memory_notes(given))
     connecting = LogLine.of(Level.INFO, f"Connecting to {address}...")
     for line in (*_greeting(engine.offers.current, repository), *notes, connecting):
-        (terminal.complain if line.level is Level.WARNING else terminal.say)(line)
+        terminal.log(line)
     connection = WorkerConnection(
         address,
         engine,
@@ -138,16 +132,7 @@ async def _watch(offers: Offers, repository: Repository) -> None:
 async def _engine(
     given: Settings, repository: Repository, folder: WorkerFolder
 ) -> tuple[Engine, Hashes]:
-    config = PoolConfig(
-        concurrency=given.concurrency,
-        keep_alive=given.keep_alive,
-        max_models=await asyncio.to_thread(max_models, given, repository),
-        max_memory=given.max_host_memory * 2**20,
-        owner=folder.owner,
-    )
-    executor = LocalExecutor(
-        repository, config=config, attention=given.attention, grace=_SCRIPT_GRACE
-    )
+    executor = await local_executor(given, repository, owner=folder.owner)
     machine = Machine(given.name or platform.node(), "")
     hashes = Hashes(_known_hashes(folder.path))
     runs = Runs(executor, folder.work)
@@ -158,24 +143,12 @@ async def _engine(
 
 def _known_hashes(usual: Path) -> Path:
     """Return the file that keeps hashes from one start to the next, in the user's caches."""
-    caches = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
-    folder = expand(os.environ.get("XDG_CACHE_HOME") or caches) / "sdrest"
     try:
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # computed again after the next start
+    except (OSError, RuntimeError):  # computed again after the next start
         folder = usual
     return folder / "hashes.json"
-
-
-def _stop_on_signals(terminal: Terminal) -> asyncio.Event:
-    stop = asyncio.Event()
-
-    def handle() -> None:
-        terminal.say(LogLine.of(Level.INFO, "Stopping..."))
-        stop.set()
-
-    on_stop_signal(handle)
-    return stop
 
 
 def _greeting(offer: Offer, repository: Repository) -> Iterator[LogLine]:
@@ -197,7 +170,4 @@ def _greeting(offer: Offer, repository: Repository) -> Iterator[LogLine]:
 
 
 def _report(terminal: Terminal, report: "Report") -> None:
-    if report.good:
-        terminal.say(LogLine.of(Level.SUCCESS, report.text))
-    else:
-        terminal.complain(LogLine.of(Level.WARNING, report.text))
+    terminal.log(LogLine.of(Level.SUCCESS if report.good else Level.WARNING, report.text))

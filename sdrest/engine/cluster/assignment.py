@@ -47,15 +47,34 @@ def needs_of(offer: Offer) -> frozenset[Need]:
     return frozenset(defaults | named)
 
 
-def choose(places: Iterable[Place], need: Need) -> Place | None:
-    """Return the machine for a job: one with its checkpoint in memory, then the least busy."""
+def filled(place: Place) -> Place:
+    """Return a machine as it is where it can run no further job."""
+    return replace(place, running=max(place.running, place.offer.capacity))
+
+
+def choose(places: Iterable[Place], need: Need, *, alone: bool = False) -> Place | None:
+    """Return the machine for a job: one with its checkpoint in memory, then the least busy.
+
+    If it is to run `alone`, that is one that runs nothing.
+    """
     able = [place for place in places if place.free and need in place.needs]
-    return min(able, key=lambda place: _rank(place, need), default=None)
+    idle = [place for place in able if not place.running]
+    return min(idle if alone else able, key=lambda place: _rank(place, need), default=None)
 
 
-def ready(places: Iterable[Place], pending: Iterable[Need]) -> set[Need]:
-    """Return what could run at once, if those `pending` were given to machines before."""
+def ready(
+    places: Iterable[Place], pending: Iterable[Need], alone: Iterable[Need] = ()
+) -> set[Need]:
+    """Return what could run at once, if those `pending` were given to machines before.
+
+    Those that wait to run `alone` get the next machines that run nothing: they are kept for them.
+    """
     known = {place.key: place for place in places}
+    for need in alone:
+        able = [place for place in known.values() if need in place.needs and not place.draining]
+        kept = min(able, key=lambda place: place.running, default=None)
+        if kept:
+            known[kept.key] = filled(kept)
     for need in pending:
         chosen = choose(known.values(), need)
         if chosen:

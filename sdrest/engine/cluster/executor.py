@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from operator import is_not
 
@@ -15,6 +15,7 @@ from sdrest.engine.cluster.assignment import Place
 from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
 from sdrest.engine.cluster.link import Link
+from sdrest.engine.cluster.suspects import Suspects
 from sdrest.engine.workers import Offer, WorkerInfo, with_own_names
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
@@ -35,6 +36,7 @@ class ClusterExecutor:
         self._conflicts: Mapping[str, Sequence[str]] = {}
         self._offers: Sequence[Offer] = ()
         self._models: Mapping[str, Checkpoint] | None = None
+        self._suspects = Suspects()
 
     async def start(self, front: Front) -> None:
         """Begin to use workers; raises `UsageError`."""
@@ -81,8 +83,10 @@ class ClusterExecutor:
         begun = set(self._here.runs) if self._here else set()
         for link in self._links:
             begun.update(link.runs.values())
+        waiting = self._suspects.waiting
+        begun.update(waiting)
         pending = [need for job, need in claimed.items() if job not in begun]
-        return assignment.ready(self._places(), pending)
+        return assignment.ready(self._places(), pending, waiting.values())
 
     def waits_for(self, need: Need) -> str:
         """Return why no machine can run a job; '' where one can once it is free."""
@@ -109,8 +113,11 @@ class ClusterExecutor:
         Where no machine can take it now, it is to be queued again.
         """
         need = Need(task.params.type, task.params.model or "")
+        alone = task.id in self._suspects
+        if alone:
+            await self._until_idle(task.id, need)
         places = self._places()
-        place = assignment.choose(places, need)
+        place = assignment.choose(places, need, alone=alone)
         if place is None:
             yield Finished(self._obstacle(need, places), requeue=Requeue.YES)
             return
@@ -119,9 +126,32 @@ class ClusterExecutor:
         else:
             assert self._here  # noqa: S101 (the only place without a key)
             events = self._here.run(task)
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        lost = False
+        try:
+            with self._suspects.alone(place.key) if alone else nullcontext():
+                async with aclosing(events):
+                    async for event in events:
+                        lost = isinstance(event, Finished) and event.requeue is Requeue.YES
+                        yield event
+        finally:
+            self._suspects.note(task.id, lost=lost)
+            if alone:
+                self.changed()
+
+    async def _until_idle(self, job: str, need: Need) -> None:
+        """Wait while all machines that can run a job run others; they get no further ones."""
+        changed = asyncio.Event()
+        unwatch = self.watch_capacity(changed.set)
+        self._suspects.waiting[job] = need
+        try:
+            while not assignment.choose(places := self._places(), need, alone=True):
+                if not any(need in place.needs and not place.draining for place in places):
+                    return
+                changed.clear()
+                await changed.wait()
+        finally:
+            unwatch()
+            del self._suspects.waiting[job]
 
     async def health(self) -> Health:
         """Look for types of jobs that no machine can run."""
@@ -138,7 +168,7 @@ class ClusterExecutor:
 
     async def stats(self) -> PoolStats:
         """Count the runners of all machines; the models of workers are named by their files."""
-        own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
+        own = await self._here.stats() if self._here else PoolStats(0, 0, 0)
         infos = [link.info for link in self._links]
         return PoolStats(
             own.busy + sum(one.busy for one in infos),
@@ -170,7 +200,8 @@ class ClusterExecutor:
 
     def _places(self) -> Sequence[Place]:
         here = [self._here.place] if self._here else []
-        return assignment.usable([*here, *filter(None, (link.place for link in self._links))])
+        found = assignment.usable([*here, *filter(None, (link.place for link in self._links))])
+        return self._suspects.without_room(found)
 
     @property
     def _links(self) -> Sequence[Link]:

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sdrest.engine.cluster import library
+from sdrest.engine.cluster.addresses import PORT
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
 from sdrest.errors import UsageError
+from sdrest.hosts import url_host
 
 if TYPE_CHECKING:
     from distributed import Scheduler
     from distributed.core import ConnectionPool
     from distributed.security import Security
-
-PORT = 8786
-"""The port of an address that names none: Dask's own."""
 
 _LOOK_SECONDS = 0.2
 """Seconds between two looks at who is connected to the scheduler of this process."""
@@ -111,7 +110,7 @@ class Front:
         try:
             _require_free(host, port)
             self._scheduler = await Scheduler(
-                host=f"[{host}]" if ":" in host else host,
+                host=url_host(host),
                 port=port,
                 protocol=parts.scheme,
                 security=security,

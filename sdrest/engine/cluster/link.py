@@ -34,7 +34,7 @@ _LONGEST_PAUSE = 8.0
 _CANCEL_SECONDS = 10.0
 """Seconds that a worker has to end a cancelled run; after that the run is ended in passing."""
 
-_NO_WORKER = "It is no worker of sdrest."
+_NO_WORKER = "It is not a worker of sdrest."
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class Link:
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _connect(self) -> None:
-        """Begin anew: the worker ends what this front left there."""
+        """Begin again: the worker ends what this front left there."""
         own = versions()
         answer = await self._send("connect", self._lost_seconds, versions=own)
         known = isinstance(answer, Mapping) and "versions" in answer
@@ -254,6 +254,9 @@ class Link:
 
     def _give_up(self) -> None:
         self._lost.set()
+        for comms in (self._pool.available, self._pool.occupied):
+            for comm in tuple(comms.get(self.address, ())):
+                comm.abort()  # `remove` would send on what they have begun, such as an upload
         self._pool.remove(self.address)  # the next ones are new
         self._changed()
 

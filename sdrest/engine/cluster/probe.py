@@ -12,6 +12,7 @@ from distributed.utils import get_ip
 
 from sdrest.engine.cluster.protocol import PREFIX
 from sdrest.engine.cluster.worker import ConnectError, reach
+from sdrest.hosts import url_host
 
 _ANSWER_SECONDS = 5.0
 
@@ -38,7 +39,7 @@ async def probe(address: str, security: Security | None, folder: str) -> Answer:
     try:
         host = get_ip(parts.hostname or "")
         await server.listen(
-            f"{parts.scheme}://[{host}]:0" if ":" in host else f"{parts.scheme}://{host}:0",
+            f"{parts.scheme}://{url_host(host)}:0",
             **security.get_listen_args("worker"),
         )
         async with rpc(address, connection_args=arguments) as scheduler:

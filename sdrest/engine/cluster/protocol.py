@@ -12,7 +12,7 @@ there. `front` is the id of a running front.
 - `offer(front)`: return its offer.
 - `status(front, since)`: wait for another status than the one numbered `since`, `POLL_SECONDS` at
   most; return the latest. Returns None to a front that the worker does not know: it was given up,
-  or the worker was started again at its old address. Then the front connects anew.
+  or the worker was started again at its old address. Then the front connects again.
 - `start(front, run, task)`: begin a task, and return at once. `run` is a name that no other run
   has. A run that is there goes on; one that was cancelled, even before it began, never begins.
 - `events(front, run, since)`: wait for events of a run from number `since` (0 is the first) on,

@@ -1,6 +1,6 @@
 """Who may take part in a cluster: mutual TLS, and the rule for addresses without it.
 
-Whoever reaches a port of Dask can run programs on its machine, so every connection needs a
+A program that reaches a port of Dask can run programs on its machine, so every connection needs a
 certificate of the cluster's own authority on both sides. `sdrest cluster credentials` makes them,
 in a file for the front and one for the workers. Such a file has, in this order, the certificate of
 its machine, its key, and the certificate of the authority.
@@ -136,7 +136,7 @@ def read(path: Path, *, now: dt.datetime | None = None) -> Credentials:
 
 def explain(error: BaseException) -> str | None:
     """Return a sentence about a connection that failed for its certificates; None for others."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _EXPIRED if cause.verify_code == _VERIFY_EXPIRED else _OTHER_AUTHORITY
         for reason, sentence in _REASONS.items():
@@ -145,7 +145,7 @@ def explain(error: BaseException) -> str | None:
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what led to it."""
     found: BaseException | None = error
     while found is not None:

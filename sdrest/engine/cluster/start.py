@@ -20,7 +20,7 @@ def has_cluster(settings: Settings) -> bool:
         raise UsageError("--cluster starts a scheduler, --scheduler names another one: give one.")
     found = bool(settings.cluster or settings.scheduler)
     if not (found or settings.concurrency):
-        raise UsageError("--concurrency 0 needs --cluster or --scheduler: nothing would run tasks.")
+        raise UsageError("--concurrency 0 needs --cluster or --scheduler: nothing would run jobs.")
     return found
 
 

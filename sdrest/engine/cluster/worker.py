@@ -6,7 +6,7 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from distributed.comm.core import connect
 from distributed.security import Security
 
 from sdrest.engine.cluster.engine import Engine
-from sdrest.engine.cluster.security import explain, own_host
+from sdrest.engine.cluster.security import causes, explain, own_host
+from sdrest.hosts import url_host
 
 _log = logging.getLogger(__name__)
 
@@ -87,13 +88,15 @@ class WorkerConnection:
             began, delay = time.monotonic(), pause
             try:
                 async with self._connected() as worker:
-                    self._tell(Report(f"Connected to {self._address}.", good=True))
+                    self._announce(Report(f"Connected to {self._address}.", good=True))
                     await self._watch(worker)
                 if time.monotonic() - began > _CONNECT_SECONDS:
                     pause = delay = _FIRST_PAUSE
-                self._tell(Report(f"The connection to {self._address} is lost. Connecting again."))
+                self._announce(
+                    Report(f"The connection to {self._address} is lost. Connecting again.")
+                )
             except ConnectError as error:
-                self._tell(Report(f"Cannot connect to {self._address}: {error} Trying again."))
+                self._announce(Report(f"Cannot connect to {self._address}: {error} Trying again."))
                 if error.lasting:
                     delay = _REFUSED_PAUSE
             except Exception:  # noqa: BLE001 (whatever Dask raises, the next attempt may succeed)
@@ -103,18 +106,18 @@ class WorkerConnection:
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     async def _watch(self, worker: Worker) -> None:
-        """Wait for the end of the connection; tell where no server calls."""
+        """Wait for the end of the connection; report where no server calls."""
         ending = asyncio.create_task(worker.finished())
         try:
             await asyncio.wait([ending], timeout=_CALL_SECONDS)
             if not (ending.done() or self._engine.runs.has_front):
                 place = f"No server calls this worker at {worker.address}."
-                self._tell(Report(f"{place} See that no firewall prevents it."))
+                self._announce(Report(f"{place} See that no firewall prevents it."))
             await ending
         finally:
             ending.cancel()
 
-    def _tell(self, report: Report) -> None:
+    def _announce(self, report: Report) -> None:
         if report != self._reported:
             self._report(report)
         self._reported = report
@@ -128,7 +131,7 @@ class WorkerConnection:
             self._address,
             # Its own name each time: the scheduler may still know the last connection.
             name=f"{self._name}-{uuid.uuid4().hex[:8]}",
-            host=f"[{host}]" if host and ":" in host else host,
+            host=host and url_host(host),
             port=self._port,
             nthreads=1,
             memory_limit=0,
@@ -176,21 +179,13 @@ async def reach(address: str, security: Security) -> None:
 
 def _reason(error: BaseException) -> str:
     """Return why a connection failed, in a sentence."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, socket.gaierror):
             return "there is no machine of this name."
         if isinstance(cause, ConnectionRefusedError):
             return "no server listens there."
         if isinstance(cause, TimeoutError):
             return "it does not answer."
-    causes = list(_causes(error))
-    text = getattr(causes[-1], "strerror", None) or str(causes[-1]) or type(error).__name__
+    *_, first = causes(error)
+    text = getattr(first, "strerror", None) or str(first) or type(error).__name__
     return f"{text}."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what led to it."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__

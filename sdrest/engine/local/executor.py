@@ -81,6 +81,7 @@ class LocalExecutor(OneMachine):
         self._pool_config = config or PoolConfig()
         self._pool = Pool(repository, self._pool_config, stderr_tail=stderr_tail, grace=grace)
         self._preloading: asyncio.Task[None] | None = None
+        self._device = "cpu" if repository.bundled else ""
 
     @property
     def capacity(self) -> int:
@@ -109,7 +110,7 @@ class LocalExecutor(OneMachine):
 
     async def stats(self) -> PoolStats:
         """Count the runners and their memory."""
-        return await self._pool.stats()
+        return replace(await self._pool.stats(), device=self._device)
 
     def preload(self) -> None:
         """Start to load the text-to-image model, in the background; a failure is logged.
@@ -151,7 +152,7 @@ class LocalExecutor(OneMachine):
                 async for event in events:
                     yield event
             lease.is_over = True
-            self._log_attention(lease.runner)
+            self._note_attention(lease.runner)
             reusable = lease.failure is None or lease.failure.code not in _LASTING
             self._pool.let_go(lease.runner, keep_alive=keep_alive, reusable=reusable)
             yield Finished(lease.failure, run.peak_rss, lease.requeue)
@@ -210,7 +211,8 @@ class LocalExecutor(OneMachine):
         self._submit(run, prepared, lease.runner)
         return None
 
-    def _log_attention(self, runner: Runner) -> None:
+    def _note_attention(self, runner: Runner) -> None:
+        self._device = runner.device or self._device
         if runner.attention:
             _log.debug("Runner %d: the attention was %s.", runner.pid, runner.attention)
         if self._attention == FAST and runner.attention == EXACT:

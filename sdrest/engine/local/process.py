@@ -110,7 +110,7 @@ class Tail:
 
 
 class _Exit(asyncio.SubprocessProtocol):
-    """Tells when the process itself has ended, whatever its children do."""
+    """Knows when the process itself has ended, whatever its children do."""
 
     def __init__(self) -> None:
         self.seen = asyncio.get_running_loop().create_future()

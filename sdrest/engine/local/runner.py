@@ -38,7 +38,8 @@ class Result:
 class Runner:
     """A runner process and its pipes. `start` it, `submit` jobs, `end` it in every case.
 
-    `attention` is `exact` or `fast`, as the job's script computes it, or empty.
+    `attention` is `exact` or `fast`, as the job's script computes it, and `device` the type of the
+    device on which it does, such as `cuda`; empty while they are unknown.
     """
 
     def __init__(self, *, stderr_tail: int, owner: str = NO_OWNER) -> None:
@@ -52,7 +53,7 @@ class Runner:
         self._job = ""
         self._reported: Result | None = None
         self._flagged: set[int] = set()
-        self.attention = ""
+        self.attention = self.device = ""
         self._accepted = self._clean = False
         self._protocol_ok = True
         self._settled = False
@@ -268,7 +269,7 @@ class Runner:
         elif event["event"] == "flagged":
             self._flagged.add(int(event["image"]))
         elif event["event"] == "attention":
-            self.attention = str(event["attention"])
+            self.attention, self.device = str(event["attention"]), str(event["device"])
         elif event["event"] == "preview":
             self._on_preview(_preview(event))
         elif event["event"] == "finished":

@@ -70,7 +70,8 @@ class Attention:
         if self._is_fast is None:
             asked = chosen(self._wanted, device) == FAST
             self._is_fast = asked and hasattr(_functional(), "scaled_dot_product_attention")
-            self._report("attention", {"attention": FAST if self._is_fast else EXACT})
+            used = FAST if self._is_fast else EXACT
+            self._report("attention", {"attention": used, "device": device})
         return self._is_fast
 
 

@@ -45,8 +45,6 @@ LONGEST_HEADER = 100 * 2**20
 _MODELS = {"text-to-image", "inpainting", "ema"}
 _ENDINGS = (".ckpt", ".safetensors")
 _TEXT_ENCODER = "cond_stage_model.transformer."
-_OLD_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
-"""Parts of the text encoder that some files have without the `text_model.` before them."""
 
 _DAMAGED = "is a safetensors file that is damaged or incomplete. Download it again."
 _TORCH_SCRIPT = f"is a TorchScript program. {weights.REMEDY}"
@@ -90,7 +88,7 @@ def _other_names(name: str, *, use_ema: bool) -> Iterator[tuple[str, str]]:
         yield name, averaged_name(name)
         if use_ema:
             yield averaged_name(name), name
-    elif name.startswith(f"{_TEXT_ENCODER}text_model."):
+    elif name.startswith(f"{_TEXT_ENCODER}text_model."):  # missing in files of older programs
         yield name, name.replace("text_model.", "", 1)
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-_FOLDER = "sdrest/random-numbers"
+_FOLDER = "random-numbers"
 
 
 class Consumed(NamedTuple):
@@ -49,11 +49,18 @@ def _checksum(model: str, consumed: Consumed) -> str:
     return _digest(f"{consumed.calls} {consumed.numbers} {model}")
 
 
-def _path(model: str) -> Path:
-    """Return the file of a model. Raises `RuntimeError` if the user has no home folder."""
+def cache_folder() -> Path:
+    """Return sdrest's folder among the user's caches.
+
+    Raises `RuntimeError` if the user has no home folder.
+    """
     usual = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or usual).expanduser()
-    return folder / _FOLDER / f"{_digest(model)}.json"
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual).expanduser() / "sdrest"
+
+
+def _path(model: str) -> Path:
+    """Return the file of a model; raises what `cache_folder` raises."""
+    return cache_folder() / _FOLDER / f"{_digest(model)}.json"
 
 
 def _digest(text: str) -> str:

@@ -8,7 +8,7 @@ script. Imported modules and up to MODELS models stay in memory between jobs.
           "sampling", "checkpoint", "trusted"},
          {"interrupt": id}
     out  {"event": "ready"}, {"event": "started", "id"}, {"event": "flagged", "id", "image"},
-         {"event": "attention", "id", "attention"},
+         {"event": "attention", "id", "attention", "device"},
          {"event": "preview", "id", "image", "type", "data"} (`data`: a picture in base64),
          {"event": "finished", "id", "code", "exception", "clean"}
 

@@ -171,7 +171,7 @@ def _body(route: Route, job_type: JobType | None) -> Described:
             media["examples"] = _examples(route.body)
         return {route.body_type: media}
     content = dict(bodies.content(job_type))
-    if not job_type.uploads:  # files are no JSON values: `x-codeSamples` has them
+    if not job_type.uploads:  # files are not JSON values: `x-codeSamples` has them
         for media_type, media in content.items():
             value: Any = JSON_REQUEST if media_type == JSON else REQUESTS[job_type]
             content[media_type] = media | {"examples": {"landscape": {"value": value}}}

@@ -15,7 +15,8 @@ from sdrest.web import keys
 from sdrest.web.dialects.original import redirect_to_job
 from sdrest.web.requests.job_path import job_key
 from sdrest.web.requests.proxy import prefix
-from sdrest.web.responses.render import JSON, job_body, job_entry, json_body
+from sdrest.web.responses.json_response import body_response, json_response
+from sdrest.web.responses.render import job_body, job_entry
 
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
@@ -52,7 +53,7 @@ async def send_job_preview(request: web.Request) -> web.Response:
 async def cancel_job(request: web.Request) -> web.Response:
     """Cancel a job, unless it has ended, and answer its status."""
     snapshot = await request.app[keys.JOBS].cancel(job_key(request))
-    return _answer(job_body(snapshot, prefix(request)))
+    return body_response(job_body(snapshot, prefix(request)))
 
 
 async def retry_job(request: web.Request) -> web.Response:
@@ -91,7 +92,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         "jobs": [job_entry(snapshot, prefix=prefix(request)) for snapshot in snapshots],
         "nextCursor": None if page.following is None else str(page.following),
     }
-    return _answer(json_body(answer))
+    return json_response(answer)
 
 
 class _Query:
@@ -138,8 +139,3 @@ class _Query:
         """Raise `InvalidRequestError` if something was wrong."""
         if self._wrong:
             raise InvalidRequestError(self._wrong)
-
-
-def _answer(body: bytes) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(body=body, headers=headers)

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sdrest.checkpoints.catalog import Checkpoint
-from sdrest.checkpoints.hashes import SHORT, Hashes
+from sdrest.checkpoints.hashes import Hashes
 from sdrest.web import keys
-from sdrest.web.responses.render import JSON, json_body
+from sdrest.web.responses.json_response import json_response
 
 
 async def send_models(request: web.Request) -> web.Response:
@@ -18,14 +19,11 @@ async def send_models(request: web.Request) -> web.Response:
     found = await asyncio.to_thread(app[keys.MODELS].entries)
     hashes = app[keys.HASHES]
 
-    def answer() -> bytes:
+    def entries() -> Mapping[str, object]:
         hashes.request(one.path for one in found if one.usable)
-        return json_body({"models": [_entry(one, stats.models, hashes) for one in found]})
+        return {"models": [_entry(one, stats.models, hashes) for one in found]}
 
-    body = await asyncio.to_thread(answer)
-    return web.Response(
-        body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-    )
+    return json_response(await asyncio.to_thread(entries))
 
 
 def _entry(found: Checkpoint, loaded: frozenset[str], hashes: Hashes) -> dict[str, object]:
@@ -39,6 +37,6 @@ def _entry(found: Checkpoint, loaded: frozenset[str], hashes: Hashes) -> dict[st
         "types": found.types,
         "default": found.defaults,
         "loaded": not loaded.isdisjoint({os.path.realpath(found.path), found.file}),
-        "hash": hashes.short(found.path) or found.digest[:SHORT] or None,
+        "hash": hashes.short(found) or None,
         "workers": found.workers,
     }

@@ -5,7 +5,8 @@ from typing import Any
 
 from sdrest.job_types import JobType
 from sdrest.jobs.model import JobKey
-from sdrest.params import asks_random_seed, draw_seed
+from sdrest.parameter_values import draw_seed
+from sdrest.params import asks_random_seed
 from sdrest.web.dialects.original_ids import job_id
 
 

@@ -14,7 +14,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,8 +36,6 @@ from sdrest.jobs.submission import JobRequest
 from sdrest.params import Params
 from sdrest.web import keys
 from sdrest.web.requests.connections import while_connected
-
-LARGEST_SEED = 2**32 - 1
 
 RETRY_COUNT = "X-Stainless-Retry-Count"
 """Header of OpenAI's SDKs: 0 for a request's first try, then 1, 2, …"""
@@ -71,17 +68,12 @@ class Group:
     failed: Snapshot | None = None
 
 
-def draw_seeds(count: int) -> int:
-    """Return a random seed with room for `count` pictures."""
-    return secrets.randbelow(LARGEST_SEED + 2 - count)
-
-
 def picture_requests(
     params: Params, seed: int, count: int, uploads: Mapping[str, Path] | None = None
 ) -> list[JobRequest]:
     """Return a request for each of `count` pictures; picture i has the seed `seed` + i.
 
-    So each can be made again alone. The last one's may be at most `LARGEST_SEED`.
+    So each can be made again alone. `last_seed_problem` says whether the last one is too large.
     """
     seeds = range(seed, seed + count)
     return [JobRequest(params.model_copy(update={"seed": each}), uploads or {}) for each in seeds]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sdrest.errors import ErrorCode, FailureCode, RequestError
 from sdrest.job_types import JobType
 from sdrest.web import keys
-from sdrest.web.responses.render import JSON, json_body
+from sdrest.web.responses.json_response import json_response
 from sdrest.web.responses.server_answers import Engine
 
 _BUNDLED = (
@@ -34,7 +34,7 @@ _TROUBLES: Mapping[ErrorCode, str] = {
 
 async def send_health(_: web.Request) -> web.Response:
     """Answer that the server is alive."""
-    return _answer(HTTPStatus.OK, {"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 class Readiness:
@@ -44,7 +44,7 @@ class Readiness:
         self._looking: asyncio.Task[_Found] | None = None
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Tell which engine there is and what would make jobs fail; 503 if all of them would.
+        """Answer which engine there is and what would make jobs fail; 503 if all of them would.
 
         What the file system of the output folder cannot do is a problem that leaves jobs usable.
         """
@@ -60,7 +60,7 @@ class Readiness:
             "status": "ready" if usable else "not ready",
             "usable": found.usable,
         }
-        return _answer(HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE, answer)
+        return json_response(answer, HTTPStatus.OK if usable else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 READINESS = web.AppKey("readiness", Readiness)
@@ -97,8 +97,3 @@ def _engine(*, bundled: bool) -> Engine:
     if bundled:
         return {"kind": "bundled", "message": _BUNDLED}
     return {"kind": "repository", "message": _OWN}
-
-
-def _answer(status: HTTPStatus, value: object) -> web.Response:
-    headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(status=status, body=json_body(value), headers=headers)

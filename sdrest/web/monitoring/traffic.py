@@ -49,7 +49,7 @@ class Traffic(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Count an answer that took `time` seconds."""
-        match = getattr(request, "_match_info", None)  # what is no HTTP has none
+        match = getattr(request, "_match_info", None)  # requests that are not HTTP have none
         name = OTHER if match is None else self._names.get(match.route, OTHER)
         self._count(name, response.status).inc()
         self._duration(name).observe(time)

@@ -8,24 +8,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import psutil
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sdrest import __version__
 from sdrest.checkpoints.catalog import Checkpoint
-from sdrest.checkpoints.hashes import Hashes
+from sdrest.checkpoints.hashes import SHORT, Hashes
 from sdrest.engine.base import Executor, PoolStats
 from sdrest.engine.workers import Offer, OfferedModel, WorkerInfo
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
 from sdrest.web import keys
-from sdrest.web.responses.render import JSON, iso_time, json_body
+from sdrest.web.responses.json_response import json_response
+from sdrest.web.responses.render import iso_time
 from sdrest.web.responses.server_answers import Worker, WorkerState
 
 LOCAL = "local"
 """The name of this machine where it has no other."""
 
 _MOST_JOBS = 64
-_HASH_DIGITS = 10
 
 
 async def send_workers(request: web.Request) -> web.Response:
@@ -37,10 +37,7 @@ async def send_workers(request: web.Request) -> web.Response:
         found = [await _described(app, one) for one in found]
     settings = app[keys.SETTINGS]
     cluster = settings.cluster or settings.scheduler or None
-    body = json_body({"cluster": cluster, "workers": [entry(one) for one in found]})
-    return web.Response(
-        body=body, headers={hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-    )
+    return json_response({"cluster": cluster, "workers": [entry(one) for one in found]})
 
 
 def machines(executor: Executor, stats: PoolStats) -> Sequence[WorkerInfo]:
@@ -59,7 +56,7 @@ def machines(executor: Executor, stats: PoolStats) -> Sequence[WorkerInfo]:
             {"sdrest": __version__, "python": platform.python_version()},
             psutil.Process().create_time(),
             now,
-            Offer(LOCAL, capacity, "", psutil.virtual_memory().total),
+            Offer(LOCAL, capacity, stats.device, psutil.virtual_memory().total),
             busy=stats.busy,
             idle=stats.idle,
             memory=stats.memory,
@@ -126,7 +123,7 @@ def entry(worker: WorkerInfo) -> Worker:
             {
                 "name": one.name,
                 "file": one.file,
-                "hash": one.digest[:_HASH_DIGITS] or None,
+                "hash": one.digest[:SHORT] or None,
                 "types": list(one.types),
                 "loaded": one.file in worker.loaded,
             }

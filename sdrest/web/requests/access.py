@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from sdrest.errors import ForeignOriginError, UnauthorizedError, UnknownHostError, UsageError
+from sdrest.hosts import url_host
 from sdrest.settings import LOOPBACK_NAMES, Settings
 from sdrest.web.requests.proxy import address
 from sdrest.web.route import BASIC_ANY_ORIGIN, TOKEN_SAME_ORIGIN, Access, Handler, Registered
@@ -173,8 +174,7 @@ def _names(settings: Settings) -> Iterator[str]:
     short = machine.partition(".")[0]
     hosts = [*LOOPBACK_NAMES, settings.host.lower(), machine, short, f"{short}.local"]
     hosts += [urlsplit(origin).hostname or "" for origin in settings.cors_origin]
-    for host in filter(None, hosts):
-        yield f"[{host}]" if ":" in host else host
+    yield from map(url_host, filter(None, hosts))
 
 
 ACCESS = web.AppKey("access", AccessPolicy)

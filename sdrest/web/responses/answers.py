@@ -13,6 +13,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from sdrest.errors import ErrorCode, FailureCode
 from sdrest.job_types import JobType
 from sdrest.jobs.model import Status
+from sdrest.parameter_values import LARGEST_SEED
 
 JOB_PATH = f"/({'|'.join(JobType)})/[0-9a-f]{{32}}"
 """The pattern of a job's path."""
@@ -23,7 +24,7 @@ ID_PATTERN = "^[0-9a-f]{32}$"
 _Count = Annotated[int, Field(ge=0)]
 _FromOne = Annotated[int, Field(ge=1)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
-_Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+_Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 _Time = Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "format": "date-time"})]
 
 ResultUrl = Annotated[str, Field(pattern=f"^{JOB_PATH}$", description="The path of this JSON.")]

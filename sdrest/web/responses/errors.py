@@ -21,7 +21,8 @@ from sdrest.errors import (
 )
 from sdrest.jobs.space import storage_error
 from sdrest.web.requests.proxy import prefix, with_prefix
-from sdrest.web.responses.render import JSON, error_body
+from sdrest.web.responses.json_response import HEADERS
+from sdrest.web.responses.render import error_body
 from sdrest.web.route import Handler
 
 _log = logging.getLogger(__name__)
@@ -133,8 +134,7 @@ class ErrorResponse(web.Response):
         details: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.code, self.message, self.details = code, message, details
-        headers = {hdrs.CONTENT_TYPE: JSON, hdrs.CACHE_CONTROL: "no-store"}
-        super().__init__(status=status, body=error_body(code, message, details), headers=headers)
+        super().__init__(status=status, body=error_body(code, message, details), headers=HEADERS)
 
 
 ERROR_SHAPES = web.AppKey[Mapping[str, Callable[[ErrorResponse], web.Response]]](

@@ -25,7 +25,7 @@ def job_body(snapshot: Snapshot, prefix: str = "") -> bytes:
     its `error`. `attention` is there once it is known how the script computes that, `flagged` where
     the safety checker replaced images, `preview` while a running job has one, `model` where the
     request names one, `seed` where it asked for a random one, `waiting` while the server cannot
-    write.
+    write or no machine can run the job.
     """
     return _dump(_job(snapshot, prefix))
 

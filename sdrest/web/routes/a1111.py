@@ -16,7 +16,7 @@ from sdrest.web.route import (
     Parameter,
     Route,
 )
-from sdrest.web.routes.shared import BODY_ERRORS, json_response
+from sdrest.web.routes.shared import BODY_ERRORS, json_spec
 
 _API = "/sdapi/v1/"
 _TAG = "a1111"
@@ -40,7 +40,7 @@ def _get(name: str, handler: Handler, summary: str, schema: str, *parameters: Pa
         _API + name,
         handler,
         summary,
-        {HTTPStatus.OK: json_response("The answer.", schema)},
+        {HTTPStatus.OK: json_spec("The answer.", schema)},
         (ErrorCode.TOO_LARGE,),
         parameters=parameters,
         access=BASIC_ANY_ORIGIN,
@@ -65,7 +65,7 @@ def _post(
         _API + name,
         handler,
         summary,
-        {HTTPStatus.OK: json_response("The answer.", PREFIX + schema)},
+        {HTTPStatus.OK: json_spec("The answer.", PREFIX + schema)},
         errors,
         access=access,
         body=body and PREFIX + body,
@@ -81,7 +81,7 @@ def _open(path: str, summary: str) -> Route:
         path,
         extras.constant({}),
         summary,
-        {HTTPStatus.OK: json_response("Nothing.", f"{PREFIX}Empty")},
+        {HTTPStatus.OK: json_spec("Nothing.", f"{PREFIX}Empty")},
         (ErrorCode.TOO_LARGE,),
         access=PUBLIC_ANY_ORIGIN,
         tag=_TAG,

@@ -24,7 +24,7 @@ ROUTES: tuple[Route, ...] = (
         "/TYPE/{id}/{number}.png/favourite",
         gallery.unmark_favourite,
         "Unmark a favourite",
-        {HTTPStatus.NO_CONTENT: ResponseSpec("It is no favourite.")},
+        {HTTPStatus.NO_CONTENT: ResponseSpec("It is not a favourite.")},
         _JOB_ERRORS,
     ),
     Route(

@@ -16,13 +16,13 @@ from sdrest.web.routes.shared import (
     NOT_MODIFIED,
     OK,
     TEXT,
-    json_response,
+    json_spec,
 )
 
 _STATUS, _EVENTS = "GET /TYPE/{id}", "GET /TYPE/{id}/events"
 _PNG, _PREVIEW = "GET /TYPE/{id}/{number}.png", "GET /TYPE/{id}/preview"
 _CANCEL, _RETRY, _DELETE = "POST /TYPE/{id}/cancel", "POST /TYPE/{id}/retry", "DELETE /TYPE/{id}"
-_JOB_RESPONSE = json_response(
+_JOB_RESPONSE = json_spec(
     "The job.", "Job", _PNG, _PREVIEW, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)
 )
 _IMAGE = ("ETag", "Last-Modified", "Accept-Ranges")
@@ -72,7 +72,7 @@ ROUTES: tuple[Route, ...] = (
         original.send_job,
         "See where a job stands",
         {
-            OK: json_response(
+            OK: json_spec(
                 "The job.", "Job", _PNG, _PREVIEW, _EVENTS, _CANCEL, _DELETE, headers=("ETag",)
             ),
             **NOT_MODIFIED,
@@ -155,7 +155,7 @@ ROUTES: tuple[Route, ...] = (
         "/TYPE/{id}/cancel",
         control.cancel_job,
         "Cancel a job",
-        {OK: json_response("The job.", "Job", _RETRY, _DELETE, _STATUS)},
+        {OK: json_spec("The job.", "Job", _RETRY, _DELETE, _STATUS)},
         _JOB_ERRORS,
         text="A waiting or running job is CANCELLED, and nothing of its script is left; its "
         "finished images stay. One that is at its end stays as it is.",
@@ -183,7 +183,7 @@ ROUTES: tuple[Route, ...] = (
         "/jobs",
         control.list_jobs,
         "List jobs, newest first",
-        {OK: json_response("A page of jobs.", "Jobs")},
+        {OK: json_spec("A page of jobs.", "Jobs")},
         (ErrorCode.INVALID_REQUEST,),
         (
             Parameter("status", {"type": "string", "enum": [*Status]}, "Only jobs in this state."),
@@ -217,7 +217,7 @@ ROUTES: tuple[Route, ...] = (
         "/models",
         model_list.send_models,
         "List the checkpoints that jobs may name",
-        {OK: json_response("All files of the folder, usable or not.", "Models")},
+        {OK: json_spec("All files of the folder, usable or not.", "Models")},
         text="Those of `--models`, and those of the two flags. Hashes are computed in the "
         "background from the first request on.",
     ),

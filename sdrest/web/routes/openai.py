@@ -14,7 +14,7 @@ from sdrest.web.route import (
     ResponseSpec,
     Route,
 )
-from sdrest.web.routes.shared import BODY_ERRORS, OK, TEXT, json_response
+from sdrest.web.routes.shared import BODY_ERRORS, OK, TEXT, json_spec
 
 _TAG = "openai"
 _MULTIPART = "multipart/form-data"
@@ -99,7 +99,7 @@ ROUTES: tuple[Route, ...] = (
         "/v1/models",
         model_list.send_models,
         "List the models",
-        {HTTPStatus.OK: json_response("The models.", "OpenAIModelList")},
+        {HTTPStatus.OK: json_spec("The models.", "OpenAIModelList")},
         access=TOKEN_ANY_ORIGIN,
         error_shape=SHAPE,
         tag=_TAG,
@@ -109,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
         "/v1/models/{model}",
         model_list.send_model,
         "See a model",
-        {HTTPStatus.OK: json_response("The model.", "OpenAIModel")},
+        {HTTPStatus.OK: json_spec("The model.", "OpenAIModel")},
         (ErrorCode.NOT_FOUND,),
         access=TOKEN_ANY_ORIGIN,
         error_shape=SHAPE,

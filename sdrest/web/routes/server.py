@@ -9,7 +9,7 @@ from sdrest.web.monitoring.metrics import OPENMETRICS, PLAIN
 from sdrest.web.page import handlers as page
 from sdrest.web.requests import session
 from sdrest.web.route import PUBLIC_ANY_ORIGIN, PUBLIC_SAME_ORIGIN, Handler, ResponseSpec, Route
-from sdrest.web.routes.shared import BODY_ERRORS, IF_NONE_MATCH, NOT_MODIFIED, OK, json_response
+from sdrest.web.routes.shared import BODY_ERRORS, IF_NONE_MATCH, NOT_MODIFIED, OK, json_spec
 
 
 def _file(path: str, handler: Handler, summary: str, text: str, media_type: str) -> Route:
@@ -30,7 +30,7 @@ ROUTES: tuple[Route, ...] = (
         "/healthz",
         health.send_health,
         "Is the server alive?",
-        {OK: json_response("It is.", "Health")},
+        {OK: json_spec("It is.", "Health")},
         access=PUBLIC_ANY_ORIGIN,
     ),
     Route(
@@ -39,7 +39,7 @@ ROUTES: tuple[Route, ...] = (
         health.send_readiness,
         "Could the server make a picture now?",
         {
-            OK: json_response(
+            OK: json_spec(
                 "It could. `problems` says which types could not, and what the file system of the "
                 "output folder lacks.",
                 "Readiness",
@@ -71,7 +71,7 @@ ROUTES: tuple[Route, ...] = (
         "/workers",
         workers.send_workers,
         "List the machines that run jobs",
-        {OK: json_response("All that are connected; without a cluster, this one.", "Workers")},
+        {OK: json_spec("All that are connected; without a cluster, this one.", "Workers")},
     ),
     Route(
         "POST",

@@ -23,8 +23,6 @@ BODY_ERRORS = (
 )
 
 
-def json_response(
-    text: str, schema: str, *links: str, headers: tuple[str, ...] = ()
-) -> ResponseSpec:
+def json_spec(text: str, schema: str, *links: str, headers: tuple[str, ...] = ()) -> ResponseSpec:
     """Describe an answer in JSON."""
     return ResponseSpec(text, "application/json", schema, headers=headers, links=links)

@@ -5,7 +5,6 @@ Messages follow Standard Webhooks (https://www.standardwebhooks.com): the header
 """
 
 import binascii
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from sdrest import __version__
 from sdrest.errors import UsageError
 from sdrest.jobs.model import Snapshot
 from sdrest.jobs.webhooks import Delivery
-from sdrest.web.responses.render import job_entry
+from sdrest.web.responses.render import iso_time, job_entry, json_body
 
 DAY = 86_400.0
 """Seconds after which a message is given up."""
@@ -46,13 +45,12 @@ def body(delivery: Delivery, snapshot: Snapshot) -> bytes:
 
     The paths in the job are whole addresses.
     """
-    happened = datetime.fromtimestamp(delivery.created_at, UTC).isoformat(timespec="milliseconds")
     message = {
         "type": f"job.{delivery.event}",
-        "timestamp": happened.replace("+00:00", "Z"),
+        "timestamp": iso_time(delivery.created_at),
         "data": job_entry(snapshot, prefix=delivery.webhook.server),
     }
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return json_body(message)
 
 
 def headers(message: str, content: bytes, now: float, signer: Signer | None) -> Mapping[str, str]:

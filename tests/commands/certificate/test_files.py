@@ -150,7 +150,7 @@ def test_a_strict_client_accepts_it(folder: Path, host: str) -> None:
         assert spoken.version() == "TLSv1.3"
 
 
-def test_a_client_that_was_told_nothing_refuses_it(folder: Path) -> None:
+def test_a_client_that_does_not_trust_it_refuses_it(folder: Path) -> None:
     pair, _ = provide(Settings())
     client = ssl.create_default_context()
     with (

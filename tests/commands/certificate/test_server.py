@@ -259,8 +259,8 @@ async def test_a_server_answers_plain_http_and_tls_on_one_port(serve: Serve) -> 
         port = int(server.url.rstrip("/").rpartition(":")[2])
         answer = await exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"Location: https://localhost/healthz\r\n" in answer
-        async with server.client() as client, client.get("healthz") as told:
-            assert told.status == 200
+        async with server.client() as client, client.get("healthz") as health:
+            assert health.status == 200
     assert server.err.lines == []
 
 

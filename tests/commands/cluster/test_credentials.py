@@ -53,10 +53,18 @@ def test_two_files_are_made_and_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "cluster.pem").read_bytes() == made["cluster.pem"]
 
 
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    done = run(tmp_path, "credentials", "new/folder")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "scp new/folder/cluster-worker.pem WORKER:cluster.pem" in done.stdout
+    for name in ("cluster.pem", "cluster-worker.pem"):
+        security.read(tmp_path / "new/folder" / name)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["credentials", "absent"], "Cannot write absent/cluster.pem: No such file or directory."),
+        (["credentials", "/dev/null/a"], "Cannot write /dev/null/a: Not a directory."),
         ([], "Missing command."),
         (["credential"], "No such command 'credential'."),
     ],

@@ -110,15 +110,15 @@ def test_without_a_fork_the_bundled_engine_is_checked(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["doctor", "--plain-http", "--port", "0", "--json"]) in {0, 1}  # no models here
-    told = {row["check"]: row for row in json.loads(capfd.readouterr().out)["checks"]}
-    assert told["repository"]["verdict"] == "warning"
-    assert told["imports"] == {
+    rows = {row["check"]: row for row in json.loads(capfd.readouterr().out)["checks"]}
+    assert rows["repository"]["verdict"] == "warning"
+    assert rows["imports"] == {
         "check": "imports",
         "message": "3 modules can be imported.",
         "remedy": "",
         "verdict": "ok",
     }
-    assert told["certificate"]["verdict"] == "ok"
+    assert rows["certificate"]["verdict"] == "ok"
 
 
 def test_the_report_is_lines_and_a_status(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def _foreign_table(place: Place) -> None:
         (_module("ldm"), "imports", "failure", "Check the repository out again"),
         (_program("exit 3"), "imports", "failure", "Without a working Python"),
         (lambda place: place.answer(cuda=False), "device", "warning", "sees no GPU"),
-        (_program("exit 3"), "device", "failure", "There is no torch that could tell."),
+        (_program("exit 3"), "device", "failure", "Without torch the device is unknown."),
         (_remove("t.ckpt"), "checkpoints", "failure", "(--text-to-image-model|is missing)"),
         (_remove("i.ckpt"), "checkpoints", "failure", "--inpaint-image-model"),
         (_model(b""), "checkpoints", "failure", "is empty"),
@@ -180,5 +180,5 @@ def test_each_fault_is_named_with_its_remedy(
         for result in place.found()
         if result.name == check and result.finding.verdict == verdict
     ]
-    told = " ".join(f"{finding.message} {finding.remedy}" for finding in named)
-    assert any(part in told for part in text.strip("()").split("|")), told
+    texts = " ".join(f"{finding.message} {finding.remedy}" for finding in named)
+    assert any(part in texts for part in text.strip("()").split("|")), texts

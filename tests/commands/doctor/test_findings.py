@@ -60,13 +60,13 @@ def test_the_probe_imports_what_it_is_asked_to(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    told = json.loads(done.stdout)
-    assert told["modules"] == {
+    answer = json.loads(done.stdout)
+    assert answer["modules"] == {
         "loud": None,
         "broken": "ZeroDivisionError: division by zero",
         "torch": None,
     }
-    assert (told["torch"], told["cuda"], told["mps"]) == ("9", True, False)
+    assert (answer["torch"], answer["cuda"], answer["mps"]) == ("9", True, False)
 
 
 def test_without_torch_there_are_no_devices() -> None:

@@ -210,12 +210,12 @@ def test_the_doctor_reads_ulimit(tmp_path: Path) -> None:
         check=False,
         timeout=60,
     )
-    (told,) = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
-    assert told["verdict"] == "warning"
-    assert told["message"].startswith("ulimit -v allows 6.0 GiB of memory, ")
-    assert told["message"].endswith("The models take up to 8.0 GiB.")
-    assert "smaller checkpoints" in told["remedy"]
-    assert "--max-models" not in told["remedy"]
+    (memory,) = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
+    assert memory["verdict"] == "warning"
+    assert memory["message"].startswith("ulimit -v allows 6.0 GiB of memory, ")
+    assert memory["message"].endswith("The models take up to 8.0 GiB.")
+    assert "smaller checkpoints" in memory["remedy"]
+    assert "--max-models" not in memory["remedy"]
 
 
 def test_the_remedy_names_what_would_help(tmp_path: Path) -> None:
@@ -249,9 +249,9 @@ def test_auto_and_what_each_checkpoint_takes_under_a_limit(
         check=False,
         timeout=60,
     )
-    told = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
-    assert {row["verdict"] for row in told} == {"ok" if fits else "warning"}
-    first, *others = [row["message"] for row in told]
+    rows = [row for row in json.loads(done.stdout)["checks"] if row["check"] == "memory"]
+    assert {row["verdict"] for row in rows} == {"ok" if fits else "warning"}
+    first, *others = [row["message"] for row in rows]
     assert f"a process keeps {kept} loaded" in first
     assert others == (
         [f"2 checkpoints fit into the memory; {kept} at once."]

@@ -44,6 +44,7 @@ def test_a_unit_says_how_to_start_stop_and_restart() -> None:
         "Restart=on-failure",
         "RestartSec=5",
         "KillMode=mixed",
+        "OOMPolicy=continue",
         "TimeoutStopSec=35",
         "",
         "[Install]",

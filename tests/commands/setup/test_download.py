@@ -116,7 +116,7 @@ def test_a_file_comes_whole(
     seen: list[tuple[int, int | None]] = []
     digest = hashlib.sha256(CONTENT).hexdigest().upper()
     target = tmp_path / "folder/model.ckpt"
-    part = fetch(source.url(path), target, lambda *told: seen.append(told), sha256=digest)
+    part = fetch(source.url(path), target, lambda *progress: seen.append(progress), sha256=digest)
     assert part.read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), len(CONTENT))
     assert [asked for _, asked in source.asked] == ranges

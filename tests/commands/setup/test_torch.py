@@ -174,7 +174,7 @@ def test_the_other_build_replaces_the_cpu_build_when_it_is_named(machine: Machin
     assert "--force-reinstall" in calls[0]
 
 
-def test_a_dry_run_tells_the_build(machine: Machine) -> None:
+def test_a_dry_run_names_the_build(machine: Machine) -> None:
     _, cpu, _ = machine.run("--dry-run", "--torch-build", "cpu")
     _, cuda, _ = machine.run("--dry-run", "--torch-build", "cuda")
     if platform_name() == LINUX:

@@ -66,6 +66,16 @@ def test_what_can_run_at_once_does_without_the_places_of_claimed_jobs() -> None:
     }
 
 
+def test_a_job_that_is_to_run_alone_gets_the_next_machine_that_runs_nothing() -> None:
+    busy, idle = place("busy", capacity=4, running=1), place("idle")
+    assert choose([busy], Need(TEXT), alone=True) is None
+    assert choose([busy, idle], Need(TEXT), alone=True) == idle
+    assert ready([busy], [], alone=[Need(TEXT)]) == set()
+    assert ready([busy, place("full", running=1)], [], alone=[Need(TEXT)]) == set()
+    assert Need(TEXT) in ready([busy, idle], [], alone=[Need(TEXT)])
+    assert Need(TEXT) in ready([busy], [], alone=[Need(TEXT, "a.ckpt")])
+
+
 def test_the_bundled_engine_is_used_only_where_it_is_alone() -> None:
     drawn, real = place("drawn", bundled=True), place("real")
     assert usable([drawn]) == [drawn]

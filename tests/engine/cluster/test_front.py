@@ -1,16 +1,13 @@
 """What the front of a cluster makes of its workers: whose jobs go where, and what a fault does."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from distributed import Scheduler
 
 from sdrest.engine.base import Event, Finished, ImageReady, Need, Requeue, Started, Task
-from sdrest.engine.cluster import library, protocol
 from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.front import Front
 from sdrest.errors import UsageError
@@ -21,16 +18,6 @@ from tests.support.machines import LOST_SECONDS, Gap, events_of, machines, runni
 pytestmark = pytest.mark.integration
 
 TEXT = JobType.TEXT_TO_IMAGE
-
-
-async def running_scheduler(port: int) -> Scheduler:
-    """Return a scheduler that listens; the caller closes it."""
-    library.load()
-    scheduler = Scheduler(
-        host="127.0.0.1", port=port, dashboard=False, dashboard_address=library.HTTP_ADDRESS
-    )
-    await scheduler
-    return scheduler
 
 
 def requeue(events: list[Event]) -> Requeue:
@@ -153,7 +140,9 @@ async def test_a_task_that_is_cancelled_on_its_way_never_begins(tmp_path: Path) 
         assert [one.params for one in executor.tasks] == [site.task("b").params]
 
 
-async def test_a_worker_that_was_started_again_at_its_address_begins_anew(tmp_path: Path) -> None:
+async def test_a_worker_that_was_started_again_at_its_address_is_connected_again(
+    tmp_path: Path,
+) -> None:
     gate = Gate()
     async with machines(tmp_path) as site:
         worker = await site.add("one", ScriptedExecutor(gate))
@@ -198,48 +187,6 @@ async def test_a_transfer_may_take_longer_than_a_worker_may_be_silent(tmp_path: 
             assert requeue(events) is Requeue.NO
 
 
-async def test_a_worker_of_another_version_is_refused_on_both_sides(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("old")
-        own = protocol.versions()
-        monkeypatch.setattr(protocol, "versions", lambda: {**own, "sdrest": "0.0.1"})
-        await site.until(lambda: any(one.refused for one in site.executor.workers()))
-        refused = site.executor.workers()[0].refused
-        assert "0.0.1" in refused
-        assert site.executor.ready({}) == set()
-        said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-        assert len([text for text in said if "0.0.1" in text]) == 2
-
-
-async def test_a_program_that_is_no_worker_is_refused(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("none", change=lambda handlers: handlers.clear())
-        await site.until(lambda: any(one.refused for one in site.executor.workers()))
-        assert "no worker of sdrest" in caplog.text
-
-
-async def test_other_files_under_one_name_are_warned_about_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with machines(tmp_path) as site:
-        await site.add("one", models=("a.ckpt", "b.ckpt"))
-        await site.add("two", models=("a.ckpt",))
-        await site.known("one", "two")
-        assert not caplog.records
-        path = tmp_path / "two" / "models" / "a.ckpt"
-        path.write_bytes(path.read_bytes().replace(b"320", b"321") + b"\0")
-        await site.engines["two"].offers.refresh()
-        await site.until(lambda: "different files as a.ckpt" in caplog.text)
-        assert caplog.text.count("different files") == 1
-        one = site.info("one")
-        assert one
-        assert one.warnings
-
-
 async def interrupted(task: Task) -> AsyncGenerator[Event, None]:
     yield Started()
     raise RuntimeError("a bug of the worker's")
@@ -254,31 +201,6 @@ async def test_a_bug_of_a_worker_fails_the_job_alone(
         assert requeue(await events_of(site, site.task("bad"))) is Requeue.NO
         assert (await events_of(site, site.task("good")))[-1] == Finished()
         assert "a bug of the worker's" in caplog.text
-
-
-async def test_a_scheduler_elsewhere_may_go_and_come_back(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    gate = Gate()
-    scheduler = await running_scheduler(0)
-    port = int(scheduler.address.rpartition(":")[2])
-    try:
-        async with machines(tmp_path, connect=scheduler.address) as site:
-            await site.add("one", ScriptedExecutor(gate))
-            await site.known("one")
-            async with running(site, site.task()) as events:
-                await site.until(gate.entered.is_set)
-                await scheduler.close()
-                await site.until(lambda: events and isinstance(events[-1], Finished))
-                assert requeue(events) is Requeue.YES
-                assert site.executor.capacity == 0
-            await site.until(lambda: "does not answer" in caplog.text)
-            scheduler = await running_scheduler(port)
-            await site.add("two")
-            await site.known("two")
-            assert (await events_of(site, site.task("b")))[-1] == Finished()
-    finally:
-        await scheduler.close()
 
 
 async def test_an_address_that_is_taken_is_an_error(tmp_path: Path) -> None:

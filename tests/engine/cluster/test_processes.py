@@ -10,8 +10,16 @@ import aiohttp
 import pytest
 
 from tests.fakes.running import Lifeline
+from tests.support.cgroups import little_memory
 from tests.support.checkpoints import model, torch_file
-from tests.support.cluster import FRONT, cluster_address, job_until, open_for_all, worker
+from tests.support.cluster import (
+    FRONT,
+    cluster_address,
+    job_until,
+    open_for_all,
+    ready_workers,
+    worker,
+)
 from tests.support.fake_fork import post
 from tests.support.server import PATIENCE, Serve
 
@@ -103,6 +111,31 @@ async def test_a_job_may_name_a_model_that_only_a_worker_has(tmp_path: Path, ser
             attic.process.kill()
             shown = await job_until(server, path, status="QUEUED", waiting=...)
             assert shown["waiting"]["code"] == "no_worker"
+
+
+async def test_of_two_jobs_on_a_worker_without_memory_one_fails_and_the_other_goes_on(
+    tmp_path: Path, serve: Serve
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with little_memory() as group:
+        async with serve(*FRONT, warns=True) as server:
+            address = await cluster_address(server)
+            async with worker(address, "attic", "--concurrency", "2", folder=tmp_path) as attic:
+                (group / "cgroup.procs").write_text(str(attic.process.pid))
+                kept = await post(server, f"wait_between gate={gate}", iterations=2)
+                await job_until(server, kept, imageUrls=[f"{kept}/1.png"])
+                greedy = await post(server, "devour")
+                failed = await job_until(server, greedy, status="FAILED")
+                assert failed["error"]["code"] == "out_of_memory"
+                opening = asyncio.create_task(open_for_all(gate))
+                await job_until(server, kept, status="COMPLETE")
+                opening.cancel()
+                [shown] = await ready_workers(server, 1)
+                assert shown["name"] == "attic"
+                assert not any("is requeued" in line for line in server.err.lines)
+                attic.process.terminate()
+                assert await attic.ended() == 0
 
 
 async def listed(client: aiohttp.ClientSession, name: str) -> dict[str, list[str]]:

@@ -200,7 +200,7 @@ def test_any_bytes_in_any_pieces(stderr: bytes, places: list[int]) -> None:
     assert 0 <= whole[1] <= 3
 
 
-def test_a_batch_is_told_by_its_first_image_until_it_is_done() -> None:
+def test_a_batch_counts_as_its_first_image_until_it_is_done() -> None:
     positions, written = feed(load("t2i_b2n2").parser(), [load("t2i_b2n2").stderr])
     assert [p for p in positions if p.fraction in {0, 1}] == [
         *(Progress(1, 0.0), Progress(1, 1.0), Progress(2, 1.0)),
@@ -217,7 +217,7 @@ def test_the_fraction_is_the_percentage_that_tqdm_prints() -> None:
     ]
 
 
-def test_a_position_is_told_as_soon_as_its_numbers_are_there() -> None:
+def test_a_position_is_reported_as_soon_as_its_numbers_are_there() -> None:
     parser = ProgressParser(batches=1)
     assert parser.feed(b"\rSampling:   0%|          | 0/1 [") == [Progress(1, 0.0)]
     assert parser.feed(b"\n\n\rDDIM Sampler:  25%|##5       | 2/8") == []

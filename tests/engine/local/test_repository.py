@@ -189,7 +189,7 @@ def test_what_may_be_a_checkpoint(tmp_path: Path) -> None:
 def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
     failure = checkpoints.problem(tmp_path, flag="--model")
     assert failure is not None
-    assert "is no file" in failure.message
+    assert "is not a file" in failure.message
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_copies_of_weights_that_a_script_leaves_are_freed(scripts: Scripts) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what other allocators keep is not known")
 def test_freed_memory_is_returned() -> None:
-    """Small blocks stay with the allocator until it is told."""
+    """Small blocks stay with the allocator until it is asked."""
     before = _resident()
     blocks = [random.randbytes(50_000) for _ in range(4000)]
     keep = blocks[::400]

@@ -162,13 +162,13 @@ def test_a_cycle_of_causes_ends(folder: Path) -> None:
         ("raise ValueError('x' * 10000)", {"text": "x" * 2000}),
     ],
 )
-def test_what_an_exception_tells(folder: Path, statement: str, facts: dict[str, Any]) -> None:
+def test_the_report_of_an_exception(folder: Path, statement: str, facts: dict[str, Any]) -> None:
     code, exception = run(job(folder, statement))
     assert code == 1
     assert exception is not None
     for name, value in facts.items():
-        told = exception[name]
-        assert told.startswith(value) if isinstance(value, str) else told == value
+        found = exception[name]
+        assert found.startswith(value) if isinstance(value, str) else found == value
     json.dumps(exception)
 
 
@@ -262,8 +262,8 @@ def test_events_of_two_jobs(folder: Path) -> None:
         main.serve(iter(jobs), write_end, state)
     os.close(write_end)
     with os.fdopen(read_end) as events:
-        told = [json.loads(line) for line in events if line.strip()]
-    assert told == [
+        messages = [json.loads(line) for line in events if line.strip()]
+    assert messages == [
         {"event": "ready"},
         {"event": "started", "id": "a"},
         {"event": "finished", "id": "a", "code": 2, "exception": None, "clean": True},

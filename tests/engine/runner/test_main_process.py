@@ -21,20 +21,20 @@ sys.stdin.readline()
 
 
 class Process:
-    """A host started by hand, as the server starts it."""
+    """A runner started by hand, as the server starts it."""
 
     def __init__(self) -> None:
         jobs, self._jobs = os.pipe()
-        events, told = os.pipe()
+        events, sender = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-u", main.__file__, str(jobs), str(told), "1"],
+            [sys.executable, "-u", main.__file__, str(jobs), str(sender), "1"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(jobs, told),
+            pass_fds=(jobs, sender),
             start_new_session=True,
         )
         os.close(jobs)
-        os.close(told)
+        os.close(sender)
         self.events = os.fdopen(events)
 
     def send(self, script: Path) -> None:

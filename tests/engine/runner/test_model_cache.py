@@ -199,7 +199,7 @@ def test_preloading_stops_when_the_model_is_there(
     assert seen == scripts.cold()
 
 
-def test_the_device_and_inode_tell_files_apart(scripts: Scripts, state: main.RunnerState) -> None:
+def test_the_device_and_inode_distinguish_files(scripts: Scripts, state: main.RunnerState) -> None:
     scripts.run(state)
     one = scripts.folder / "one.ckpt"
     before = one.stat()

@@ -1,4 +1,4 @@
-"""What checkpoints are told to be, by the names of their weights."""
+"""What checkpoints are recognised as, by the names of their weights."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,8 +135,8 @@ def test_another_model_is_named_both_ways() -> None:
         (text, inpainting, "is a Stable Diffusion inpainting model"),
         (inpainting, text, "is a text-to-image model"),
     ):
-        told = problem([Need((FIRST,), needed)], {FIRST: Weight(found)}) or ""
-        assert told.startswith(f"{name}: 1 of its weights have other shapes")
+        message = problem([Need((FIRST,), needed)], {FIRST: Weight(found)}) or ""
+        assert message.startswith(f"{name}: 1 of its weights have other shapes")
 
 
 def test_a_schedule_that_rounds_to_one_is_refused() -> None:

@@ -56,7 +56,7 @@ def test_a_form_is_accepted_as_described(name: str, value: str) -> None:
     for job_type, model in PARAMS_BY_TYPE.items():
         fields = {**MINIMAL, "height": "4096", "width": "4096", name: value}
         if name == "downsamplingFactor" and value.strip() not in {"1", "2", "4", "8"}:
-            continue  # its rule on height and width is told in words
+            continue  # its rule on height and width is said in words
         assert accepted(job_type, fields) == described(f"{model.__name__}Form", fields)
 
 

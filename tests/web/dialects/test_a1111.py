@@ -40,11 +40,14 @@ async def test_the_answer_is_true_to_what_ran(site: Served) -> None:
     for seed, text, image in zip([7, 8], info["infotexts"], answer["images"], strict=True):
         assert f"Seed: {seed}, Size: 300x400" in text
         assert opened(image).info["parameters"] == text
-        told = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
-        assert told["info"] == text
-        assert told["parameters"]["Prompt"] == "a fox"
-        assert told["parameters"]["Seed"] == str(seed)
-        assert (told["parameters"]["Size-1"], told["parameters"]["Size-2"]) == ("300", "400")
+        shown = await asked(site, "png-info", {"image": f"data:image/png;base64,{image}"})
+        assert shown["info"] == text
+        assert shown["parameters"]["Prompt"] == "a fox"
+        assert shown["parameters"]["Seed"] == str(seed)
+        assert (shown["parameters"]["Size-1"], shown["parameters"]["Size-2"]) == (
+            "300",
+            "400",
+        )
     assert answer["parameters"]["prompt"] == "a fox"
 
 
@@ -76,10 +79,10 @@ async def test_png_info_of_the_web_ui(site: Served, text: str, info: str | None)
     chunks.add_text("Software", "x")
     if text:
         chunks.add_text("parameters", text)
-    told = await asked(site, "png-info", {"image": png(text=chunks)})
-    assert told["info"] == text
-    assert told["items"] == {"Software": "x"}
-    assert told["parameters"].get("Steps") == info
+    shown = await asked(site, "png-info", {"image": png(text=chunks)})
+    assert shown["info"] == text
+    assert shown["items"] == {"Software": "x"}
+    assert shown["parameters"].get("Steps") == info
 
 
 async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
@@ -88,8 +91,8 @@ async def test_png_info_reads_the_comment_of_a_jpeg(site: Served) -> None:
     exif[0x8769] = {0x9286: b"UNICODE\0" + text.encode("utf-16-be")}
     written = io.BytesIO()
     Image.new("RGB", (8, 8)).save(written, "JPEG", exif=exif)
-    told = await asked(site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()})
-    assert told["info"] == text
+    shown = await asked(site, "png-info", {"image": base64.b64encode(written.getvalue()).decode()})
+    assert shown["info"] == text
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ async def test_a_body_is_as_large_as_two_uploads_in_base64(site: Served) -> None
     assert await asked(site, "txt2img", {"x": " " * 2_500_000})
 
 
-async def test_a_failed_job_is_told_with_its_code(site: Served) -> None:
+async def test_a_failed_job_is_answered_with_its_code(site: Served) -> None:
     status, answer = await ask(site, "txt2img", {"prompt": "crash_before"})
     assert (status, answer["error"]) == (500, "script_failed")
     assert answer["detail"] == answer["errors"] != ""
@@ -245,7 +248,7 @@ async def test_without_a_token_a_password_does_not_matter(tmp_path: Path) -> Non
             await asked(site, "options", headers={"Authorization": header})
 
 
-async def test_without_metadata_the_answer_still_tells_how(tmp_path: Path) -> None:
+async def test_without_metadata_the_answer_still_says_how(tmp_path: Path) -> None:
     async with served(tmp_path, metadata=False) as site:
         answer = await asked(site, "txt2img", {"prompt": "a fox", "seed": 3})
     assert "parameters" not in opened(answer["images"][0]).info

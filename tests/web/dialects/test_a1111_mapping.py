@@ -1,4 +1,4 @@
-"""Which jobs requests of AUTOMATIC1111's clients become, and what they are told. Pure."""
+"""Which jobs requests of AUTOMATIC1111's clients become, and their warnings. Pure."""
 
 from typing import Any
 
@@ -109,12 +109,12 @@ def test_eta_counts_with_ddim_only() -> None:
         ({"override_settings": {"sd_vae": "ft-mse"}}, "sd_vae was ignored."),
     ],
 )
-def test_what_is_different_is_told(fields: dict[str, Any], sentence: str) -> None:
+def test_what_is_different_is_a_warning(fields: dict[str, Any], sentence: str) -> None:
     (warning,) = planned(**fields).warnings
     assert sentence in warning
 
 
-def test_what_says_nothing_is_not_told() -> None:
+def test_values_that_mean_the_default_give_no_warning() -> None:
     settings = {"CLIP_stop_at_last_layers": 1.0, "sd_vae": "Automatic", "sd_hypernetwork": "None"}
     made = planned(styles=["None", ""], scheduler="Automatic", override_settings=settings)
     assert made.warnings == ()

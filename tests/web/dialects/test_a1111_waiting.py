@@ -76,7 +76,7 @@ async def test_jobs_of_a_client_that_leaves_are_cancelled(site: Served, tmp_path
             assert (await response.json())["status"] == "CANCELLED"
 
 
-async def test_a_full_queue_is_told(tmp_path: Path) -> None:
+async def test_more_pictures_than_the_queue_takes_are_refused(tmp_path: Path) -> None:
     async with served(tmp_path, max_queue=2) as site:
         status, answer = await ask(site, "txt2img", {"batch_size": 4})
         assert status == 422

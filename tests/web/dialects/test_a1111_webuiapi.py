@@ -80,9 +80,9 @@ async def test_pictures_seeds_and_settings(api: webuiapi.WebUIApi) -> None:
     assert both.info["negative_prompt"] == "fog"
     second = await call(api.txt2img, **{**SMALL, "seed": 43}, negative_prompt="fog")
     assert second.image.tobytes() == both.images[1].tobytes() != both.images[0].tobytes()
-    told = await call(api.png_info, both.images[1])
-    assert "Negative prompt: fog\nSteps: 4" in str(told.info)
-    assert "Seed: 43" in str(told.info)
+    settings = await call(api.png_info, both.images[1])
+    assert "Negative prompt: fog\nSteps: 4" in str(settings.info)
+    assert "Seed: 43" in str(settings.info)
 
 
 async def test_an_odd_size_is_met_exactly(api: webuiapi.WebUIApi) -> None:

@@ -45,6 +45,13 @@ async def finished(
                 return job
 
 
+async def accelerator(client: aiohttp.ClientSession) -> object:
+    """Return what the server says that its scripts compute on."""
+    async with client.get("workers") as answer:
+        [worker] = (await answer.json())["workers"]
+        return worker["accelerator"]
+
+
 async def record(client: aiohttp.ClientSession, job: dict[str, Any]) -> dict[str, Any]:
     """Return the record in the text chunk of a job's picture."""
     async with client.get(job["imageUrls"][0]) as answer:
@@ -58,12 +65,15 @@ async def test_the_attention_is_in_answers_and_pictures_and_stays(
 ) -> None:
     debug = ("--log-level", "debug")
     async with serve(*flags, *debug, warns=True) as server, server.client() as client:
+        assert await accelerator(client) is None
         job = await finished(client, "attend")
+        assert await accelerator(client) == "cpu"
         assert job["attention"] == "fast"
         assert list(job) == ["attention", "imageUrls", "resultUrl", "status"]
         assert (await record(client, job))["attention"] == "fast"
         on_mps = await finished(client, "attend device=mps")
         assert on_mps["attention"] == "exact"
+        assert await accelerator(client) == "mps"
         failed = await finished(client, "attend memory=1", "FAILED")
         assert failed["attention"] == "fast"
         assert failed["error"]["code"] == "out_of_memory"

@@ -22,6 +22,11 @@ SMALL_TARGETS = """[...document.querySelectorAll(
   .filter(([, { width, height }]) => Math.min(width, height) < 43.9)
   .map(([html, { width, height }]) => `${width} x ${height}: ${html}`)"""
 
+ROWS_OF_TOOLS = """new Set([...document.querySelector(".mask-bar").children]
+  .map((group) => group.offsetTop + group.offsetHeight / 2)).size"""
+BARS = """[".selection-bar", ".compose-footer"].map((name) =>
+  document.querySelector(name).getBoundingClientRect().toJSON())"""
+
 
 async def violations(opened: Studio) -> list[str]:
     """Return what axe finds, each with the elements that it concerns.
@@ -55,6 +60,8 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 await expect(opened.page.get_by_text("Enter a prompt.")).to_be_visible()
                 await opened.page.get_by_role("button", name="Select pictures").click()
                 assert await violations(opened) == []  # the gallery, every field, an error
+                bar, footer = await opened.page.evaluate(BARS)
+                assert bar["bottom"] < footer["top"] or device is DESKTOP
                 await opened.page.get_by_role("button", name="End selecting").click()
                 await opened.pictures(opened.gallery).first.click()
                 assert await violations(opened) == []  # a picture, large
@@ -66,6 +73,8 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 assert await violations(opened) == []  # the mask's tools
                 width = await opened.page.evaluate("document.documentElement.scrollWidth")
                 assert width <= device["viewport"]["width"]
+                await opened.page.set_viewport_size({"width": 844, "height": 390})
+                assert await opened.page.evaluate(ROWS_OF_TOOLS) == 1
 
 
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:

@@ -66,6 +66,42 @@ async def test_a_prompt_becomes_pictures_and_progress_is_seen(
         await expect(opened.page).to_have_title("sdrest")
 
 
+async def test_a_first_visitor_makes_chooses_changes_and_repaints_pictures(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        page, stage = opened.page, opened.page.locator("#stage")
+        prompt = page.get_by_role("textbox", name="Prompt", exact=True)
+        seed = page.get_by_role("spinbutton", name="Seed")
+        await opened.open()
+        await opened.small()
+        await prompt.fill("a lighthouse at dusk")
+        await page.get_by_role("group", name="Pictures").get_by_text("4", exact=True).click()
+        await page.get_by_role("group", name="Quality").get_by_text("Draft").click()
+        await opened.make()
+        await opened.hears("Done: 4 pictures, a lighthouse at dusk")
+        await stage.get_by_role("button", name="Picture 2 of 4").click()
+        await page.get_by_role("button", name="Keep this seed").click()
+        kept = await seed.input_value()
+        await prompt.fill("a lighthouse at dawn")
+        await opened.make()
+        await opened.hears("Done: 4 pictures, a lighthouse at dawn")
+        await expect(seed).to_have_value(kept)
+        await expect(stage).to_contain_text(f"seed {kept}")
+        await stage.get_by_role("button", name="Erase or repaint").click()
+        await expect(opened.mask).to_be_visible()
+        await opened.stroke((0.1, 0.1), (0.9, 0.1))
+        await opened.make()
+        await opened.hears("Done: 1 picture, Inpaint image")
+        first = opened.gallery.filter(has_text="a lighthouse at dusk").first
+        await first.hover()
+        for place in (stage, first):
+            async with page.expect_download() as waiting:
+                await place.get_by_role("link", name="Download").click()
+            with Image.open(await (await waiting.value).path()) as picture:
+                assert picture.size == (SIDE, SIDE)
+
+
 async def test_what_is_wrong_with_a_field_stands_beside_it(browser: Browser, serve: Serve) -> None:
     async with serve(PLAIN) as server, studio(browser, server, UNPROCESSABLE) as opened:
         await opened.open()

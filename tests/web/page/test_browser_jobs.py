@@ -35,6 +35,9 @@ async def test_jobs_are_cancelled_tried_again_and_deleted(browser: Browser, serv
         await waiting.get_by_role("button", name="Cancel").click()
         short = opened.gallery.filter(has_text="a short job")
         await expect(short).to_contain_text("Cancelled")
+        line = await short.bounding_box()
+        assert line
+        assert line["height"] < 80  # not a blank as tall as a picture
         await expect(opened.under_way.filter(has_text="another")).to_contain_text("Next in queue")
         await running.get_by_role("button", name="Cancel").click()
         await expect(opened.gallery.filter(has_text="a long job").first).to_contain_text(

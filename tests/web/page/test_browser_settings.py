@@ -116,7 +116,12 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                     "1 hour"
                 )
                 await expect(button).to_be_in_viewport(ratio=1)
-                if not is_phone:
+                if is_phone:
+                    await opened.page.set_viewport_size({"width": 320, "height": 640})
+                    tabs = "document.querySelector('.tabs')"
+                    overflow = f"{tabs}.scrollWidth - {tabs}.clientWidth"
+                    assert await opened.page.evaluate(overflow) <= 0
+                else:
                     for width in (1280, 1920):
                         await opened.page.set_viewport_size({"width": width, "height": 1080})
                         form, stage = await box(opened, "#compose"), await box(opened, "#stage")

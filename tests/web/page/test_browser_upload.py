@@ -151,7 +151,7 @@ async def test_the_server_sees_a_picture_as_the_page_shows_it(
             assert decode(tmp_path / name, max_pixels=MAX_PIXELS).size == tuple(size), name
 
 
-async def test_a_large_picture_is_made_smaller_and_the_servers_limits_are_told(
+async def test_a_large_picture_is_made_smaller_and_the_servers_limits_are_named(
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:
     large, huge, noisy = (tmp_path / f"{name}.png" for name in ("large", "huge", "noisy"))

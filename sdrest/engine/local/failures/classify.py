@@ -100,10 +100,10 @@ def _evidence(ending: Ending) -> str:
 
 
 def _lack_of_resources(ending: Ending, context: FailureContext) -> _Diagnosis | None:
-    raised, told = ending.raised, _evidence(ending)
-    if lacks_memory(told, noexec=context.noexec):
-        return FailureCode.OUT_OF_MEMORY, _memory_advice(told, ending, context)
-    if _NO_THREADS.search(told) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
+    raised, evidence = ending.raised, _evidence(ending)
+    if lacks_memory(evidence, noexec=context.noexec):
+        return FailureCode.OUT_OF_MEMORY, _memory_advice(evidence, ending, context)
+    if _NO_THREADS.search(evidence) or (raised and raised.errno in _NO_ROOM_FOR_PROCESSES):
         return FailureCode.OUT_OF_RESOURCES, _NO_MORE_THREADS
     if raised and lacks_storage(raised.errno, raised.text):
         return FailureCode.STORAGE_FAILED, storage_advice(raised.errno, loaded=ending.loaded)

@@ -37,7 +37,7 @@ def hub_model_problem(
     """Return what is wrong with a model that transformers loads by name; None if it is not one.
 
     `shown` is the exception's redacted text. `problems` says what the files of these models show;
-    otherwise the exception's own reason is told, and which of the `folders` to delete.
+    otherwise the message has the exception's own reason, and which of the `folders` to delete.
     """
     if not _HUB_LOADERS & raised.files:
         return None

@@ -1,4 +1,4 @@
-"""Whether the kernel has killed a process for lack of memory. Linux tells, macOS does not."""
+"""Whether the kernel has killed a process for lack of memory. Linux counts that, macOS does not."""
 
 from collections.abc import Iterator
 from pathlib import Path

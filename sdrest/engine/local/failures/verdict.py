@@ -102,7 +102,7 @@ def _hub_problems(root: Path) -> dict[str, Failure]:
     """Return what is wrong with each model that the fork loads by name, where something is."""
     found = {}
     for model in hub_models.TITLES:
-        with contextlib.suppress(OSError):  # the script tells
+        with contextlib.suppress(OSError):  # the script says so
             found[model] = hub_models.problem(model, root)
     return {model: failure for model, failure in found.items() if failure}
 

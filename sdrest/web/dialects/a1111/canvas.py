@@ -55,7 +55,7 @@ def prepare(
 ) -> Canvas:
     """Write the pictures of a job beside `image`, in multiples of 64.
 
-    Raises `InvalidRequestError` for files that are no pictures.
+    Raises `InvalidRequestError` for files that are not pictures.
     """
     picture = flatten(open_picture(image, "init_images", max_pixels=max_pixels)).convert("RGB")
     painted = _mask(mask, picture.size, wanted, max_pixels) if mask else None

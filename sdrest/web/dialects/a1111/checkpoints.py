@@ -1,7 +1,6 @@
 """Checkpoints in the web UI's words: `sd-models`, and which one a request means."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,15 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from sdrest.checkpoints.catalog import Checkpoint
-from sdrest.checkpoints.hashes import SHORT
+from sdrest.checkpoints.hashes import SHORT, without_hash
 from sdrest.errors import NotFoundError
 from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.dialects.a1111.fields import Txt2Img
 
-_UNKNOWN_HASH = "0" * 10
-_TITLE_HASH = re.compile(r" ?\[[0-9a-f]+\]$")
-"""What the web UI's titles have behind the name."""
+_UNKNOWN_HASH = "0" * SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ async def current(request: web.Request) -> Model:
 
 async def find(request: web.Request, name: str) -> Model:
     """Return the checkpoint of a title, a name, a file name or a hash; raises `NotFoundError`."""
-    plain = _TITLE_HASH.sub("", name)
+    plain = without_hash(name)
     catalog = request.app[keys.MODELS]
     found = await asyncio.to_thread(catalog.find, plain)
     wanted = found.name if found else name
@@ -101,10 +98,9 @@ def _models(app: web.Application) -> Sequence[Model]:
     usable = [one for one in app[keys.MODELS].entries() if JobType.TEXT_TO_IMAGE in one.types]
     hashes.request(one.path for one in usable)
     usable.sort(key=lambda one: not _is_default(one))
-    found = [_model(one, hashes.short(one.path) or one.digest[:SHORT]) for one in usable]
-    if not (
-        usable and _is_default(usable[0])
-    ):  # clients need a current one; jobs say what is wrong
+    found = [_model(one, hashes.short(one)) for one in usable]
+    has_default = bool(usable) and _is_default(usable[0])
+    if not has_default:  # clients need a current one; jobs say what is wrong
         path = PurePath(app[keys.SETTINGS].text_to_image_model)
         found.insert(0, Model(path.stem, path.name))
     return found

@@ -13,12 +13,12 @@ from sdrest.errors import FieldError, InvalidRequestError, NotFoundError
 from sdrest.pictures import PictureError
 from sdrest.web import keys
 from sdrest.web.dialects.a1111 import png_info
-from sdrest.web.dialects.a1111.answers import respond
 from sdrest.web.dialects.a1111.base64_pictures import NOT_PICTURE, encode, open_picture
 from sdrest.web.dialects.a1111.bodies import decoding, max_body, read_pictures
 from sdrest.web.dialects.a1111.fields import PngInfo, Upscale, UpscaleMany, UpscaleOne
 from sdrest.web.dialects.a1111.upscale import check, notes, upscale
 from sdrest.web.requests.forms import discard
+from sdrest.web.responses.json_response import json_response
 from sdrest.web.route import Handler
 
 
@@ -27,7 +27,7 @@ def constant(value: object) -> Handler:
 
     async def send(request: web.Request) -> web.Response:
         await discard(request, limit=max_body(request.app[keys.SETTINGS]))
-        return respond(value)
+        return json_response(value)
 
     return send
 
@@ -43,7 +43,7 @@ async def send_png_info(request: web.Request) -> web.Response:
             except (PictureError, OSError):
                 raise InvalidRequestError([FieldError("image", NOT_PICTURE)]) from None
 
-        return respond(await decoding(request, read))
+        return json_response(await decoding(request, read))
 
 
 async def send_upscaled(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def send_upscaled(request: web.Request) -> web.Response:
     async with request.app[keys.JOBS].spool() as spool:
         wanted = await read_pictures(request, UpscaleOne, spool)
         images = await _upscaled(request, wanted, [wanted.image])
-    return respond({"html_info": notes(wanted), "image": images[0]})
+    return json_response({"html_info": notes(wanted), "image": images[0]})
 
 
 async def send_all_upscaled(request: web.Request) -> web.Response:
@@ -59,7 +59,7 @@ async def send_all_upscaled(request: web.Request) -> web.Response:
     async with request.app[keys.JOBS].spool() as spool:
         wanted = await read_pictures(request, UpscaleMany, spool)
         images = await _upscaled(request, wanted, [each.data for each in wanted.image_list])
-    return respond({"html_info": notes(wanted), "images": images})
+    return json_response({"html_info": notes(wanted), "images": images})
 
 
 async def _upscaled(request: web.Request, wanted: Upscale, paths: Sequence[str]) -> list[str]:
@@ -81,21 +81,21 @@ async def send_memory(request: web.Request) -> web.Response:
     del request
     memory = await asyncio.to_thread(psutil.virtual_memory)
     ram = {"free": memory.available, "used": memory.used, "total": memory.total}
-    return respond({"ram": ram, "cuda": {"error": "not measured"}})
+    return json_response({"ram": ram, "cuda": {"error": "not measured"}})
 
 
 async def unload(request: web.Request) -> web.Response:
     """Free the memory of models that no job uses."""
     await discard(request, limit=max_body(request.app[keys.SETTINGS]))
     await request.app[keys.EXECUTOR].unload()
-    return respond({})
+    return json_response({})
 
 
 async def reload(request: web.Request) -> web.Response:
     """Begin to load the text-to-image model."""
     await discard(request, limit=max_body(request.app[keys.SETTINGS]))
     request.app[keys.EXECUTOR].preload()
-    return respond({})
+    return json_response({})
 
 
 async def interrogate(request: web.Request) -> web.Response:

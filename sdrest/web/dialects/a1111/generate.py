@@ -11,7 +11,6 @@ from sdrest.jobs.model import Status
 from sdrest.jobs.submission import JobRequest
 from sdrest.web import keys
 from sdrest.web.dialects.a1111 import canvas, checkpoints, info, results
-from sdrest.web.dialects.a1111.answers import respond
 from sdrest.web.dialects.a1111.base64_pictures import encode
 from sdrest.web.dialects.a1111.bodies import decoding, read_pictures
 from sdrest.web.dialects.a1111.canvas import Canvas
@@ -21,6 +20,7 @@ from sdrest.web.dialects.a1111.generations import GENERATIONS, Generation
 from sdrest.web.dialects.a1111.info import Made
 from sdrest.web.dialects.a1111.mapping import Plan, plan
 from sdrest.web.dialects.waiting import WAITING
+from sdrest.web.responses.json_response import json_response
 
 
 async def send_txt2img(request: web.Request) -> web.Response:
@@ -50,7 +50,7 @@ async def _send(request: web.Request, kind: type[Txt2Img]) -> web.Response:
         answer = info.answer(wanted, planned, made, model=model)
         if isinstance(wanted, Img2Img) and wanted.include_init_images:
             answer["parameters"] |= await decoding(request, lambda: _sources(wanted))
-    return respond(answer)
+    return json_response(answer)
 
 
 async def _canvases(request: web.Request, wanted: Txt2Img, planned: Plan) -> Sequence[Canvas]:

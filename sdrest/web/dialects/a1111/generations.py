@@ -78,7 +78,7 @@ GENERATIONS = web.AppKey("a1111_generations", Generations)
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class GenerationProgress:
     """How far a generation is: its fraction in all, that of its picture, the seconds to go."""
 
     progress: float
@@ -86,7 +86,7 @@ class Position:
     remaining: float
 
 
-def position(generation: Generation, snapshot: Snapshot | None) -> Position:
+def generation_progress(generation: Generation, snapshot: Snapshot | None) -> GenerationProgress:
     """Return how far a generation is, in the web UI's numbers: 0.01 is the beginning, 1 the end."""
     count = len(generation.jobs)
     at = snapshot.progress if snapshot else None
@@ -96,4 +96,4 @@ def position(generation: Generation, snapshot: Snapshot | None) -> Position:
     if fraction and snapshot and snapshot.job.started_at:
         elapsed = max(0.0, time.time() - snapshot.job.started_at)
         remaining = elapsed / fraction * (count - done)
-    return Position(min(1.0, 0.01 + done / count), fraction, remaining)
+    return GenerationProgress(min(1.0, 0.01 + done / count), fraction, remaining)

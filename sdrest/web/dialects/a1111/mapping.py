@@ -1,14 +1,13 @@
 """Which jobs a `txt2img` or `img2img` request means, and what of it cannot be done. Pure."""
 
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sdrest.errors import FieldError, InvalidRequestError
 from sdrest.job_types import JobType, Sampler
-from sdrest.parameter_values import SIZE_MULTIPLE
+from sdrest.parameter_values import LARGEST_SEED, draw_seed, last_seed_problem, next_multiple
 from sdrest.params import Params, validate
 from sdrest.sampling_steps import nearest_usable
 from sdrest.web.dialects.a1111.fields import Img2Img, Txt2Img
@@ -18,7 +17,6 @@ MOST_PICTURES = 100
 
 SAMPLERS = {"ddim": Sampler.DDIM, "plms": Sampler.PLMS}
 
-_LARGEST_SEED = 2**32 - 1
 _NAMES = {
     "guidanceScale": "cfg_scale",
     "negativePrompt": "negative_prompt",
@@ -57,10 +55,7 @@ class Plan:
         try:
             return validate(self.type, {**self.fields, "seed": self.seed + number})
         except InvalidRequestError as error:
-            raise InvalidRequestError(
-                FieldError(_NAMES.get(item.field, item.field), item.message)
-                for item in error.fields
-            ) from None
+            raise error.renamed(_NAMES) from None
 
 
 def plan(wanted: Txt2Img, *, model: str = "") -> Plan:
@@ -79,7 +74,7 @@ def plan(wanted: Txt2Img, *, model: str = "") -> Plan:
         warnings.append(f"{wanted.steps} steps do not work with this model; {steps} ran.")
     warnings += _ignored(wanted)
     size = wanted.width, wanted.height
-    job_size = _rounded_up(wanted.width), _rounded_up(wanted.height)
+    job_size = next_multiple(wanted.width), next_multiple(wanted.height)
     fields: dict[str, Any] = {
         "prompt": _without_networks(wanted.prompt),
         "steps": steps,
@@ -115,8 +110,8 @@ def _refuse(wanted: Txt2Img, count: int) -> None:
             f"At most {MOST_PICTURES} pictures (n_iter times batch_size, or times init_images)."
         )
         errors.append(FieldError("n_iter", message))
-    if wanted.seed > _LARGEST_SEED:
-        errors.append(FieldError("seed", f"Should be at most {_LARGEST_SEED}."))
+    if wanted.seed > LARGEST_SEED:
+        errors.append(FieldError("seed", f"Should be at most {LARGEST_SEED}."))
     if (name := wanted.script_name or "").lower() not in {"", "none"}:
         errors.append(FieldError("script_name", f"Script '{name}' not found."))
     errors += [
@@ -150,7 +145,7 @@ def _asked_sampler(wanted: Txt2Img) -> Sampler | None:
 
 
 def _sampler(wanted: Txt2Img, warnings: list[str]) -> Sampler:
-    """Return the sampler that runs; one that does not exist here, or for pictures, is told."""
+    """Return the sampler that runs; add a warning where it is not the one asked for."""
     asked = _asked_sampler(wanted)
     name = wanted.sampler_name or wanted.sampler_index
     is_given = bool(wanted.sampler_name) or "sampler_index" in wanted.model_fields_set
@@ -193,12 +188,7 @@ def _without_networks(prompt: str) -> str:
 def _first_seed(seed: int, count: int) -> int:
     """Return the seed of the first picture; a random one leaves room for the others."""
     if seed < 0:
-        return secrets.randbelow(_LARGEST_SEED + 2 - count)
-    if seed + count - 1 > _LARGEST_SEED:
-        message = f"The last picture's seed would be over {_LARGEST_SEED}."
-        raise InvalidRequestError([FieldError("seed", message)])
+        return draw_seed(count)
+    if problem := last_seed_problem(seed, count):
+        raise InvalidRequestError([FieldError("seed", problem)])
     return seed
-
-
-def _rounded_up(side: int) -> int:
-    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE

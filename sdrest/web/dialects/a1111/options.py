@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from sdrest.web.dialects.a1111 import checkpoints
-from sdrest.web.dialects.a1111.answers import respond
 from sdrest.web.requests.forms import read_json
+from sdrest.web.responses.json_response import json_response
 
 _MOST_BODY = 2**20
 """Bytes of a body: clients send all options back."""
@@ -15,7 +15,7 @@ _MODEL = "sd_model_checkpoint"
 async def send_options(request: web.Request) -> web.Response:
     """Send the settings that clients look at."""
     model = await checkpoints.current(request)
-    return respond(
+    return json_response(
         {
             "samples_format": "png",
             _MODEL: model.name,
@@ -34,9 +34,9 @@ async def set_options(request: web.Request) -> web.Response:
     if name := options.get(_MODEL):
         model = await checkpoints.find(request, str(name))
         request.app[checkpoints.CURRENT].name = model.name
-    return respond(None)
+    return json_response(None)
 
 
 async def send_models(request: web.Request) -> web.Response:
     """Send the list of checkpoints."""
-    return respond([model.entry() for model in await checkpoints.models(request)])
+    return json_response([model.entry() for model in await checkpoints.models(request)])

@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 
 from sdrest.web import keys
-from sdrest.web.dialects.a1111.answers import respond
 from sdrest.web.dialects.a1111.base64_pictures import encode
-from sdrest.web.dialects.a1111.generations import GENERATIONS, position
+from sdrest.web.dialects.a1111.generations import GENERATIONS, generation_progress
 from sdrest.web.requests.forms import discard
+from sdrest.web.responses.json_response import json_response
 
 _MOST_BODY = 102_400
 """Bytes of a body that is ignored."""
@@ -37,7 +37,7 @@ async def send_progress(request: web.Request) -> web.Response:
     }
     if found is not None:
         generation, snapshot = found
-        at = position(generation, snapshot)
+        at = generation_progress(generation, snapshot)
         steps = generation.plan.steps
         answer |= {"progress": at.progress, "eta_relative": at.remaining}
         if snapshot is not None and not _skips_image(request):
@@ -50,7 +50,7 @@ async def send_progress(request: web.Request) -> web.Response:
             "sampling_step": int(at.fraction * steps),
             "sampling_steps": steps,
         }
-    return respond(answer)
+    return json_response(answer)
 
 
 def _skips_image(request: web.Request) -> bool:
@@ -60,13 +60,13 @@ def _skips_image(request: web.Request) -> bool:
 async def interrupt(request: web.Request) -> web.Response:
     """End the current request, whose answer has the pictures that are done."""
     await _end(request, batch=False)
-    return respond({})
+    return json_response({})
 
 
 async def skip(request: web.Request) -> web.Response:
     """End the current batch; the request goes on with the next one."""
     await _end(request, batch=True)
-    return respond(None)
+    return json_response(None)
 
 
 async def _end(request: web.Request, *, batch: bool) -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from sdrest.web import keys
-from sdrest.web.dialects.a1111.answers import respond
+from sdrest.web.responses.json_response import json_response
 from sdrest.web.route import Handler
 
 _READS = {hdrs.METH_GET, hdrs.METH_HEAD}
@@ -22,10 +22,10 @@ async def second_address(request: web.Request, handler: Handler) -> web.StreamRe
     if not _is_second(request):
         return await handler(request)
     if request.path == "/" and request.method in _READS:
-        return respond({})
+        return json_response({})
     if request.path.startswith(_STARTS) or request.path in _PATHS:
         return await handler(request)
-    return respond({"detail": "Not Found"}, HTTPStatus.NOT_FOUND)
+    return json_response({"detail": "Not Found"}, HTTPStatus.NOT_FOUND)
 
 
 def _is_second(request: web.Request) -> bool:

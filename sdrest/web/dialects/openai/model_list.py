@@ -1,20 +1,18 @@
 """The checkpoints, as OpenAI's clients list them."""
 
 import asyncio
-import re
 from collections.abc import Iterable
 
 from aiohttp import web
 
 from sdrest.checkpoints.catalog import Checkpoint
+from sdrest.checkpoints.hashes import without_hash
 from sdrest.errors import NotFoundError
 from sdrest.job_types import JobType
 from sdrest.web import keys
 from sdrest.web.dialects.openai.schemas import Model, ModelList
 
 _OWNER = "sdrest"
-_HASH = re.compile(r" ?\[[0-9a-f]+\]$")
-"""What A1111's titles of models have behind the name."""
 
 
 class ModelNotFoundError(NotFoundError):
@@ -46,7 +44,7 @@ async def send_model(request: web.Request) -> web.Response:
 async def find(app: web.Application, name: str) -> Checkpoint:
     """Return the model of a name; raises `ModelNotFoundError`."""
     models = app[keys.MODELS]
-    plain = _HASH.sub("", name)
+    plain = without_hash(name)
     found = await asyncio.to_thread(models.find, plain)
     if found is None:
         raise ModelNotFoundError(name, await asyncio.to_thread(models.ambiguity, plain))

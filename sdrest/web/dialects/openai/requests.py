@@ -15,11 +15,18 @@ from pydantic import (
 
 from sdrest.errors import FieldError, InvalidRequestError
 from sdrest.job_types import JobType
-from sdrest.parameter_values import MAX_GENERATED_SIDE, SIZE_MULTIPLE, Decimal, Seed, Whole
+from sdrest.parameter_values import (
+    MAX_GENERATED_SIDE,
+    Decimal,
+    Seed,
+    Whole,
+    draw_seed,
+    last_seed_problem,
+    next_multiple,
+)
 from sdrest.params import MIN_AREA, Params, validate
 from sdrest.pictures.decoding import Size
 from sdrest.sampling_steps import nearest_usable
-from sdrest.web.dialects.waiting import LARGEST_SEED, draw_seeds
 
 MAX_JSON = 1024 * 1024
 """Most bytes of a JSON body: 32,000 characters of prompt may take 12 bytes each."""
@@ -92,7 +99,7 @@ class ImageRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nothing(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _leave_out_absent(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         given = {n: value for n, value in fields.items() if value is not None and value != ""}
         others = {ours: given[n] for n, ours in ALIASES.items() if n in given}
         return others | given
@@ -131,7 +138,7 @@ class ImageRequest(BaseModel):
 
     def first_seed(self) -> int:
         """Return the seed of the first picture; those of the others follow it."""
-        return draw_seeds(self.n) if self.seed is None else self.seed
+        return draw_seed(self.n) if self.seed is None else self.seed
 
 
 def read(
@@ -167,13 +174,13 @@ def _wrong(request: ImageRequest) -> Iterable[FieldError]:
         yield FieldError("size", f"Should have at most {MAX_GENERATED_SIDE} pixels to a side.")
     elif size is not None and size[0] * size[1] < MIN_AREA:
         yield FieldError("size", "Has too few pixels; the smallest square is 256x256.")
-    if request.seed is not None and request.seed + request.n - 1 > LARGEST_SEED:
-        yield FieldError("seed", f"The last picture's seed would be over {LARGEST_SEED}.")
+    if problem := last_seed_problem(request.seed or 0, request.n):
+        yield FieldError("seed", problem)
 
 
 def generation_params(request: ImageRequest, size: Size, more: Mapping[str, Any]) -> Params:
     """Return the parameters of a job for a picture of at least `size`; `more` are those besides."""
-    width, height = map(_next_multiple, size)
+    width, height = map(next_multiple, size)
     return _validated(
         JobType.TEXT_TO_IMAGE,
         request,
@@ -210,14 +217,7 @@ def _validated(job_type: JobType, request: ImageRequest, more: Mapping[str, Any]
     try:
         return validate(job_type, fields)
     except InvalidRequestError as error:
-        raise InvalidRequestError(
-            FieldError(_NAMES.get(wrong.field, wrong.field), wrong.message)
-            for wrong in error.fields
-        ) from None
-
-
-def _next_multiple(side: int) -> int:
-    return -(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE
+        raise error.renamed(_NAMES) from None
 
 
 def _field_error(error: Any) -> FieldError:

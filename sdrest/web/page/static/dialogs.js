@@ -32,7 +32,7 @@ const SIGNED_IN = "sdrest.signedIn";
 /** Whether this browser has a token's cookie, which no script can read. */
 export const isSignedIn = () => recall(SIGNED_IN) !== null;
 
-/** Gives the token's cookie back, then loads the page anew, which has nothing then. */
+/** Removes the token's cookie, then loads the page again, which has nothing then. */
 export async function signOut() {
   await closeSession();
   keep(SIGNED_IN, null);

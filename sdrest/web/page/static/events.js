@@ -69,7 +69,7 @@ export class Feed {
     else this.show(this.#isLocked ? "locked" : "lost");
   }
 
-  #tell(state) {
+  #report(state) {
     this.#state = state;
     this.show(state);
     this.#tabs.postMessage({ state, isNews: true });
@@ -95,7 +95,7 @@ export class Feed {
   async #opened() {
     this.#wait = FIRST_WAIT;
     this.#breaks = 0;
-    if (await this.#loads()) this.#tell("live");
+    if (await this.#loads()) this.#report("live");
   }
 
   /** Checks whether the server is unreachable, or only the stream. */
@@ -108,7 +108,7 @@ export class Feed {
   }
 
   async #poll(times) {
-    this.#tell("polling");
+    this.#report("polling");
     this.#later(async () => {
       if (times === 0) this.#connect();
       else if (await this.#loads()) this.#poll(times - 1);
@@ -117,8 +117,8 @@ export class Feed {
   }
 
   #lost() {
-    if (this.#isLocked) return this.#tell("locked"); // until there is a token
-    this.#tell("lost");
+    if (this.#isLocked) return this.#report("locked"); // until there is a token
+    this.#report("lost");
     this.#later(() => this.#connect(), this.#wait);
     this.#wait = Math.min(MAX_WAIT, this.#wait * 2);
   }

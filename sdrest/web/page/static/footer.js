@@ -19,6 +19,7 @@ export class Footer {
       h("kbd", { "aria-hidden": "true" }, IS_MAC ? "⌘ ↵" : "Ctrl ↵"));
     this.element = h("div", { class: "compose-footer" }, this.#message, h("div", { class: "send" }, this.#button,
       h("p", { class: "outlook" }, this.#count, " ", this.#seconds)));
+    new ResizeObserver(() => document.documentElement.style.setProperty("--footer", `${this.element.offsetHeight}px`)).observe(this.element);
   }
 
   /** The form that the button submits. */

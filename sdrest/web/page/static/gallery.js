@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { confirm } from "./dialogs.js";
+import { confirmed } from "./deletion.js";
 import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
@@ -15,7 +15,6 @@ import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
 import { toast } from "./toasts.js";
 import { Unfinished } from "./unfinished.js";
-import { pictures as picturesText } from "./words.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
 const PAUSE = 3000;
@@ -227,9 +226,7 @@ export class Gallery {
   /** Deletes the jobs of pictures; asks where that takes pictures that nobody named. */
   async #remove(pictures) {
     const jobs = [...new Set(pictures.map(({ job }) => job))];
-    const count = jobs.reduce((sum, { imageUrls }) => sum + imageUrls.length, 0);
-    const question = `The pictures of a job are deleted together. Delete all ${count}?`;
-    if (count > pictures.length && !(await confirm(question, `Delete ${picturesText(count)}`))) return;
+    if (!(await confirmed(jobs, pictures.length))) return;
     const next = this.#rows.neighbour(this.#rows.stop, "right");
     this.#setSelecting(false);
     this.#deletion.start(jobs);
@@ -267,7 +264,6 @@ export class Gallery {
   #key(event) {
     const tile = this.#tileOf(event.target);
     if (event.key === "Escape" && this.#isSelecting) return this.#setSelecting(false);
-    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.target.matches("input, textarea")) return void this.#deletion.undoLast();
     if (!tile) return undefined;
     const { picture } = tile;
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;

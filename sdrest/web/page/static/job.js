@@ -17,7 +17,7 @@ export function total({ progress, params, imageUrls = [] }) {
 /** The prompt, or the type where there is none. */
 export const title = ({ params, type }) => params.prompt || typeName(type);
 
-/** The seed of a job's picture; where the server does not tell each one's, that of the job. */
+/** The seed of a job's picture; where the server does not have each one's, that of the job. */
 export const seedOf = ({ params, seed, seeds }, index = 0) => seeds?.[index] ?? seed ?? params.seed;
 
 /** The size of a job's pictures as `{width, height}`, both undefined where it is not known. */
@@ -30,9 +30,9 @@ const used = (job, index) => ({ ...job.params, seed: seedOf(job, index) });
 export function summary(job) {
   const { steps, seed, strength } = used(job);
   const { width, height } = sizeOf(job);
-  const told = (name, value) => value != null && `${name} ${value}`;
+  const pair = (name, value) => value != null && `${name} ${value}`;
   return [
-    told("Seed", seed), job.params.prompt && job.type !== "text-to-image" && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, told("strength", strength), ago(job.createdAt),
+    pair("Seed", seed), job.params.prompt && job.type !== "text-to-image" && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, pair("strength", strength), ago(job.createdAt),
   ].filter(Boolean).join(" · ");
 }
 

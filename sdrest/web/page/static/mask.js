@@ -82,7 +82,7 @@ export class Mask {
     return this.#layer.png();
   }
 
-  /** Begins anew for another picture, in a colour that differs from the picture's. */
+  /** Begins again for another picture, in a colour that differs from the picture's. */
   #take(picture) {
     if (!picture) {
       this.#editor?.close();

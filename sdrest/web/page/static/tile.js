@@ -126,15 +126,7 @@ export class Tile {
     this.element.classList.toggle("selected", isSelected);
   }
 
-  get menuButton() {
-    return this.#parts.menu;
-  }
-
   focus(options) {
     this.#parts.open.focus(options);
-  }
-
-  get hasFocus() {
-    return this.element.contains(document.activeElement);
   }
 }

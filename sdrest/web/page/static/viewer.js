@@ -144,10 +144,10 @@ export class Viewer {
   }
 
   /** Deletes the job and turns to the next one. */
-  #remove() {
+  async #remove() {
     const job = this.#job;
     const next = this.#neighbour(1);
-    this.#actions.remove(job);
+    if (!(await this.#actions.remove(job))) return;
     if (next.resultUrl === job.resultUrl) this.#dialog.close();
     else this.#go(next, 0);
   }

@@ -99,7 +99,7 @@ def test_imports(kind: str, module: str | None, advice: str) -> None:
     assert advice in failure.message
 
 
-def test_details_tell_code_or_signal_and_the_last_lines() -> None:
+def test_details_have_code_or_signal_and_the_last_lines() -> None:
     stderr = 'File "/srv/fork/a.py"\nat /home/joe/b.py\n'
     shown = 'File "REPOSITORY/a.py"\nat .../b.py'
     assert classify(Ending(3, stderr), AROUND).details == {"exitCode": 3, "stderr": shown}

@@ -117,7 +117,7 @@ def test_a_file_that_is_not_of_the_repository_is_no_configuration() -> None:
     assert classify(ending, AROUND).code is FailureCode.SCRIPT_FAILED
 
 
-def test_a_size_mismatch_tells_the_shapes() -> None:
+def test_a_size_mismatch_names_the_shapes() -> None:
     failure = classify(ending_of("fail_ckpt_inpaintmodel"), AROUND)
     assert re.search(
         r"size mismatch for [\w.]+: the checkpoint has shape \[[\d, ]+\], "

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +11,9 @@ import pytest
 
 from sdrest.engine.local.failures.oom import OomCounter
 from tests.fakes.running import FORK
+from tests.support.cgroups import little_memory
 
 pytestmark = pytest.mark.integration
-
-CGROUPS = Path("/sys/fs/cgroup")
-LIMIT = 200 * 2**20
 
 DEVOUR = "import os\ntaken = []\nwhile True: taken.append(os.urandom(1 << 20))"
 SLEEP = "import sys; sys.stdin.read()"
@@ -34,21 +31,9 @@ print(why.code, why.details.get("signal"), why.message)
 
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
-    """A cgroup with little memory, of whichever version the machine has."""
-    v2 = (CGROUPS / "cgroup.controllers").exists()
-    name = f"sdrest-test-{uuid.uuid4().hex}"
-    folder = (CGROUPS if v2 else CGROUPS / "memory") / name
-    limits = ("memory.max", "memory.swap.max") if v2 else ("memory.limit_in_bytes",)
-    try:
-        folder.mkdir()
-        for limit in limits:
-            (folder / limit).write_text(str(LIMIT if limit == limits[0] else 0))
-    except OSError as error:
-        if folder.exists():
-            folder.rmdir()
-        pytest.skip(f"the machine allows no cgroup with limited memory: {error}")
-    yield folder
-    folder.rmdir()
+    """A cgroup with little memory."""
+    with little_memory() as folder:
+        yield folder
 
 
 def start(program: str, *arguments: str, cgroup: Path | None) -> subprocess.Popen[str]:
@@ -95,12 +80,12 @@ def test_of_no_process_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told"), [("devour", "out_of_memory SIGKILL"), ("killed", "killed SIGKILL")]
+    ("behaviour", "expected"), [("devour", "out_of_memory SIGKILL"), ("killed", "killed SIGKILL")]
 )
 def test_a_script_that_the_kernel_kills_has_run_out_of_memory(
-    cgroup: Path, tmp_path: Path, behaviour: str, told: str
+    cgroup: Path, tmp_path: Path, behaviour: str, expected: str
 ) -> None:
     with start(SERVER, str(tmp_path / "work"), behaviour, cgroup=cgroup) as server:
         out, _ = server.communicate()
-    assert out.startswith(told), out
+    assert out.startswith(expected), out
     assert ("memory" in out) == (behaviour == "devour")

@@ -87,7 +87,7 @@ async def test_a_first_visitor_makes_chooses_changes_and_repaints_pictures(
         await opened.make()
         await opened.hears("Done: 4 pictures, a lighthouse at dawn")
         await expect(seed).to_have_value(kept)
-        await expect(stage).to_contain_text(f"seed {kept}")
+        await expect(stage).to_contain_text(f"Seed {kept}")
         await stage.get_by_role("button", name="Erase or repaint").click()
         await expect(opened.mask).to_be_visible()
         await opened.stroke((0.1, 0.1), (0.9, 0.1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sdrest.cli import main
 from tests.support.server import PATIENCE, Serve, Server, environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("measured")]
@@ -46,15 +48,13 @@ async def post(server: Server, **fields: str) -> str:
         return answer.headers["Location"]
 
 
-async def test_the_first_line_is_the_original_s(serve: Serve) -> None:
+async def test_the_first_line_is_the_original_s_then_the_bundled_engine_says_how_to_try_it(
+    serve: Serve,
+) -> None:
     async with serve() as server:
         assert re.fullmatch(r"success Serving on https://0\.0\.0\.0:[1-9]\d*/", server.out.lines[0])
         async with server.client() as client, client.get("/") as answer:
             assert answer.status in {200, 404}
-
-
-async def test_the_bundled_engine_says_what_it_is_and_how_to_try_it(serve: Serve) -> None:
-    async with serve() as server:
         await server.out.line("It is not Stable Diffusion")
         line = await server.out.line("Try: ")
         command = line.partition("Try: ")[2]
@@ -72,11 +72,13 @@ async def test_the_bundled_engine_says_what_it_is_and_how_to_try_it(serve: Serve
         assert b'"resultUrl":"/text-to-image/' in out
 
 
-async def test_plain_http_and_a_given_host(serve: Serve) -> None:
+async def test_plain_http_and_a_given_host_until_sigterm_stops_the_server(serve: Serve) -> None:
     async with serve("--plain-http", "--host", "127.0.0.1") as server:
         assert server.url.startswith("http://127.0.0.1:")
         async with server.client() as client, client.get("/nothing") as answer:
             assert answer.status == 404
+        assert await server.stop(signal.SIGTERM) == 0
+        assert server.out.lines[-1] == "info Stopping..."
 
 
 async def test_an_ipv6_host(serve: Serve) -> None:
@@ -90,7 +92,7 @@ async def test_an_ipv6_host(serve: Serve) -> None:
             assert answer.status == 404
 
 
-async def test_a_job_s_lines_on_a_pipe(serve: Serve) -> None:
+async def test_a_job_s_lines_on_a_pipe_until_sigint_stops_the_server(serve: Serve) -> None:
     async with serve() as server:
         url = await post(server)
         await server.out.line(" Done")
@@ -108,13 +110,16 @@ async def test_a_job_s_lines_on_a_pipe(serve: Serve) -> None:
         found = [(step[1], int(step[2])) for step in steps if step]
         assert found == sorted(set(found))
         assert {(index, end) for index in "12" for end in (0, 100)} <= set(found)
+        assert await server.stop(signal.SIGINT) == 0
+        assert server.out.lines[-1] == "info Stopping..."
 
 
 async def test_a_failed_job_says_why_and_the_server_goes_on(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "mine.ckpt").write_text("<html>not a checkpoint</html>")
-    flags = ("--text-to-image-model", "models/mine.ckpt")
+    flags = ("--text-to-image-model", "models/mine.ckpt", "stray")
     async with serve(*flags, warns=True) as server:
+        assert await server.err.line("warning Ignored 'stray'.")
         url = await post(server)
         line = await server.out.line("error /text-to-image ")
         assert url.rpartition("/")[2] in line
@@ -137,10 +142,11 @@ async def test_variables_of_a_kubernetes_service_are_ignored_with_one_line(serve
         assert len([line for line in server.out.lines if "SDREST_" in line]) == 1
 
 
-async def test_missing_models_are_a_warning(serve: Serve) -> None:
-    async with serve("--text-to-image-model", "./nope.ckpt", "stray", warns=True) as server:
+async def test_missing_models_are_a_warning_and_sighup_stops_the_server(serve: Serve) -> None:
+    async with serve("--text-to-image-model", "./nope.ckpt", warns=True) as server:
         assert await server.err.line("--text-to-image-model")
-        assert await server.err.line("warning Ignored 'stray'.")
+        assert await server.stop(signal.SIGHUP) == 0
+        assert server.out.lines[-1] == "info Stopping..."
 
 
 async def test_a_job_interrupted_by_sigterm_runs_again(serve: Serve) -> None:
@@ -153,15 +159,6 @@ async def test_a_job_interrupted_by_sigterm_runs_again(serve: Serve) -> None:
         await server.out.line("1/100 ")
         assert server.out.lines[0].startswith("success Serving on ")
         assert len([line for line in server.out.lines if "Starting..." in line]) == 1
-
-
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_sigint_sigterm_and_sighup_stop_the_server(
-    serve: Serve, signal_number: signal.Signals
-) -> None:
-    async with serve() as server:
-        assert await server.stop(signal_number) == 0
-        assert server.out.lines[-1] == "info Stopping..."
 
 
 async def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
@@ -261,16 +258,26 @@ def test_on_a_terminal_it_clears_and_colours(tmp_path: Path, certificate: Path) 
         (("--output", "bad.pem/below", "--port", "0"), "Cannot "),
     ],
 )
-def test_what_cannot_work_is_one_line(tmp_path: Path, flags: tuple[str, ...], line: str) -> None:
+def test_what_cannot_work_is_one_line(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    flags: tuple[str, ...],
+    line: str,
+) -> None:
+    caplog.set_level(logging.WARNING, "sdrest")  # restored at the end: a start sets it
     (tmp_path / "bad.pem").write_text("garbage")
-    status, out, err = ended(tmp_path, *flags)
-    assert status == 1
+    with contextlib.chdir(tmp_path):
+        assert main(flags) == 1
+    out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith(f"error {line}")
     assert err.count("\n") == 1
 
 
-async def test_a_port_in_use_is_one_line_and_touches_no_job(serve: Serve, tmp_path: Path) -> None:
+async def test_a_port_or_an_output_folder_in_use_is_one_line_and_touches_no_job(
+    serve: Serve, tmp_path: Path
+) -> None:
     async with serve("--plain-http") as server:
         port = server.url.rpartition(":")[2].rstrip("/")
         second = asyncio.to_thread(ended, tmp_path, "--plain-http", "--port", port)
@@ -280,10 +287,6 @@ async def test_a_port_in_use_is_one_line_and_touches_no_job(serve: Serve, tmp_pa
             f"error Cannot listen on 127.0.0.1 port {port}: another program listens there; "
             "end it or choose another --port.\n"
         )
-
-
-async def test_an_output_folder_in_use_is_one_line(serve: Serve, tmp_path: Path) -> None:
-    async with serve("--plain-http"):
         flags = ("--plain-http", "--port", "0", "--delete-incomplete")
         status, out, err = await asyncio.to_thread(ended, tmp_path, *flags)
         assert (status, out) == (1, "")

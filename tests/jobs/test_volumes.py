@@ -13,23 +13,23 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize(
-    "volume",
+    "volumes",
     [
-        *TYPES,
-        ".sdrest",
-        ".sdrest/spool",
-        ".sdrest/inputs",
-        ".sdrest/work",
-        "all of them",
+        TYPES,
+        (".sdrest",),
+        (".sdrest/spool", "text-to-image"),
+        (".sdrest/inputs", "image-to-image"),
+        (".sdrest/work", "inpaint-image"),
+        (*TYPES, ".sdrest/spool", ".sdrest/inputs"),
     ],
+    ids=" ".join,
 )
-async def test_a_folder_on_its_own_volume_takes_images(
-    serve: Serve, tmp_path: Path, volume: str
+async def test_folders_on_their_own_volumes_take_images(
+    serve: Serve, tmp_path: Path, volumes: tuple[str, ...]
 ) -> None:
     output = tmp_path / "output"
-    names = (*TYPES, ".sdrest/spool", ".sdrest/inputs") if volume == "all of them" else (volume,)
     with ExitStack() as stack:
-        for name in names:
+        for name in volumes:
             stack.enter_context(mounted(output / name, "mount", "-t", "tmpfs", "tmpfs"))
         async with serve(*FLAGS, warns=True) as server:
             await all_complete(server)

@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import aiohttp
@@ -52,14 +53,15 @@ class Output:
             self._ended = True
             self._changed.notify_all()
 
-    def _find(self, text: str) -> str | None:
-        return next((line for line in self.lines if text in line), None)
+    def _find(self, text: str, count: int) -> str | None:
+        found = (line for line in self.lines if text in line)
+        return next(islice(found, count - 1, None), None)
 
-    async def line(self, text: str) -> str:
-        """Return the first line that holds `text`, past or to come."""
+    async def line(self, text: str, *, count: int = 1) -> str:
+        """Return the first line that holds `text`, or the one of this `count`, past or to come."""
         async with asyncio.timeout(PATIENCE), self._changed:
-            await self._changed.wait_for(lambda: self._ended or self._find(text))
-        found = self._find(text)
+            await self._changed.wait_for(lambda: self._ended or self._find(text, count))
+        found = self._find(text, count)
         assert found is not None, f"no line with {text!r} in {self.lines}"
         return found
 

@@ -1,12 +1,17 @@
 """A machine for `sdrest setup`: a home folder, with stand-ins for git, Python and the hub."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
+from sdrest.cli import main
 from sdrest.engine.local.repository import locate, problems
 from sdrest.settings import Settings
 from tests.support.paths import FAKES
@@ -20,7 +25,8 @@ CHECKPOINT = b"\x80\x02" + bytes(range(256)) * 4096
 class Machine:
     """A home folder with stand-ins on its PATH, and a fork and models to set up from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        self._capfd = capfd
         self.home = folder / "home"
         self.fifo = folder / "fifo"
         os.mkfifo(self.fifo)
@@ -39,31 +45,44 @@ class Machine:
         self.model.write_bytes(CHECKPOINT)
 
     def start(self, *options: str, source: str = "", **variables: str) -> subprocess.Popen[str]:
+        """Start a set-up as a process of its own."""
         return subprocess.Popen(
-            [
-                *(sys.executable, "-W", "error", "-m", "sdrest", "setup"),
-                *("--fork-url", str(self.fork)),
-                *("--text-to-image-source", source or str(self.model)),
-                *("--inpaint-image-source", self.archive.as_uri()),
-                *options,
-            ],
+            [*(sys.executable, "-W", "error", "-m", "sdrest"), *self._words(source, options)],
             cwd=self.home,
-            env=environment(
-                PATH=f"{self.bin}:{os.environ['PATH']}",
-                REAL_GIT=shutil.which("git") or "",
-                HF_HOME=str(self.home / "hub"),
-                FAKE_FIFO=str(self.fifo),
-                **variables,
-            ),
+            env=self._environment(variables),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
     def run(self, *options: str, source: str = "", **variables: str) -> tuple[int, str, str]:
-        with self.start(*options, source=source, **variables) as process:
-            out, err = process.communicate(timeout=PATIENCE)
-        return process.returncode, out, err
+        """Run a set-up in this process; return its status, stdout and stderr."""
+        with pytest.MonkeyPatch.context() as patch, contextlib.chdir(self.home):
+            wanted = self._environment(variables)
+            for name in os.environ.keys() - wanted.keys():
+                patch.delenv(name)
+            for name, value in wanted.items():
+                patch.setenv(name, value)
+            self._capfd.readouterr()
+            status = main(self._words(source, options))
+            return (status, *self._capfd.readouterr())
+
+    def _words(self, source: str, options: Sequence[str]) -> list[str]:
+        return [
+            *("setup", "--fork-url", str(self.fork)),
+            *("--text-to-image-source", source or str(self.model)),
+            *("--inpaint-image-source", self.archive.as_uri()),
+            *options,
+        ]
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return environment(
+            PATH=f"{self.bin}:{os.environ['PATH']}",
+            REAL_GIT=shutil.which("git") or "",
+            HF_HOME=str(self.home / "hub"),
+            FAKE_FIFO=str(self.fifo),
+            **variables,
+        )
 
     def settings(self) -> Settings:
         return Settings(

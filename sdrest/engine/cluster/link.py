@@ -35,8 +35,6 @@ _LONGEST_PAUSE = 8.0
 _CANCEL_SECONDS = 10.0
 """Seconds that a worker has to end a cancelled run; after that the run is ended in passing."""
 
-_NO_WORKER = "It is not a worker of sdrest."
-
 _log = logging.getLogger(__name__)
 
 
@@ -194,7 +192,7 @@ class Link:
         answer = await self._send("connect", self._lost_seconds, versions=own)
         known = isinstance(answer, Mapping) and "versions" in answer
         self._versions = answer["versions"] if known else {}
-        self.refused = refusal(own, self._versions) if known else _NO_WORKER
+        self.refused = refusal(own, self._versions) if known else "It is not a worker of sdrest."
         self._last_seen = time.time()
         if self.refused:
             _log.warning("The worker at %s is refused: %s", self.address, self.refused)

@@ -4,10 +4,11 @@ import asyncio
 import datetime as dt
 import shutil
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,10 +17,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sdrest.commands.certificate import self_signed
 from sdrest.commands.certificate.check import Certificate, problems
 from sdrest.commands.certificate.files import HOSTS, Pair, context
+from sdrest.commands.certificate.renewal import Renewal
 from sdrest.commands.loop import loop_factory
 from sdrest.settings import Settings
 from sdrest.web.tls import ServerContext
-from tests.support.server import PATIENCE, Serve, Server
+from tests.support.server import PATIENCE, Serve, Server, starter
 
 pytestmark = pytest.mark.integration
 
@@ -81,11 +83,21 @@ def days_from_now(days: int) -> str:
     ],
     ids=["expired", "not yet valid", "ends soon", "another host", "no host", "no server"],
 )  # fmt: skip
-async def test_a_certificate_that_clients_refuse_is_reported_at_the_start(
-    serve: Serve, tmp_path: Path, make: Callable[[Path], tuple[str, ...]], sentence: str
+def test_a_certificate_that_clients_refuse_is_reported_in_one_line(
+    tmp_path: Path, make: Callable[[Path], tuple[str, ...]], sentence: str
 ) -> None:
-    async with serve(*make(tmp_path / "pair"), warns=True) as server:
-        await server.err.line(sentence)
+    make(tmp_path / "pair")
+    pair = Pair(tmp_path / "pair" / "cert.pem", tmp_path / "pair" / "key.pem")
+    renewal = Renewal(Settings(), pair, ServerContext(context(pair)))
+    (line,) = renewal.problems()
+    assert sentence in line.render(colours=False)
+
+
+async def test_an_expired_certificate_is_reported_at_the_start(
+    serve: Serve, tmp_path: Path
+) -> None:
+    async with serve(*write(tmp_path / "pair", *HOSTS, days=-900), warns=True) as server:
+        await server.err.line("so clients refuse it.")
     assert len([line for line in server.err.lines if "certificate" in line]) == 1
 
 
@@ -155,28 +167,32 @@ async def test_renewed_files_are_taken_without_a_restart(serve: Serve, tmp_path:
         assert "again.example" in await names_shown(server)
 
 
-@pytest.mark.parametrize("fault", ["half written", "another key", "gone"])
 async def test_a_renewal_that_cannot_be_used_keeps_the_old_certificate(
-    serve: Serve, tmp_path: Path, fault: str
+    serve: Serve, tmp_path: Path
 ) -> None:
-    pair = tmp_path / "pair"
+    pair, renewed = tmp_path / "pair", tmp_path / "renewed"
     flags = write(pair, *HOSTS, "first.example")
-    write(tmp_path / "renewed", *HOSTS, "renewed.example")
+    old = {"first.example"}
+    kept = "The server keeps the certificate that it has."
     async with serve(*flags, warns=True) as server:
-        match fault:
-            case "half written":
-                text = (tmp_path / "renewed" / "cert.pem").read_text()
-                (pair / "cert.pem").write_text(text[: len(text) // 2])
-            case "another key":
-                shutil.copy(tmp_path / "renewed" / "cert.pem", pair / "cert.pem")
-            case _:
-                (pair / "cert.pem").unlink()
-        await server.err.line("The server keeps the certificate that it has.")
-        assert "first.example" in await names_shown(server)
-        replace(tmp_path / "renewed", pair)
-        await server.out.line("Took the renewed certificate")
-        assert "renewed.example" in await names_shown(server)
-    assert len([line for line in server.err.lines if "keeps" in line]) == 1
+        for count, fault in enumerate(("half written", "another key", "gone"), 1):
+            new = f"{fault.replace(' ', '-')}.example"
+            write(renewed, *HOSTS, new)
+            match fault:
+                case "half written":
+                    text = (renewed / "cert.pem").read_text()
+                    (pair / "cert.pem").write_text(text[: len(text) // 2])
+                case "another key":
+                    shutil.copy(renewed / "cert.pem", pair / "cert.pem")
+                case _:
+                    (pair / "cert.pem").unlink()
+            await server.err.line(kept, count=count)
+            assert old <= await names_shown(server), fault
+            replace(renewed, pair)
+            await server.out.line("Took the renewed certificate", count=count)
+            assert new in await names_shown(server), fault
+            old = {new}
+    assert len([line for line in server.err.lines if kept in line]) == 3
 
 
 # Plain HTTP on the port of TLS
@@ -235,6 +251,16 @@ def test_plain_http_on_the_tls_port_is_answered(
     assert not body or b"This server speaks HTTPS." in body
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(
+    certificate: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
+    """One server for all that only connect to it."""
+    async with starter(tmp_path_factory.mktemp("shared"), certificate)() as server:
+        yield server
+
+
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(
     "request_",
     [
@@ -244,40 +270,41 @@ def test_plain_http_on_the_tls_port_is_answered(
     ],
     ids=["no end of the head", "chunks", "a body that waits"],
 )
-async def test_plain_http_is_answered_before_its_body(serve: Serve, request_: bytes) -> None:
-    async with serve(warns=True) as server:
-        port = int(server.url.rstrip("/").rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request_)
-        async with asyncio.timeout(PATIENCE):
-            assert b"Location: https://a/\r\n" in await reader.readuntil(b"\r\n\r\n")
-        writer.close()
+async def test_plain_http_is_answered_before_its_body(shared: Server, request_: bytes) -> None:
+    port = int(shared.url.rstrip("/").rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request_)
+    async with asyncio.timeout(PATIENCE):
+        assert b"Location: https://a/\r\n" in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
 
 
-async def test_a_server_answers_plain_http_and_tls_on_one_port(serve: Serve) -> None:
-    async with serve(warns=True) as server:
-        port = int(server.url.rstrip("/").rpartition(":")[2])
-        answer = await exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert b"Location: https://localhost/healthz\r\n" in answer
-        async with server.client() as client, client.get("healthz") as health:
-            assert health.status == 200
-    assert server.err.lines == []
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_server_answers_plain_http_and_tls_on_one_port(shared: Server) -> None:
+    port = int(shared.url.rstrip("/").rpartition(":")[2])
+    answer = await exchange(port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert b"Location: https://localhost/healthz\r\n" in answer
+    async with shared.client() as client, client.get("healthz") as health:
+        assert health.status == 200
+    assert shared.err.lines == []
 
 
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(
     "data", [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x00" * 64, b"GET /\r\n", b"\x80\x2e\x01"]
 )
-async def test_what_is_neither_tls_nor_http_ends_the_connection(serve: Serve, data: bytes) -> None:
-    async with serve(warns=True) as server:
-        port = int(server.url.rstrip("/").rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(data)
-        writer.write_eof()
-        async with asyncio.timeout(PATIENCE):
-            try:
-                left = await reader.read()
-            except ConnectionResetError:
-                left = b""
-        assert not left.startswith(b"HTTP/")
-        writer.close()
-    assert server.err.lines == []
+async def test_what_is_neither_tls_nor_http_ends_the_connection(
+    shared: Server, data: bytes
+) -> None:
+    port = int(shared.url.rstrip("/").rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    writer.write_eof()
+    async with asyncio.timeout(PATIENCE):
+        try:
+            left = await reader.read()
+        except ConnectionResetError:
+            left = b""
+    assert not left.startswith(b"HTTP/")
+    writer.close()
+    assert shared.err.lines == []

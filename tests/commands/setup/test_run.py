@@ -1,4 +1,4 @@
-"""The whole set-up as a child process, with stand-ins for git, Python and the hub."""
+"""The whole set-up, with stand-ins for git, Python and the hub."""
 
 import re
 import signal
@@ -69,11 +69,13 @@ def _only(step: str) -> list[str]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
+    return Machine(tmp_path, capfd)
 
 
-def test_a_set_up_changes_nothing_the_second_time(machine: Machine) -> None:
+def test_a_set_up_changes_nothing_the_second_time_but_a_damaged_model_of_the_hub(
+    machine: Machine,
+) -> None:
     status, out, err = machine.run()
     assert (status, err.count("error ")) == (0, 0), err
     assert out.count(": done") == len(STEPS)
@@ -84,6 +86,19 @@ def test_a_set_up_changes_nothing_the_second_time(machine: Machine) -> None:
     assert status == 0
     assert out.count("nothing to do") == len(STEPS)
     assert machine.contents() == before
+    # A damaged model is downloaded again.
+    snapshot = machine.home / "hub/hub/models--openai--clip-vit-large-patch14/snapshots/1"
+    (snapshot / "config.json").write_text('{"a": ')
+    hiding = machine.home / "stable-diffusion/CompVis/stable-diffusion-safety-checker"
+    hiding.mkdir(parents=True)
+    (hiding / "config.json").write_text("{}")
+    status, out, err = machine.run()
+    assert status == 0, err
+    assert out.count(": done") == 2
+    assert (snapshot / "config.json").read_text() == "{}"
+    assert not hiding.exists()
+    assert hiding.with_name(f"{hiding.name}.damaged").is_dir()
+    assert machine.run()[1].count("nothing to do") == len(STEPS)
 
 
 def test_a_dry_run_changes_nothing(machine: Machine) -> None:
@@ -132,31 +147,15 @@ def test_a_dry_run_counts_files_and_folders_and_says_what_it_does_not_know(
     assert "info Downloads: at least " in out
 
 
-def test_a_damaged_model_of_the_hub_is_downloaded_again(machine: Machine) -> None:
-    assert machine.run()[0] == 0
-    snapshot = machine.home / "hub/hub/models--openai--clip-vit-large-patch14/snapshots/1"
-    (snapshot / "config.json").write_text('{"a": ')
-    hiding = machine.home / "stable-diffusion/CompVis/stable-diffusion-safety-checker"
-    hiding.mkdir(parents=True)
-    (hiding / "config.json").write_text("{}")
-    status, out, err = machine.run()
-    assert status == 0, err
-    assert out.count(": done") == 2
-    assert (snapshot / "config.json").read_text() == "{}"
-    assert not hiding.exists()
-    assert hiding.with_name(f"{hiding.name}.damaged").is_dir()
-    assert machine.run()[1].count("nothing to do") == len(STEPS)
-
-
-@pytest.mark.parametrize("point", ["clone", "venv", "install", "hub"])
-def test_setup_continues_after_sigkill(machine: Machine, point: str) -> None:
-    with machine.start(FAKE_PAUSE=point) as process:
-        pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
-        child = psutil.Process(pid)
-        process.kill()
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == -signal.SIGKILL
-    assert psutil.wait_procs([child], timeout=PATIENCE)[1] == []
+def test_setup_continues_after_each_sigkill(machine: Machine) -> None:
+    for point in ("clone", "venv", "install", "hub"):
+        with machine.start(FAKE_PAUSE=point) as process:
+            pid = int(machine.fifo.read_text())  # opens when the stand-in has done half of its work
+            child = psutil.Process(pid)
+            process.kill()
+            process.communicate(timeout=PATIENCE)
+        assert process.returncode == -signal.SIGKILL, point
+        assert psutil.wait_procs([child], timeout=PATIENCE)[1] == [], point
     status, _, err = machine.run()
     assert status == 0, err
     machine.assert_complete()

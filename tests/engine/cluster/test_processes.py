@@ -14,6 +14,7 @@ from tests.support.cgroups import little_memory
 from tests.support.checkpoints import model, torch_file
 from tests.support.cluster import (
     FRONT,
+    Worker,
     cluster_address,
     job_until,
     open_for_all,
@@ -26,35 +27,38 @@ from tests.support.server import PATIENCE, Serve
 pytestmark = pytest.mark.integration
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
-async def test_a_job_of_a_lost_worker_runs_again_elsewhere(
-    tmp_path: Path, serve: Serve, fault: signal.Signals
-) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
+async def test_a_job_of_a_lost_worker_runs_again_elsewhere(tmp_path: Path, serve: Serve) -> None:
     async with serve(*FRONT, warns=True) as server, AsyncExitStack() as stack:
         address = await cluster_address(server)
-        first = await stack.enter_async_context(
-            worker(address, "first", "--grace", "0", folder=tmp_path)
-        )
-        path = await post(server, f"wait_between gate={gate}", iterations=2)
-        shown = await job_until(server, path, status="IN_PROGRESS", imageUrls=...)
-        while not shown["imageUrls"]:
-            await asyncio.sleep(0.05)
-            shown = await job_until(server, path, imageUrls=...)
-        first.process.send_signal(fault)
-        await server.err.line("is requeued")
-        waiting = await job_until(server, path, status="QUEUED", waiting=...)
-        assert waiting["waiting"]["code"] == "no_worker"
-        second = await stack.enter_async_context(worker(address, "second", folder=tmp_path))
-        await job_until(server, path, status="IN_PROGRESS")
-        opening = asyncio.create_task(open_for_all(gate))
-        if fault == signal.SIGSTOP:
-            first.process.send_signal(signal.SIGCONT)
-        ended = await job_until(server, path, status="COMPLETE")
-        opening.cancel()
-        assert len(ended["imageUrls"]) == 2
-        assert second.process.returncode is None
+
+        async def started(name: str) -> Worker:
+            return await stack.enter_async_context(
+                worker(address, name, "--grace", "0", folder=tmp_path)
+            )
+
+        current = await started("first")
+        for count, fault in enumerate((signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP), 1):
+            gate = tmp_path / f"gate-{fault.name}"
+            os.mkfifo(gate)
+            path = await post(server, f"wait_between gate={gate}", iterations=2)
+            shown = await job_until(server, path, status="IN_PROGRESS", imageUrls=...)
+            while not shown["imageUrls"]:
+                await asyncio.sleep(0.05)
+                shown = await job_until(server, path, imageUrls=...)
+            current.process.send_signal(fault)
+            await server.err.line("is requeued", count=count)
+            waiting = await job_until(server, path, status="QUEUED", waiting=...)
+            assert waiting["waiting"]["code"] == "no_worker", fault
+            following = await started(f"after {fault.name}")
+            await job_until(server, path, status="IN_PROGRESS")
+            opening = asyncio.create_task(open_for_all(gate))
+            if fault == signal.SIGSTOP:
+                current.process.send_signal(signal.SIGCONT)
+            ended = await job_until(server, path, status="COMPLETE")
+            opening.cancel()
+            assert len(ended["imageUrls"]) == 2, fault
+            assert following.process.returncode is None, fault
+            current = following
 
 
 async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(

@@ -105,9 +105,8 @@ async def still_runs(server: Server, job: str) -> None:
     "place",
     ["no namespace", "--pid --fork --mount-proc", "--time --boottime 100000", "ahead", "behind"],
 )
-@pytest.mark.parametrize("starter", ["serve", "generate"])
 async def test_a_start_leaves_the_scripts_of_other_servers_alone(
-    request: pytest.FixtureRequest, serve: Serve, tmp_path: Path, place: str, starter: str
+    request: pytest.FixtureRequest, serve: Serve, tmp_path: Path, place: str
 ) -> None:
     prefix, env = [], {}
     if place.startswith("--"):
@@ -123,16 +122,15 @@ async def test_a_start_leaves_the_scripts_of_other_servers_alone(
     async with server_under(tmp_path / "other", *prefix, env=env) as other:
         job = await post(other, f"wait_between gate={gate}", iterations=2)
         await other.out.line("2/2 ")
-        if starter == "serve":
-            async with serve(*FAKE, *MODEL, warns=True):
-                pass
-        else:
-            command = (sys.executable, "-m", "sdrest", "generate", "paint", *FAKE, *MODEL)
-            size = ("--height", "256", "--width", "256", "-o", "out")
-            made = await asyncio.create_subprocess_exec(
-                *command, *size, cwd=tmp_path, env=environment(), stderr=asyncio.subprocess.DEVNULL
-            )
-            assert await made.wait() == 0
+        async with serve(*FAKE, *MODEL, warns=True):
+            pass
+        await still_runs(other, job)
+        command = (sys.executable, "-m", "sdrest", "generate", "paint", *FAKE, *MODEL)
+        size = ("--height", "256", "--width", "256", "-o", "out")
+        made = await asyncio.create_subprocess_exec(
+            *command, *size, cwd=tmp_path, env=environment(), stderr=asyncio.subprocess.DEVNULL
+        )
+        assert await made.wait() == 0
         await still_runs(other, job)
         await asyncio.to_thread(gate.write_text, "")
         await other.out.line(f"{job.rpartition('/')[2]} Done")

@@ -145,6 +145,11 @@ async def test_arrows_lead_from_job_to_job_and_a_deletion_to_the_next(
             await opened.page.keyboard.press(key)
             await expect(prompt).to_contain_text(text)
             await expect(opened.viewer.locator(".viewer-place")).to_have_text(place)
+        favourite = opened.viewer.get_by_role("button", name="Favourite")
+        await favourite.click()
+        await expect(favourite).to_have_attribute("aria-pressed", "true")
+        await opened.page.keyboard.press("f")
+        await expect(favourite).to_have_attribute("aria-pressed", "false")
         await opened.viewer.get_by_role("button", name="Delete").click()
         await expect(prompt).to_have_text("a landscape")
         await opened.page.keyboard.press("Control+z")
@@ -178,10 +183,10 @@ async def test_the_filmstrip_chooses_the_picture_on_the_stage(
 
 
 async def test_seven_tabs_hear_of_a_job(browser: Browser, server: Server) -> None:
-    async with studio(browser, server) as opened:
+    async with studio(browser, server, "status of 410") as opened:  # deleted while it loads
         tabs = [opened.page, *[await opened.page.context.new_page() for _ in range(6)]]
         for page in tabs:
-            other = Studio(page, server, opened.complaints)
+            other = Studio(page, server, opened.complaints, opened.provoked)
             other.watch()
             await other.open()
         path = await post(server, prompt="seen by all", **SMALL)
@@ -255,33 +260,3 @@ async def test_what_is_inpainted_stays_in_view_under_its_mask(
         await opened.make()
         assert await opened.page.evaluate("seen") == [True, 0]
         await opened.hears("Done: 1 picture")
-
-
-WORDS = {
-    "stateText({ status: 'QUEUED', position: 1 })": "Next in queue",
-    "stateText({ status: 'QUEUED', position: 3 })": "3rd in queue",
-    "stateText({ status: 'QUEUED', position: 12 })": "12th in queue",
-    # after a restart the run makes listed pictures again
-    "stateText({ status: 'IN_PROGRESS', imageUrls: ['1.png', '2.png', '3.png', '4.png', '5.png'], "
-    "progress: { currentImageIndex: 2, currentImageProgress: 0.2, totalImages: 20 } })": (
-        "Picture 6 of 20 · 25 %"
-    ),
-    "fileName({ type: 'inpaint-image', params: {}, seed: 5 }, '/x/2.png')": (
-        "inpaint-image-5-2.png"
-    ),
-    "fileName({ params: { prompt: 'Ein Bär,\\n auf/dem Eis!', seed: 42 } }, '/x/1.png')": (
-        "ein-bär-auf-dem-eis-42-1.png"
-    ),
-}
-
-
-async def test_words_about_jobs(browser: Browser, server: Server) -> None:
-    async with studio(browser, server) as opened:
-        await opened.open()
-        script = "import('/static/job.js').then(({ stateText, fileName }) => [%s])"
-        assert await opened.page.evaluate(script % ", ".join(WORDS)) == [*WORDS.values()]
-        script = """import("/static/tab.js").then(({ showTitle }) => {
-          showTitle([3, 2].map((position) => ({ status: "QUEUED", position })));
-          return document.title;
-        })"""
-        assert await opened.page.evaluate(script) == "2nd in queue · sdrest"

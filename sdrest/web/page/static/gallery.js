@@ -6,6 +6,7 @@ import { confirmed } from "./deletion.js";
 import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
+import { isFavourite } from "./job.js";
 import { compareTwo, markAll } from "./picture_actions.js";
 import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
@@ -17,7 +18,6 @@ import { Unfinished } from "./unfinished.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
 const PAUSE = 3000;
-const numberOf = (url) => Number(/(\d+)\.png$/.exec(url)[1]);
 
 export class Gallery {
   #root;
@@ -111,13 +111,14 @@ export class Gallery {
   }
 
   #show(isForced = false) {
-    const { jobs } = this.#results;
+    const { jobs, isFiltered } = this.#results;
     const isSame = !isForced && !this.#isNew && jobs.length === this.#jobs.length && jobs.every((job, index) => job === this.#jobs[index]);
     this.#more.hidden = !this.#results.hasMore;
     if (isSame && this.#rows.width === this.#width) return;
     this.#width = this.#rows.width;
     this.#jobs = jobs;
-    this.#root.hidden = jobs.length === 0 && !this.#results.isFiltered;
+    this.#root.hidden = jobs.length === 0 && !isFiltered;
+    this.#root.classList.toggle("filtered", isFiltered);
     this.#pictures = jobs.flatMap((job) => this.#picturesOf(job));
     this.#unfinished.show(jobs.filter(({ imageUrls }) => !imageUrls?.length));
     this.#empty.hidden = jobs.length > 0;
@@ -131,11 +132,10 @@ export class Gallery {
   }
 
   #picturesOf(job) {
-    const favourites = new Set(job.favourites);
     const { width, height } = job.imageSize ?? job.params;
     const ratio = width && height ? width / height : (this.#ratios.get(job.resultUrl) ?? 1);
     const pictures = (job.imageUrls ?? []).map((url, index) =>
-      ({ key: url, url, job, index, ratio, isFavourite: favourites.has(numberOf(url)) }));
+      ({ key: url, url, job, index, ratio, isFavourite: isFavourite(job, url) }));
     return this.#results.filter.favourite ? pictures.filter(({ isFavourite }) => isFavourite) : pictures;
   }
 
@@ -251,8 +251,7 @@ export class Gallery {
   }
 
   #tileOf(target) {
-    const element = target.closest?.(".tile");
-    return element && this.#rows.tiles.find((tile) => tile.element === element);
+    return this.#rows.tiles.find(({ element }) => element === target.closest?.(".tile"));
   }
 
   #focused(target) {

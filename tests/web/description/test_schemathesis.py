@@ -26,13 +26,13 @@ def described() -> Iterator[str]:
             yield f"{method} {path}"
 
 
-@pytest.mark.timeout(3 * PATIENCE)
+@pytest.mark.timeout(5 * PATIENCE)
 async def test_schemathesis_finds_no_difference_from_the_openapi_document_and_401_without_the_token(
     serve: Serve,
 ) -> None:
     async with (
         serve(*FLAGS, env={"SDREST_TOKEN": TOKEN}) as server,
-        asyncio.timeout(2 * PATIENCE),
+        asyncio.timeout(4 * PATIENCE),
     ):
         report = await examine(server, *QUICK, token=TOKEN, quick=True)
     assert report.endswith("\nok"), report

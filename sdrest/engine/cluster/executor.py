@@ -213,7 +213,7 @@ class ClusterExecutor:
         """Return why no machine takes a job."""
         places = list(places)
         if not places and self._links:
-            text = "None of the connected workers takes jobs: GET /workers says why."
+            text = "None of the connected workers takes jobs now; GET /workers lists them."
         elif not places:
             text = "No worker is connected. Start `sdrest worker` on a machine with a GPU."
         elif need.model:

@@ -1,6 +1,5 @@
 """`python -OO` strips docstrings and assertions: what users read stays the same."""
 
-import asyncio
 import hashlib
 import inspect
 import pkgutil
@@ -15,6 +14,7 @@ import pytest
 import sdrest
 from sdrest.errors import SdrestError
 from sdrest.web.page.handlers import PARAMETERS
+from tests.support.in_process import run_here
 from tests.support.server import PATIENCE, Serve, environment
 
 pytestmark = pytest.mark.integration
@@ -77,19 +77,19 @@ async def test_a_server_under_oo_answers_the_same(serve: Serve, tmp_path: Path) 
 
 @pytest.mark.parametrize("words", [["--help"], ["setup", "--help"], ["generate", "--help"],
                                    ["doctor", "--help"], ["--port", "x"]])  # fmt: skip
-async def test_the_terminal_under_oo_says_the_same(words: list[str]) -> None:
-    def said(*flags: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, *flags, "-m", "sdrest", *words],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    assert await asyncio.to_thread(said, "-OO") == await asyncio.to_thread(said)
+def test_the_terminal_under_oo_says_the_same(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    plain = run_here(capfd, tmp_path, environment(), *words)
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "sdrest", *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == plain
 
 
 def test_every_error_has_a_message_apart_from_its_docstring() -> None:

@@ -3,8 +3,9 @@
 import os
 import pwd
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Kind
 from sdrest.web.dialects.original_ids import job_id
 from tests.fakes.running import FORK
-from tests.support.server import PATIENCE, Serve, environment
+from tests.support.in_process import run_here
+from tests.support.server import Serve, environment
 
 pytestmark = pytest.mark.integration
 
@@ -46,16 +48,17 @@ def home(tmp_path: Path, certificate: Path) -> Path:
     return home
 
 
-def command(folder: Path, home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "sdrest", *words],
-        cwd=folder,
-        env=environment(HOME=str(home), **env),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path,
+    home: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> Command:
+    """Run a command whose user has this home folder; return status, stdout and stderr."""
+    return partial(run_here, capfd, tmp_path, environment(HOME=str(home)))
 
 
 def typed(*, without: tuple[str, ...] = ()) -> list[str]:
@@ -93,24 +96,24 @@ async def test_a_home_folder_in_every_path_and_ids_as_typed(
     assert not (server.folder / "~").exists()
 
 
-async def test_a_certificate_is_looked_for_in_the_home_folder(tmp_path: Path, home: Path) -> None:
+def test_a_certificate_is_looked_for_in_the_home_folder(command: Command, home: Path) -> None:
     (home / "tls").unlink()
-    done = command(tmp_path, home, "--port=0", *typed())
-    assert done.returncode == 1
-    assert done.stderr == f"error There is no file {home}/tls/cert.pem (--cert).\n"
+    status, _, err = command("--port=0", *typed())
+    assert status == 1
+    assert err == f"error There is no file {home}/tls/cert.pem (--cert).\n"
 
 
 def test_credentials_of_a_cluster_are_looked_for_in_the_home_folder(
-    tmp_path: Path, home: Path
+    command: Command, home: Path
 ) -> None:
     flags = ("--cluster=tls://127.0.0.1:0", "--cluster-credentials=~/cluster.pem", *typed())
-    done = command(tmp_path, home, "--port=0", *flags)
-    assert done.returncode == 1
-    assert f"{home}/cluster.pem" in done.stderr
+    status, _, err = command("--port=0", *flags)
+    assert status == 1
+    assert f"{home}/cluster.pem" in err
 
 
-def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
-    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+def test_doctor_looks_into_the_home_folder(command: Command, home: Path) -> None:
+    report = command("doctor", "--port=0", *typed())[1]
     for line in (
         f"success repository: {home}/sd is there.",
         f"success python: {home}/bin/python is Python",
@@ -121,34 +124,36 @@ def test_doctor_looks_into_the_home_folder(tmp_path: Path, home: Path) -> None:
     ):
         assert line in report
     (home / "models/text.ckpt").unlink()
-    report = command(tmp_path, home, "doctor", "--port=0", *typed()).stdout
+    report = command("doctor", "--port=0", *typed())[1]
     assert f"(Path: {home}/models/text.ckpt)" in report
 
 
-def test_generate_takes_pictures_and_output_in_the_home_folder(tmp_path: Path, home: Path) -> None:
+def test_generate_takes_pictures_and_output_in_the_home_folder(
+    command: Command, home: Path
+) -> None:
     Image.new("RGB", (64, 64), "blue").save(home / "image.png")
     Image.new("L", (64, 64), 255).save(home / "mask.png")
     for option in ("-o", "--output="):
         output = (option, "~/out") if option == "-o" else (f"{option}~/out",)
         pictures = ("--image=~/image.png", "--mask=~/mask.png")
         flags = typed(without=("cert", "key", "output"))
-        done = command(tmp_path, home, "generate", *flags, *pictures, *output)
-        assert done.returncode == 0, done.stderr
+        status, _, err = command("generate", *flags, *pictures, *output)
+        assert status == 0, err
     assert sorted(path.name for path in (home / "out").iterdir()) == ["1.png", "2.png"]
 
 
-def test_setup_takes_sources_and_targets_in_the_home_folder(tmp_path: Path, home: Path) -> None:
+def test_setup_takes_sources_and_targets_in_the_home_folder(
+    command: Command, tmp_path: Path, home: Path
+) -> None:
     shutil.rmtree(home / "sd")
     (home / "models/text.ckpt").unlink()
-    done = command(
-        tmp_path,
-        home,
+    _, out, _ = command(
         *("setup", "--dry-run", *typed(without=("models", "output", "python"))),
         *("--with-python=~/bin/python", "--text-encoder=~/encoder"),
     )
-    assert f"into {home}/sd" in done.stdout
-    assert f"make a virtual environment in {home}/sd/venv with {home}/bin/python" in done.stdout
-    assert f"{home}/models/text.ckpt" in done.stdout
+    assert f"into {home}/sd" in out
+    assert f"make a virtual environment in {home}/sd/venv with {home}/bin/python" in out
+    assert f"{home}/models/text.ckpt" in out
     assert not (tmp_path / "~").exists()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import pty
 import re
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.cli import main
+from tests.support.in_process import run_here
 from tests.support.server import PATIENCE, Serve, Server, environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("measured")]
@@ -261,18 +260,24 @@ def test_on_a_terminal_it_clears_and_colours(tmp_path: Path, certificate: Path) 
 def test_what_cannot_work_is_one_line(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
     flags: tuple[str, ...],
     line: str,
 ) -> None:
-    caplog.set_level(logging.WARNING, "sdrest")  # restored at the end: a start sets it
     (tmp_path / "bad.pem").write_text("garbage")
-    with contextlib.chdir(tmp_path):
-        assert main(flags) == 1
-    out, err = capfd.readouterr()
-    assert out == ""
+    status, out, err = run_here(capfd, tmp_path, environment(), *flags)
+    assert (status, out) == (1, "")
     assert err.startswith(f"error {line}")
     assert err.count("\n") == 1
+
+
+def test_a_second_port_in_use_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flags = ("--port", "0", "--a1111-port", str(port))
+        status, _, err = run_here(capfd, tmp_path, environment(), *flags)
+    assert status == 1
+    assert f"Cannot listen on 127.0.0.1 port {port}" in err
+    assert "--a1111-port" in err
 
 
 async def test_a_port_or_an_output_folder_in_use_is_one_line_and_touches_no_job(

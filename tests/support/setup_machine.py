@@ -1,6 +1,5 @@
 """A machine for `sdrest setup`: a home folder, with stand-ins for git, Python and the hub."""
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sdrest.cli import main
 from sdrest.engine.local.repository import locate, problems
 from sdrest.settings import Settings
+from tests.support.in_process import run_here
 from tests.support.paths import FAKES
 from tests.support.server import environment
 
@@ -57,15 +56,8 @@ class Machine:
 
     def run(self, *options: str, source: str = "", **variables: str) -> tuple[int, str, str]:
         """Run a set-up in this process; return its status, stdout and stderr."""
-        with pytest.MonkeyPatch.context() as patch, contextlib.chdir(self.home):
-            wanted = self._environment(variables)
-            for name in os.environ.keys() - wanted.keys():
-                patch.delenv(name)
-            for name, value in wanted.items():
-                patch.setenv(name, value)
-            self._capfd.readouterr()
-            status = main(self._words(source, options))
-            return (status, *self._capfd.readouterr())
+        env = self._environment(variables)
+        return run_here(self._capfd, self.home, env, *self._words(source, options))
 
     def _words(self, source: str, options: Sequence[str]) -> list[str]:
         return [

@@ -89,6 +89,9 @@ def worker_findings(workers: Sequence[Worker]) -> Iterator[Finding]:
         others = [one["name"] for one in ready if one["name"] not in names]
         lacking = f", not on {', '.join(others)}" if others else ""
         yield ok(f"{file} is on {', '.join(names)}{lacking}.")
+    if not ready:
+        yield failure("No machine takes jobs now.", "")
+        return
     for job_type in JobType:
         if not any(job_type in worker["types"] for worker in ready):
             yield failure(
@@ -103,8 +106,9 @@ def _of_worker(worker: Worker) -> Iterator[Finding]:
         yield failure(f"{name} is refused.", worker["reason"])
         return
     if state in {"lost", "connecting"}:
+        address = worker["address"]
         yield warning(
-            f"{name} ({worker['address']}) does not answer.",
+            f"{name if name == address else f'{name} ({address})'} does not answer.",
             "See that it runs, and that no firewall is between.",
         )
         return

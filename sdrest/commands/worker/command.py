@@ -141,13 +141,13 @@ async def _engine(
     return Engine(runs, offers), hashes
 
 
-def _known_hashes(usual: Path) -> Path:
+def _known_hashes(fallback: Path) -> Path:
     """Return the file that keeps hashes from one start to the next, in the user's caches."""
     try:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # computed again after the next start
-        folder = usual
+        folder = fallback
     return folder / "hashes.json"
 
 

@@ -212,7 +212,9 @@ class ClusterExecutor:
     def _obstacle(self, need: Need, places: Iterable[Place]) -> Failure:
         """Return why no machine takes a job."""
         places = list(places)
-        if not places:
+        if not places and self._links:
+            text = "None of the connected workers takes jobs: GET /workers says why."
+        elif not places:
             text = "No worker is connected. Start `sdrest worker` on a machine with a GPU."
         elif need.model:
             text = (

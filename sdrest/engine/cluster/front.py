@@ -124,7 +124,8 @@ class Front:
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error.__cause__ or error
             raise UsageError(f"Cannot listen at {self._listen} (--cluster): {reason}.") from error
-        self._scheduler.handlers[f"{PREFIX}versions"] = versions  # for `sdrest doctor --worker`
+        # For `sdrest doctor --worker`; Dask's own `proxy` logs a traceback where nothing answers.
+        self._scheduler.handlers |= {f"{PREFIX}versions": versions, "proxy": self._answer_of}
         self.address = self._scheduler.address
 
     async def _watch(self) -> None:
@@ -151,12 +152,22 @@ class Front:
         """Return the addresses of the connected workers."""
         if self._scheduler:
             return set(self._scheduler.workers)
-        asking = asyncio.create_task(self._pool(self.address).identity())
+        return set((await self._identity(self.address))["workers"])
+
+    async def _answer_of(self, worker: str, **_: object) -> object:
+        """Return what is at the address of a worker; None where nothing answers."""
+        with suppress(OSError):
+            return await self._identity(worker)
+        return None
+
+    async def _identity(self, address: str) -> Any:
+        """Ask what is at an address. Raises `OSError`."""
+        asking = asyncio.create_task(self._pool(address).identity())
         await asyncio.wait([asking], timeout=_ANSWER_SECONDS)
         if not asking.done():
             asking.cancel()
             raise TimeoutError
-        return set(asking.result()["workers"])
+        return asking.result()
 
     async def _follow(self, addresses: Collection[str]) -> None:
         """Have a link to each worker at `addresses`, and to no other."""

@@ -244,7 +244,7 @@ class Link:
                 "The worker at %s is connected, but cannot be reached from here: %s. See that no "
                 "firewall is between.",
                 self.address,
-                error,
+                str(error) or "it does not answer",
             )
         self._is_reported = True
 

@@ -81,6 +81,7 @@ class WorkerConnection:
         self._folder = folder
         self._report = report
         self._reported: Report | None = None
+        self._good = Report(f"Connected to {address}.", good=True)
 
     async def keep(self) -> None:
         """Connect, and again whenever the connection is lost, for ever."""
@@ -89,7 +90,7 @@ class WorkerConnection:
             began, delay = time.monotonic(), pause
             try:
                 async with self._connected() as worker:
-                    self._announce(Report(f"Connected to {self._address}.", good=True))
+                    self._announce(self._good)
                     await self._watch(worker)
                 if time.monotonic() - began > _CONNECT_SECONDS:
                     pause = delay = _FIRST_PAUSE
@@ -107,14 +108,16 @@ class WorkerConnection:
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 (no secret)
 
     async def _watch(self, worker: Worker) -> None:
-        """Wait for the end of the connection; report where no server calls."""
+        """Wait for the end of the connection; report where no server calls, and where one does."""
         ending = asyncio.create_task(worker.finished())
         try:
-            await asyncio.wait([ending], timeout=_CALL_SECONDS)
-            if not (ending.done() or self._engine.runs.has_front):
-                place = f"No server calls this worker at {worker.address}."
-                self._announce(Report(f"{place} See that no firewall prevents it."))
-            await ending
+            while not (await asyncio.wait([ending], timeout=_CALL_SECONDS))[0]:
+                if self._engine.runs.has_front:
+                    self._announce(self._good)
+                else:
+                    place = f"No server calls this worker at {worker.address}."
+                    self._announce(Report(f"{place} See that no firewall prevents it."))
+            ending.result()
         finally:
             ending.cancel()
 

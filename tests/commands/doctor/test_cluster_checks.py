@@ -31,6 +31,7 @@ WORKER: dict[str, Any] = {
 OFFICE = WORKER | {"name": "office", "accelerator": None, "models": [], "warnings": ["Old file."]}
 LOST = WORKER | {"name": "attic", "state": "lost"}
 REFUSED = WORKER | {"name": "shed", "state": "refused", "reason": "It has another version."}
+UNREACHED = WORKER | {"name": "tls://gpu:7", "address": "tls://gpu:7", "state": "connecting"}
 POOR = WORKER | {"types": ["text-to-image"], "problems": [{"message": "There is no model."}]}
 
 
@@ -55,6 +56,13 @@ POOR = WORKER | {"types": ["text-to-image"], "problems": [{"message": "There is 
                 Verdict.OK: ["cellar has", "dream.safetensors is on cellar."],
                 Verdict.WARNING: ["attic (tls://cellar:1) does not answer."],
                 Verdict.FAILURE: ["shed is refused. It has another version."],
+            },
+        ),
+        (
+            [UNREACHED],
+            {
+                Verdict.WARNING: ["tls://gpu:7 does not answer."],
+                Verdict.FAILURE: ["No machine takes jobs now."],
             },
         ),
         (

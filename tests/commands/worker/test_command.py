@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdrest.settings import FLAGS
+from tests.support.in_process import run_here
 from tests.support.server import environment
 from tests.support.workers import running_scheduler, running_worker
 
@@ -31,17 +32,24 @@ def sdrest(folder: Path, *words: str, **variables: str) -> subprocess.CompletedP
     ],
 )
 def test_what_is_wrong_is_said(
-    tmp_path: Path, words: tuple[str, ...], variables: dict[str, str], said: str
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    said: str,
 ) -> None:
-    done = sdrest(tmp_path, "worker", *words, **variables)
-    assert done.returncode == 1
-    assert said in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    env = environment(TMPDIR=str(tmp_path), **variables)
+    status, _, err = run_here(capfd, tmp_path, env, "worker", *words)
+    assert status == 1
+    assert said in err.splitlines()[-1]
+    assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_lists_the_flags_of_the_engine(tmp_path: Path) -> None:
-    text = sdrest(tmp_path, "help", "worker").stdout
+def test_help_lists_the_flags_of_the_engine(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, text, _ = run_here(capfd, tmp_path, environment(), "help", "worker")
     for name in ("repository", "models", "concurrency", "grace", "name", "cluster_credentials"):
         assert next(flag.option for flag in FLAGS if flag.name == name) in text
     assert "--port" not in text

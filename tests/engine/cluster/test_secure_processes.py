@@ -3,8 +3,6 @@
 import asyncio
 import ipaddress
 import ssl
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +11,7 @@ import pytest
 
 from sdrest.commands.cluster.credentials import make
 from tests.support.cluster import FRONT, cluster_address, worker, workers
+from tests.support.in_process import run_here
 from tests.support.server import PATIENCE, Serve, Server, environment
 
 pytestmark = pytest.mark.integration
@@ -90,16 +89,10 @@ async def test_without_tls_nothing_listens_beyond_this_machine(
     ],
 )
 def test_both_sides_refuse_other_machines_without_tls(
-    tmp_path: Path, words: tuple[str, str]
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    words: tuple[str, str],
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sdrest", *words],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 1
-    assert f"{words[1]} is refused: without TLS everyone who reaches the port" in done.stderr
+    status, _, err = run_here(capfd, tmp_path, environment(), *words)
+    assert status == 1
+    assert f"{words[1]} is refused: without TLS everyone who reaches the port" in err

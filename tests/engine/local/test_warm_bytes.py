@@ -1,4 +1,4 @@
-"""The bundled engine on a host that stays: the same bytes as its scripts make on their own."""
+"""The bundled engine in a runner that stays: the same bytes as its scripts make on their own."""
 
 from contextlib import aclosing
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def job(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
 
 
 def run(job: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
-    """Run a job in this process, as a host does with its first one."""
+    """Run a job in this process, as a runner does with its first one."""
     state = main.RunnerState()
     with state.watch_imports():
         code, exception, _ = main.run(job, state)

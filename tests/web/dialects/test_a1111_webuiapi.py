@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -160,18 +159,3 @@ async def test_a_password_in_a_body_is_in_no_log(server: Server) -> None:
     logged = "\n".join([*server.out.lines, *server.err.lines])
     assert secret not in logged
     assert TOKEN not in logged
-
-
-async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sdrest", "--port", "0", "--a1111-port", str(port)),
-            cwd=tmp_path,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, error = await process.communicate()
-    assert process.returncode
-    assert f"Cannot listen on 127.0.0.1 port {port}" in error.decode()
-    assert "--a1111-port" in error.decode()

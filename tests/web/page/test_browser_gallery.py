@@ -81,6 +81,22 @@ async def test_rows_are_full_and_pictures_keep_their_proportions(opened: Studio)
             assert shown == pytest.approx(box["ratio"], rel=0.03)
 
 
+async def test_pictures_of_a_row_with_room_are_in_line_with_those_of_the_next(
+    opened: Studio,
+) -> None:
+    lefts = await opened.page.evaluate(
+        """async () => {
+          const { layout } = await import("/static/rows.js");
+          const tiles = (count, job) => [...Array(count).keys()].map((key) => (
+            { key: `${job}${key}`, job, ratio: 1 }));
+          const { starts } = layout(tiles(8, "old"), 840, 210);
+          const { rows } = layout([...tiles(2, "new"), ...tiles(8, "old")], 840, 210, starts);
+          return rows.map(({ tiles }) => tiles.slice(0, 2).map(({ left }) => left));
+        }"""
+    )
+    assert lefts == [lefts[0]] * 3
+
+
 async def test_only_what_is_near_has_elements_however_far_one_scrolls(opened: Studio) -> None:
     page = opened.page
     for _ in range(60):

@@ -38,12 +38,13 @@ function breaksUp(tiles, index, width, height, used) {
   return size < width && used + size > width + height / 2;
 }
 
-/** Places a row's tiles at `top`; an `isOpen` row, which has room for more, is not stretched. */
-function place(tiles, top, width, height, isOpen) {
-  const gaps = GAP * (tiles.length - 1);
-  const sum = tiles.reduce((total, tile) => total + shown(tile), 0);
-  const fitting = (width - gaps) / sum;
-  const exact = isOpen ? Math.min(fitting, height) : fitting;
+/** The height at which a row's tiles are as wide as the gallery. */
+const fit = (tiles, width) => (width - GAP * (tiles.length - 1)) / tiles.reduce((total, tile) => total + shown(tile), 0);
+
+/** Places a row's tiles at `top`; a row with room for more is at most `most` high, and not stretched. */
+function place(tiles, top, width, most = Infinity) {
+  const fitting = fit(tiles, width);
+  const exact = Math.min(fitting, most);
   let left = 0;
   const placed = tiles.map((tile, index) => {
     const isLast = index === tiles.length - 1 && exact === fitting;
@@ -72,7 +73,8 @@ export function layout(tiles, width, height, starts = new Set()) {
   for (const [index, row] of all.entries()) {
     const natural = row.reduce((sum, tile) => sum + shown(tile) * height + GAP, 0);
     const isOpen = natural < FULL * width && (index === all.length - 1 || index === 0);
-    rows.push(place(row, top, width, height, isOpen));
+    const other = all[index === 0 ? 1 : index - 1] ?? row;
+    rows.push(place(row, top, width, isOpen ? Math.min(height, fit(other, width)) : Infinity)); // in line with the one beside it
     top += rows.at(-1).height + GAP;
   }
   const closed = rows.filter(({ tiles: [first, ...more] }, index) => index > 0 || isFull([first, ...more], width));

@@ -47,7 +47,7 @@ export class Tile {
     this.element = h("article", { class: "tile" }, p.open, p.check, p.state,
       h("div", { class: "tile-about" }, p.prompt,
         h("div", { class: "tile-tools" }, tool("reuse", "Reuse settings", () => actions.use(this)), p.download,
-          tool("trash", "Delete", () => actions.remove(this), "Delete"))),
+          tool("trash", "Delete", () => actions.remove(this), "Del"))),
       p.favourite, p.menu);
     image.addEventListener("load", () => {
       image.classList.add("loaded");

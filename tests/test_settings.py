@@ -67,6 +67,7 @@ def test_a_number_is_within_its_range_or_refused(flag: Flag, text: str) -> None:
         ("job_timeout", "inf", "should be a number of at least 0, not 'inf'."),
         ("cors", "maybe", "should be true or false, not 'maybe'."),
         ("output", "", "should be valid UTF-8 and not empty, not ''."),
+        ("name", "a\x1b", "should be valid UTF-8, without control characters, not 'a\\x1b'."),
         ("python", "\udcff", "should be valid UTF-8, not '\\udcff'."),
     ],
 )

@@ -63,6 +63,13 @@ def count(text: str) -> int | str:
     return int(text)
 
 
+def line(text: str) -> str:
+    """Return a text that a terminal and a log show as it is. Raises `ValueError`."""
+    if any(ord(sign) < ord(" ") or sign == "\x7f" for sign in text):
+        raise ValueError("has control characters")
+    return text
+
+
 def _items(text: str) -> Iterable[str]:
     return filter(None, map(str.strip, text.split(",")))
 
@@ -102,7 +109,7 @@ def _type(flag: Flag) -> tuple[Any, str]:
         Kind.INTEGER: (click.IntRange(low, high), f"a whole number {within}"),
         Kind.NUMBER: (_Number(float, low, high), f"a number {within}"),
         Kind.DURATION: (_Number(Duration, low, high), duration),
-        Kind.TEXT: (click.STRING, text),
+        Kind.TEXT: (line, f"{text}, without control characters"),
         Kind.PATH: (click.STRING, text),  # as typed: a job's id contains the text
         Kind.SECRET: (secret, token),
         Kind.CHOICE: (click.Choice(flag.choices), f"one of {', '.join(flag.choices)}"),

@@ -1,8 +1,8 @@
 """The machines that an executor runs tasks on: what each one offers, and its state."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sdrest.errors import Failure
 from sdrest.job_types import JobType
@@ -72,15 +72,7 @@ class WorkerInfo:
     warnings: Sequence[str] = ()
 
 
-def with_own_names(workers: Iterable[WorkerInfo]) -> list[WorkerInfo]:
-    """Return workers in the order in which they came, no two of the same name.
-
-    The second `attic` is `attic (2)`.
-    """
-    seen: Counter[str] = Counter()
-    named = []
-    for worker in sorted(workers, key=lambda one: one.since):
-        seen[worker.name] += 1
-        number = seen[worker.name]
-        named.append(replace(worker, name=f"{worker.name} ({number})") if number > 1 else worker)
-    return named
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: where `attic` is, that is `attic (2)`. Pure."""
+    numbered = (f"{wanted} ({number})" for number in itertools.count(2))
+    return next(name for name in itertools.chain([wanted], numbered) if name not in taken)

@@ -48,10 +48,12 @@ class Site:
         models: tuple[str, ...] = (),
         change: Callable[[dict[str, Any]], None] = lambda _: None,
         relay: Relay | None = None,
+        own_name: str = "",
     ) -> Worker:
         """Connect a worker with these files of checkpoints; `change` may change its handlers.
 
-        Given a `relay`, the front calls it through that.
+        It calls itself `own_name`, by default `name`. Given a `relay`, the front calls it through
+        that.
         """
         folder = self.folder / name
         (folder / "models").mkdir(parents=True)
@@ -61,7 +63,7 @@ class Site:
         executor = executor or ScriptedExecutor()
         runs = Runs(executor, folder / "work")
         offers = Offers(
-            Machine(name, "cpu"),
+            Machine(own_name or name, "cpu"),
             fake_repository(models=Catalog(folder / "models", {})),
             executor,
             Hashes(folder / "hashes"),
@@ -116,22 +118,17 @@ class Site:
 
 
 @asynccontextmanager
-async def machines(
-    folder: Path, here: ScriptedExecutor | None = None, *, connect: str = ""
-) -> AsyncIterator[Site]:
-    """Run a front, with runners of its own if `here` is given.
-
-    `connect` is the address of a scheduler that is there.
-    """
+async def machines(folder: Path, here: ScriptedExecutor | None = None) -> AsyncIterator[Site]:
+    """Run a front, with runners of its own if `here` is given."""
     own = None
     if here:
         hashes = Hashes(folder / "hashes")
         own = Here(here, fake_repository(), hashes, Machine("here", "cpu"))
     executor = ClusterExecutor(own)
     front = Front(
-        listen="" if connect else "tcp://127.0.0.1:0",
-        connect=connect,
+        listen="tcp://127.0.0.1:0",
         changed=executor.changed,
+        own_name="here" if here else "",
         lost_seconds=LOST_SECONDS,
     )
     await executor.start(front)

@@ -90,6 +90,10 @@ class Calls:
             rpc = self._pool(address)
             return await getattr(rpc, PREFIX + name)(front=self._front, **arguments)
 
+    def of_front(self, name: str) -> "Calls":
+        """Return the calls of another front, which has not connected."""
+        return Calls(self._scheduler, self._pool, name)
+
     async def start(self, run: str, task: Task) -> None:
         """Begin a task."""
         await self("start", run=run, task=encode_task(task))

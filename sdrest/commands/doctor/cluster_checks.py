@@ -32,10 +32,16 @@ class ClusterChecks:
         try:
             status, body = self._ask()
             found = json.loads(body)["workers"] if status == HTTPStatus.OK else []
+        except FileNotFoundError:
+            yield warning(
+                f"There is no {self.settings.cert} here, so the server's workers are not known.",
+                "Run this in the folder of the server, with its flags.",
+            )
+            return
         except (OSError, http.client.HTTPException, ValueError, KeyError):
             yield warning(
                 "The server does not answer, so its workers are not known.",
-                "Start it, and run this again with its flags.",
+                "Start it, and run this again in its folder, with its flags.",
             )
             return
         if status == HTTPStatus.UNAUTHORIZED:

@@ -42,7 +42,7 @@ class MachineChecks:
     def server_python(self) -> Iterator[Finding]:
         """Whether the server's Python has the required packages in the required versions."""
         version = ".".join(map(str, sys.version_info[:3]))
-        yield ok(f"The server runs on Python {version}.")
+        yield ok(f"sdrest runs on Python {version}.")
         yield from requirement_findings(metadata.requires("sdrest") or [])
 
     def memory(self) -> Iterator[Finding]:

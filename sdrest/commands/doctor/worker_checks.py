@@ -60,7 +60,8 @@ class WorkerChecks:
         try:
             given = security(address, self.settings.cluster_credentials, option="--worker")
             with tempfile.TemporaryDirectory(prefix="sdrest-") as folder:
-                answer = asyncio.run(probe(address, given, folder))
+                port = self.settings.worker_port
+                answer = asyncio.run(probe(address, given, folder, port=port))
         except UsageError as error:
             yield failure(error.message)
             return
@@ -74,7 +75,8 @@ class WorkerChecks:
         else:
             yield failure(
                 f"It does not reach this machine, for example at {answer.address}.",
-                "The server connects to a port of each worker: allow that in the firewall.",
+                "The server connects to a port of each worker (--worker-port): allow that in the "
+                "firewall, and let no other program listen there.",
             )
         if not answer.versions:
             yield warning(

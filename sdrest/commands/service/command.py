@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sdrest.commands.engine_notes import check_given_paths
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.options import GIVEN, settings
 from sdrest.commands.service.launchd import Launchd
@@ -96,6 +97,7 @@ def service_of(
     context = commands[name]().make_context(f"sdrest {name}", [*before, *words])
     given = _given(context)
     flags = settings(context)
+    check_given_paths(flags)
     _check_cluster(worker or flags.cluster or flags.scheduler, flags.cluster_credentials)
     root = os.geteuid() == 0
     return Service(

@@ -45,6 +45,7 @@ class Engine:
                 _log.warning("The server does not use this worker. %s", reason)
                 return {"versions": own, "offer": None}
             await self.runs.cancel_all(front)
+            self.runs.welcome(front)
             return {"versions": own, "offer": encode_offer(self.offers.current)}
 
     async def offer(self, front: str) -> Message:

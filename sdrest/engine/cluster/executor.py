@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import replace
-from operator import is_not
+from operator import attrgetter, is_not
 
 from sdrest.checkpoints.catalog import Checkpoint
 from sdrest.checkpoints.shared import NOWHERE
@@ -16,7 +16,7 @@ from sdrest.engine.cluster.front import Front
 from sdrest.engine.cluster.here import Here
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.suspects import Suspects
-from sdrest.engine.workers import Offer, WorkerInfo, with_own_names
+from sdrest.engine.workers import Offer, WorkerInfo
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 
@@ -102,10 +102,11 @@ class ClusterExecutor:
         return self._models
 
     def workers(self) -> Sequence[WorkerInfo]:
-        """Return this machine, if it runs tasks, and all workers."""
+        """Return this machine, if it runs tasks, and all workers, the first to come first."""
         found = [self._here.info] if self._here else []
         found += [link.info for link in self._links]
-        return with_own_names(replace(one, warnings=self._warnings(one.name)) for one in found)
+        found.sort(key=attrgetter("since"))
+        return [replace(one, warnings=self._warnings(one.name)) for one in found]
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
         """Yield the events of a task; see `Executor.run`.
@@ -168,7 +169,7 @@ class ClusterExecutor:
 
     async def stats(self) -> PoolStats:
         """Count the runners of all machines; the models of workers are named by their files."""
-        own = await self._here.executor.stats() if self._here else PoolStats(0, 0, 0)
+        own = await self._here.stats() if self._here else PoolStats(0, 0, 0)
         infos = [link.info for link in self._links]
         return PoolStats(
             own.busy + sum(one.busy for one in infos),

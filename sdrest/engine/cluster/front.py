@@ -1,18 +1,19 @@
 """The front of a cluster: Dask's scheduler, here or elsewhere, and a link to each worker."""
 
 import asyncio
+import functools
 import logging
 import secrets
-import socket
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sdrest.engine.cluster import library
-from sdrest.engine.cluster.addresses import PORT
+from sdrest.engine.cluster.addresses import PORT, require_free
 from sdrest.engine.cluster.link import Link
 from sdrest.engine.cluster.protocol import LOST_SECONDS, PREFIX, versions
+from sdrest.engine.workers import free_name
 from sdrest.errors import UsageError
 from sdrest.hosts import url_host
 
@@ -46,6 +47,7 @@ class Front:
 
     `listen` is the address of a scheduler to start in this process; without it, `connect` is that
     of one that runs elsewhere. `changed` is called when a worker comes, goes or is another.
+    No worker is named `own_name`, which is that of this machine.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Front:
         connect: str = "",
         security: "Security | None" = None,
         changed: Callable[[], object],
+        own_name: str = "",
         lost_seconds: float = LOST_SECONDS,
     ) -> None:
         self.links: dict[str, Link] = {}
@@ -65,6 +68,7 @@ class Front:
         self._listen = listen
         self._security = security
         self._changed = changed
+        self._names = {"": own_name}
         self._lost_seconds = lost_seconds
         self._scheduler: Scheduler | None = None
         self._pool: ConnectionPool
@@ -108,7 +112,7 @@ class Front:
         parts = urlsplit(self._listen)
         host, port = parts.hostname or "", PORT if parts.port is None else parts.port
         try:
-            _require_free(host, port)
+            require_free(host, port)
             self._scheduler = await Scheduler(
                 host=url_host(host),
                 port=port,
@@ -160,12 +164,14 @@ class Front:
         new = [address for address in addresses if address not in self.links]
         for link in gone:
             del self.links[link.address]
+            self._names.pop(link.address, None)
         for address in new:
             self.links[address] = Link(
                 address,
                 self._id,
                 self._pool,
                 changed=self._changed,
+                named=functools.partial(self._name, address),
                 lost_seconds=self._lost_seconds,
             )
         if gone:
@@ -173,11 +179,9 @@ class Front:
         if gone or new:
             self._changed()
 
-
-def _require_free(host: str, port: int) -> None:
-    """Raise `OSError` if nobody can listen there; Dask would leave a socket open."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.create_server((host, port), family=family).close()
+    def _name(self, address: str, wanted: str) -> str:
+        """Return the name of a worker, which no other machine has, as long as it is connected."""
+        return self._names.setdefault(address, free_name(wanted, self._names.values()))
 
 
 async def _bounded(closing: Any) -> None:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from sdrest.checkpoints.hashes import Hashes
-from sdrest.engine.base import Event, Executor, Finished, Need, Started, Task
+from sdrest.engine.base import Event, Executor, Finished, Need, PoolStats, Started, Task
 from sdrest.engine.cluster.assignment import Place, needs_of
 from sdrest.engine.cluster.offer import Machine, Offers
 from sdrest.engine.cluster.protocol import versions
@@ -29,13 +29,14 @@ class Here:
         self._offers = Offers(machine, repository, executor, hashes, changed=self._note)
         self._since = time.time()
         self._loaded: tuple[str, ...] = ()
+        self._stats = PoolStats(0, 0, 0)
         self._needs: frozenset[Need] = frozenset()
         self._changed: Callable[[], object] = lambda: None
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self, changed: Callable[[], object]) -> None:
         """Look at what there is, and go on looking; call `changed` when it is another."""
-        await self._look()
+        await self.stats()
         await self._offers.refresh()
         self._changed = changed
         self._watching = asyncio.create_task(self._offers.watch())
@@ -43,6 +44,14 @@ class Here:
     async def refresh(self) -> None:
         """Look again at what there is."""
         await self._offers.refresh()
+
+    async def stats(self) -> PoolStats:
+        """Look at the runners, at what they have loaded, and at what they compute on."""
+        stats = self._stats = await self.executor.stats()
+        self._loaded = self._offers.files(stats.models)
+        if stats.device:
+            self._offers.machine = replace(self._offers.machine, accelerator=stats.device)
+        return stats
 
     async def close(self) -> None:
         """End every process."""
@@ -73,6 +82,8 @@ class Here:
             sorted(self.runs),
             self._loaded,
             busy=len(self.runs),
+            idle=self._stats.idle,
+            memory=self._stats.memory,
         )
 
     async def run(self, task: Task) -> AsyncGenerator[Event, None]:
@@ -82,7 +93,7 @@ class Here:
             async with aclosing(self.executor.run(task)) as events:
                 async for event in events:
                     if isinstance(event, Started | Finished):
-                        await self._look()
+                        await self.stats()
                     yield event
         finally:
             self.runs.remove(task.id)
@@ -92,10 +103,3 @@ class Here:
         """Take account of another offer."""
         self._needs = needs_of(self._offers.current)
         self._changed()
-
-    async def _look(self) -> None:
-        """Note which models are loaded, and what the scripts compute on."""
-        stats = await self.executor.stats()
-        self._loaded = self._offers.files(stats.models)
-        if stats.device:
-            self._offers.machine = replace(self._offers.machine, accelerator=stats.device)

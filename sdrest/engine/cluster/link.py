@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sdrest.engine.base import Need
@@ -34,8 +35,6 @@ _LONGEST_PAUSE = 8.0
 _CANCEL_SECONDS = 10.0
 """Seconds that a worker has to end a cancelled run; after that the run is ended in passing."""
 
-_NO_WORKER = "It is not a worker of sdrest."
-
 _log = logging.getLogger(__name__)
 
 
@@ -46,8 +45,9 @@ class LostError(Exception):
 class Link:
     """The front's connections to the worker at `address`; `changed` is called when it is another.
 
-    `front` is the id of the running front, `pool` Dask's pool of connections. A worker that has not
-    answered for `lost_seconds` is given up, and tried again: it may be back.
+    `front` is the id of the running front, `pool` Dask's pool of connections; `named` makes the
+    worker's name for people of its own one. A worker that has not answered for `lost_seconds` is
+    given up, and tried again: it may be back.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Link:
         pool: "ConnectionPool",
         *,
         changed: Callable[[], object],
+        named: Callable[[str], str],
         lost_seconds: float = LOST_SECONDS,
     ) -> None:
         self.address = address
@@ -66,6 +67,7 @@ class Link:
         self._front = front
         self._pool = pool
         self._changed = changed
+        self._named = named
         self._lost_seconds = lost_seconds
         self._versions: Mapping[str, str] = {}
         self._offer: Offer | None = None
@@ -81,7 +83,7 @@ class Link:
 
     @property
     def name(self) -> str:
-        """The worker's own name, or its address while that is unknown."""
+        """The worker's name, or its address while that is unknown."""
         return self._offer.name if self._offer else self.address
 
     @property
@@ -141,7 +143,8 @@ class Link:
         while True:
             with suppress(OSError):
                 return await self._try(handler, None, **arguments)
-            await self._pause(_RETRY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), _RETRY_SECONDS)
 
     async def events(self, run: str, since: int) -> Sequence[Message]:
         """Return events of a run; raises `LostError` where the worker has lost it."""
@@ -189,7 +192,7 @@ class Link:
         answer = await self._send("connect", self._lost_seconds, versions=own)
         known = isinstance(answer, Mapping) and "versions" in answer
         self._versions = answer["versions"] if known else {}
-        self.refused = refusal(own, self._versions) if known else _NO_WORKER
+        self.refused = refusal(own, self._versions) if known else "It is not a worker of sdrest."
         self._last_seen = time.time()
         if self.refused:
             _log.warning("The worker at %s is refused: %s", self.address, self.refused)
@@ -246,7 +249,8 @@ class Link:
         self._is_reported = True
 
     def _take_offer(self, message: Message) -> None:
-        self._offer = decode_offer(message)
+        offer = decode_offer(message)
+        self._offer = replace(offer, name=self._named(offer.name))
         self._needs = needs_of(self._offer)
 
     def _is_own(self, run: str) -> bool:
@@ -286,10 +290,6 @@ class Link:
             return task.result()
         finally:
             task.cancel()  # closing its connection may take as long as the call itself
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._lost.wait(), seconds)
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)

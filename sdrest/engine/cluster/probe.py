@@ -1,6 +1,7 @@
 """Ask a scheduler, as a worker would, whether the two can work together."""
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +11,7 @@ from distributed.core import Server, rpc
 from distributed.security import Security
 from distributed.utils import get_ip
 
+from sdrest.engine.cluster.addresses import require_free
 from sdrest.engine.cluster.protocol import PREFIX
 from sdrest.engine.cluster.worker import ConnectError, reach
 from sdrest.hosts import url_host
@@ -29,8 +31,11 @@ class Answer:
     reached: bool
 
 
-async def probe(address: str, security: Security | None, folder: str) -> Answer:
-    """Ask the scheduler at `address`; `folder` is for Dask's files. Raises `ConnectError`."""
+async def probe(address: str, security: Security | None, folder: str, *, port: int = 0) -> Answer:
+    """Ask the scheduler at `address`; `folder` is for Dask's files. Raises `ConnectError`.
+
+    It is to call this machine at `port`, where the worker may run already; 0: at any free one.
+    """
     security = security or Security()
     await reach(address, security)
     arguments = security.get_connection_args("worker")
@@ -38,16 +43,20 @@ async def probe(address: str, security: Security | None, folder: str) -> Answer:
     server = Server({}, connection_args=arguments, local_directory=folder)
     try:
         host = get_ip(parts.hostname or "")
-        await server.listen(
-            f"{parts.scheme}://{url_host(host)}:0",
-            **security.get_listen_args("worker"),
-        )
+        own = f"{parts.scheme}://{url_host(host)}:{port}"
+        try:
+            require_free(host, port)
+            await server.listen(own, **security.get_listen_args("worker"))
+            own = server.address
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
         async with rpc(address, connection_args=arguments) as scheduler:
-            back = await _answer(scheduler.proxy(worker=server.address, msg={"op": "identity"}))
+            back = await _answer(scheduler.proxy(worker=own, msg={"op": "identity"}))
             # Last, since a scheduler without sdrest never answers.
             versions = await _answer(getattr(scheduler, f"{PREFIX}versions")())
             known = cast("Mapping[str, str]", versions) if isinstance(versions, Mapping) else {}
-            return Answer(known, server.address, reached=isinstance(back, Mapping))
+            return Answer(known, own, reached=isinstance(back, Mapping))
     except OSError as error:
         raise ConnectError(f"{error}.") from error
     finally:

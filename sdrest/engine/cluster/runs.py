@@ -89,9 +89,13 @@ class Runs:
         """Whether a front has called lately."""
         return bool(self._fronts)
 
+    def welcome(self, front: str) -> None:
+        """Note that a front has connected: only such a one is known."""
+        self._fronts[front].connected = True
+
     def knows(self, front: str) -> bool:
-        """Whether this front has called lately."""
-        return front in self._fronts
+        """Whether this front has connected, and called lately."""
+        return front in self._fronts and self._fronts[front].connected
 
     @contextmanager
     def called_by(self, front: str) -> Iterator[None]:
@@ -218,6 +222,7 @@ class _Front:
 
     calls: int = 0
     expiry: asyncio.TimerHandle | None = None
+    connected: bool = False
 
 
 class _Run:

@@ -27,8 +27,8 @@ _VERIFY_EXPIRED = 10
 """OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
 
 _OTHER_AUTHORITY = (
-    "The other machine has files of another cluster. Both need files that the same "
-    "`sdrest cluster credentials` made."
+    "The other machine has files of another cluster, or another program listens there. Both "
+    "need files that the same `sdrest cluster credentials` made."
 )
 _EXPIRED = f"A certificate of the cluster has expired. {RENEW}"
 _REASONS: Mapping[str, str] = {
@@ -54,7 +54,7 @@ def refusal(address: str) -> str | None:
         host = None
     is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
     if parts.scheme not in {"tls", "tcp"} or not (host and is_bare):
-        return f"should be an address such as tls://0.0.0.0:8786, not {address!r}."
+        return f"should be an address such as tls://10.0.0.5:8786, not {address!r}."
     if parts.scheme == "tcp" and not _is_loopback(host):
         return (
             f"{address} is refused: without TLS everyone who reaches the port can run programs on "

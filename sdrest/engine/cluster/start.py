@@ -30,7 +30,7 @@ def cluster_executor(
     """Return an executor over workers and, unless `--concurrency` is 0, over `executor`."""
     if not settings.concurrency:
         return ClusterExecutor()
-    machine = Machine(settings.name or platform.node(), "")
+    machine = Machine(_name(settings), "")
     return ClusterExecutor(Here(executor, repository, hashes, machine))
 
 
@@ -44,4 +44,9 @@ def front_of(settings: Settings, executor: ClusterExecutor) -> Front:
         connect=settings.scheduler,
         security=security(address, settings.cluster_credentials, option=option),
         changed=executor.changed,
+        own_name=_name(settings) if settings.concurrency else "",
     )
+
+
+def _name(settings: Settings) -> str:
+    return settings.name or platform.node()

@@ -17,6 +17,7 @@ from distributed import Worker
 from distributed.comm.core import connect
 from distributed.security import Security
 
+from sdrest.engine.cluster.addresses import require_free
 from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.security import causes, explain, own_host
 from sdrest.hosts import url_host
@@ -127,6 +128,11 @@ class WorkerConnection:
         """Be a worker of the scheduler while the context lasts; raises `ConnectError`."""
         await reach(self._address, self._security)
         host = own_host(self._address)
+        try:
+            require_free(host or "", self._port)
+        except OSError as error:
+            place = f"this worker cannot listen at port {self._port} (--worker-port)"
+            raise ConnectError(f"{place}: {_reason(error)}") from error
         worker = _SilentWorker(
             self._address,
             # Its own name each time: the scheduler may still know the last connection.

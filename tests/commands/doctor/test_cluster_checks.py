@@ -103,6 +103,7 @@ async def test_the_running_server_is_asked(serve: Serve) -> None:
             "No worker is connected": Settings(**given),
             "requires its token": Settings(**(given | {"token": ""})),
             "does not answer": Settings(**(given | {"plain_http": True, "host": "127.0.0.9"})),
+            "There is no nowhere.pem here": Settings(**(given | {"cert": "nowhere.pem"})),
         }
         for text, one in settings.items():
             [finding] = await asyncio.to_thread(list, ClusterChecks(one).workers())

@@ -2,12 +2,15 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from distributed import Worker
 
 from sdrest.commands.doctor.command import checks
 from sdrest.commands.doctor.findings import Verdict, results
 from sdrest.commands.doctor.worker_checks import WorkerChecks
+from sdrest.engine.cluster import library
 from sdrest.engine.cluster.protocol import versions
 from sdrest.settings import Settings
 from tests.support.workers import running_scheduler
@@ -38,6 +41,25 @@ async def test_a_server_is_asked_as_a_worker_would(
     assert (Verdict.FAILURE in found) == (server != versions())
 
 
+async def test_the_port_of_the_worker_is_the_one_that_is_tried(unused_tcp_port: int) -> None:
+    async with running_scheduler() as scheduler:
+        said = await asyncio.to_thread(_connection, scheduler.address, worker_port=unused_tcp_port)
+        assert f"at tcp://127.0.0.1:{unused_tcp_port}" in said[Verdict.OK]
+        async with Worker(
+            scheduler.address,
+            nthreads=1,
+            memory_limit=0,
+            dashboard_address=library.HTTP_ADDRESS,
+        ) as running:  # as where the worker runs already
+            port = int(running.address.rpartition(":")[2])
+            said = await asyncio.to_thread(_connection, scheduler.address, worker_port=port)
+            assert f"It reaches this machine at {running.address}" in said[Verdict.OK]
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            said = await asyncio.to_thread(_connection, scheduler.address, worker_port=port)
+            assert "does not reach" in said[Verdict.FAILURE]
+
+
 def test_what_prevents_a_connection_is_said(tmp_path: Path) -> None:
     with socket.socket() as bound:  # it does not listen
         bound.bind(("127.0.0.1", 0))
@@ -49,9 +71,10 @@ def test_what_prevents_a_connection_is_said(tmp_path: Path) -> None:
     assert "there is none" in finding.message
 
 
-def _connection(address: str) -> dict[Verdict, str]:
+def _connection(address: str, **flags: Any) -> dict[Verdict, str]:
     """Return what the doctor says of a connection, by its verdicts."""
-    (check,) = (one for one in checks(Settings(), worker=address) if one.name == "connection")
+    given = Settings(**flags)
+    (check,) = (one for one in checks(given, worker=address) if one.name == "connection")
     found: dict[Verdict, str] = {}
     for result in results(check):
         text = f"{result.finding.message} {result.finding.remedy}"

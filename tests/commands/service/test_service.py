@@ -212,6 +212,8 @@ def test_a_worker_is_a_service_too(tmp_path: Path) -> None:
         (["--worker", "tcp://front:8786"], "The address tcp://front:8786 is refused: without TLS"),
         (["--cluster", "tcp://0.0.0.0:8786"], "The address tcp://0.0.0.0:8786 is refused"),
         (["--worker", "tls://front:8786", "--port", "9"], "No such option '--port'"),
+        (["--worker", "tcp://127.0.0.1:1", "--models", "nowhere"], "There is no folder nowhere"),
+        (["--repository", "nowhere"], "There is no folder nowhere (--repository)."),
         (["--prot", "9"], "No such option '--prot'"),
         (["--port", "99999"], "--port should be a whole number from 0 to 65535, not '99999'."),
         (["stray"], "'stray' is not a flag."),

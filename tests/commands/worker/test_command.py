@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,16 @@ async def test_settings_of_dask_have_no_effect(tmp_path: Path) -> None:
     done = sdrest(folder, "worker", "tcp://127.0.0.1:1", HOME=str(folder / "home"))
     assert "dask.yaml' is malformed" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        async with (
+            running_scheduler() as scheduler,
+            running_worker(scheduler.address, tmp_path, "--worker-port", port) as worker,
+        ):
+            line = await worker.err.line("Cannot connect")
+            assert f"cannot listen at port {port} (--worker-port): Address already in use." in line
+            other.close()
+            await worker.out.line("Connected to")

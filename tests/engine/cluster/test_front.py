@@ -6,10 +6,8 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from distributed import Scheduler
 
 from sdrest.engine.base import Event, Finished, ImageReady, Need, Requeue, Started, Task
-from sdrest.engine.cluster import library
 from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.front import Front
 from sdrest.errors import UsageError
@@ -20,16 +18,6 @@ from tests.support.machines import LOST_SECONDS, Gap, events_of, machines, runni
 pytestmark = pytest.mark.integration
 
 TEXT = JobType.TEXT_TO_IMAGE
-
-
-async def running_scheduler(port: int) -> Scheduler:
-    """Return a scheduler that listens; the caller closes it."""
-    library.load()
-    scheduler = Scheduler(
-        host="127.0.0.1", port=port, dashboard=False, dashboard_address=library.HTTP_ADDRESS
-    )
-    await scheduler
-    return scheduler
 
 
 def requeue(events: list[Event]) -> Requeue:
@@ -213,31 +201,6 @@ async def test_a_bug_of_a_worker_fails_the_job_alone(
         assert requeue(await events_of(site, site.task("bad"))) is Requeue.NO
         assert (await events_of(site, site.task("good")))[-1] == Finished()
         assert "a bug of the worker's" in caplog.text
-
-
-async def test_a_scheduler_elsewhere_may_go_and_come_back(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    gate = Gate()
-    scheduler = await running_scheduler(0)
-    port = int(scheduler.address.rpartition(":")[2])
-    try:
-        async with machines(tmp_path, connect=scheduler.address) as site:
-            await site.add("one", ScriptedExecutor(gate))
-            await site.known("one")
-            async with running(site, site.task()) as events:
-                await site.until(gate.entered.is_set)
-                await scheduler.close()
-                await site.until(lambda: events and isinstance(events[-1], Finished))
-                assert requeue(events) is Requeue.YES
-                assert site.executor.capacity == 0
-            await site.until(lambda: "does not answer" in caplog.text)
-            scheduler = await running_scheduler(port)
-            await site.add("two")
-            await site.known("two")
-            assert (await events_of(site, site.task("b")))[-1] == Finished()
-    finally:
-        await scheduler.close()
 
 
 async def test_an_address_that_is_taken_is_an_error(tmp_path: Path) -> None:

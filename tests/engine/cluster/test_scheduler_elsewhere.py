@@ -6,7 +6,7 @@ import shlex
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -62,14 +62,19 @@ async def test_jobs_go_on_when_a_scheduler_that_was_killed_is_back(
     port = free_port()
     address = f"tls://127.0.0.1:{port}"
     flags = ("--scheduler", address, "--cluster-credentials", str(front), "--concurrency", "0")
-    async with serve(*flags, warns=True) as server:
-        credentials = ("--cluster-credentials", str(own))
-        async with worker(address, "attic", *credentials, folder=tmp_path) as attic:
-            async with scheduler(tmp_path, port):
-                await ready_workers(server, 1)
-                prompt = f"wait_between gate={gate} lifeline={lifeline.path}"
-                path = await post(server, prompt, iterations=2)
-                await job_until(server, path, imageUrls=[f"{path}/1.png"])
+    credentials = ("--cluster-credentials", str(own))
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(scheduler(tmp_path, port))
+        async with (
+            serve(*flags, warns=True) as server,
+            worker(address, "attic", *credentials, folder=tmp_path) as attic,
+        ):
+            await ready_workers(server, 1)
+            prompt = f"wait_between gate={gate} lifeline={lifeline.path}"
+            path = await post(server, prompt, iterations=2)
+            await job_until(server, path, imageUrls=[f"{path}/1.png"])
+            await first.aclose()
+            await server.err.line(f"The scheduler at {address} does not answer; trying again.")
             await server.err.line("is requeued")
             await attic.err.line("is lost. Connecting again.")
             shown = await job_until(server, path, status="QUEUED", waiting=...)

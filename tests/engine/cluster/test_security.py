@@ -19,7 +19,7 @@ NOW = dt.datetime.now(dt.UTC)
 LONG_AGO = NOW - dt.timedelta(days=3660)
 
 REFUSED = "everyone who reaches the port can run programs"
-NO_ADDRESS = "should be an address such as tls://0.0.0.0:8786"
+NO_ADDRESS = "should be an address such as tls://10.0.0.5:8786"
 
 
 @pytest.mark.parametrize(

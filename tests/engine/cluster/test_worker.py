@@ -171,6 +171,15 @@ async def test_a_front_of_another_version_is_refused_and_said(calls: Calls, work
     assert "the front has 0.0.1" in await worker.err.line("does not use this worker")
 
 
+async def test_a_front_has_to_connect_before_it_gets_a_status(calls: Calls) -> None:
+    """One that knew an earlier worker at this address may ask for events first."""
+    front = calls.of_front("of an earlier worker")
+    assert await front("events", run="lost", since=0) is None
+    assert await front("status", since=0) is None
+    await front("connect", versions=versions())
+    assert decode_status(await front("status", since=0)).runs == ()
+
+
 async def test_a_front_that_connects_again_ends_its_runs(
     calls: Calls, tmp_path: Path, lifeline: Lifeline
 ) -> None:

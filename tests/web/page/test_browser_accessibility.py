@@ -22,6 +22,8 @@ SMALL_TARGETS = """[...document.querySelectorAll(
   .filter(([, { width, height }]) => Math.min(width, height) < 43.9)
   .map(([html, { width, height }]) => `${width} x ${height}: ${html}`)"""
 
+ROWS_OF_TOOLS = """new Set([...document.querySelector(".mask-bar").children]
+  .map((group) => group.offsetTop + group.offsetHeight / 2)).size"""
 BARS = """[".selection-bar", ".compose-footer"].map((name) =>
   document.querySelector(name).getBoundingClientRect().toJSON())"""
 
@@ -71,6 +73,8 @@ async def test_axe_finds_nothing(browser: Browser, serve: Serve) -> None:
                 assert await violations(opened) == []  # the mask's tools
                 width = await opened.page.evaluate("document.documentElement.scrollWidth")
                 assert width <= device["viewport"]["width"]
+                await opened.page.set_viewport_size({"width": 844, "height": 390})
+                assert await opened.page.evaluate(ROWS_OF_TOOLS) == 1
 
 
 async def test_the_keyboard_alone_is_enough(browser: Browser, serve: Serve) -> None:

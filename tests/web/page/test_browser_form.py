@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Locator, expect
 
-from tests.support.page import PLAIN, Studio, studio
+from tests.support.page import PHONE, PLAIN, Studio, studio
 from tests.support.paths import DATA
 from tests.support.server import Serve, Server
 
@@ -87,7 +87,7 @@ async def test_a_first_visitor_makes_chooses_changes_and_repaints_pictures(
         await opened.make()
         await opened.hears("Done: 4 pictures, a lighthouse at dawn")
         await expect(seed).to_have_value(kept)
-        await expect(stage).to_contain_text(f"seed {kept}")
+        await expect(stage).to_contain_text(f"Seed {kept}")
         await stage.get_by_role("button", name="Erase or repaint").click()
         await expect(opened.mask).to_be_visible()
         await opened.stroke((0.1, 0.1), (0.9, 0.1))
@@ -169,3 +169,23 @@ async def test_an_image_is_sent_and_its_result_is_the_next_input(
         await opened.hears("Picture taken, 256 by 256 pixels")
         await opened.make()
         await expect(opened.gallery).to_have_count(2)
+
+
+async def test_on_a_phone_one_goes_on_in_the_form(browser: Browser, serve: Serve) -> None:
+    async with serve(PLAIN) as server, studio(browser, server, **PHONE) as opened:
+        await opened.open()
+        await opened.small()
+        await opened.enter(Prompt="a lighthouse", Seed=7)
+        for _ in range(2):
+            await opened.make()
+            await opened.hears("Done: 1 picture")
+        note = opened.page.get_by_role("status").get_by_text("You made this before.")
+        box = await note.bounding_box()
+        assert box
+        assert box["height"] < 2 * 24  # one line
+        await opened.page.get_by_role("button", name="Dismiss").click()
+        await opened.page.locator("#stage").get_by_role("button", name="Erase or repaint").click()
+        await opened.close_mask()
+        button = opened.page.get_by_role("button", name="Paint the mask")
+        await expect(button).to_be_focused()
+        await expect(button).to_be_in_viewport(ratio=1)

@@ -116,7 +116,12 @@ async def test_the_button_and_what_is_wrong_are_always_in_view(
                     "1 hour"
                 )
                 await expect(button).to_be_in_viewport(ratio=1)
-                if not is_phone:
+                if is_phone:
+                    await opened.page.set_viewport_size({"width": 320, "height": 640})
+                    tabs = "document.querySelector('.tabs')"
+                    overflow = f"{tabs}.scrollWidth - {tabs}.clientWidth"
+                    assert await opened.page.evaluate(overflow) <= 0
+                else:
                     for width in (1280, 1920):
                         await opened.page.set_viewport_size({"width": width, "height": 1080})
                         form, stage = await box(opened, "#compose"), await box(opened, "#stage")
@@ -141,8 +146,40 @@ async def test_there_is_one_prompt_for_all_forms(browser: Browser, serve: Serve)
         await opened.tab("Inpaint image")
         sentence = opened.page.get_by_text("No prompt needed.").locator("visible=true")
         await expect(sentence).to_have_count(1)
+        await sentence.get_by_role("button", name="Repaint with a prompt").click()
+        await expect(prompt(opened)).to_be_focused()
         await opened.tab("Text to image")
         await expect(prompt(opened)).to_have_value("a reef")
+
+
+async def test_a_kept_seed_says_what_becomes_of_fewer_pictures(
+    browser: Browser, serve: Serve
+) -> None:
+    async with serve(PLAIN) as server, studio(browser, server) as opened:
+        await opened.open()
+        await opened.small()
+        await opened.enter(Prompt="a red boat", Iterations=4)
+        await opened.make()
+        await opened.hears("Done: 4 pictures")
+        await opened.page.get_by_role("button", name="Keep this seed").click()
+        remark = opened.page.get_by_text("This seed has made 4 pictures")
+        await expect(remark).to_have_count(0)
+        await chip(opened, "Pictures", "2").click()
+        await expect(remark).to_contain_text("these will be like the first 2.")
+        await chip(opened, "Pictures", "1").click()
+        await expect(remark).to_contain_text("this one will be like the first.")
+        await opened.make()
+        await opened.hears("Done: 1 picture, a red boat")
+        async with server.client() as client:
+            async with client.get("jobs") as answer:
+                one, four = (await answer.json())["jobs"]
+            made = []
+            for url in (one["imageUrls"][0], four["imageUrls"][0]):
+                async with client.get(url) as answer:
+                    made.append(Image.open(io.BytesIO(await answer.read())).tobytes())
+        assert made[0] == made[1]
+        await opened.page.get_by_role("button", name="Random seed").click()
+        await expect(remark).to_have_count(0)
 
 
 async def test_a_link_fills_the_form_and_is_copied_from_it(browser: Browser, serve: Serve) -> None:
@@ -168,7 +205,7 @@ async def test_a_link_fills_the_form_and_is_copied_from_it(browser: Browser, ser
 
 
 async def test_seed_prompts_and_files_bring_settings_back(browser: Browser, serve: Serve) -> None:
-    async with serve(PLAIN) as server, studio(browser, server) as opened:
+    async with serve(PLAIN) as server, studio(browser, server, **LAPTOP) as opened:
         await opened.open()
         await opened.small()
         await expect(number(opened, "Seed")).to_have_value("")
@@ -205,7 +242,9 @@ async def test_seed_prompts_and_files_bring_settings_back(browser: Browser, serv
             made = await answer.read()
         await opened.drop("made.png", made)
         offer = opened.page.locator("#compose").get_by_role("button", name="Reuse settings")
+        await expect(offer).to_be_in_viewport(ratio=1)
         await offer.click()
+        await expect(offer).to_be_hidden()
         await expect(prompt(opened)).to_have_value("a green tree")
         await expect(number(opened, "Seed")).to_have_value(seed)
         await opened.drop("web-ui.png", web_ui_picture())

@@ -2,6 +2,7 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
+import { confirmed } from "./deletion.js";
 import { confirm } from "./dialogs.js";
 import { ApiError, OfflineError, sentence } from "./errors.js";
 import { repeat } from "./repeat.js";
@@ -34,7 +35,12 @@ export function jobActions(store, page) {
       announce("Cancelled all jobs.");
     }),
     retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
-    remove: (job) => page.remove([job]),
+    /** Deletes the job of a picture; resolves to whether it did. */
+    remove: async (job) => {
+      const isMeant = await confirmed([job], 1);
+      if (isMeant) page.remove([job]);
+      return isMeant;
+    },
     again: guarded(async (job) => page.submitted(...(await repeat(job)))),
     begin: guarded((type, job, index) => page.compose().useImage(type, job.imageUrls[index], job.params.prompt)),
     use: (job) => page.compose().use(job),

@@ -45,10 +45,8 @@ export class Compose {
     this.#schemas = schemas;
     this.#store = store;
     this.#submitted = submitted;
-    const calls = { send: (panel) => this.#send(panel), actions: (panel) => this.#actions(panel) };
-    this.#panels = new Map(
-      Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]),
-    );
+    const calls = { send: (panel) => this.#send(panel), actions: (panel) => this.#actions(panel), repaint: () => this.#repaint() };
+    this.#panels = new Map(Object.entries(schemas).map(([type, schema]) => [type, new Panel(type, schema, calls)]));
     this.#mask = new Mask(this.#upload);
     this.#upload.element.append(this.#partPlace, this.#mask.tools, this.#offer.element);
     this.#upload.addEventListener("picture", () => this.#pictureChanged());
@@ -81,9 +79,7 @@ export class Compose {
 
   /** Offers the server's models in the forms that they fit, again where `refused` chose a lost one. */
   offer(models, refused) {
-    for (const [type, panel] of this.#panels) {
-      panel.field("model").offer(models, type, { refused: panel === refused });
-    }
+    for (const [type, panel] of this.#panels) panel.field("model").offer(models, type, { refused: panel === refused });
   }
 
   /** Removes what was said of a lost connection. */
@@ -124,6 +120,12 @@ export class Compose {
     this.#changed();
   }
 
+  /** Goes on with the same picture and mask where a prompt says what comes there. */
+  #repaint() {
+    this.#part.checked = true;
+    this.#reveal("image-to-image");
+  }
+
   #opened(type) {
     const panel = this.#panels.get(type);
     if (NEEDS_PICTURE.has(type)) panel.picturePlace.append(this.#upload.element);
@@ -150,7 +152,8 @@ export class Compose {
   }
 
   #foretell() {
-    const { request } = this.#panel.parameters;
+    const { request, seed } = this.#panel.parameters;
+    seed.remark(seed.isFresh ? "" : this.#outlook.fewer(this.type, request));
     this.#footer.foretell(count(request), this.#outlook.seconds(this.type, request));
   }
 

@@ -2,12 +2,21 @@
 
 import { deleteJobs } from "./api.js";
 import { announce } from "./announce.js";
+import { confirm } from "./dialogs.js";
 import { sentence } from "./errors.js";
 import { toast } from "./toasts.js";
 import { pictures } from "./words.js";
 
 const PATIENCE = 6000;
 const AGAIN = 1000;
+
+const countOf = (jobs) => jobs.reduce((sum, { imageUrls = [] }) => sum + imageUrls.length, 0);
+
+/** Asks where the deletion of jobs takes more than the `named` pictures; resolves to whether to go on. */
+export async function confirmed(jobs, named) {
+  const count = countOf(jobs);
+  return count <= named || confirm(`The pictures of a job are deleted together. Delete all ${count}?`, `Delete ${pictures(count)}`);
+}
 
 export class Deletion {
   #store;
@@ -18,6 +27,7 @@ export class Deletion {
   constructor(store, forget) {
     this.#store = store;
     this.#forget = forget;
+    document.addEventListener("keydown", (event) => this.#key(event));
     addEventListener("pagehide", () => this.#sendAll());
     document.addEventListener("visibilitychange", () => document.hidden && this.#sendAll());
   }
@@ -25,7 +35,7 @@ export class Deletion {
   /** Hides jobs, and deletes them unless that is undone. */
   start(jobs) {
     const urls = jobs.map(({ resultUrl }) => resultUrl);
-    const count = jobs.reduce((sum, { imageUrls = [] }) => sum + imageUrls.length, 0);
+    const count = countOf(jobs);
     const text = count ? `${pictures(count)} deleted` : `${jobs.length === 1 ? "Job" : `${jobs.length} jobs`} deleted`;
     const close = toast(text, { label: "Undo", action: () => this.#undo(urls) });
     this.#waiting.set(urls, { jobs, close, timer: setTimeout(() => this.#due(urls), PATIENCE) });
@@ -33,11 +43,12 @@ export class Deletion {
     announce(`${text}. Undo with Control Z.`);
   }
 
-  /** Takes the last deletion back, if there still is one; returns whether there was. */
-  undoLast() {
+  /** Ctrl-Z takes the last deletion back, unless it is for a field or for the mask. */
+  #key(event) {
+    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === "z";
+    if (!isUndo || event.defaultPrevented || event.target.matches("input, textarea")) return;
     const last = [...this.#waiting.keys()].at(-1);
     if (last) this.#undo(last);
-    return Boolean(last);
   }
 
   #undo(urls) {

@@ -52,7 +52,13 @@ export class SettingsOffer {
     const found = file && (await settingsOf(file).catch(() => null)); // it is a picture all the same
     if (!found || file !== this.#file) return;
     this.element.replaceChildren(h("p", {}, "This file contains the settings it was made with."),
-      h("button", { type: "button", class: "quiet", onclick: () => this.#use(found) }, "Reuse settings"));
+      h("button", { type: "button", class: "quiet", onclick: () => this.#take(found) }, "Reuse settings"));
     this.element.hidden = false;
+    this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #take(found) {
+    this.element.hidden = true;
+    this.#use(found);
   }
 }

@@ -8,9 +8,9 @@ class DurationEstimate {
   #first = null;
   #last = null;
 
-  /** Records that `fraction` of the job is done at `now` (milliseconds); a lower one than before restarts. */
+  /** Records that `fraction` of the job is done at `now` (milliseconds); the first step restarts, so does a lower one than before. */
   record(fraction, now) {
-    if (!this.#first || fraction < this.#last.fraction) this.#first = { fraction, now };
+    if (!this.#first?.fraction || fraction < this.#last.fraction) this.#first = { fraction, now };
     this.#last = { fraction, now };
   }
 

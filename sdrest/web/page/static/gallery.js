@@ -2,10 +2,11 @@
 
 import { announce } from "./announce.js";
 import * as api from "./api.js";
-import { confirm } from "./dialogs.js";
+import { confirmed } from "./deletion.js";
 import { h } from "./dom.js";
 import { sentence } from "./errors.js";
 import { FilterBar } from "./filter_bar.js";
+import { isFavourite } from "./job.js";
 import { compareTwo, markAll } from "./picture_actions.js";
 import { openPictureMenu } from "./picture_menu.js";
 import { Results } from "./results.js";
@@ -14,11 +15,9 @@ import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
 import { toast } from "./toasts.js";
 import { Unfinished } from "./unfinished.js";
-import { pictures as picturesText } from "./words.js";
 
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", Home: "first", End: "last" };
 const PAUSE = 3000;
-const numberOf = (url) => Number(/(\d+)\.png$/.exec(url)[1]);
 
 export class Gallery {
   #root;
@@ -112,13 +111,14 @@ export class Gallery {
   }
 
   #show(isForced = false) {
-    const { jobs } = this.#results;
+    const { jobs, isFiltered } = this.#results;
     const isSame = !isForced && !this.#isNew && jobs.length === this.#jobs.length && jobs.every((job, index) => job === this.#jobs[index]);
     this.#more.hidden = !this.#results.hasMore;
     if (isSame && this.#rows.width === this.#width) return;
     this.#width = this.#rows.width;
     this.#jobs = jobs;
-    this.#root.hidden = jobs.length === 0 && !this.#results.isFiltered;
+    this.#root.hidden = jobs.length === 0 && !isFiltered;
+    this.#root.classList.toggle("filtered", isFiltered);
     this.#pictures = jobs.flatMap((job) => this.#picturesOf(job));
     this.#unfinished.show(jobs.filter(({ imageUrls }) => !imageUrls?.length));
     this.#empty.hidden = jobs.length > 0;
@@ -132,11 +132,10 @@ export class Gallery {
   }
 
   #picturesOf(job) {
-    const favourites = new Set(job.favourites);
     const { width, height } = job.imageSize ?? job.params;
     const ratio = width && height ? width / height : (this.#ratios.get(job.resultUrl) ?? 1);
     const pictures = (job.imageUrls ?? []).map((url, index) =>
-      ({ key: url, url, job, index, ratio, isFavourite: favourites.has(numberOf(url)) }));
+      ({ key: url, url, job, index, ratio, isFavourite: isFavourite(job, url) }));
     return this.#results.filter.favourite ? pictures.filter(({ isFavourite }) => isFavourite) : pictures;
   }
 
@@ -227,9 +226,7 @@ export class Gallery {
   /** Deletes the jobs of pictures; asks where that takes pictures that nobody named. */
   async #remove(pictures) {
     const jobs = [...new Set(pictures.map(({ job }) => job))];
-    const count = jobs.reduce((sum, { imageUrls }) => sum + imageUrls.length, 0);
-    const question = `The pictures of a job are deleted together. Delete all ${count}?`;
-    if (count > pictures.length && !(await confirm(question, `Delete ${picturesText(count)}`))) return;
+    if (!(await confirmed(jobs, pictures.length))) return;
     const next = this.#rows.neighbour(this.#rows.stop, "right");
     this.#setSelecting(false);
     this.#deletion.start(jobs);
@@ -254,8 +251,7 @@ export class Gallery {
   }
 
   #tileOf(target) {
-    const element = target.closest?.(".tile");
-    return element && this.#rows.tiles.find((tile) => tile.element === element);
+    return this.#rows.tiles.find(({ element }) => element === target.closest?.(".tile"));
   }
 
   #focused(target) {
@@ -268,7 +264,6 @@ export class Gallery {
   #key(event) {
     const tile = this.#tileOf(event.target);
     if (event.key === "Escape" && this.#isSelecting) return this.#setSelecting(false);
-    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.target.matches("input, textarea")) return void this.#deletion.undoLast();
     if (!tile) return undefined;
     const { picture } = tile;
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;

@@ -26,13 +26,13 @@ export const sizeOf = ({ imageSize, params: { width, height } }) => imageSize ??
 /** The parameters with the seed that was used. */
 const used = (job, index) => ({ ...job.params, seed: seedOf(job, index) });
 
-/** The most important parameters in one line. */
+/** The most important parameters in one line, whose end may be cut. */
 export function summary(job) {
   const { steps, seed, strength } = used(job);
   const { width, height } = sizeOf(job);
   const pair = (name, value) => value != null && `${name} ${value}`;
   return [
-    job.params.prompt && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, pair("strength", strength), pair("seed", seed), ago(job.createdAt),
+    pair("Seed", seed), job.params.prompt && job.type !== "text-to-image" && typeName(job.type), width && `${width} × ${height}`, steps && `${steps} steps`, pair("strength", strength), ago(job.createdAt),
   ].filter(Boolean).join(" · ");
 }
 
@@ -86,6 +86,9 @@ const number = (url) => Number(/(\d+)\.png$/.exec(url)?.[1]);
 
 /** Whether the model's safety checker replaced the picture at a URL, which ends with its number. */
 export const isReplaced = ({ flagged = [] }, url) => flagged.includes(number(url));
+
+/** Whether the picture at a URL is a favourite. */
+export const isFavourite = ({ favourites = [] }, url) => favourites.includes(number(url));
 
 export const REPLACED = "The model's safety checker replaced this picture.";
 

@@ -14,7 +14,7 @@ const HINTS = {
   model: "Which model makes the picture.",
   negativePrompt: "What the picture should not show.",
   sampler: "How noise becomes a picture. PLMS needs an eta of 0.",
-  seed: "The same seed and settings give the same picture. The dice choose a new seed for each picture you make; the lock keeps one.",
+  seed: "The same seed and settings give the same pictures, each in its place among those of one job. The dice choose a new seed for each picture you make; the lock keeps one.",
 };
 
 const PLACEHOLDERS = {
@@ -23,7 +23,7 @@ const PLACEHOLDERS = {
   seed: "Random",
 };
 
-const KEEP_ALIVE = { "": "As the server is set", 0: "Unload at once", 300: "5 minutes", 3600: "1 hour", "-1": "Always" };
+const KEEP_ALIVE = { "": "Server default", 0: "Unload at once", 300: "5 minutes", 3600: "1 hour", "-1": "Always" };
 
 /** The texts of enumerated values, by parameter. */
 export const CHOICES = { keepAlive: KEEP_ALIVE, sampler: { ddim: "DDIM", plms: "PLMS" } };

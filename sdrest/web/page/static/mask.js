@@ -55,7 +55,7 @@ export class Mask {
   /** Opens the editor over the whole window. */
   edit() {
     if (!this.#upload.picture) return;
-    this.#editor ??= new MaskEditor(this.#layer, () => this.#show());
+    this.#editor ??= new MaskEditor(this.#layer, () => this.#closed());
     this.#editor.open(this.#upload.url, this.#upload.picture.blob, this.#purpose);
   }
 
@@ -93,6 +93,12 @@ export class Mask {
     isWarm(picture.blob).then((warm) => {
       for (const canvas of [this.#thumbnail, this.#layer.canvas]) canvas.classList.toggle("on-warm", warm);
     });
+  }
+
+  /** Goes on in the form, wherever the editor was opened. */
+  #closed() {
+    this.#show();
+    if (this.#upload.picture) this.focus();
   }
 
   /** Draws the small view, when the editor closes. */

@@ -17,12 +17,19 @@ export class Outlook {
   #measured = [];
 
   /** Records how long a job took, once it is complete. */
-  record({ type, params, status, resultUrl, startedAt, finishedAt, imageUrls }) {
+  record({ type, params, seed, status, resultUrl, startedAt, finishedAt, imageUrls }) {
     if (status !== "COMPLETE" || !startedAt || !finishedAt || !imageUrls?.length || !params?.steps) return;
     const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000 / count(params);
     const others = this.#measured.filter((other) => other.resultUrl !== resultUrl);
-    this.#measured = [...others, { type, model: params.model || "", resultUrl, finishedAt, seconds, work: work(params) }]
+    this.#measured = [...others, { type, model: params.model || "", resultUrl, finishedAt, seconds, work: work(params), seed: seed ?? params.seed, iterations: number(params.iterations, 1) }]
       .sort((a, b) => b.finishedAt.localeCompare(a.finishedAt)).slice(0, KEPT);
+  }
+
+  /** What becomes of a seed that has made more pictures than a request asks for. */
+  fewer(type, { seed, ...request }) {
+    const asked = number(request.iterations, 1);
+    const made = Math.max(0, ...this.#measured.filter((job) => job.type === type && String(job.seed) === seed).map((job) => job.iterations));
+    return made > asked ? `This seed has made ${made} pictures; ${asked === 1 ? "this one will be like the first" : `these will be like the first ${asked}`}.` : "";
   }
 
   /** The seconds that a request will take; null while no job of its type and model was made. */

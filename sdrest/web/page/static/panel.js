@@ -9,13 +9,14 @@ const INTRODUCTIONS = {
 };
 
 export class Panel {
-  /** `send(panel)` is called to submit; `actions(panel)` are the items of the form's menu. */
-  constructor(type, schema, { send, actions }) {
+  /** `send(panel)` is called to submit; `actions(panel)` are the items of the form's menu; `repaint()` opens the form with a prompt. */
+  constructor(type, schema, { send, actions, repaint }) {
     this.type = type;
     this.parameters = new ParameterForm(type, schema);
     this.picturePlace = h("div", { class: "picture-place" });
     const { prompts, strip, advanced } = this.parameters;
-    const introduction = INTRODUCTIONS[type];
+    const introduction = INTRODUCTIONS[type] && [INTRODUCTIONS[type], " ",
+      h("button", { type: "button", class: "link", onclick: repaint }, "Repaint with a prompt")];
     this.element = h(
       "form",
       {

@@ -31,13 +31,13 @@ export class RowsView {
     addEventListener("resize", () => this.#later());
   }
 
-  /** Shows `pictures` in rows of about `height` pixels; what one looks at keeps its place. */
+  /** Shows `pictures` in rows of about `height` pixels: new ones from the beginning; else, what one looks at keeps its place. */
   show(pictures, height, { isNew = false } = {}) {
     const width = Math.floor(this.element.clientWidth);
     if (!width) return;
     const shape = `${width} ${height}`;
     if (shape !== this.#shape || isNew) this.#starts = new Set();
-    const anchor = isNew ? null : this.#anchor();
+    const anchor = this.#anchor();
     this.#shape = shape;
     const { rows, height: total, starts } = layout(pictures, width, height, this.#starts);
     this.#rows = rows;
@@ -47,13 +47,19 @@ export class RowsView {
       for (const tile of tiles) this.#placed.set(tile.key, { picture: tile, row, box: { left: tile.left, top, width: tile.width, height: size } });
     }
     this.element.style.height = `${total}px`;
-    this.#restore(anchor);
+    if (isNew) this.#rewind();
+    else this.#restore(anchor);
     this.draw(true);
   }
 
   /** The width of the rows in pixels. */
   get width() {
     return Math.floor(this.element.clientWidth);
+  }
+
+  /** The height in pixels that the header and the gallery's bar cover. */
+  get #free() {
+    return Number.parseFloat(getComputedStyle(this.element).scrollMarginTop) || 0;
   }
 
   /** The tile of a picture, if it has an element. */
@@ -71,9 +77,8 @@ export class RowsView {
     if (!found) return undefined;
     const top = this.element.getBoundingClientRect().top + found.box.top;
     const room = innerHeight - found.box.height - GAP;
-    const free = Number.parseFloat(getComputedStyle(this.element).scrollMarginTop) || 0;
-    if (top < free) scrollBy(0, top - free);
-    else if (top > room) scrollBy(0, top - Math.max(free, room));
+    if (top < this.#free) scrollBy(0, top - this.#free);
+    else if (top > room) scrollBy(0, top - Math.max(this.#free, room));
     this.draw();
     return this.#tiles.get(key);
   }
@@ -159,10 +164,16 @@ export class RowsView {
   /** The first picture in view and where it is; null while the gallery's beginning is in view. */
   #anchor() {
     const { top } = this.element.getBoundingClientRect();
-    if (top >= 0) return null;
-    const [first] = visibleRows(this.#rows, -top, -top);
+    if (top >= this.#free) return null;
+    const [first] = visibleRows(this.#rows, this.#free - top, this.#free - top);
     const row = this.#rows[first];
     return row ? { keys: row.tiles.map(({ key }) => key), offset: top + row.top } : null;
+  }
+
+  /** Scrolls back to the beginning, where that is above. */
+  #rewind() {
+    const { top } = this.element.getBoundingClientRect();
+    if (top < this.#free) scrollBy({ top: top - this.#free, behavior: "instant" });
   }
 
   #restore(anchor) {

@@ -1,6 +1,6 @@
 // The seed: by default the server draws one for each request, which is shown once it is known.
 
-import { h } from "./dom.js";
+import { h, setText, uniqueId } from "./dom.js";
 import { Field } from "./fields.js";
 import { icon } from "./icons.js";
 
@@ -10,6 +10,7 @@ export class SeedField extends Field {
   #isFresh = true;
   #dice;
   #lock;
+  #remark = h("p", { class: "hint", id: uniqueId("seed-remark"), hidden: true });
 
   constructor(...given) {
     super(...given);
@@ -24,6 +25,8 @@ export class SeedField extends Field {
     const row = h("div", { class: "seed" });
     this.control.replaceWith(row);
     row.append(this.#dice, this.control, this.#lock);
+    row.after(this.#remark);
+    this.control.setAttribute("aria-describedby", `${this.control.getAttribute("aria-describedby")} ${this.#remark.id}`);
     this.control.addEventListener("input", () => (this.isFresh = this.value === ""));
     this.set("");
     this.isFresh = true;
@@ -50,6 +53,12 @@ export class SeedField extends Field {
   take(seed) {
     this.isFresh = seed == null || seed === "" || seed === RANDOM || Number(seed) < 0;
     this.set(this.isFresh ? "" : seed);
+  }
+
+  /** Says what the seed will make; an empty text says nothing. */
+  remark(text) {
+    this.#remark.hidden = !text;
+    setText(this.#remark, text);
   }
 
   #change(value, fresh) {

@@ -21,7 +21,10 @@ export function showTitle(jobs) {
   document.title = [...parts, "sdrest"].filter(Boolean).join(" · ");
 }
 
-const canAsk = () => "Notification" in window && Notification.permission === "default" && !recall(ASKED);
+/** Browsers on Android show notifications of service workers only. */
+const CAN_NOTIFY = "Notification" in window && !navigator.userAgent.includes("Android");
+
+const canAsk = () => CAN_NOTIFY && Notification.permission === "default" && !recall(ASKED);
 
 /** Offers notifications, once, when a job takes long enough to look at something else. */
 export function offerNotifications(job) {
@@ -32,7 +35,7 @@ export function offerNotifications(job) {
 
 /** Notifies of a job that has ended, where the page is not seen and may. */
 export function notify(job) {
-  if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (!document.hidden || !CAN_NOTIFY || Notification.permission !== "granted") return;
   const text = job.status === "COMPLETE" ? `${pictures(job.imageUrls?.length ?? 0)} done` : "Failed";
   const shown = new Notification(text, { body: title(job), tag: job.resultUrl, icon: job.imageUrls?.[0] });
   shown.addEventListener("click", () => {

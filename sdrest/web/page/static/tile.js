@@ -27,16 +27,16 @@ export class Tile {
    */
   constructor(actions) {
     this.#actions = actions;
-    const tool = (name, label, action) =>
-      h("button", { type: "button", class: "tile-tool", tabindex: -1, title: label, "aria-label": label, onclick: action }, icon(name));
+    const tool = (name, label, action, key) =>
+      h("button", { type: "button", class: "tile-tool", tabindex: -1, title: key ? `${label} (${key})` : label, "aria-label": label, onclick: action }, icon(name));
     const image = h("img", { alt: "", decoding: "async", draggable: "false" });
     this.#parts = {
       image,
-      open: h("button", { type: "button", class: "tile-open", tabindex: -1, onclick: (event) => actions.open(this, event) }, image),
-      check: h("button", { type: "button", class: "tile-check", role: "checkbox", tabindex: -1, onclick: (event) => actions.select(this, event) }, icon("check")),
+      open: h("button", { type: "button", class: "tile-open", tabindex: -1, "aria-keyshortcuts": "F X Delete", onclick: (event) => actions.open(this, event) }, image),
+      check: h("button", { type: "button", class: "tile-check", role: "checkbox", tabindex: -1, title: "Select (X)", onclick: (event) => actions.select(this, event) }, icon("check")),
       state: h("span", { class: "tile-state" }),
       prompt: h("p", { class: "tile-prompt", dir: "auto" }),
-      favourite: tool("heart", "Favourite", () => actions.favourite(this)),
+      favourite: tool("heart", "Favourite", () => actions.favourite(this), "F"),
       download: h("a", { class: "tile-tool", tabindex: -1, title: "Download", "aria-label": "Download" }, icon("download")),
       menu: tool("more", "More actions", () => actions.menu(this, this.#parts.menu)),
     };
@@ -47,7 +47,7 @@ export class Tile {
     this.element = h("article", { class: "tile" }, p.open, p.check, p.state,
       h("div", { class: "tile-about" }, p.prompt,
         h("div", { class: "tile-tools" }, tool("reuse", "Reuse settings", () => actions.use(this)), p.download,
-          tool("trash", "Delete", () => actions.remove(this)))),
+          tool("trash", "Delete", () => actions.remove(this), "Delete"))),
       p.favourite, p.menu);
     image.addEventListener("load", () => {
       image.classList.add("loaded");

@@ -24,7 +24,7 @@ class Line {
     p.details = h("details", { class: "script" }, h("summary", {}, "Show log"), p.log);
     this.element = h("article", { class: "line", "aria-labelledby": id },
       icon("warning"), h("div", { class: "line-words" }, p.title, p.state, p.details),
-      h("div", { class: "line-actions" }, button("undo", "Try again", actions.retry), button("reuse", "Reuse settings", actions.use), button("trash", "Delete", actions.remove)));
+      h("div", { class: "line-actions" }, button("redo", "Try again", actions.retry), button("reuse", "Reuse settings", actions.use), button("trash", "Delete", actions.remove)));
   }
 
   update(job) {

@@ -4,7 +4,8 @@ import { copy } from "./clipboard.js";
 import { compare } from "./compare.js";
 import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { facts, fileName, isReplaced, REPLACED, seedOf, title, total } from "./job.js";
+import { facts, fileName, isFavourite, isReplaced, REPLACED, seedOf, title, total } from "./job.js";
+import { markAll } from "./picture_actions.js";
 import { canRepeat } from "./repeat.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
@@ -41,6 +42,7 @@ export class Viewer {
       copyPrompt: act("copy", "Copy prompt", () => copy(this.#job.params.prompt, "Prompt copied.")),
       again: leave("dice", "Make with a new seed", actions.again),
       compare: act("compare", "Compare with next", () => this.#compare()),
+      favourite: act("heart", "Favourite", () => this.#mark()),
       remove: act("trash", "Delete", () => this.#remove()),
     };
     const p = this.#parts;
@@ -56,6 +58,7 @@ export class Viewer {
           leave("reuse", "Reuse settings", actions.use),
           p.again, p.copyPrompt,
           p.compare,
+          p.favourite,
           p.remove),
         p.facts));
     p.image.addEventListener("click", () => this.#dialog.close());
@@ -130,16 +133,21 @@ export class Viewer {
     if (!isOnTop || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in STEPS) this.#turn(STEPS[event.key]);
     else if (event.key in JOBS) this.#go(this.#neighbour(JOBS[event.key]), 0);
+    else if (event.key === "f") this.#mark();
     else if (event.key === "Delete") this.#remove();
     else return;
     event.preventDefault();
   }
 
+  #mark() {
+    markAll([{ url: this.#url, isFavourite: isFavourite(this.#job, this.#url) }]);
+  }
+
   /** Deletes the job and turns to the next one. */
-  #remove() {
+  async #remove() {
     const job = this.#job;
     const next = this.#neighbour(1);
-    this.#actions.remove(job);
+    if (!(await this.#actions.remove(job))) return;
     if (next.resultUrl === job.resultUrl) this.#dialog.close();
     else this.#go(next, 0);
   }
@@ -175,6 +183,9 @@ export class Viewer {
 
   #showPlace() {
     const count = total(this.#job);
+    const isMarked = isFavourite(this.#job, this.#url);
+    this.#parts.favourite.setAttribute("aria-pressed", String(isMarked));
+    this.#parts.favourite.firstChild.replaceWith(icon(isMarked ? "heart-filled" : "heart"));
     setText(this.#parts.place, `${this.#index + 1} of ${count}`);
     this.#parts.place.hidden = count < 2;
     const alone = this.#job.imageUrls.length < 2 && this.#neighbour(1).resultUrl === this.#job.resultUrl;

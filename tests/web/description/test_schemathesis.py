@@ -16,7 +16,7 @@ from tests.support.server import PATIENCE, Serve
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 QUICK = ("--generation-deterministic", "--max-examples", "1")
-"""One example of each operation; besides, what the phase Coverage derives: 2,700 cases in all."""
+"""One example of each operation; besides, what the phase Coverage derives: 2,900 cases in all."""
 
 
 def described() -> Iterator[str]:

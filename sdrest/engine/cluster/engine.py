@@ -40,12 +40,12 @@ class Engine:
         """End what this front began earlier; return versions and offer."""
         own = protocol.versions()
         with self.runs.called_by(front):
+            self.runs.welcome(front)
             reason = refusal(versions, own)
             if reason:
                 _log.warning("The server does not use this worker. %s", reason)
                 return {"versions": own, "offer": None}
             await self.runs.cancel_all(front)
-            self.runs.welcome(front)
             return {"versions": own, "offer": encode_offer(self.offers.current)}
 
     async def offer(self, front: str) -> Message:

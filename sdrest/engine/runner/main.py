@@ -238,11 +238,12 @@ def _run_script(job: dict[str, Any], state: RunnerState) -> None:
     )
     state.model_cache.trusted = job.get("trusted", True)
     state.model_cache.checkpoint = job.get("checkpoint")
+    before = threading.enumerate()
     try:
         runpy.run_path(job["script"], run_name="__main__")
     finally:
         for thread in threading.enumerate():  # as the interpreter does before it ends
-            if not thread.daemon and thread is not threading.main_thread():
+            if not thread.daemon and thread not in before:
                 thread.join()
 
 

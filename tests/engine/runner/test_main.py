@@ -3,6 +3,7 @@ import json
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,23 @@ pathlib.Path("seen.txt").write_text(repr((sys.argv[1:], sys.path[:2], os.getcwd(
     assert run(job(folder, text)) == (0, None)
     seen = (["--a=1"], [str(folder), str(folder / "checkout")], str(folder), f"{folder}/script.py")
     assert (folder / "seen.txt").read_text() == repr(seen)
+
+
+def test_only_the_scripts_own_threads_are_waited_for(folder: Path) -> None:
+    released = threading.Event()
+    thread = threading.Thread(target=released.wait)
+    thread.start()
+    try:
+        script = """
+import pathlib, threading
+threading.Timer(0.05, lambda: pathlib.Path("seen.txt").write_text("seen")).start()
+"""
+        assert run(job(folder, script)) == (0, None)
+        assert (folder / "seen.txt").read_text() == "seen"
+        assert thread.is_alive()
+    finally:
+        released.set()
+        thread.join()
 
 
 def test_the_runner_s_modules_do_not_hide_the_scripts(folder: Path) -> None:

@@ -28,11 +28,14 @@ SCROLL = """(top) => {
   scrollBy({ top: rows.getBoundingClientRect().top - top, behavior: "instant" });
 }"""
 SHIFT = """() => new Promise((resolve) => {
-  const near = [700, 710].flatMap((at) => document.elementsFromPoint(at, at - 250)); // not in a gap
-  const first = near.find((one) => one.matches(".tile"));
-  window.watched = first;
-  window.before = first.getBoundingClientRect().top;
-  resolve(first.textContent);
+  const look = () => {
+    const near = [700, 710].flatMap((at) => document.elementsFromPoint(at, at - 250)); // not in a gap
+    window.watched = near.find((one) => one.matches(".tile"));
+    if (!window.watched) return requestAnimationFrame(look); // rows are drawn after a scroll
+    window.before = window.watched.getBoundingClientRect().top;
+    resolve(window.watched.textContent);
+  };
+  look();
 })"""
 
 

@@ -29,9 +29,10 @@ SCROLL = """(top) => {
 }"""
 SHIFT = """() => new Promise((resolve) => {
   const look = () => {
-    const near = [700, 710].flatMap((at) => document.elementsFromPoint(at, at - 250)); // not in a gap
+    const near = [700, 710].flatMap((at) => document.elementsFromPoint(at, at - 250));
+    // The second point is for a gap at the first one; rows are drawn after a scroll.
     window.watched = near.find((one) => one.matches(".tile"));
-    if (!window.watched) return requestAnimationFrame(look); // rows are drawn after a scroll
+    if (!window.watched) return requestAnimationFrame(look);
     window.before = window.watched.getBoundingClientRect().top;
     resolve(window.watched.textContent);
   };

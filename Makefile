@@ -17,7 +17,7 @@ run: .venv/.run ## set up what is missing, then start the server (ARGS="--port 9
 test: .venv/.dev ## lint, then run every test with branch coverage
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

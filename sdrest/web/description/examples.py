@@ -243,4 +243,4 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ImagePaths": {"an image": {"images": [f"/{JobType.TEXT_TO_IMAGE}/{ID}/1.png"]}},
     "Session": {"a token": {"token": "a-secret-of-many-letters"}},
 }
-"""Bodies by the name of their shape, or a name that an `Answer` gives; each has its own."""
+"""Bodies by the name of their shape, or the `example` of a `ResponseSpec`; each has its own."""

@@ -190,7 +190,7 @@ def _reason(error: BaseException) -> str:
     """Return why a connection failed, in a sentence."""
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):
-            return "there is no machine of this name."
+            return "no machine has this name."
         if isinstance(cause, ConnectionRefusedError):
             return "no server listens there."
         if isinstance(cause, TimeoutError):

@@ -9,6 +9,7 @@ import pytest
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _LIMIT = 200 * 2**20
+_EVENTS = ("memory.events", "memory.oom_control")
 
 
 @contextmanager
@@ -31,3 +32,10 @@ def little_memory() -> Iterator[Path]:
         pytest.skip(f"the machine allows no cgroup with limited memory: {error}")
     yield folder
     folder.rmdir()
+
+
+def kills_for_memory(group: Path) -> int:
+    """Return how many processes of a cgroup the kernel has killed for lack of memory."""
+    (source,) = (one for one in _EVENTS if (group / one).exists())
+    counts = dict(line.split() for line in (group / source).read_text("ascii").splitlines())
+    return int(counts["oom_kill"])

@@ -45,6 +45,7 @@ if TYPE_CHECKING or __package__:
         import_hooks,
         initialization,
         interrupts,
+        memory,
         model_cache,
         process_state,
         safety,
@@ -62,6 +63,7 @@ else:  # pragma: no cover (run as a program, in a Python that has no sdrest)
         import_hooks,
         initialization,
         interrupts,
+        memory,
         model_cache,
         process_state,
         safety,
@@ -103,6 +105,7 @@ def main(arguments: list[str]) -> None:  # pragma: no cover (its process ends by
     jobs, events, models = map(int, arguments)
     for descriptor in (jobs, events):
         os.set_inheritable(descriptor, False)  # not for the script's children
+    memory.raise_oom_score()
     signal.signal(signal.SIGINT, interrupts.ignore)  # a shell's `&` ignores it
     state = RunnerState(models)
     with state.watch_imports():

@@ -18,12 +18,13 @@ pytestmark = pytest.mark.integration
 DEVOUR = "import os\ntaken = []\nwhile True: taken.append(os.urandom(1 << 20))"
 SLEEP = "import sys; sys.stdin.read()"
 
-# Runs a task whose script takes memory without end, as `python -c SERVER WORKDIR BEHAVIOUR`.
+# Runs a task, as `python -c SERVER WORKDIR BEHAVIOUR MIB`, and holds so much memory itself.
 SERVER = """
-import asyncio, sys
+import asyncio, os, sys
 from pathlib import Path
 from tests.fakes.running import failure, run_alone, task
 
+held = os.urandom(int(sys.argv[3]) << 20)
 why = failure(asyncio.run(run_alone(task(Path(sys.argv[1]), sys.argv[2]))))
 print(why.code, why.details.get("signal"), why.message)
 """
@@ -85,7 +86,14 @@ def test_of_no_process_nothing_is_known() -> None:
 def test_a_script_that_the_kernel_kills_has_run_out_of_memory(
     cgroup: Path, tmp_path: Path, behaviour: str, expected: str
 ) -> None:
-    with start(SERVER, str(tmp_path / "work"), behaviour, cgroup=cgroup) as server:
+    with start(SERVER, str(tmp_path / "work"), behaviour, "0", cgroup=cgroup) as server:
         out, _ = server.communicate()
     assert out.startswith(expected), out
     assert ("memory" in out) == (behaviour == "devour")
+
+
+def test_the_kernel_ends_a_script_before_its_server(cgroup: Path, tmp_path: Path) -> None:
+    with start(SERVER, str(tmp_path / "work"), "devour", "100", cgroup=cgroup) as server:
+        out, _ = server.communicate()
+    assert server.returncode == 0
+    assert out.startswith("out_of_memory SIGKILL"), out

@@ -1,4 +1,4 @@
-"""The memory of this process as the system sees it: returns what is free; who gives way for lack."""
+"""Memory and the system: returns what is free, and gives way where there is too little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 _OOM_SCORE_ADJ = Path("/proc/self/oom_score_adj")
 _MAX_OOM_SCORE_ADJ = 1000
 _MORE_OOM_SCORE = 500
-"""Thousandths of the machine's (or control group's) memory, as if this process held so much more."""
+"""In thousandths of the machine's (or cgroup's) memory: as if this process held so much more."""
 
 
 def raise_oom_score() -> None:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.fakes.running import FORK
 from tests.support.page import PHONE, PLAIN, studio
@@ -117,3 +118,29 @@ async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one
         await stage.get_by_role("button", name="Cancel").press("Enter")  # a toast may lie over it
         await expect(opened.gallery.filter(has_text="hang")).to_contain_text("Cancelled")
         await expect(stage.get_by_role("heading", name="exit_code code=3")).to_be_visible()
+
+
+@pytest.mark.parametrize("seed", [None, 7])
+async def test_a_job_that_fails_before_its_request_is_answered_is_a_new_one(
+    browser: Browser, serve: Serve, seed: int | None
+) -> None:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
+        failed = asyncio.Event()
+
+        async def answer_late(route: Route) -> None:
+            answer = await route.fetch(max_redirects=0)
+            await failed.wait()
+            job = urljoin(opened.root, answer.headers["location"])
+            await route.fulfill(response=await opened.page.request.get(job))
+
+        await opened.open()
+        await opened.small()
+        await opened.page.route("**/text-to-image", answer_late)
+        await opened.enter(Prompt="exit_code code=3", **({"Seed": seed} if seed else {}))
+        button = opened.page.get_by_role("button", name="Make picture")
+        await button.click()
+        await expect(opened.gallery.filter(has_text="Failed")).to_have_count(1)
+        failed.set()
+        await expect(button).to_be_enabled()  # it says "Sending …" until then
+        assert await opened.page.get_by_text("You made this before.").count() == 0
+        await opened.hears("Failed.")

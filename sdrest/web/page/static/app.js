@@ -68,7 +68,10 @@ function submitted(job, values, wasKnown = false, again = null) {
   const known = store.get(job.resultUrl);
   store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
   stage.submitted(job);
-  if (!wasKnown) return;
+  if (!wasKnown) {
+    if (!isActive(job)) announceChange(store.get(job.resultUrl), {}); // it ended before its request was answered
+    return;
+  }
   toast(isActive(job) ? "This is being made already." : "You made this before.", { label: "Make with a new seed", action: again });
   const element = elementOf(job.resultUrl);
   element?.classList.add("flash");

@@ -12,7 +12,6 @@ import * as link from "./link.js";
 import { Mask } from "./mask.js";
 import { count, Outlook } from "./outlook.js";
 import { Panel } from "./panel.js";
-import { isActive } from "./store.js";
 import { Tabs } from "./tabs.js";
 import { Upload } from "./upload.js";
 import { typeName } from "./words.js";
@@ -217,7 +216,7 @@ export class Compose {
     };
     const made = this.#madeBefore(panel);
     if (made) return this.#submitted(made, request, true, again);
-    const active = new Set(this.#store.all.filter(isActive).map(({ resultUrl }) => resultUrl));
+    const wasKnown = seed.isFresh ? () => false : this.#store.knowledge();
     this.#footer.isBusy = true;
     try {
       const job = await api.submit(panel.type, await this.#body(panel.type, request));
@@ -225,7 +224,7 @@ export class Compose {
       rememberPrompt(request.prompt);
       this.#save();
       panel.parameters.fail([]);
-      this.#submitted(job, request, !isActive(job) || active.has(job.resultUrl), again);
+      this.#submitted(job, request, wasKnown(job), again);
     } catch (error) {
       this.#refused(panel, error);
     } finally {

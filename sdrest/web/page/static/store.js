@@ -53,6 +53,16 @@ export class Store extends EventTarget {
     return this.#jobs.get(url);
   }
 
+  /**
+   * A function that says of the answer to a request whether its job was there when this was called.
+   * A job that has ended and is not loaded is taken for an old one, unless all are loaded.
+   */
+  knowledge() {
+    const before = new Map(this.all.map((job) => [job.resultUrl, isActive(job)]));
+    const isWhole = !this.nextCursor;
+    return (job) => (isActive(job) ? before.get(job.resultUrl) === true : before.has(job.resultUrl) || !isWhole);
+  }
+
   /** Replaces jobs by the server's first page; older ones that were loaded stay, unless others came between. */
   replace({ jobs, nextCursor }) {
     const before = this.#jobs;

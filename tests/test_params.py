@@ -35,7 +35,7 @@ def wrong(job_type: JobType = JobType.TEXT_TO_IMAGE, **fields: Any) -> dict[str,
     return {error.field: error.message for error in raised.value.fields}
 
 
-def test_defaults_are_the_originals() -> None:
+def test_defaults_of_the_originals_parameters_and_ours() -> None:
     assert text().dump() == {
         "prompt": "x",
         "negativePrompt": "",

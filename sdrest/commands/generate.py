@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from sdrest.api import generate, with_seed
 from sdrest.commands.bar import Bar
+from sdrest.commands.engine_notes import check_given_paths
 from sdrest.commands.log_lines import Level, LogLine
 from sdrest.commands.loop import on_stop_signal
 from sdrest.commands.options import Command, FlagOption, options, settings
@@ -74,7 +75,9 @@ def _run(context: click.Context, /, **_: Any) -> int:
     files = {name: expand(text) for name, text in given.items() if text is not None}
     job_type = _job_type(files, has_prompt=context.params["prompt"] is not None)
     params = _validated(job_type, _given(context, job_type))
-    return asyncio.run(_generate(terminal, params, settings(context), files))
+    given = settings(context)
+    check_given_paths(given)
+    return asyncio.run(_generate(terminal, params, given, files))
 
 
 def _job_type(files: Mapping[str, Path], *, has_prompt: bool) -> JobType:

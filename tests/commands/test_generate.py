@@ -227,6 +227,9 @@ def test_a_picture_that_is_no_file_is_named(
         (["x", "--steps", "3"], "--steps: 3 steps do not work with this model."),
         (["x", "--bogus"], "No such option '--bogus'."),
         (["x", "--image", "nowhere.png"], "image: There is no file nowhere.png."),
+        (["x", "--models", "nowhere"], "There is no folder nowhere (--models)."),
+        (["x", "--repository", "nowhere"], "There is no folder nowhere (--repository)."),
+        (["x", "--python", "nowhere"], "There is no program nowhere (--python)."),
     ],
 )
 def test_what_cannot_be_is_one_line(

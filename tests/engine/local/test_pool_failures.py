@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sdrest.engine.base import Event, Finished, ImageReady, Preview, Progress, Started
+from sdrest.engine.base import Finished, ImageReady, Preview, Progress, Started
 from sdrest.engine.local.executor import LocalExecutor
 from tests.fakes.running import (
     FORK,
@@ -78,7 +78,7 @@ async def test_no_preview_of_a_finished_image_comes_when_a_job_runs_again(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     held = os.open(gate, os.O_RDWR)  # what is written stays until it is read
-    shown: list[Event] = []
+    shown: list[Preview | ImageReady] = []
     try:
         work = task(jobs.folder / "previews", f"preview gate={gate}", iterations=2)
         async with asyncio.timeout(PATIENCE):

@@ -197,12 +197,14 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
     return int(started.runner)
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_a_cancelled_job_leaves_the_runner_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
     events = await jobs.run()
     assert (pid_of(events), events[-1]) == (runner, Finished())
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_children_of_a_cancelled_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
     children = set(await lifeline.pids(3)) - {runner}

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +14,7 @@ from sdrest.commands.cluster.credentials import make
 from tests.fakes.running import Lifeline
 from tests.support.cluster import job_until, open_for_all, ready_workers, worker
 from tests.support.fake_fork import post
+from tests.support.ports import port_to_keep
 from tests.support.server import Serve, environment
 
 pytestmark = pytest.mark.integration
@@ -47,19 +47,13 @@ async def scheduler(folder: Path, port: int) -> AsyncIterator[None]:
         await process.wait()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
-
-
 async def test_jobs_go_on_when_a_scheduler_that_was_killed_is_back(
     tmp_path: Path, serve: Serve, lifeline: Lifeline
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     front, own = make(tmp_path)
-    port = free_port()
+    port = port_to_keep()
     address = f"tls://127.0.0.1:{port}"
     flags = ("--scheduler", address, "--cluster-credentials", str(front), "--concurrency", "0")
     credentials = ("--cluster-credentials", str(own))

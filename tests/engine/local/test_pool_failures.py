@@ -16,6 +16,7 @@ from tests.fakes.running import (
     FORK,
     PATIENCE,
     Lifeline,
+    copy_fork,
     failure,
     fake_repository,
     task,
@@ -100,7 +101,7 @@ async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, gate = tmp_path / "fork", tmp_path / "gate"
-    shutil.copytree(FORK, root)
+    copy_fork(root)
     for name in ("torch.py", "torch_native.py"):
         shutil.copy(FORK.parent / "torchlike" / name, root)
     (root / "scripts/txt2img.py").write_text("import torch\nimport sampling\nsampling.main()\n")
@@ -196,12 +197,14 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
     return int(started.runner)
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_a_cancelled_job_leaves_the_runner_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
     events = await jobs.run()
     assert (pid_of(events), events[-1]) == (runner, Finished())
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_children_of_a_cancelled_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
     children = set(await lifeline.pids(3)) - {runner}

@@ -22,7 +22,16 @@ from sdrest.execution import execute
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
 from sdrest.params import TextToImage
-from tests.support.jobs import SECONDS, Script, ScriptedExecutor, draw, house, text, text_key
+from tests.support.jobs import (
+    SECONDS,
+    Script,
+    ScriptedExecutor,
+    draw,
+    house,
+    picture,
+    text,
+    text_key,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -123,8 +132,9 @@ async def test_timeouts_start_with_the_script(tmp_path: Path) -> None:
         start = asyncio.Event()
         asyncio.get_running_loop().call_later(1.5 * limit, start.set)
         await start.wait()
-        async for event in draw(task):
-            yield event
+        yield picture(task, 1)  # which the disk may take long to keep
+        yield Started()
+        yield Finished()
 
     executor = ScriptedExecutor(late)
     async with house(tmp_path, executor, job_timeout=limit, stall_timeout=limit) as home:

@@ -75,9 +75,9 @@ def _run(context: click.Context, /, **_: Any) -> int:
     files = {name: expand(text) for name, text in given.items() if text is not None}
     job_type = _job_type(files, has_prompt=context.params["prompt"] is not None)
     params = _validated(job_type, _given(context, job_type))
-    given = settings(context)
-    check_given_paths(given)
-    return asyncio.run(_generate(terminal, params, given, files))
+    flags = settings(context)
+    check_given_paths(flags)
+    return asyncio.run(_generate(terminal, params, flags, files))
 
 
 def _job_type(files: Mapping[str, Path], *, has_prompt: bool) -> JobType:

@@ -12,11 +12,18 @@ export const at = (route) => new URL(route, ROOT).href;
 /** Jobs whose deletion fits the 64 KiB that browsers send after a page is left. */
 const MOST_KEPT_ALIVE = 700;
 
-let unlock = async () => false;
+let ask = async () => false;
+let answered = null;
 
-/** Calls `ask` when the server requires a token; it resolves to whether there is one now. */
-export function onLocked(ask) {
-  unlock = ask;
+/** Sets the function that asks for the token; it resolves to whether there is one now. */
+export function onLocked(asked) {
+  ask = asked;
+}
+
+/** Asks for the token; resolves to whether there is one now. */
+export async function unlock() {
+  answered = { isUnlocked: await ask() };
+  return answered.isUnlocked;
 }
 
 async function send(path, options) {
@@ -27,9 +34,15 @@ async function send(path, options) {
   }
 }
 
+/**
+ * Asks for the token where one is required, unless that was answered while the request was under
+ * way. After a question was dismissed, only what a person does (no GET) asks again.
+ */
 async function request(path, options = {}) {
+  const before = answered;
   let response = await send(path, options);
-  if (response.status === 401 && (await unlock())) response = await send(path, options);
+  const asks = answered === before && (options.method || answered?.isUnlocked !== false);
+  if (response.status === 401 && (asks ? await unlock() : answered.isUnlocked)) response = await send(path, options);
   if (!response.ok) throw await readError(response);
   return response;
 }

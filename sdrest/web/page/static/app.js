@@ -147,9 +147,8 @@ const feed = new Feed({
 /** The buttons of the header: one to enter the token, or one to sign out. */
 function showLinks(state) {
   const button = (name, label, action) => h("button", { type: "button", class: "bare", id: "session", "aria-label": label, title: label, onclick: action }, icon(name), h("span", {}, label));
-  const unlock = async () => (await askForToken()) && feed.retry();
   document.getElementById("session")?.remove();
-  if (state === "locked") document.getElementById("links").prepend(button("key", "Unlock", unlock));
+  if (state === "locked") document.getElementById("links").prepend(button("key", "Unlock", api.unlock));
   else if (isSignedIn()) document.getElementById("links").append(button("sign-out", "Sign out", signOut));
 }
 
@@ -165,7 +164,11 @@ async function schemas() {
   }
 }
 
-api.onLocked(askForToken);
+api.onLocked(async () => {
+  const isUnlocked = await askForToken();
+  if (isUnlocked && connection.dataset.state === "locked") feed.retry();
+  return isUnlocked;
+});
 compose = new Compose(document.getElementById("compose"), await schemas(), submitted, store);
 feed.start();
 showNotices(document.getElementById("problems"), document.getElementById("notices"));

@@ -35,6 +35,17 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **changes}
 
 
+def patient(folder: Path) -> dict[str, str]:
+    """Return variables of a child that waits long for the stop that may follow a script's end.
+
+    A busy machine may need more than `STOP_SECONDS` to let a test see that a script has ended.
+    """
+    folder.mkdir()
+    program = f"import sdrest.engine.base\nsdrest.engine.base.STOP_SECONDS = {PATIENCE}\n"
+    (folder / "sitecustomize.py").write_text(program)
+    return {"PYTHONPATH": str(folder)}
+
+
 def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     """Signal a process that may just be ending.
 

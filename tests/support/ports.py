@@ -1,16 +1,26 @@
-"""Ports that a test leaves and takes again."""
+"""Ports for programs that must be told one, and bind it later."""
 
-import random
+import itertools
+import os
 import socket
-from contextlib import suppress
 
-_PORTS = range(10_000, 32_768)
-"""Below those that Linux and macOS give to programs that ask for any port."""
+_FIRST, _COUNT, _STRIDE = 20_000, 10_000, 61
+"""Below what Linux and macOS give to connections, and to servers that take any port."""
+
+_calls = itertools.count()
 
 
-def port_to_keep() -> int:
-    """Return a free port that no other program gets by chance while nobody listens there."""
+def free_port() -> int:
+    """Return a port that is free, and that nobody gets who asks for any port.
+
+    Each call returns another one, and other processes begin elsewhere.
+    """
     while True:
-        port = random.SystemRandom().choice(_PORTS)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        port = _FIRST + (os.getpid() * _STRIDE + next(_calls)) % _COUNT
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("", port))
+            except OSError:
+                continue
             return port

@@ -22,7 +22,7 @@ from tests.support.cluster import (
     worker,
 )
 from tests.support.fake_fork import post
-from tests.support.ports import port_to_keep
+from tests.support.ports import free_port
 from tests.support.server import PATIENCE, Serve
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,7 @@ async def test_a_job_of_a_lost_worker_runs_again_elsewhere(tmp_path: Path, serve
 async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(
     tmp_path: Path, serve: Serve, lifeline: Lifeline
 ) -> None:
-    address = f"tcp://127.0.0.1:{port_to_keep()}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     flags = ("--cluster", address, "--concurrency", "0")
     async with AsyncExitStack() as stack:
         async with serve(*flags, warns=True, status=-signal.SIGKILL) as server:

@@ -14,7 +14,7 @@ from sdrest.commands.cluster.credentials import make
 from tests.fakes.running import Lifeline
 from tests.support.cluster import job_until, open_for_all, ready_workers, worker
 from tests.support.fake_fork import post
-from tests.support.ports import port_to_keep
+from tests.support.ports import free_port
 from tests.support.server import Serve, environment
 
 pytestmark = pytest.mark.integration
@@ -53,7 +53,7 @@ async def test_jobs_go_on_when_a_scheduler_that_was_killed_is_back(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     front, own = make(tmp_path)
-    port = port_to_keep()
+    port = free_port()
     address = f"tls://127.0.0.1:{port}"
     flags = ("--scheduler", address, "--cluster-credentials", str(front), "--concurrency", "0")
     credentials = ("--cluster-credentials", str(own))

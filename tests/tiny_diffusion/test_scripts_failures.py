@@ -1,9 +1,9 @@
 """The scripts fail, or carry on, on the same values as the fork's, with the same exit codes."""
 
+import functools
 import signal
 import subprocess
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.support import tiny
 
 pytestmark = pytest.mark.integration
 
-Results = Mapping[str, subprocess.CompletedProcess[str]]
+Result = Callable[[str], subprocess.CompletedProcess[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(name: str, inputs: Path) -> subprocess.CompletedProcess[str]:
+def _run(inputs: Path, name: str) -> subprocess.CompletedProcess[str]:
     case = CASES[name]
     common = COMMON[case.script]
     if "--grid" in case.options:
@@ -136,34 +136,34 @@ def _run(name: str, inputs: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def results(inputs: Path) -> Results:
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(CASES, pool.map(lambda name: _run(name, inputs), CASES), strict=True))
+def result(inputs: Path) -> Result:
+    """Return how a case ended. Each runs once, in the time of the test that asks first."""
+    return functools.cache(functools.partial(_run, inputs))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bad_values(name: str, inputs: Path, results: Results) -> None:
-    case, result = CASES[name], results[name]
-    assert result.returncode == case.status, result.stderr
-    assert case.error in result.stderr.splitlines()[-1]
-    assert ("Traceback" in result.stderr) == (case.status == 1)
+def test_bad_values(name: str, inputs: Path, result: Result) -> None:
+    case, ended = CASES[name], result(name)
+    assert ended.returncode == case.status, ended.stderr
+    assert case.error in ended.stderr.splitlines()[-1]
+    assert ("Traceback" in ended.stderr) == (case.status == 1)
     outdir = inputs / "out" / name
     assert len(tiny.files(outdir) if outdir.exists() else []) == case.pictures
 
 
 @pytest.mark.parametrize("name", ["seed below 0", "seed above 32 bits"])
-def test_a_bad_seed_is_replaced_by_another(name: str, results: Results) -> None:
-    said = results[name].stderr.partition("Global seed set to ")[2].split()[0]
+def test_a_bad_seed_is_replaced_by_another(name: str, result: Result) -> None:
+    said = result(name).stderr.partition("Global seed set to ")[2].split()[0]
     assert 0 <= int(said) < 2**32
 
 
 @pytest.mark.parametrize("folder", ["inpaint a missing folder", "inpaint a folder with brackets"])
-def test_no_inputs_are_no_failure(folder: str, results: Results) -> None:
-    assert results[folder].stdout.startswith("Found 0 inputs.\n")
+def test_no_inputs_are_no_failure(folder: str, result: Result) -> None:
+    assert result(folder).stdout.startswith("Found 0 inputs.\n")
 
 
-def test_unsupported_options_are_refused_with_the_usage(results: Results) -> None:
-    assert results["steps that are no number"].stderr.startswith("usage: txt2img.py [-h]")
+def test_unsupported_options_are_refused_with_the_usage(result: Result) -> None:
+    assert result("steps that are no number").stderr.startswith("usage: txt2img.py [-h]")
 
 
 @pytest.mark.parametrize(

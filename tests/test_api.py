@@ -150,6 +150,9 @@ def test_only_what_is_there_can_be_imported() -> None:
 PROGRAM = """
 import asyncio, sys
 import sdrest
+from sdrest import api
+
+api.STOP_SECONDS = 60  # a busy machine may take long to see that the script has ended
 
 async def main():
     made = sdrest.text_to_image(

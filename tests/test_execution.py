@@ -118,15 +118,16 @@ async def test_a_job_whose_machine_was_lost_runs_again(tmp_path: Path) -> None:
 
 async def test_timeouts_start_with_the_script(tmp_path: Path) -> None:
     limit = 1.0
+    failure = Failure(FailureCode.OUT_OF_MEMORY, "There is too little memory.")
 
-    async def late(task: Task) -> AsyncGenerator[Event, None]:
+    async def late(_: Task) -> AsyncGenerator[Event, None]:
         start = asyncio.Event()
         asyncio.get_running_loop().call_later(1.5 * limit, start.set)
         await start.wait()
-        async for event in draw(task):
-            yield event
+        yield Started()
+        yield Finished(failure)  # an image would have to wait for the disk, within the limit
 
     executor = ScriptedExecutor(late)
     async with house(tmp_path, executor, job_timeout=limit, stall_timeout=limit) as home:
         await home.submit(text("a"))
-        assert (await home.ended(text_key("a"))).snapshot.job.status is Status.COMPLETE
+        assert (await home.ended(text_key("a"))).snapshot.job.failure == failure

@@ -15,7 +15,8 @@ from PIL import Image
 
 from sdrest.cli import main
 from tests.fakes.running import FORK, Lifeline
-from tests.support.server import environment
+from tests.support.screen import read_all
+from tests.support.server import environment, patient
 
 pytestmark = pytest.mark.integration
 
@@ -129,7 +130,7 @@ async def test_a_stop_that_signals_every_process_keeps_what_is_finished(
     process = await asyncio.create_subprocess_exec(
         *(*COMMAND, f"wait_between gate={tmp_path}/gate", *SMALL, "--iterations", "2", "-o", "out"),
         cwd=tmp_path,
-        env=environment(),
+        env=environment(**patient(tmp_path / "patient")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -154,19 +155,17 @@ async def test_a_stop_that_signals_every_process_keeps_what_is_finished(
 
 def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
+    with subprocess.Popen(
         [*COMMAND, "paint", *SMALL],
         cwd=tmp_path,
         env=environment(TERM="xterm"),
         stdout=subprocess.DEVNULL,
         stderr=theirs,
-        check=False,
-        timeout=PATIENCE,
-    )
-    os.close(theirs)
-    drawn = os.read(ours, 65536).decode()
+    ) as process:
+        os.close(theirs)
+        drawn = read_all(ours).decode()
     os.close(ours)
-    assert done.returncode == 0, drawn
+    assert process.returncode == 0, drawn
     assert "\rPictures   0% ░" in drawn
     assert "\rPictures 100% █" in drawn
     assert drawn.endswith("\r\n")

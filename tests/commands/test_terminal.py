@@ -10,6 +10,7 @@ import pytest
 
 from sdrest.commands.log_lines import CLEAR_VIEWPORT, Level, LogLine
 from sdrest.commands.terminal import Stream
+from tests.support.screen import read_all
 from tests.support.server import environment
 
 SPEAK = """
@@ -35,14 +36,6 @@ def pipe() -> Iterator[tuple[int, int]]:
                 os.close(descriptor)
 
 
-def read_all(descriptor: int) -> bytes:
-    data = b""
-    with suppress(OSError):  # a terminal whose other side is closed
-        while piece := os.read(descriptor, 65536):
-            data += piece
-    return data
-
-
 def on_a_terminal(**env: str) -> str:
     """Return what a program shows on a terminal."""
     ours, theirs = pty.openpty()
@@ -55,22 +48,22 @@ def on_a_terminal(**env: str) -> str:
     return shown.decode()
 
 
-def sorted_lines(text: str) -> list[str]:
-    """The two streams share a terminal; which comes first is open."""
-    return sorted(text.splitlines())
-
-
 @pytest.mark.parametrize(
-    ("env", "shown"),
+    ("env", "clears", "shown"),
     [
-        ({"TERM": "xterm"}, CLEAR_VIEWPORT + COLOURED),
-        ({"TERM": "xterm", "NO_COLOR": ""}, CLEAR_VIEWPORT + COLOURED),
-        ({"TERM": "xterm", "NO_COLOR": "1"}, CLEAR_VIEWPORT + PLAIN),
-        ({"TERM": "dumb"}, PLAIN),
+        ({"TERM": "xterm"}, 1, COLOURED),
+        ({"TERM": "xterm", "NO_COLOR": ""}, 1, COLOURED),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, 1, PLAIN),
+        ({"TERM": "dumb"}, 0, PLAIN),
     ],
 )
-def test_colours_and_clearing_on_a_terminal(env: dict[str, str], shown: str) -> None:
-    assert sorted_lines(on_a_terminal(**env)) == sorted_lines(shown)
+def test_colours_and_clearing_on_a_terminal(env: dict[str, str], clears: int, shown: str) -> None:
+    """The two streams share a terminal; which comes first is open."""
+    found = on_a_terminal(**env)
+    before, *after = found.split(CLEAR_VIEWPORT)
+    assert len(after) == clears
+    assert clears == 0 or "said" not in before
+    assert sorted("".join([before, *after]).splitlines()) == sorted(shown.splitlines())
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
@@ -42,6 +43,11 @@ def fake_repository(**changes: Any) -> Repository:
         inpaint_image_model=models / "inpainting_big" / "last.ckpt",
     )
     return replace(repository, **changes)
+
+
+def copy_fork(folder: Path) -> None:
+    """Copy the fake fork, without what other processes may be compiling at this moment."""
+    shutil.copytree(FORK, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def task(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdrest.errors import StorageUnavailableError
 from sdrest.jobs.bus import Bus
-from sdrest.jobs.context import DurationEstimate, QueueContext
+from sdrest.jobs.context import RETRY_SECONDS, DurationEstimate, QueueContext
 from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import Job, Status
 from sdrest.jobs.space import storage_error
@@ -47,7 +47,7 @@ async def test_a_job_waits_for_the_disk_no_longer_than_it_may(tmp_path: Path) ->
             raise storage_error(OSError(errno.ENOSPC, "full"))
 
         with pytest.raises(StorageUnavailableError, match="full"):
-            await context.retry_until_stored(write, JOB, seconds=0.1)
+            await context.retry_until_stored(write, JOB, seconds=RETRY_SECONDS)
         first, *others = tries
         assert first is None
         assert others

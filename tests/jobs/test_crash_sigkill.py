@@ -104,7 +104,8 @@ async def test_every_answered_request_and_listed_image_survives_sigkill(tmp_path
     for life in range(4):
         async with victim(tmp_path, life, "burst") as lines:
             async with asyncio.timeout(SECONDS):
-                for _ in range(dice.randrange(60, 600)):
+                wanted = dice.randrange(60, 600)
+                while (wanted := wanted - 1) >= 0 or not (uploaded and images):
                     kind, name, *rest = json.loads(await lines.readline())
                     match kind:
                         case "answered":
@@ -115,8 +116,6 @@ async def test_every_answered_request_and_listed_image_survives_sigkill(tmp_path
                             images[name] = rest[0]
         check_integrity(tmp_path)
     assert len(answered) > 50
-    assert uploaded
-    assert images
 
     async with house(tmp_path, max_waiting=10**6) as home:
         for name in answered:

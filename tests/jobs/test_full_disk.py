@@ -54,7 +54,7 @@ class Client:
 
     async def ask(self, method: str, path: str, **form: Any) -> tuple[int, Any]:
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(PATIENCE),
             self._http.request(method, path, allow_redirects=False, **form) as response,
         ):
             body = await response.read()

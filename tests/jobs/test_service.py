@@ -19,6 +19,7 @@ from sdrest.jobs.model import JobKey, Status
 from tests.support.jobs import (
     SECONDS,
     Gate,
+    Script,
     ScriptedExecutor,
     content,
     house,
@@ -208,23 +209,30 @@ async def test_a_random_seed_is_chosen_once(tmp_path: Path) -> None:
 
 
 async def test_job_timeout_ends_a_job(tmp_path: Path) -> None:
-    gate = Gate()
-    async with house(tmp_path, ScriptedExecutor(gate), job_timeout=0.1) as home:
+    closed: list[Task] = []
+
+    async def hang(task: Task) -> AsyncGenerator[Event, None]:
+        yield Started()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.append(task)
+
+    async def in_time(task: Task) -> AsyncGenerator[Event, None]:
+        yield picture(task, 1)
+        yield Started()  # the time begins here, however long the disk took before
+        yield Finished()
+
+    scripts: dict[str, Script] = {"a": hang, "b": in_time}
+    async with house(tmp_path, ScriptedExecutor(scripts=scripts), job_timeout=0.1) as home:
         await home.submit(text("a"))
         job = (await home.ended(text_key("a"))).snapshot.job
         assert job.failure is not None
         assert job.failure.code is FailureCode.TIMEOUT
         assert "0.1 seconds" in job.failure.message
-        assert gate.closed == 1
-        home.executor.scripts["b"] = Gate(opened=_set())
+        assert len(closed) == 1
         await home.submit(text("b"))
         assert (await home.ended(text_key("b"))).snapshot.job.status is Status.COMPLETE
-
-
-def _set() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
 
 
 async def test_jobs_of_the_original_are_complete(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sdrest.engine.base import Event, Finished, Requeue, Started, Task
 from sdrest.errors import Failure, FailureCode
+from sdrest.jobs import context
 from sdrest.jobs.bus import Change
 from sdrest.jobs.model import Status
 from tests.support.jobs import SECONDS, Gate, House, ScriptedExecutor, house, text, text_key
@@ -37,6 +38,13 @@ async def status(home: House, name: str) -> Status:
     return (await home.jobs.get(text_key(name))).job.status
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the stop follow as late as it likes."""
+    monkeypatch.setattr(context, "STOP_SECONDS", SECONDS)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
     signalled, gate = Signalled(), Gate()
     executor = ScriptedExecutor(scripts={"a": signalled, "b": gate})
@@ -46,6 +54,8 @@ async def test_no_job_starts_while_a_stop_may_follow(tmp_path: Path) -> None:
         async with asyncio.timeout(SECONDS):
             await signalled.ended.wait()
             await gate.entered.wait()
+            while not home.jobs._context.stops_expected:  # noqa: ASYNC110 (there is no event for that)
+                await asyncio.sleep(0)
         gate.opened.set()
         await home.ended(text_key("b"))
         await home.submit(text("d"))  # the dispatcher looks at the queue meanwhile
@@ -65,6 +75,7 @@ async def test_without_a_stop_the_job_fails_and_the_next_one_runs(tmp_path: Path
         assert (await home.ended(text_key("b"))).snapshot.job.status is Status.COMPLETE
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_job_can_be_cancelled_while_a_stop_may_follow(tmp_path: Path) -> None:
     signalled = Signalled()
     async with house(tmp_path, ScriptedExecutor(signalled)) as home:

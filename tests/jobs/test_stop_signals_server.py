@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.running import Lifeline
 from tests.support.fake_fork import FAKE, MODEL, post
-from tests.support.server import Serve
+from tests.support.server import Serve, patient
 
 pytestmark = pytest.mark.integration
 
@@ -74,7 +74,8 @@ DEATHS = (
 async def test_scripts_that_die_just_before_the_stop_are_requeued(
     serve: Serve, tmp_path: Path
 ) -> None:
-    async with serve(*FLAGS, "--concurrency", str(len(DEATHS)), warns=True) as server:
+    env, count = patient(tmp_path / "patient"), str(len(DEATHS))
+    async with serve(*FLAGS, "--concurrency", count, env=env, warns=True) as server:
         with contextlib.ExitStack() as stack:
             pids = {}
             for death in DEATHS:

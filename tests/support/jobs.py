@@ -33,7 +33,7 @@ from sdrest.jobs.service import JobService
 from sdrest.jobs.store import Store
 from sdrest.params import InpaintImage, Params, TextToImage
 
-SECONDS = 10.0
+SECONDS = 60.0
 """No wait of a test takes longer."""
 
 Script = Callable[[Task], AsyncGenerator[Event, None]]

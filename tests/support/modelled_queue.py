@@ -66,6 +66,7 @@ class ModelledQueue(RuleBasedStateMachine):
 
     async def live(self, *, delete_incomplete: bool = False) -> None:
         self.steps: asyncio.Queue[Callable[[Task], Event]] = asyncio.Queue()
+        self.begun = asyncio.Event()
         self.context: AbstractAsyncContextManager[House] = house(
             self.output,
             ScriptedExecutor(self.script),
@@ -78,6 +79,7 @@ class ModelledQueue(RuleBasedStateMachine):
     async def script(self, task: Task) -> AsyncGenerator[Event, None]:
         self.task = task
         yield Started()
+        self.begun.set()
         while True:
             step = await self.steps.get()
             yield step(task)
@@ -100,6 +102,8 @@ class ModelledQueue(RuleBasedStateMachine):
                 return event.change is Change.STARTED and event.snapshot.job.key == key_of(name)
 
             await self.home.until(claimed)
+            await self.begun.wait()  # until then a thread makes and removes folders
+            self.begun.clear()
 
     async def submission(self, name: str, total: int) -> Submission:
         image = upload(self.home.uploads / name, ord(name))

@@ -15,6 +15,15 @@ from typing import Self
 from tests.support.server import PATIENCE, environment
 
 
+def read_all(descriptor: int) -> bytes:
+    """Read a terminal, or a pipe, to its end."""
+    data = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal's reader with an error
+        while piece := os.read(descriptor, 65536):
+            data += piece
+    return data
+
+
 class Screen:
     """A process on a terminal of its own, and what a person sees there."""
 
@@ -48,9 +57,7 @@ class Screen:
 
     def end(self) -> int:
         """Read to the end; return the exit status."""
-        with contextlib.suppress(OSError):  # Linux ends a terminal's reader with an error
-            while data := os.read(self._ours, 65536):
-                self._data += data
+        self._data += read_all(self._ours)
         return self.process.wait(PATIENCE)
 
     @property

@@ -35,6 +35,27 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **changes}
 
 
+def patient(folder: Path) -> dict[str, str]:
+    """Return variables of a child that waits long for the stop that may follow a script's end.
+
+    A busy machine may need more than `STOP_SECONDS` to let a test see that a script has ended.
+    """
+    folder.mkdir()
+    program = f"import sdrest.engine.base\nsdrest.engine.base.STOP_SECONDS = {PATIENCE}\n"
+    (folder / "sitecustomize.py").write_text(program)
+    return {"PYTHONPATH": str(folder)}
+
+
+def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal a process that may just be ending.
+
+    Before Python 3.12 `Process.send_signal` reaps a process that has ended, behind the back of
+    asyncio, which then reports the exit status 255.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
+
+
 class Output:
     """The lines of a stream, as they come."""
 
@@ -122,14 +143,14 @@ class Server:
     async def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """End the server with a signal; return its exit status."""
         if self.process.returncode is None:
-            self.process.send_signal(signal_number)
+            send_signal(self.process, signal_number)
         return await self.ended()
 
     async def stop_at_once(self, signal_number: signal.Signals) -> int:
         """Signal a server that is stopping until it gives up what runs, as a person would."""
         async with asyncio.timeout(PATIENCE):
             while self.process.returncode is None:
-                self.process.send_signal(signal_number)
+                send_signal(self.process, signal_number)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_INSISTING):
                         await self.process.wait()
@@ -179,7 +200,7 @@ async def running(
         left = await server.stop()
     except BaseException as error:
         if process.returncode is None:
-            process.kill()
+            send_signal(process, signal.SIGKILL)
         await process.wait()
         error.add_note("\n".join(["stdout:", *server.out.lines, "stderr:", *server.err.lines]))
         raise

@@ -13,6 +13,7 @@ from sdrest.commands.doctor.worker_checks import WorkerChecks
 from sdrest.engine.cluster import library
 from sdrest.engine.cluster.protocol import versions
 from sdrest.settings import Settings
+from tests.support.ports import free_port
 from tests.support.workers import running_scheduler
 
 pytestmark = pytest.mark.integration
@@ -41,10 +42,11 @@ async def test_a_server_is_asked_as_a_worker_would(
     assert (Verdict.FAILURE in found) == (server != versions())
 
 
-async def test_the_port_of_the_worker_is_the_one_that_is_tried(unused_tcp_port: int) -> None:
+async def test_the_port_of_the_worker_is_the_one_that_is_tried() -> None:
+    free = free_port()
     async with running_scheduler() as scheduler:
-        said = await asyncio.to_thread(_connection, scheduler.address, worker_port=unused_tcp_port)
-        assert f"at tcp://127.0.0.1:{unused_tcp_port}" in said[Verdict.OK]
+        said = await asyncio.to_thread(_connection, scheduler.address, worker_port=free)
+        assert f"at tcp://127.0.0.1:{free}" in said[Verdict.OK]
         async with Worker(
             scheduler.address,
             nthreads=1,

@@ -75,9 +75,10 @@ async def test_a_job_that_is_done_before_its_request_is_answered_stays_done(late
 async def test_a_job_that_is_done_before_its_retry_is_answered_stays_done(late: Late) -> None:
     opened = late.opened
     await opened.make()
+    await expect(opened.under_way).to_contain_text("Picture 2 of 2")
     await opened.under_way.get_by_role("button", name="Cancel").click()
     await opened.page.route("**/retry", late.hold)
-    await opened.gallery.get_by_role("button", name="Try again").click()
+    await opened.page.locator("#stage").get_by_role("button", name="Try again").click()
     await late.comes_after_the_end()
     await opened.page.evaluate("fetch('/healthz')")  # the page has taken the answer before
     await expect(opened.under_way).to_have_count(0)

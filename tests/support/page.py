@@ -259,8 +259,12 @@ class Studio:
 async def studio(
     browser: Browser, server: Server, *provoked: str, **options: Any
 ) -> AsyncIterator[Studio]:
-    """Give a new tab for the page; afterwards there must have been nothing to complain about."""
-    context = await browser.new_context(**options)
+    """Give a new tab for the page; afterwards there must have been nothing to complain about.
+
+    It may show notifications, which else are offered in the middle of a job that is slow.
+    """
+    permissions = ["notifications", *options.pop("permissions", ())]
+    context = await browser.new_context(permissions=permissions, **options)
     context.set_default_timeout(SECONDS * 1000)
     expect.set_options(timeout=SECONDS * 1000)
     await context.add_init_script(_LISTENS)

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Request, Route, expect
 
 from tests.support.fake_fork import FAKE
@@ -23,6 +25,18 @@ def is_post(request: Request) -> bool:
 
 def is_list(request: Request) -> bool:
     return "/jobs?" in request.url
+
+
+HOLD = """() => {
+  const { fetch } = window;
+  const released = new Promise((resolve) => { window.release = resolve; });
+  window.fetch = async (path, options) => {
+    const answer = await fetch(path, options);
+    if (options?.method === "POST") await released;
+    return answer;
+  };
+}"""
+"""A script that holds back the answers to uploads, whose bytes Playwright does not see."""
 
 
 @dataclass
@@ -111,3 +125,21 @@ async def test_a_job_that_is_done_before_the_list_with_it_comes_stays_done(late:
     await other.page.evaluate("fetch('/healthz')")  # the page has taken the list before
     await expect(other.pictures(other.gallery)).to_have_count(1)
     await expect(other.under_way).to_have_count(0)
+
+
+async def test_what_a_job_starts_from_is_shown_though_its_events_came_before_the_answer(
+    late: Late, tmp_path: Path
+) -> None:
+    opened = late.opened
+    Image.linear_gradient("L").save(tmp_path / "start.png")
+    await opened.tab("Image to image")
+    await opened.enter(Iterations=2)
+    await opened.choose(tmp_path / "start.png")
+    await opened.page.evaluate(HOLD)
+    await opened.page.get_by_role("button", name="Make picture").click()
+    await expect(opened.under_way).to_contain_text("Picture 2 of 2")
+    await opened.page.evaluate("release()")
+    source = opened.page.locator(".frame-source")
+    await expect(source).to_have_attribute("src", re.compile("^blob:"))
+    await asyncio.to_thread(late.gate.write_text, "x")
+    await opened.hears("Done: 2 pictures")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.async_api import Browser, Locator, Request, Route, expect
+from yarl import URL
 
 from tests.support.page import DELETED, PLAIN, Studio, studio
 from tests.support.server import Serve
@@ -220,9 +221,45 @@ async def test_a_picture_that_cannot_be_made_smaller_is_shown_whole(
             await server.out.end_of(answer.url.name)
         (file,) = server.folder.glob("output/text-to-image/*/1.png")
         file.write_bytes(b"This is no picture.")
+        asked: list[str] = []
+        opened.page.on("request", lambda request: asked.append(URL(request.url).path))
         await opened.open()
         whole = opened.pictures(opened.gallery).locator("img:not([src*=size])")
         await expect(whole).to_have_count(1)
+        for _ in range(20):
+            await opened.page.evaluate("fetch('/healthz')")
+        assert asked.count(answer.url.path) == 1  # what became of it is asked once
+
+
+async def test_a_picture_that_did_not_come_is_loaded_once_the_server_is_back(
+    browser: Browser, serve: Serve
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    job = re.compile("/text-to-image/[0-9a-f]{32}$")
+    fields = {"prompt": "a boat", "steps": 2, "width": 256, "height": 256}
+    async with (
+        serve(PLAIN) as server,
+        studio(browser, server, AWAY) as opened,
+        server.client() as client,
+    ):
+        await opened.page.route("**/text-to-image/*/1.png*", refuse)
+        await opened.page.route(job, refuse)
+        await opened.open()
+        async with (
+            opened.page.expect_event(
+                "requestfailed", lambda request: bool(job.search(request.url))
+            ),
+            client.post("/text-to-image", json=fields) as answer,
+        ):
+            path = answer.url.path
+        picture = opened.pictures(opened.gallery).locator("img")
+        await expect(picture).not_to_have_attribute("src", re.compile("."))
+        await opened.page.unroute_all()
+        async with client.put(f"{path}/1.png/favourite") as marked:
+            assert marked.status == 204
+        await expect(picture).not_to_have_js_property("naturalWidth", 0)
 
 
 async def test_what_another_client_deletes_leaves_the_page(browser: Browser, serve: Serve) -> None:

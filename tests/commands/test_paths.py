@@ -15,7 +15,7 @@ from sdrest.engine.local.repository import INPAINT_CHECKPOINT, TEXT_TO_IMAGE_CHE
 from sdrest.paths import expand, expand_home
 from sdrest.settings import FLAGS, Kind
 from sdrest.web.dialects.original_ids import job_id
-from tests.fakes.running import FORK
+from tests.fakes.running import FORK, copy_fork
 from tests.support.in_process import run_here
 from tests.support.server import Serve, environment
 
@@ -38,7 +38,7 @@ FILES = {
 def home(tmp_path: Path, certificate: Path) -> Path:
     """A home folder with everything that a server needs."""
     home = tmp_path / "home"
-    shutil.copytree(FORK, home / "sd")
+    copy_fork(home / "sd")
     for name, source in (("bin/python", sys.executable), ("tls", certificate)):
         (home / name).parent.mkdir(exist_ok=True)
         (home / name).symlink_to(source)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
@@ -30,6 +31,11 @@ with open(sys.argv[1], "w") as lifeline:
     sys.stdin.read() or signal.pause()
 """
 """A program, deaf to SIGTERM, that holds a lifeline until something comes on its stdin."""
+
+
+def copy_fork(folder: Path) -> None:
+    """Copy the fake fork into a new folder, without what other processes compile just then."""
+    shutil.copytree(FORK, folder, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def fake_repository(**changes: Any) -> Repository:

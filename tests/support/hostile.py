@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -14,9 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.fakes.running import copy_fork
 from tests.support.server import PATIENCE, Serve, Server
-
-FORK = Path(__file__).parents[1] / "fakes" / "fork"
 
 _RECORDING = """
 import json, sys
@@ -90,7 +88,7 @@ class Target:
 async def target(serve: Serve, folder: Path, *flags: str, **options: Any) -> AsyncIterator[Target]:
     """Start a server to attack."""
     repository = folder / "stable-diffusion"
-    shutil.copytree(FORK, repository)
+    copy_fork(repository)
     (repository / "scripts" / "txt2img.py").write_text(_RECORDING)
     async with (
         serve("--python", sys.executable, *flags, **options) as server,

@@ -1,7 +1,6 @@
 """How an executor starts scripts, and what it says when that is impossible."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sdrest.engine.local.runner import Runner
 from sdrest.errors import FailureCode
 from tests.fakes.running import (
     FORK,
+    copy_fork,
     failure,
     fake_repository,
     invocation,
@@ -64,7 +64,7 @@ async def test_a_python_that_does_not_start(tmp_path: Path, program: str) -> Non
 
 async def test_advice_names_the_python_of_the_repository(tmp_path: Path) -> None:
     root = tmp_path / "fork"
-    shutil.copytree(FORK, root)
+    copy_fork(root)
     python = root / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)

@@ -1,7 +1,6 @@
 """Runners that stay: which job gets which, what ends them, what a job leaves in them."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import psutil
@@ -15,10 +14,10 @@ from sdrest.engine.local.process import MARK
 from sdrest.errors import FailureCode
 from sdrest.job_types import JobType
 from tests.fakes.running import (
-    FORK,
     PATIENCE,
     Lifeline,
     collect,
+    copy_fork,
     failure,
     fake_repository,
     invocation,
@@ -91,7 +90,7 @@ async def test_a_runner_over_max_host_memory_is_replaced(tmp_path: Path) -> None
 
 async def test_changed_code_is_imported_again(tmp_path: Path) -> None:
     root = tmp_path / "fork"
-    shutil.copytree(FORK, root)
+    copy_fork(root)
     executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER)
     jobs = Jobs(executor, tmp_path)
     first = await jobs.pid()
@@ -165,7 +164,7 @@ async def test_a_failed_preload_is_logged_with_its_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = tmp_path / "fork"
-    shutil.copytree(FORK, root)
+    copy_fork(root)
     (root / "scripts/txt2img.py").write_text("import no_such_package\n")
     executor = LocalExecutor(fake_repository(root=root), config=FOR_EVER)
     executor.preload()

@@ -17,6 +17,7 @@ from tests.fakes.running import (
     PATIENCE,
     Lifeline,
     collect,
+    copy_fork,
     failure,
     fake_repository,
     task,
@@ -97,7 +98,7 @@ async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, gate = tmp_path / "fork", tmp_path / "gate"
-    shutil.copytree(FORK, root)
+    copy_fork(root)
     for name in ("torch.py", "torch_native.py"):
         shutil.copy(FORK.parent / "torchlike" / name, root)
     (root / "scripts/txt2img.py").write_text("import torch\nimport sampling\nsampling.main()\n")

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from tests.fakes.running import FORK
+from tests.fakes.running import copy_fork
 from tests.support.paths import FAKES
 from tests.support.server import PATIENCE, Serve
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.integration
 def flags(tmp_path: Path) -> tuple[str, ...]:
     """Return the flags of the fake fork with a torch and the fork's attention."""
     root = tmp_path / "fork-with-attention"
-    shutil.copytree(FORK, root)
-    no_scripts = shutil.ignore_patterns("scripts")
-    shutil.copytree(FAKES / "torchlike", root, ignore=no_scripts, dirs_exist_ok=True)
+    copy_fork(root)
+    others = shutil.ignore_patterns("scripts", "__pycache__")
+    shutil.copytree(FAKES / "torchlike", root, ignore=others, dirs_exist_ok=True)
     return ("--repository", str(root), "--python", sys.executable, "--keep-alive", "-1")
 
 

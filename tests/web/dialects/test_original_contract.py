@@ -4,7 +4,6 @@ A case's verdict says how: what is to be reproduced has the same answers, what w
 crash or a hole is refused in our shape or, at least, harms nothing.
 """
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fakes.running import copy_fork
 from tests.support.contract import JOB, Answer, group, send
-from tests.support.paths import FAKES
 from tests.support.server import Serve, Server
 
 pytestmark = pytest.mark.integration
 
-FORK = FAKES / "fork"
 
 DELIBERATE = {
     "jpeg-curl": "the original died of a JPEG that is declared as image/jpeg; it is a job here",
@@ -29,7 +27,7 @@ DELIBERATE = {
 
 def servers(serve: Serve, folder: Path, *flags: str) -> Any:
     """Start a server whose default repository is the fake fork, so that ids are the recorded."""
-    shutil.copytree(FORK, folder / "stable-diffusion")
+    copy_fork(folder / "stable-diffusion")
     return serve("--python", sys.executable, "--concurrency", "2", *flags)
 
 

@@ -81,6 +81,10 @@ class Chaos:
             states = await self._drained(server)
             assert await server.stop() == 0
         self._check_folder()
+        with contextlib.suppress(TimeoutError):  # who was killed may not have had its turn to end
+            async with asyncio.timeout(PATIENCE):
+                while self._processes():  # noqa: ASYNC110 (they are nobody's children)
+                    await asyncio.sleep(0.1)
         assert not self._processes(), "processes are left"
         return Report(self._seed, kills, self._stops, self._monkeys.counts, states)
 

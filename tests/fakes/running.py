@@ -50,6 +50,11 @@ def fake_repository(**changes: Any) -> Repository:
     return replace(repository, **changes)
 
 
+def copy_fork(folder: Path) -> None:
+    """Copy the fake fork, without what other processes may be compiling at this moment."""
+    shutil.copytree(FORK, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 def task(
     workdir: Path, prompt: str = "paint", job_type: JobType = JobType.TEXT_TO_IMAGE, **fields: Any
 ) -> Task:

@@ -8,6 +8,7 @@ root.
 import asyncio
 import contextlib
 import fcntl
+import ipaddress
 import os
 import random
 import shutil
@@ -25,6 +26,9 @@ _TUN = Path("/dev/net/tun")
 _SET_DEVICE = 0x400454CA  # TUNSETIFF of <linux/if_tun.h>
 _WITHOUT_HEADER = 0x0001 | 0x1000  # IFF_TUN | IFF_NO_PI
 _PACKET = 65536
+_NETWORK = ipaddress.IPv4Network("198.18.0.0/15")  # RFC 2544: for tests of devices
+_BLOCK = 64
+"""Addresses of the hosts of one process; others of this machine may run tests, too."""
 
 
 @dataclass
@@ -113,8 +117,8 @@ def hosts(count: int) -> Iterator[list[Host]]:
 @contextlib.contextmanager
 def _host(number: int) -> Iterator[Host]:
     name = _name(number)
-    network = f"198.18.{os.getpid() % 256}"  # RFC 2544: for tests of devices
-    front, address = f"{network}.{4 * number + 1}", f"{network}.{4 * number + 2}"
+    block = _NETWORK[_BLOCK * (os.getpid() % (_NETWORK.num_addresses // _BLOCK))]
+    front, address = block + 4 * number + 1, block + 4 * number + 2
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
         _ip("netns", "add", name)
@@ -129,7 +133,7 @@ def _host(number: int) -> Iterator[Host]:
         _ip("-n", name, "address", "add", address, "peer", front, "dev", f"{name}t")
         _ip("-n", name, "link", "set", f"{name}t", "up")
         _ip("-n", name, "route", "add", "default", "via", front)
-        host = Host(name, address, front, Direction(there, here), Direction(here, there))
+        host = Host(name, str(address), str(front), Direction(there, here), Direction(here, there))
         for direction in (host.sent, host.received):
             loop.add_reader(direction.source, direction.carry)
             stack.callback(loop.remove_reader, direction.source)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from distributed import Worker
 
 from sdrest.checkpoints.catalog import Catalog
 from sdrest.checkpoints.hashes import Hashes
-from sdrest.engine.base import Event, Task
+from sdrest.engine.base import Event, Finished, Task
 from sdrest.engine.cluster.engine import Engine
 from sdrest.engine.cluster.executor import ClusterExecutor
 from sdrest.engine.cluster.front import Front
@@ -171,6 +171,11 @@ async def events_of(site: Site, work: Task) -> list[Event]:
     """Return the events of a task."""
     async with asyncio.timeout(SECONDS):
         return [event async for event in site.executor.run(work)]
+
+
+def ended(*runs: Sequence[Event]) -> bool:
+    """Whether tasks have ended, by their events so far."""
+    return all(events and isinstance(events[-1], Finished) for events in runs)
 
 
 @asynccontextmanager

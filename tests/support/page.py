@@ -38,6 +38,9 @@ PHONE: Any = {
 }
 """The options of `studio` for a phone."""
 
+DELETED = "status of 410"
+"""What the console says of a picture that is deleted while it loads."""
+
 _MISSING = (
     "The browser tests need Chromium. Debian, Ubuntu: apt install chromium; "
     "macOS and others: .venv/bin/playwright install chromium"

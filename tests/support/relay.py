@@ -32,27 +32,31 @@ class Relay:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry the bytes of a connection."""
-        port = await self.target
-        await self._whole.wait()
-        with suppress(OSError):
-            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._carry("there", reader, other_writer))
-                both.create_task(self._carry("back", other_reader, writer))
-        writer.close()
+        try:
+            port = await self.target
+            await self._whole.wait()
+            with suppress(OSError):
+                other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._carry("there", reader, other_writer))
+                    both.create_task(self._carry("back", other_reader, writer))
+        finally:
+            writer.close()
 
     async def _carry(
         self, direction: str, source: asyncio.StreamReader, target: asyncio.StreamWriter
     ) -> None:
-        with suppress(OSError):
-            while data := await source.read(1 << 16):
-                self.most[direction] -= len(data)
-                if self.most[direction] < 0:
-                    self.unplug()
-                await self._whole.wait()
-                target.write(data)
-                await target.drain()
-        target.close()
+        try:
+            with suppress(OSError):
+                while data := await source.read(1 << 16):
+                    self.most[direction] -= len(data)
+                    if self.most[direction] < 0:
+                        self.unplug()
+                    await self._whole.wait()
+                    target.write(data)
+                    await target.drain()
+        finally:
+            target.close()
 
 
 @asynccontextmanager

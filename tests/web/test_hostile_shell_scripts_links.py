@@ -136,7 +136,7 @@ async def test_a_script_with_10_mb_of_output_does_not_block(serve: Serve, tmp_pa
 
 async def test_a_script_that_hangs_is_ended_by_job_timeout(serve: Serve, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
-    async with target(serve, tmp_path, "--job-timeout", "3", warns=True) as it:
+    async with target(serve, tmp_path, "--job-timeout", "10", warns=True) as it:
         job = await it.job(prompt=f"wait_between gate={tmp_path / 'gate'}", iterations="2")
         assert job["error"]["code"] == "timeout"
         await it.is_well()

@@ -101,11 +101,11 @@ class TaskRun:
 
     def _new_events(self, runner: Runner) -> list[Event]:
         """Return what has happened since the last call; an image before all progress beyond it."""
-        progress, self._progress = self._progress, []
         number = self._images.ready
         paths = self._images.poll()
         if paths:
-            runner.listen()  # a runner says that an image is flagged before it is written
+            runner.listen()  # what is said of an image, flags and bars, is said before its end
+        progress, self._progress = self._progress, []
         images = [
             ImageReady(index, path, flagged=index in runner.flagged, attention=runner.attention)
             for index, path in enumerate(paths, number + 1)

@@ -10,7 +10,7 @@ import pytest
 from sdrest.engine.base import Event, Finished, ImageReady, Requeue, Started, Task
 from sdrest.job_types import JobType
 from tests.support.jobs import Gate, ScriptedExecutor
-from tests.support.machines import SECONDS, events_of, machines, running
+from tests.support.machines import SECONDS, ended, events_of, machines, running
 from tests.support.relay import relaying
 
 pytestmark = pytest.mark.integration
@@ -74,5 +74,5 @@ async def test_a_front_ends_though_a_worker_does_not_answer(tmp_path: Path) -> N
             cable.unplug()
             async with asyncio.timeout(SECONDS):
                 await site.executor.close()
-            await site.until(lambda: isinstance(events[-1], Finished))
+            await site.until(lambda: ended(events))
         cable.plug()

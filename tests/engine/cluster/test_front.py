@@ -13,7 +13,7 @@ from sdrest.engine.cluster.front import Front
 from sdrest.errors import UsageError
 from sdrest.job_types import JobType
 from tests.support.jobs import Gate, ScriptedExecutor
-from tests.support.machines import LOST_SECONDS, Gap, events_of, machines, running
+from tests.support.machines import LOST_SECONDS, Gap, ended, events_of, machines, running
 
 pytestmark = pytest.mark.integration
 
@@ -95,7 +95,7 @@ async def test_a_worker_that_does_not_answer_loses_its_jobs(
             await site.until(lambda: any(isinstance(event, ImageReady) for event in events))
             gap.begin()
             if lasting:
-                await site.until(lambda: isinstance(events[-1], Finished))
+                await site.until(lambda: ended(events))
                 assert requeue(events) is Requeue.YES
                 assert site.executor.capacity == 0
                 assert site.executor.ready({}) == set()
@@ -107,7 +107,7 @@ async def test_a_worker_that_does_not_answer_loses_its_jobs(
             else:
                 gap.end()
                 gate.opened.set()
-                await site.until(lambda: isinstance(events[-1], Finished))
+                await site.until(lambda: ended(events))
                 assert requeue(events) is Requeue.NO
                 assert gate.closed == 1
 
@@ -152,7 +152,7 @@ async def test_a_worker_that_was_started_again_at_its_address_is_connected_again
             before = site.info("one")
             assert before
             await site.restart("one", worker)
-            await site.until(lambda: isinstance(events[-1], Finished))
+            await site.until(lambda: ended(events))
             assert requeue(events) is Requeue.YES
         await site.until(lambda: (site.info("one") or before).since > before.since)
         gate.opened.set()
@@ -183,7 +183,7 @@ async def test_a_transfer_may_take_longer_than_a_worker_may_be_silent(tmp_path: 
                 lambda: (site.info("one") or one).last_seen > one.last_seen + LOST_SECONDS
             )
             slow.set()
-            await site.until(lambda: events and isinstance(events[-1], Finished))
+            await site.until(lambda: ended(events))
             assert requeue(events) is Requeue.NO
 
 

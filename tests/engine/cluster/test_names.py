@@ -6,7 +6,7 @@ import pytest
 
 from sdrest.engine.base import Finished
 from tests.support.jobs import Gate, ScriptedExecutor
-from tests.support.machines import machines, running
+from tests.support.machines import ended, machines, running
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +44,7 @@ async def test_a_name_stays_while_its_worker_is_connected(tmp_path: Path) -> Non
         async with running(site, site.task()) as events:
             await site.until(gate.entered.is_set)
             await second.close()
-            await site.until(lambda: events and isinstance(events[-1], Finished))
+            await site.until(lambda: ended(events))
         last = events[-1]
         assert isinstance(last, Finished)
         assert last.failure

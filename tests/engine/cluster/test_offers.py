@@ -19,10 +19,10 @@ pytestmark = pytest.mark.integration
 async def test_a_worker_of_another_version_is_refused_on_both_sides(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    own = protocol.versions()  # the front has a name of its own for the function
+    monkeypatch.setattr(protocol, "versions", lambda: {**own, name: "0.0.1"})
     async with machines(tmp_path) as site:
         await site.add("old")
-        own = protocol.versions()
-        monkeypatch.setattr(protocol, "versions", lambda: {**own, name: "0.0.1"})
         await site.until(lambda: any(one.refused for one in site.executor.workers()))
         refused = site.executor.workers()[0].refused
         assert "0.0.1" in refused
@@ -56,7 +56,7 @@ async def test_other_files_under_one_name_are_warned_about_once(
         await site.add("one", models=("a.ckpt", "b.ckpt"))
         await site.add("two", models=("a.ckpt",))
         await site.known("one", "two")
-        assert not caplog.records
+        assert "different files" not in caplog.text
         await _hashed(site, "one")
         path = tmp_path / "two" / "models" / "a.ckpt"
         path.write_bytes(change(path.read_bytes()))

@@ -22,6 +22,7 @@ from tests.support.cluster import (
     worker,
 )
 from tests.support.fake_fork import post
+from tests.support.ports import free_port
 from tests.support.server import PATIENCE, Serve
 
 pytestmark = pytest.mark.integration
@@ -64,9 +65,10 @@ async def test_a_job_of_a_lost_worker_runs_again_elsewhere(tmp_path: Path, serve
 async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(
     tmp_path: Path, serve: Serve, lifeline: Lifeline
 ) -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    flags = ("--cluster", address, "--concurrency", "0")
     async with AsyncExitStack() as stack:
-        async with serve(*FRONT, warns=True, status=-signal.SIGKILL) as server:
-            address = await cluster_address(server)
+        async with serve(*flags, warns=True, status=-signal.SIGKILL) as server:
             attic = await stack.enter_async_context(
                 worker(address, "attic", "--keep-alive", "0", folder=tmp_path)
             )
@@ -80,7 +82,6 @@ async def test_a_front_that_is_killed_finds_its_jobs_and_workers_again(
         lifeline.path.unlink()
         again.path.rename(lifeline.path)
         stack.callback(again.close)
-        flags = ("--cluster", address, "--concurrency", "0")
         async with serve(*flags, warns=True) as server:
             await again.pids(1)
             shown = await job_until(server, path, status="IN_PROGRESS")

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +14,7 @@ from sdrest.commands.cluster.credentials import make
 from tests.fakes.running import Lifeline
 from tests.support.cluster import job_until, open_for_all, ready_workers, worker
 from tests.support.fake_fork import post
+from tests.support.ports import free_port
 from tests.support.server import Serve, environment
 
 pytestmark = pytest.mark.integration
@@ -45,12 +45,6 @@ async def scheduler(folder: Path, port: int) -> AsyncIterator[None]:
     finally:
         process.kill()
         await process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 async def test_jobs_go_on_when_a_scheduler_that_was_killed_is_back(

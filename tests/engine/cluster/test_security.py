@@ -94,8 +94,9 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
             security.read(path)
     with pytest.raises(UsageError, match=r"Cannot read .*: Is a directory"):
         security.read(tmp_path)
-    with pytest.raises(UsageError, match=f"ended on {NOW.year + 10}-.* Make new files with"):
-        security.read(worker, now=NOW + dt.timedelta(days=3651))
+    ends = security.read(worker).ends
+    with pytest.raises(UsageError, match=f"ended on {ends:%Y-%m-%d}.* Make new files with"):
+        security.read(worker, now=ends + dt.timedelta(seconds=1))
     with pytest.raises(UsageError, match="Check this machine's clock"):
         security.read(worker, now=NOW - dt.timedelta(days=1))
 

@@ -1,6 +1,6 @@
 """Jobs that are lost together, though one of them may be what their worker dies of."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from sdrest.engine.base import Event, Finished, Need, Requeue, Started, Task
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
 from tests.support.jobs import Gate, ScriptedExecutor
-from tests.support.machines import Site, events_of, machines, running
+from tests.support.machines import Site, ended, events_of, machines, running
 
 pytestmark = pytest.mark.integration
 
@@ -25,10 +25,6 @@ async def lose(_: Task) -> AsyncGenerator[Event, None]:
 
 def task(site: Site, name: str) -> Task:
     return replace(site.task(name), id=name)
-
-
-def ended(*runs: Sequence[Event]) -> bool:
-    return all(events and isinstance(events[-1], Finished) for events in runs)
 
 
 async def test_a_job_that_was_lost_twice_runs_alone_on_its_machine(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sdrest.engine.base import Finished, Requeue
 from tests.fakes.running import Lifeline, images, task
+from tests.support.ports import free_port
 from tests.support.server import PATIENCE
 from tests.support.workers import calling, leftovers, running_scheduler, running_worker
 
@@ -94,8 +95,8 @@ async def test_a_killed_worker_leaves_no_process_and_the_next_one_removes_its_fi
 async def test_a_worker_waits_for_its_scheduler_and_comes_back(
     tmp_path: Path, lifeline: Lifeline
 ) -> None:
-    async with running_scheduler() as scheduler:
-        address, port = scheduler.address, scheduler.port
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
     async with running_worker(address, tmp_path / "worker", "--keep-alive", "0") as worker:
         await worker.err.line(f"Cannot connect to {address}: no server listens there.")
         async with running_scheduler(port) as scheduler, calling(scheduler) as calls:

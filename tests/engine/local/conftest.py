@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sdrest.engine.local import pool
 from sdrest.engine.local.executor import LocalExecutor
-from tests.fakes.running import (
-    fake_repository,
-)
+from tests.fakes.running import PATIENCE, fake_repository
 from tests.support.runner_jobs import FOR_EVER, Jobs
 
 
@@ -22,3 +21,9 @@ async def executor() -> AsyncIterator[LocalExecutor]:
 @pytest.fixture
 def jobs(executor: LocalExecutor, tmp_path: Path) -> Jobs:
     return Jobs(executor, tmp_path)
+
+
+@pytest.fixture
+def obedient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a script that obeys an interrupt the time that a busy machine needs for it."""
+    monkeypatch.setattr(pool, "INTERRUPT_GRACE", PATIENCE)

@@ -89,8 +89,10 @@ async def server_under(folder: Path, *prefix: str, env: Mapping[str, str]) -> As
         await server.started()
         yield server
     finally:
-        for child in psutil.Process(process.pid).children():
-            child.kill()  # behind `unshare --fork` it is the server
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children():
+                with contextlib.suppress(psutil.NoSuchProcess):  # an idle runner may end
+                    child.kill()  # behind `unshare --fork` it is the server
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await server.ended()

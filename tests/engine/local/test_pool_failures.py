@@ -16,7 +16,6 @@ from tests.fakes.running import (
     FORK,
     PATIENCE,
     Lifeline,
-    collect,
     copy_fork,
     failure,
     fake_repository,
@@ -80,14 +79,18 @@ async def test_no_preview_of_a_finished_image_comes_when_a_job_runs_again(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     held = os.open(gate, os.O_RDWR)  # what is written stays until it is read
+    shown: list[Preview | ImageReady] = []
     try:
-        os.write(held, b"x" * 4)  # for two batches of each run
         work = task(jobs.folder / "previews", f"preview gate={gate}", iterations=2)
-        events = await collect(jobs.executor.run(replace(work, previews=True)))
+        async with asyncio.timeout(PATIENCE):
+            async for event in jobs.executor.run(replace(work, previews=True)):
+                if isinstance(event, Preview) and not shown:  # the first batch samples until then
+                    os.write(held, b"x" * 4)  # for two batches of each run
+                if isinstance(event, Preview | ImageReady):
+                    shown.append(event)
     finally:
         os.close(held)
-    assert events[-1] == Finished()
-    shown = [event for event in events if isinstance(event, Preview | ImageReady)]
+    assert event == Finished()
     assert isinstance(shown[0], Preview)
     for before, event in itertools.pairwise(shown):
         if isinstance(before, ImageReady):
@@ -194,12 +197,14 @@ async def begin(jobs: Jobs, prompt: str, lifeline: Lifeline, processes: int = 1)
     return int(started.runner)
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_a_cancelled_job_leaves_the_runner_as_it_was(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"hang lifeline={lifeline.path}", lifeline)
     events = await jobs.run()
     assert (pid_of(events), events[-1]) == (runner, Finished())
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_children_of_a_cancelled_job_end(jobs: Jobs, lifeline: Lifeline) -> None:
     runner = await begin(jobs, f"deaf lifeline={lifeline.path}", lifeline, processes=3)
     children = set(await lifeline.pids(3)) - {runner}

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,8 @@ from tests.fakes.running import (
 
 pytestmark = pytest.mark.integration
 
-OWNER = "fe01:2a"
+OWNER = f"{uuid.uuid4().hex}:2a"
+"""A folder of this process alone: another one may run these tests at the same time."""
 
 # A server of the folder OWNER that runs a deaf tree, as `python -c SERVER WORKDIR PROMPT`.
 SERVER = f"""
@@ -180,9 +182,9 @@ async def hold(lifeline: Lifeline, mark: str) -> asyncio.subprocess.Process:
     )
 
 
-@pytest.mark.parametrize("mark", ["", "fe01:2b/x", "fe01:2/x", f"{NO_OWNER}/x", f"x/{OWNER}"])
+@pytest.mark.parametrize("mark", ["", "{shorter}b/x", "{shorter}/x", f"{NO_OWNER}/x", "x/{owner}"])
 async def test_kill_orphans_leaves_other_processes_alone(lifeline: Lifeline, mark: str) -> None:
-    process = await hold(lifeline, mark)
+    process = await hold(lifeline, mark.format(owner=OWNER, shorter=OWNER[:-1]))
     await lifeline.pids(1)
     await asyncio.to_thread(kill_orphans, OWNER)
     await process.communicate(b"\n")

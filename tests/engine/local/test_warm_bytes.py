@@ -94,6 +94,7 @@ async def interrupted(executor: LocalExecutor, task: Task) -> list[Event]:
     return events
 
 
+@pytest.mark.usefixtures("obedient")
 async def test_every_picture_is_the_scripts_own(tmp_path: Path, repository: Repository) -> None:
     executor = LocalExecutor(repository, config=PoolConfig(keep_alive=-1))
     jobs, pids = Jobs(tmp_path), set()

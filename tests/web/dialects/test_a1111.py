@@ -1,5 +1,6 @@
 """AUTOMATIC1111's API over HTTP, with scripts that make one-coloured pictures at once."""
 
+import asyncio
 import base64
 import io
 import json
@@ -13,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.support.a1111 import API, BASIC, TOKEN, ask, asked, bearer, opened, png
-from tests.support.web import Served, served
+from tests.support.web import PATIENCE, Served, served
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -226,7 +227,9 @@ async def test_pages_of_other_origins(site: Served) -> None:
 
 
 async def test_the_options_name_a_model_of_the_list(site: Served) -> None:
-    options = await asked(site, "options")
+    async with asyncio.timeout(PATIENCE):
+        while not (options := await asked(site, "options"))["sd_checkpoint_hash"]:
+            pass  # it is being computed
     models = await asked(site, "sd-models")
     assert options["sd_model_checkpoint"] in [model["title"] for model in models]
     assert not any("/" in model["filename"] for model in models)

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest_asyncio
 import webuiapi  # type: ignore[import-untyped]  # it has no types
 from PIL import Image, ImageDraw
 
+from tests.support.ports import free_port
 from tests.support.server import Server, starter
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -22,12 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 TOKEN = "a-secret-of-many-letters"
 ORANGE = (200, 120, 40)
 SMALL = {"prompt": "a lighthouse", "seed": 42, "steps": 4, "width": 256, "height": 256}
-
-
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -24,8 +24,8 @@ def flags(tmp_path: Path) -> tuple[str, ...]:
     """Return the flags of the fake fork with a torch and the fork's attention."""
     root = tmp_path / "fork-with-attention"
     copy_fork(root)
-    others = shutil.ignore_patterns("scripts", "__pycache__")
-    shutil.copytree(FAKES / "torchlike", root, ignore=others, dirs_exist_ok=True)
+    no_scripts = shutil.ignore_patterns("scripts", "__pycache__")
+    shutil.copytree(FAKES / "torchlike", root, ignore=no_scripts, dirs_exist_ok=True)
     return ("--repository", str(root), "--python", sys.executable, "--keep-alive", "-1")
 
 

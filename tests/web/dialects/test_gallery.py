@@ -17,6 +17,7 @@ from sdrest.jobs.folders import Folders
 from sdrest.jobs.model import JobKey, Status
 from sdrest.jobs.store import Store
 from sdrest.web.responses.archive import MISSING
+from tests.fakes.running import Lifeline
 from tests.support.jobs import addition
 from tests.support.web import Served, served
 
@@ -166,11 +167,12 @@ async def test_several_jobs_are_deleted_at_once(site: Served) -> None:
     assert not (site.output / jobs[0].lstrip("/")).exists()
 
 
-async def test_cancel_all_ends_what_runs_and_what_waits(site: Served) -> None:
-    for name in ("hang", "waits", "waits too"):
+async def test_cancel_all_ends_what_runs_and_what_waits(site: Served, lifeline: Lifeline) -> None:
+    for name in (f"hang lifeline={lifeline.path}", "waits", "waits too"):
         form = {"prompt": name, **SIZE}
         async with site.client.post(TEXT, json=form, allow_redirects=False) as response:
             assert response.status == 302
+    await lifeline.pids(1)
     async with site.client.post("/jobs/cancel") as response:
         assert response.status == 204
     async with site.client.get("/jobs") as response:

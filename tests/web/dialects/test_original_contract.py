@@ -17,7 +17,6 @@ from tests.support.server import Serve, Server
 
 pytestmark = pytest.mark.integration
 
-
 DELIBERATE = {
     "jpeg-curl": "the original died of a JPEG that is declared as image/jpeg; it is a job here",
     "no-part-content-type": "what a file is, its content tells, not its part's header",

@@ -221,18 +221,19 @@ async def test_a_replaced_image_of_the_same_size_and_time_is_sent(site: Served) 
 
 
 async def test_a_client_that_disconnects_during_an_image_harms_nobody(
-    site: Served, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (site.output / JOB.lstrip("/") / "3.png").write_bytes(os.urandom(30_000_000))
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    writer.write(f"GET {JOB}/3.png HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    writer.transport.abort()
+    async with served_with_images(tmp_path) as site:
+        (site.output / JOB.lstrip("/") / "3.png").write_bytes(os.urandom(30_000_000))
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(f"GET {JOB}/3.png HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
 
-    status, _, _ = await answer(site, "GET", JOB)
+        status, _, _ = await answer(site, "GET", JOB)
 
     assert status == 200
-    assert not caplog.records
+    assert not caplog.records  # nor of what has ended with the server
 
 
 async def test_a_missing_output_folder_gets_503(site: Served) -> None:

@@ -108,9 +108,11 @@ async def test_readyz_notices_a_full_disk(site: Served) -> None:
 
 async def test_readyz_notices_a_damaged_job_table(site: Served) -> None:
     table = site.output / ".sdrest" / "jobs.sqlite3"
-    for part in table.parent.glob("jobs.sqlite3*"):
-        part.unlink()
-    table.write_bytes(b"These are the notes of somebody." * 100)
+    notes = site.output.with_name("notes")
+    notes.write_bytes(b"These are the notes of somebody." * 100)
+    for name in ("jobs.sqlite3-wal", "jobs.sqlite3-shm"):
+        (table.parent / name).unlink(missing_ok=True)
+    notes.replace(table)  # a table that is missing for a moment might be made again
     assert await refusals(site) == ["storage_unavailable"]
 
 

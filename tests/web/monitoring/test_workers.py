@@ -12,11 +12,12 @@ from sdrest.engine.base import PoolStats
 from sdrest.engine.workers import Offer, OfferedModel, WorkerInfo
 from sdrest.errors import Failure, FailureCode
 from sdrest.job_types import JobType
-from sdrest.jobs.bus import Bus, Change
+from sdrest.jobs.bus import Bus
 from sdrest.web.monitoring.metrics import Metrics
 from sdrest.web.monitoring.scrape import Standing, everything
 from sdrest.web.monitoring.workers import entry
 from sdrest.web.responses import server_answers
+from tests.fakes.running import Lifeline
 from tests.support.metrics import scrape
 from tests.support.web import Served, served
 
@@ -54,11 +55,13 @@ async def site(tmp_path: Path) -> AsyncIterator[Served]:
         yield site
 
 
-async def test_without_a_cluster_this_machine_is_the_one_worker(site: Served) -> None:
-    form = {"prompt": "slow", "steps": "8"}
+async def test_without_a_cluster_this_machine_is_the_one_worker(
+    site: Served, lifeline: Lifeline
+) -> None:
+    form = {"prompt": f"hang lifeline={lifeline.path}"}
     async with site.client.post("/text-to-image", data=form, allow_redirects=False) as response:
         url = response.headers["Location"]
-    await site.until(url, Change.STARTED)
+    await lifeline.pids(1)
     async with site.client.get("/workers") as response:
         assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
         [worker] = (await response.json())["workers"]

@@ -103,12 +103,9 @@ async def test_pictures_of_a_row_with_room_are_in_line_with_those_of_the_next(
 
 async def test_only_what_is_near_has_elements_however_far_one_scrolls(opened: Studio) -> None:
     page = opened.page
-    for _ in range(60):
+    while not await opened.gallery.filter(has_text=re.compile("number 0$")).count():
         await page.mouse.wheel(0, 20_000)
         await page.evaluate("() => new Promise(requestAnimationFrame)")
-        if await opened.gallery.filter(has_text="number 0").count():
-            break
-    await expect(opened.gallery.filter(has_text=re.compile("number 0$"))).to_have_count(1)
     assert await tiles(opened).count() < 150
     assert await page.evaluate("document.querySelector('.rows').childElementCount") < 150
     await loaded(opened)
@@ -159,6 +156,7 @@ async def test_a_favourite_is_seen_in_the_other_window_and_found(
         await picture.get_by_role("button", name="Favourite", exact=True).click()
         there = other.gallery.filter(has_text=prompt)
         await expect(there.locator("[aria-pressed=true]")).to_have_count(1)
+        await expect(picture.locator("[aria-pressed=true]")).to_have_count(1)
         await other.page.get_by_role("button", name="Favourites only").click()
         await expect(other.gallery).to_have_count(1)
         await expect(other.gallery).to_contain_text(prompt)

@@ -1,5 +1,6 @@
 """Several pictures at once: selected, downloaded, marked, compared, deleted and put back."""
 
+import re
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from benchmarks.filled import fill
-from tests.support.page import PLAIN, Studio, studio
+from tests.support.page import DELETED, PLAIN, Studio, studio
 from tests.support.server import Server, starter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -109,7 +110,7 @@ async def test_a_deletion_is_undone_before_it_is_sent(opened: Studio) -> None:
     toast = opened.page.locator(".toast")
     await expect(toast).to_contain_text("2 pictures deleted")
     await expect(opened.gallery).to_have_count(13)
-    opened.provoked = ("status of 410",)  # the new page may load a picture that it still deletes
+    opened.provoked = (DELETED,)  # the new page may load a picture that it still deletes
     await opened.page.reload()  # a page that is left sends the deletion
     await opened.connected()
     await seen(opened)
@@ -164,7 +165,9 @@ async def test_two_pictures_are_compared_with_a_slider(opened: Studio) -> None:
     await expect(slider).to_have_attribute("aria-valuetext", "51 % left, 49 % right")
     left = dialog.get_by_alt_text("Left")
     await expect(left).to_have_css("clip-path", "inset(0px 49% 0px 0px)")
-    box = await dialog.locator(".compare-stage").bounding_box()
+    stage = dialog.locator(".compare-stage")
+    await expect(stage).to_have_attribute("style", re.compile("--ratio"))  # as large as it will be
+    box = await stage.bounding_box()
     assert box
     await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
     await page.mouse.down()

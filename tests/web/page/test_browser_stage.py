@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ViewportSize, expect
 
-from tests.support.page import PLAIN, Studio, studio
+from tests.support.page import DELETED, PLAIN, Studio, studio
 from tests.support.server import Serve, Server, starter
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -121,6 +121,7 @@ async def test_the_viewer_shows_the_picture_large_whatever_the_prompt(
         assert shown["height"] > 2 * clamped["height"]
         await expect(image).to_be_in_viewport()
         await opened.viewer.get_by_role("button", name="Copy prompt").click()
+        await expect(opened.viewer.get_by_text("Prompt copied.")).to_be_visible()
         assert str(await opened.page.evaluate(READ)).startswith("a tree\nvery")
         await opened.viewer.get_by_role("button", name="Copy seed").click()
         await expect(opened.viewer.get_by_text("Seed copied.")).to_be_visible()
@@ -183,7 +184,7 @@ async def test_the_filmstrip_chooses_the_picture_on_the_stage(
 
 
 async def test_seven_tabs_hear_of_a_job(browser: Browser, server: Server) -> None:
-    async with studio(browser, server, "status of 410") as opened:  # deleted while it loads
+    async with studio(browser, server, DELETED) as opened:
         tabs = [opened.page, *[await opened.page.context.new_page() for _ in range(6)]]
         for page in tabs:
             other = Studio(page, server, opened.complaints, opened.provoked)
@@ -208,18 +209,18 @@ async def test_the_title_has_the_place_in_the_queue_and_all_jobs_are_cancelled_a
         static requestPermission() { Notification.permission = "granted"; }
         constructor(title, { body }) { super(); notes.push(`${title}: ${body}`); }
       };"""
-    async with studio(browser, server) as opened:
+    async with studio(browser, server, DELETED) as opened:
         await opened.page.context.add_init_script(script)
         await opened.open()
-        paths = [
-            await post(server, prompt=prompt, waits=False, **LONG)
-            for prompt in ("first", "second", "third")
+        paths = [await post(server, prompt="first", waits=False, **LONG)]
+        await opened.page.get_by_role("button", name="Notify me").click()  # it goes soon
+        assert await opened.page.evaluate("Notification.permission") == "granted"
+        paths += [
+            await post(server, prompt=prompt, waits=False, **LONG) for prompt in ("second", "third")
         ]
         await expect(opened.under_way).to_have_count(3)
         await expect(opened.under_way.filter(has_text="third")).to_contain_text("2nd in queue")
         await expect(opened.page).to_have_title(re.compile(r"(s|min) left · \d+ % · sdrest"))
-        await opened.page.get_by_role("button", name="Notify me").click()
-        assert await opened.page.evaluate("Notification.permission") == "granted"
         await opened.page.reload()
         assert await opened.page.evaluate(OFFERS) == 0  # asked once
         await opened.page.evaluate("Notification.permission = 'granted'")

@@ -10,9 +10,10 @@ _VMSTAT = Path("/proc/vmstat")
 class OomCounter:
     """Counts the out-of-memory kills of a process's cgroup from now on.
 
-    The count is `oom_kill` of `memory.events` (cgroup v2) or `memory.oom_control` (v1), which
-    Documentation/admin-guide/cgroup-v2.rst describes; where neither is there, that of the machine
-    in `/proc/vmstat`. The kernel raises it before it sends the signal. `pid` 0: nothing is known.
+    The count is `oom_kill` of `memory.events.local` (cgroup v2, Linux 5.2) or `memory.oom_control`
+    (v1), which Documentation/admin-guide/cgroup-v2.rst describes; `memory.events` counts the
+    cgroups below as well. Where none is there, it is that of the machine in `/proc/vmstat`. The
+    kernel raises it before it sends the signal. `pid` 0: nothing is known.
     """
 
     def __init__(self, pid: int = 0) -> None:
@@ -37,14 +38,16 @@ def _sources(pid: int) -> Iterator[Path]:
         lines = []
     for line in lines:  # 4:memory:/path (v1), 0::/path (v2)
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
+        names: tuple[str, ...]
         if "memory" in controllers.split(","):
-            root, name = _CGROUPS / "memory", "memory.oom_control"
+            root, names = _CGROUPS / "memory", ("memory.oom_control",)
         elif number == "0":
-            root, name = _CGROUPS, "memory.events"
+            root, names = _CGROUPS, ("memory.events.local", "memory.events")
         else:
             continue
-        yield root / path.strip("/") / name
-        yield root / name  # a container whose own cgroup is mounted as the root
+        yield from (root / path.strip("/") / name for name in names)
+        # A container whose own cgroup is mounted as the root.
+        yield from (root / name for name in names)
     yield _VMSTAT
 
 

@@ -12,7 +12,7 @@ const PAGE = 60;
 
 /**
  * The actions on the jobs of `store`. `page` has what they need of the rest: `compose()`,
- * `forget(job)`, `remove(jobs)`, `submitted(job, params)`, `view(job, index)`.
+ * `forget(job)`, `remove(jobs)`, `submitted(job, params, take)`, `view(job, index)`.
  */
 export function jobActions(store, page) {
   /** Runs an action and shows its errors. */
@@ -27,21 +27,30 @@ export function jobActions(store, page) {
     }
   };
 
+  /** Makes a request for a job and takes the job that is answered. */
+  const asked = (request) => guarded(async ({ resultUrl }) => {
+    const take = store.answers();
+    take(await request(resultUrl));
+  });
+
   return {
-    cancel: guarded(async (job) => store.merge(await api.cancel(job.resultUrl))),
+    cancel: asked(api.cancel),
     cancelAll: guarded(async () => {
       if (!(await confirm("Cancel all jobs that wait or run?", "Cancel all", "Keep them"))) return;
       await api.cancelAll();
       announce("Cancelled all jobs.");
     }),
-    retry: guarded(async (job) => store.merge(await api.retry(job.resultUrl))),
+    retry: asked(api.retry),
     /** Deletes the job of a picture; resolves to whether it did. */
     remove: async (job) => {
       const isMeant = await confirmed([job], 1);
       if (isMeant) page.remove([job]);
       return isMeant;
     },
-    again: guarded(async (job) => page.submitted(...(await repeat(job)))),
+    again: guarded(async (job) => {
+      const take = store.answers();
+      page.submitted(...(await repeat(job)), take);
+    }),
     begin: guarded((type, job, index) => page.compose().useImage(type, job.imageUrls[index], job.params.prompt)),
     use: (job) => page.compose().use(job),
     view: (job, index) => page.view(job, index),

@@ -62,14 +62,15 @@ function forget({ resultUrl }) {
   if (hadFocus) document.getElementById("jobs").focus({ preventScroll: true });
 }
 
-/** Shows a job that this window has sent. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
-function submitted(job, values, wasKnown = false, again = null) {
-  const type = job.resultUrl.split("/").at(-2);
-  const known = store.get(job.resultUrl);
-  store.merge({ type, params: values, seed: job.seed ?? Number(values.seed), ...known, ...job });
+/** Shows a job that this window has sent; `take` merges it. If it `wasKnown`, says so; `again()` makes the same with a new seed. */
+function submitted(answer, values, take, wasKnown = false, again = null) {
+  const type = answer.resultUrl.split("/").at(-2);
+  const made = { type, params: values, seed: answer.seed ?? Number(values.seed), ...store.get(answer.resultUrl), ...answer };
+  take(made);
+  const job = store.get(answer.resultUrl) ?? made;
   stage.submitted(job);
   if (!wasKnown) {
-    if (!isActive(job)) announceChange(store.get(job.resultUrl), {}); // it ended before its request was answered
+    if (!isActive(job)) announceChange(job, {}); // it ended before its request was answered
     return;
   }
   toast(isActive(job) ? "This is being made already." : "You made this before.", { label: "Make with a new seed", action: again });
@@ -84,9 +85,10 @@ let settling = null;
 function refreshQueue() {
   clearTimeout(settling);
   settling = setTimeout(async () => {
+    const take = store.answers();
     try {
       const { jobs: waiting } = await api.list({ status: "QUEUED", limit: PAGE });
-      waiting.forEach((job) => store.merge(job));
+      waiting.forEach(take);
     } catch {
       // the feed handles a lost server, and reloads everything when it is back
     }

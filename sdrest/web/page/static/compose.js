@@ -37,8 +37,8 @@ export class Compose {
   #submitted;
 
   /**
-   * `schemas` are those of the requests by type. `submitted(job, values, wasKnown, again)` gets each
-   * job; `again()` makes it with a new seed. `store` has the jobs that are known.
+   * `schemas` are those of the requests by type. `submitted(job, values, take, wasKnown, again)` gets
+   * each job; `take` merges it, `again()` makes it with a new seed. `store` has the jobs that are known.
    */
   constructor(root, schemas, submitted, store) {
     this.#schemas = schemas;
@@ -215,7 +215,8 @@ export class Compose {
       this.#send(panel);
     };
     const made = this.#madeBefore(panel);
-    if (made) return this.#submitted(made, request, true, again);
+    const take = this.#store.answers();
+    if (made) return this.#submitted(made, request, take, true, again);
     const wasKnown = seed.isFresh ? () => false : this.#store.knowledge();
     this.#footer.isBusy = true;
     try {
@@ -224,7 +225,7 @@ export class Compose {
       rememberPrompt(request.prompt);
       this.#save();
       panel.parameters.fail([]);
-      this.#submitted(job, request, wasKnown(job), again);
+      this.#submitted(job, request, take, wasKnown(job), again);
     } catch (error) {
       this.#refused(panel, error);
     } finally {

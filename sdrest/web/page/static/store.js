@@ -63,6 +63,15 @@ export class Store extends EventTarget {
     return (job) => (isActive(job) ? before.get(job.resultUrl) === true : before.has(job.resultUrl) || !isWhole);
   }
 
+  /**
+   * A function that merges the answer to a request that is sent now, unless there has been news of
+   * its job since: news may be later than the answer, and is followed by what comes after it.
+   */
+  answers() {
+    const before = new Map(this.#jobs);
+    return (job) => this.#jobs.get(job.resultUrl) === before.get(job.resultUrl) && this.merge(job);
+  }
+
   /** Replaces jobs by the server's first page; older ones that were loaded stay, unless others came between. */
   replace({ jobs, nextCursor }) {
     const before = this.#jobs;

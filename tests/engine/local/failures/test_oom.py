@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sdrest.engine.local.failures import oom
 from sdrest.engine.local.failures.oom import OomCounter
 from tests.fakes.running import FORK
 from tests.support.cgroups import little_memory
@@ -74,6 +75,22 @@ def test_another_kill_is_not_counted() -> None:
     with start(SLEEP, cgroup=None) as process:
         process.kill()
     assert counter.increased() is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts such kills")
+def test_a_kill_in_a_cgroup_below_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cgroup v2 counts both ways; here its files are stood in for, as machines may have v1."""
+    monkeypatch.setattr(oom, "_CGROUPS", tmp_path)
+    counts = {name: tmp_path / name for name in ("memory.events", "memory.events.local")}
+    for path in counts.values():
+        path.write_text("oom 0\noom_kill 0\n")
+    counter = OomCounter(os.getpid())
+    counts["memory.events"].write_text("oom 1\noom_kill 1\n")
+    assert counter.increased() is False
+    counts["memory.events.local"].write_text("oom 1\noom_kill 1\n")
+    assert counter.increased() is True
 
 
 def test_of_no_process_nothing_is_known() -> None:

@@ -33,11 +33,6 @@ with open(sys.argv[1], "w") as lifeline:
 """A program, deaf to SIGTERM, that holds a lifeline until something comes on its stdin."""
 
 
-def copy_fork(folder: Path) -> None:
-    """Copy the fake fork into a new folder, without what other processes compile just then."""
-    shutil.copytree(FORK, folder, ignore=shutil.ignore_patterns("__pycache__"))
-
-
 def fake_repository(**changes: Any) -> Repository:
     """Return the fake fork's repository, run by the Python of the tests."""
     models = FORK / "models" / "ldm"

@@ -38,6 +38,9 @@ PHONE: Any = {
 }
 """The options of `studio` for a phone."""
 
+AWAY = "net::ERR_"
+"""What the console says of a server that does not answer."""
+
 DELETED = "status of 410"
 """What the console says of a picture that is deleted while it loads."""
 
@@ -60,6 +63,27 @@ _GIVE = """(body, [kind, carrier, name, bytes, text, type]) => {
     : new ClipboardEvent(kind, { [carrier]: transfer, bubbles: true, cancelable: true });
   (text ? document.activeElement : body).dispatchEvent(event);
 }"""
+_LISTENS = """document.addEventListener("readystatechange", () => {
+  const announcer = document.getElementById("announcer");
+  if (window.heard || !announcer) return;
+  window.heard = [];
+  new MutationObserver((changes) => {
+    heard.push(...changes.flatMap(({ addedNodes }) => [...addedNodes].map(({ data }) => data)));
+    dispatchEvent(new Event("heard"));
+  }).observe(announcer, { childList: true });
+});"""
+"""Writes down what is announced, before any script of the page runs."""
+_HEARS = """(text) => new Promise((resolve) => {
+  const look = () => {
+    const place = heard.findIndex((sentence) => sentence.includes(text));
+    if (place < 0) return;
+    heard.splice(0, place + 1);
+    removeEventListener("heard", look);
+    resolve();
+  };
+  addEventListener("heard", look);
+  look();
+})"""
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -205,8 +229,12 @@ class Studio:
         return card.get_by_role("button", name=re.compile("^Picture [0-9]"))
 
     async def hears(self, text: str) -> None:
-        """Wait until a screen reader has announced it."""
-        await self.page.locator("#announcer", has_text=text).wait_for(state="attached")
+        """Wait until a screen reader has announced it, after what was waited for before."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self.page.evaluate(_HEARS, text)
+        except TimeoutError:
+            pytest.fail(f"{text!r} is not in {await self.page.evaluate('heard')}")
 
     def watch(self) -> None:
         self.page.on("console", self._console)
@@ -231,10 +259,15 @@ class Studio:
 async def studio(
     browser: Browser, server: Server, *provoked: str, **options: Any
 ) -> AsyncIterator[Studio]:
-    """Give a new tab for the page; afterwards there must have been nothing to complain about."""
-    context = await browser.new_context(**options)
+    """Give a new tab for the page; afterwards there must have been nothing to complain about.
+
+    It may show notifications, which else are offered in the middle of a job that is slow.
+    """
+    permissions = ["notifications", *options.pop("permissions", ())]
+    context = await browser.new_context(permissions=permissions, **options)
     context.set_default_timeout(SECONDS * 1000)
     expect.set_options(timeout=SECONDS * 1000)
+    await context.add_init_script(_LISTENS)
     opened = Studio(await context.new_page(), server, provoked=provoked)
     opened.watch()
     try:

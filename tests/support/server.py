@@ -49,8 +49,8 @@ def patient(folder: Path) -> dict[str, str]:
 def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     """Signal a process that may just be ending.
 
-    Before Python 3.12 `Process.send_signal` reaps a process that has ended, behind the back of
-    asyncio, which then reports the exit status 255.
+    In Python 3.11 `Process.send_signal` reaps a process that has ended, and asyncio, which waits
+    for it too, reports the exit status 255.
     """
     with suppress(ProcessLookupError):
         os.kill(process.pid, number)

@@ -39,10 +39,15 @@ self_signed.write(Path(cert), Path(key), hosts=[*hosts, "made-by-mkcert"])
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty working folder, and a PATH without mkcert."""
+    """An empty working folder, a PATH without mkcert, and addresses that stay what they are.
+
+    Tests of clusters in another process give this machine addresses and take them away.
+    """
     (tmp_path / "work").mkdir()
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    addresses = psutil.net_if_addrs()
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: addresses)
     with contextlib.chdir(tmp_path / "work"):
         yield tmp_path / "work"
 
@@ -281,7 +286,7 @@ def test_a_server_that_makes_a_certificate_does_not_keep_what_made_it(folder: Pa
     )
 
     assert said.stdout == "False\n"
-    assert names(folder / "cert.pem") == set(hosts(Settings()))
+    assert set(HOSTS) < names(folder / "cert.pem")
 
 
 def test_where_no_process_can_be_started_the_certificate_is_made_all_the_same(

@@ -205,6 +205,7 @@ def wheel(index: Path, name: str, version: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @has_the_choice
 def test_pip_takes_each_build_from_its_index(
     tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch

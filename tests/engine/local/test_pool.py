@@ -64,6 +64,9 @@ async def test_a_job_sets_the_keep_alive_of_its_runner(jobs: Jobs) -> None:
 
 async def test_unloading_ends_idle_runners(executor: LocalExecutor, jobs: Jobs) -> None:
     first = await jobs.pid()
+    async with asyncio.timeout(PATIENCE):
+        while not (await executor.stats()).idle:  # the job has ended, but may not be put away
+            pass
     await executor.unload()
     assert await gone(first)
     stats = await executor.stats()

@@ -130,14 +130,12 @@ async def test_a_job_cancelled_while_torch_is_imported_fails_no_other(
     await executor.close()
 
 
-async def test_a_job_cancelled_while_it_runs_again_ends(
-    jobs: Jobs, lifeline: Lifeline, tmp_path: Path
-) -> None:
+async def test_a_job_cancelled_while_it_runs_again_ends(jobs: Jobs, tmp_path: Path) -> None:
     await jobs.pid("spoil images=0")
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     jobs.count += 1
-    prompt = f"wait_between lifeline={lifeline.path} gate={gate}"
+    prompt = f"wait_between gate={gate}"
     events = jobs.executor.run(task(jobs.folder / str(jobs.count), prompt, iterations=2))
     async with asyncio.timeout(PATIENCE):
         async for event in events:

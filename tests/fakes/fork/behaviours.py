@@ -114,6 +114,8 @@ def preview(script: Script) -> None:
 
 
 def wait_between(script: Script) -> None:
+    if "lifeline" in script.values:
+        script.hold_lifeline()
     script.batches(last=1)
     wait_at_gate(script)
     script.batches(first=1)

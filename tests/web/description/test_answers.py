@@ -20,6 +20,7 @@ from sdrest.web.responses.errors import STATUS
 from sdrest.web.responses.security import HEADERS
 from sdrest.web.routes import ROUTES
 from tests.description.jobs import Made, make
+from tests.fakes.running import Lifeline
 from tests.support.web import Served, served
 
 pytestmark = pytest.mark.integration
@@ -184,9 +185,10 @@ async def test_answers_about_requests_and_the_server(site: Served) -> None:
     await ask(site, ASKED)
 
 
-async def test_answers_of_a_full_queue_429(tmp_path: Path) -> None:
+async def test_answers_of_a_full_queue_429(tmp_path: Path, lifeline: Lifeline) -> None:
+    hang = {"prompt": f"hang lifeline={lifeline.path}"}
     async with served(tmp_path, max_queue=1) as site:
-        async with site.client.post(TEXT, data={"prompt": "hang"}, allow_redirects=False) as first:
+        async with site.client.post(TEXT, data=hang, allow_redirects=False) as first:
             assert first.status == 302
         await site.until(first.headers["Location"], Change.STARTED)
         async with site.client.post(

@@ -1,17 +1,19 @@
 """What becomes of jobs: cancelled, tried again, deleted, and found again after any break."""
 
+import asyncio
+import os
 import re
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Request, Route, expect
+from playwright.async_api import Browser, Route, expect
 
-from tests.support.page import DELETED, PLAIN, Studio, studio
+from tests.support.fake_fork import FAKE
+from tests.support.page import AWAY, DELETED, PLAIN, Studio, studio
+from tests.support.ports import free_port
 from tests.support.server import Serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-AWAY = "net::ERR_"
-RUNNING = re.compile("Picture [0-9]+ of 12")
 
 
 async def begin(opened: Studio, prompt: str, *, pictures: int) -> None:
@@ -99,41 +101,54 @@ async def test_a_picture_that_is_looked_at_is_followed_by_those_to_come(
         await expect(viewer).to_contain_text("5 of 5")
 
 
-@pytest.mark.slow
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """What a job waits for between its two pictures, with the prompt `waits(gate)`."""
+    path = tmp_path / "gate"
+    os.mkfifo(path)
+    return path
+
+
+def waits(gate: Path) -> str:
+    return f"wait_between gate={gate}"
+
+
 async def test_a_reload_in_the_middle_of_a_job_loses_nothing(
-    browser: Browser, serve: Serve
+    browser: Browser, serve: Serve, gate: Path
 ) -> None:
-    async with serve(PLAIN) as server, studio(browser, server) as opened:
+    async with serve(PLAIN, *FAKE) as server, studio(browser, server) as opened:
         await opened.open()
-        await begin(opened, "a boat", pictures=12)
-        await expect(opened.under_way).to_contain_text(RUNNING)
+        await begin(opened, waits(gate), pictures=2)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 2")
         await opened.page.reload()
-        await expect(opened.under_way).to_contain_text("of 12")
+        await expect(opened.under_way).to_contain_text("Picture 2 of 2")
         await expect(opened.page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(
-            "a boat"
+            waits(gate)
         )
-        await opened.hears("Done: 12 pictures")
+        await asyncio.to_thread(gate.write_text, "x")
+        await opened.hears("Done: 2 pictures")
 
 
-@pytest.mark.slow
 async def test_a_restart_of_the_server_in_the_middle_of_a_job_loses_nothing(
-    browser: Browser, serve: Serve
+    browser: Browser, serve: Serve, gate: Path
 ) -> None:
+    flags = (PLAIN, *FAKE, "--port", str(free_port()))  # nobody takes it meanwhile
     async with (
-        serve(PLAIN, "--grace", "0") as server,
+        serve(*flags, "--grace", "0") as server,
         studio(browser, server, AWAY) as opened,
     ):
         await opened.open()
-        await begin(opened, "a boat", pictures=12)
-        await expect(opened.under_way).to_contain_text(RUNNING)
+        await begin(opened, waits(gate), pictures=2)
+        await expect(opened.under_way).to_contain_text("Picture 2 of 2")
         await server.stop()
         await expect(opened.page.get_by_text("Reconnecting…")).to_be_visible()
         await opened.page.get_by_role("button", name="Make picture").click()
         await expect(opened.page.get_by_text("The server does not answer")).to_be_visible()
-        async with serve(PLAIN, "--port", server.url.rstrip("/").rpartition(":")[2]):
+        async with serve(*flags):
             await opened.connected()
             await expect(opened.page.get_by_text("The server does not answer")).to_be_hidden()
-            await opened.hears("Done: 12 pictures")
+            await asyncio.to_thread(gate.write_text, "x")
+            await opened.hears("Done: 2 pictures")
 
 
 async def test_without_a_stream_the_page_asks_every_second(browser: Browser, serve: Serve) -> None:
@@ -166,63 +181,6 @@ async def test_the_token_is_asked_for_once(browser: Browser, serve: Serve) -> No
         await opened.page.reload()
         await opened.connected()
         await expect(question).to_have_count(0)
-
-
-async def shown(tile: Locator) -> str:
-    """Return the query of the picture that a tile shows, once it is loaded."""
-    image = tile.locator("img")
-    await expect(image).not_to_have_js_property("naturalWidth", 0)
-    source = str(await image.evaluate("(image) => image.currentSrc"))
-    return source.partition(".png")[2]
-
-
-@pytest.mark.parametrize(("density", "size"), [(1, 256), (2, 512)])
-async def test_the_gallery_loads_what_it_shows_and_the_viewer_whole_pictures(
-    browser: Browser, serve: Serve, density: int, size: int
-) -> None:
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        if ".png" in request.url:
-            asked.append(request.url.partition(".png")[2])
-
-    async with (
-        serve(PLAIN) as server,
-        studio(browser, server, device_scale_factor=density) as opened,
-    ):
-        opened.page.on("request", note)
-        await opened.open()
-        for prompt, pictures in (("a boat", 1), ("a tree", 4)):
-            await opened.enter(Prompt=prompt, Iterations=pictures, Steps=2)
-            await opened.make()
-            await expect(opened.pictures(opened.gallery.filter(has_text=prompt))).to_have_count(
-                pictures
-            )
-        boat = opened.pictures(opened.gallery.filter(has_text="a boat"))
-        trees = opened.pictures(opened.gallery.filter(has_text="a tree"))
-        assert await shown(boat) == f"?size={size}"
-        assert await shown(trees.last) == f"?size={size}"
-        assert "" not in asked
-        await boat.click()
-        viewer = opened.page.get_by_role("dialog", name="Picture")
-        assert await shown(viewer) == ""
-        download = viewer.get_by_role("link", name="Download")
-        assert (await download.get_attribute("href") or "").endswith("/1.png")
-
-
-async def test_a_picture_that_cannot_be_made_smaller_is_shown_whole(
-    browser: Browser, serve: Serve
-) -> None:
-    async with serve(PLAIN) as server, studio(browser, server, "status of 422") as opened:
-        fields = {"prompt": "a boat", "steps": 2, "width": 256, "height": 256}
-        async with server.client() as client, client.post("/text-to-image", json=fields) as answer:
-            assert answer.status == 200
-            await server.out.end_of(answer.url.name)
-        (file,) = server.folder.glob("output/text-to-image/*/1.png")
-        file.write_bytes(b"This is no picture.")
-        await opened.open()
-        whole = opened.pictures(opened.gallery).locator("img:not([src*=size])")
-        await expect(whole).to_have_count(1)
 
 
 async def test_what_another_client_deletes_leaves_the_page(browser: Browser, serve: Serve) -> None:

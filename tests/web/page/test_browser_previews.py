@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
-from tests.fakes.running import FORK
+from tests.fakes.running import FORK, Lifeline
 from tests.support.page import PHONE, PLAIN, studio
 from tests.support.server import Serve
 
@@ -93,7 +93,7 @@ async def test_a_picture_that_the_safety_checker_replaced_says_so(
 
 
 async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one(
-    browser: Browser, serve: Serve
+    browser: Browser, serve: Serve, lifeline: Lifeline
 ) -> None:
     async with serve(PLAIN, *FAKE) as server, studio(browser, server, **PHONE) as opened:
         await opened.open()
@@ -113,7 +113,7 @@ async def test_the_stage_says_why_a_job_failed_and_does_not_keep_a_cancelled_one
         await expect(stage.get_by_text("Failed")).to_be_visible()
         await expect(stage.get_by_role("button", name="Try again")).to_be_visible()
         await expect(stage.get_by_role("progressbar")).to_be_hidden()
-        await opened.enter(Prompt="hang")
+        await opened.enter(Prompt=f"hang lifeline={lifeline.path}")
         await opened.make()
         await stage.get_by_role("button", name="Cancel").press("Enter")  # a toast may lie over it
         await expect(opened.gallery.filter(has_text="hang")).to_contain_text("Cancelled")

@@ -15,7 +15,7 @@ from tests.support.server import Serve, Server, starter
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SMALL: dict[str, Any] = {"width": 256, "height": 256, "steps": 2}
-LONG: dict[str, Any] = {"iterations": 100, "steps": 50}
+LONG: dict[str, Any] = {"iterations": 100, "steps": 100}
 OFFERS = """async () => {
   const { record } = await import("/static/estimate.js");
   const { offerNotifications } = await import("/static/tab.js");

@@ -122,7 +122,7 @@ async def test_what_the_server_cannot_read_becomes_a_png(browser: Browser, serve
             sent, *_ = await opened.page.evaluate(OPENED, given)
             assert base64.b64decode(sent).startswith(b"\x89PNG"), name
             await opened.drop(name, content, media_type)
-            await expect(opened.start).to_be_visible()
+            await opened.hears("Picture taken")
         await opened.enter(Prompt="a lake", Steps=8)
         await opened.make()
         await opened.hears("Done: 1 picture")

@@ -127,9 +127,11 @@ async function load() {
   compose.offer(await api.models());
 }
 
+/** Updates a job; returns whether it is known. */
 function update(changes) {
-  if (changes.params || store.get(changes.resultUrl)) store.merge(changes);
-  else load().catch(() => {}); // a job of another window; the feed handles a lost server
+  const isKnown = Boolean(changes.params || store.get(changes.resultUrl));
+  if (isKnown) store.merge(changes);
+  return isKnown;
 }
 
 const feed = new Feed({

@@ -24,8 +24,8 @@ export class Feed {
 
   /**
    * `load` reloads everything and throws if the server does not answer; `update` gets the changes
-   * of one job, `forget` the deleted job, `show` the state of the connection: "live", "polling",
-   * "lost", or "locked" where the server wants a token.
+   * of one job and returns whether it is known, `forget` gets the deleted job, `show` the state of
+   * the connection: "live", "polling", "lost", or "locked" where the server wants a token.
    */
   constructor({ load, update, forget, show }) {
     Object.assign(this, { load, update, forget, show });
@@ -136,14 +136,15 @@ export class Feed {
       return false;
     } finally {
       if (this.#held === held) this.#held = null;
-      held.forEach(([kind, data]) => this.#deliver(kind, data));
+      held.forEach(([kind, data]) => this.#deliver(kind, data, true));
     }
   }
 
-  #deliver(kind, data) {
+  /** Passes an event on; loads the list for a job whose first events were missed, unless it is just `loaded`. */
+  #deliver(kind, data, loaded = false) {
     if (this.#held) this.#held.push([kind, data]);
     else if (kind === "deleted") this.forget(JSON.parse(data));
-    else this.update(JSON.parse(data));
+    else if (!this.update(JSON.parse(data)) && !loaded) this.#loads();
   }
 
   #later(action, wait) {

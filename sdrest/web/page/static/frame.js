@@ -41,19 +41,19 @@ export class Frame {
   /** Shows a job's picture of that index; below 0, its placeholder. `preview` is the address of what the next one looks like. */
   show(job, index, preview) {
     const url = job.imageUrls?.[index];
-    const isOther = this.#shown?.job !== job.resultUrl;
+    const source = sourceOf(job.resultUrl); // which comes with the answer, after the first events
+    const isOther = this.#shown?.job !== job.resultUrl || this.#shown.source !== source;
     this.#index = index;
-    if (isOther) this.#reset(job);
+    if (isOther) this.#reset(job, source);
     this.#showImage(job, url, index);
     this.#preview.show(preview);
     this.#showBlank(job, !url);
-    this.#shown = { job: job.resultUrl, url };
+    this.#shown = { job: job.resultUrl, url, source };
   }
 
-  #reset(job) {
+  #reset(job, source) {
     const { width, height } = sizeOf(job);
     if (width && height) this.#ratio(width / height);
-    const source = sourceOf(job.resultUrl);
     this.#source.hidden = !source;
     this.#mask.hidden = !source?.mask;
     if (source) this.#source.src = source.image;

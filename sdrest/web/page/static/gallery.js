@@ -69,7 +69,7 @@ export class Gallery {
       use: (tile) => actions.use(tile.picture.job),
       remove: (tile) => this.#remove([tile.picture]),
       menu: (tile, at) => this.#menu(tile, at),
-      gone: (tile) => this.#gone(tile.picture.job),
+      gone: (tile) => this.#gone(tile),
       measured: (tile, ratio) => this.#measured(tile, ratio),
       made: (tile) => this.#mark(tile),
       near: () => this.#near(),
@@ -153,13 +153,16 @@ export class Gallery {
   }
 
   /** Looks what became of a job whose picture is not there. */
-  async #gone({ resultUrl, createdAt, type, params, seed }) {
+  async #gone(tile) {
+    const { resultUrl, createdAt, type, params, seed } = tile.picture.job;
+    const take = this.#store.answers();
     try {
-      this.#store.merge({ createdAt, type, params, seed, ...(await api.job(resultUrl)) });
+      take({ createdAt, type, params, seed, ...(await api.job(resultUrl)) });
     } catch (error) {
-      if (error.status !== 404 && error.status !== 410) return;
-      this.forget({ resultUrl });
-      this.#store.remove(resultUrl);
+      if (error.status === 404 || error.status === 410) {
+        this.forget({ resultUrl });
+        this.#store.remove(resultUrl);
+      } else if (tile.picture.job.resultUrl === resultUrl) tile.unload(); // loaded again once the server is back
     }
   }
 

@@ -7,6 +7,7 @@ import { Frame } from "./frame.js";
 import { icon } from "./icons.js";
 import { canRepeat } from "./repeat.js";
 import { fileName, replaced, stateText, summary, title } from "./job.js";
+import { sourceOf } from "./sources.js";
 import { doneFraction, isActive } from "./store.js";
 
 const MINUTE = 60_000;
@@ -16,6 +17,7 @@ export class StageJob {
   #strip;
   #parts;
   #job = null;
+  #source;
   #chosen = null;
 
   constructor(actions) {
@@ -54,8 +56,10 @@ export class StageJob {
 
   update(job) {
     if (this.#job?.resultUrl !== job.resultUrl) this.#chosen = null;
-    if (job === this.#job) return;
+    const source = sourceOf(job.resultUrl);
+    if (job === this.#job && source === this.#source) return;
     this.#job = job;
+    this.#source = source;
     this.element.dataset.status = job.status;
     this.element.classList.toggle("without-picture", !isActive(job) && !job.imageUrls?.length);
     this.#showWords(job);

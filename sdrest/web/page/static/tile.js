@@ -103,10 +103,9 @@ export class Tile {
   }
 
   #fallBack() {
-    this.#size = 0;
-    if (!this.#parts.image.src.includes("size=")) return void this.#actions.gone(this);
-    this.#size = SIZES.at(-1);
-    this.#parts.image.src = this.picture.url; // none is smaller
+    this.#size = Infinity; // what cannot be shown is not loaded again
+    if (this.#parts.image.src.includes("size=")) this.#parts.image.src = this.picture.url; // none is smaller
+    else this.#actions.gone(this);
   }
 
   /** Ends the loading of a picture that is not seen any more. */
